@@ -1,0 +1,1 @@
+"""Code shared by the modules on the managed host: standard library only."""

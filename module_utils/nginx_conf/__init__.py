@@ -1,0 +1,5 @@
+"""What nginx reads: bytes of configuration → tokens → tree → route of a URL → effective directives.
+
+Knows nothing of processes, sockets or Ansible.  The rules are nginx's own; each function names the
+nginx source function it follows, and a differential test runs both against real nginx.
+"""

@@ -1,0 +1,1 @@
+"""What the host says: running nginx masters, binary, version, layout, workers, sockets, backends."""
