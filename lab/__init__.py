@@ -1,0 +1,1 @@
+"""The lab: real hosts in containers, with a real backend, broker, page and browser."""
