@@ -1,0 +1,236 @@
+"""The probe: one opening handshake (plus ping and pong) with every header it sent and got.
+
+Raw HTTP/1.1 on a socket of its own: no library that follows a redirect, negotiates HTTP/2 or repairs
+an answer stands between the probe and the truth.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from typing import TYPE_CHECKING, Optional, Sequence, Tuple
+
+from . import tls
+from .connection import Deadline, Failure, dial, proxy_protocol_line, receive, send
+from .conversation import converse
+from .endpoint import Address, Endpoint, parse_url
+from .handshake import (
+    Head,
+    HeaderChange,
+    NotHttp,
+    build_request,
+    escaped,
+    handshake_fault,
+    looks_like,
+    new_key,
+    parse_head,
+    request_headers,
+    split_head,
+)
+from .result import Probe
+
+if TYPE_CHECKING:
+    import ssl
+
+EXCERPT = 2048
+_BODY_SECONDS = 1.0
+
+
+def probe(
+    url: str,
+    *,
+    address: Optional[Address] = None,
+    origin: Optional[str] = None,
+    headers: Sequence[HeaderChange] = (),
+    subprotocols: Sequence[str] = (),
+    timeout: float = 5.0,
+    cafile: Optional[str] = None,
+    verify: bool = True,
+    upgrade: bool = True,
+    ping: bool = True,
+    proxy_protocol: bool = False,
+    hold: float = 0.0,
+) -> Probe:
+    """Ask a URL for a WebSocket, or for a plain answer, and report everything.
+
+    Redirects are never followed, HTTP/2 is never offered (RFC 6455, section 4; browsers do the same).
+
+    Args:
+        url: ws, wss, http or https; the target goes out byte for byte.
+        address: (host, port) or unix socket path to connect to instead of the URL's host; ``Host``
+            and SNI stay the URL's.
+        origin: value of ``Origin``; None sends none.
+        headers: (name, value) pairs to add; one named like a default replaces it, and None removes it.
+        subprotocols: ``Sec-WebSocket-Protocol`` to offer.
+        timeout: seconds for everything up to the pong: name, connection, TLS, answer, ping.
+        cafile: PEM file of authorities to trust instead of the system's.
+        verify: False accepts any certificate; what is wrong with it still stands in
+            ``tls["verify_error"]``.
+        upgrade: False sends an ordinary GET.
+        ping: after the 101 send a ping and await its pong.
+        proxy_protocol: begin with a PROXY protocol v1 line.
+        hold: seconds to keep the socket open in silence after that, to see whether it is closed.
+
+    Returns:
+        The `Probe`; whatever a server or the network does is a result, not an exception.
+
+    Raises:
+        ValueError: the URL, a header, a subprotocol or ``cafile`` cannot be used.
+    """
+    endpoint = parse_url(url)
+    key = new_key() if upgrade else ""
+    pairs = request_headers(
+        endpoint.host_header, key=key, origin=origin, subprotocols=subprotocols, changes=headers
+    )
+    request = build_request(endpoint.target, pairs)
+    key = next((value for name, value in pairs if name.lower() == "sec-websocket-key"), key)
+    context = tls.make_context(verify=True, cafile=cafile) if endpoint.tls else None
+    result = Probe(url=url, request=request.decode("utf-8"))
+    deadline = Deadline(timeout)
+    sock: Optional[socket.socket] = None
+    try:
+        target: Address = (endpoint.host, endpoint.port) if address is None else address
+        sock, result.address = _connect(target, proxy_protocol, deadline)
+        if context is not None:
+            sock = _secure(sock, endpoint, target, context, verify, proxy_protocol, deadline, result)
+        # A server may refuse while we write; what it said may still be there to read.
+        with contextlib.suppress(OSError):
+            send(sock, request, deadline)
+        head, rest = _answer(sock, deadline)
+        result.status, result.reason, result.http_version = (
+            head.status,
+            escaped(head.reason.encode()),
+            head.version,
+        )
+        result.headers = [(escaped(n.encode()), escaped(v.encode())) for n, v in head.headers]
+        result.server = result.header("Server")
+        if head.status != 101 or not upgrade:
+            result.body = escaped(_body(sock, head, rest, deadline.capped(_BODY_SECONDS)), EXCERPT)
+            if upgrade:
+                raise Failure("http-status", f"answered {head.status} {result.reason} instead of 101")
+            return result
+        fault = handshake_fault(head, key, subprotocols)
+        if fault:
+            raise Failure("bad-handshake", fault)
+        result.opened = True
+        result.subprotocol = head.get("Sec-WebSocket-Protocol")
+        converse(sock, rest, result, deadline, ping=ping, hold=hold)
+    except Failure as failure:
+        result.error_kind, result.error = failure.kind, failure.message
+    except NotHttp as error:
+        result.error_kind, result.error = "not-http", f"the answer is not HTTP/1: {error}"
+    finally:
+        result.seconds = result.seconds or deadline.elapsed()
+        if sock is not None:
+            sock.close()
+    return result
+
+
+def _connect(target: Address, proxy_protocol: bool, deadline: Deadline) -> Tuple[socket.socket, str]:
+    """Dial, and announce the connection when asked to."""
+    sock, text = dial(target, deadline)
+    if proxy_protocol:
+        try:
+            send(sock, proxy_protocol_line(sock), deadline)
+        except OSError:
+            sock.close()
+            raise Failure("closed-without-answer", f"{text} closed the connection at once") from None
+    return sock, text
+
+
+def _secure(
+    sock: socket.socket,
+    endpoint: Endpoint,
+    target: Address,
+    context: ssl.SSLContext,
+    verify: bool,
+    proxy_protocol: bool,
+    deadline: Deadline,
+    result: Probe,
+) -> socket.socket:
+    """Make the TLS handshake, and describe the certificate even when it does not verify.
+
+    A failed check ends the connection, so the certificate is then read over a second one.
+    """
+    import ssl
+
+    try:
+        wrapped = tls.wrap(sock, endpoint.host, context, deadline)
+        result.tls = tls.describe_session(wrapped)
+        return wrapped
+    except ssl.SSLCertVerificationError as error:
+        problem = error.verify_message or str(error)
+    result.tls = {"verify_error": problem}
+    lenient = tls.make_context(verify=False)
+    try:
+        second, _ = _connect(target, proxy_protocol, deadline)
+        wrapped = tls.wrap(second, endpoint.host, lenient, deadline)
+    except Failure:
+        if not verify:
+            raise
+    else:
+        result.tls = tls.describe_session(wrapped, problem)
+        if not verify:
+            return wrapped
+        wrapped.close()
+    raise Failure("tls", f"the certificate does not verify: {problem}")
+
+
+def _answer(sock: socket.socket, deadline: Deadline) -> Tuple[Head, bytes]:
+    """Read up to the first final response head (or 101); interim 1xx responses are skipped."""
+    data = b""
+    while True:
+        split = split_head(data) if data else None
+        if split:
+            head, data = parse_head(split[0]), split[1]
+            if 100 <= head.status < 200 and head.status != 101:
+                continue
+            return head, data
+        chunk = receive(sock, deadline)
+        if chunk is None:
+            part = f" (only {len(data)} bytes: {looks_like(data)})" if data else ""
+            raise Failure(
+                "answer-timeout", f"connected, but no answer within {deadline.elapsed():.1f} s{part}"
+            )
+        if not chunk:
+            if data:
+                raise Failure(
+                    "closed-without-answer",
+                    "the connection closed in the response head: " + escaped(data, 200),
+                )
+            raise Failure("closed-without-answer", "the server closed the connection without a byte")
+        data += chunk
+
+
+def _body(sock: socket.socket, head: Head, data: bytes, deadline: Deadline) -> bytes:
+    """Read the beginning of the body; short or endless bodies are no error here."""
+    if head.status in (101, 204, 304):
+        return b""
+    chunked = "chunked" in head.tokens("Transfer-Encoding")
+    length = head.get("Content-Length")
+    wanted = min(EXCERPT, int(length)) if length.isdigit() else EXCERPT
+    while True:
+        body, complete = _dechunked(data) if chunked else (data, False)
+        if complete or len(body) >= wanted:
+            return body[:EXCERPT]
+        more = receive(sock, deadline)
+        if not more:
+            return body[:EXCERPT]
+        data += more
+
+
+def _dechunked(data: bytes) -> Tuple[bytes, bool]:
+    """Undo chunked coding as far as it has arrived (RFC 9112, section 7.1); True at its end."""
+    body = b""
+    while True:
+        line, newline, rest = data.partition(b"\r\n")
+        try:
+            size = int(line.split(b";")[0], 16) if newline else -1
+        except ValueError:
+            return body, True
+        if size <= 0:
+            return body, size == 0
+        body += rest[:size]
+        if len(rest) < size + 2:
+            return body, False
+        data = rest[size + 2 :]
