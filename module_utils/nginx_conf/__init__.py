@@ -3,3 +3,17 @@
 Knows nothing of processes, sockets or Ansible.  The rules are nginx's own; each function names the
 nginx source function it follows, and a differential test runs both against real nginx.
 """
+
+from __future__ import annotations
+
+from .load import load, read_file
+from .tree import Configuration, ConfSyntaxError, Directive, Include
+
+__all__ = [
+    "ConfSyntaxError",
+    "Configuration",
+    "Directive",
+    "Include",
+    "load",
+    "read_file",
+]
