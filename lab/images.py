@@ -1,6 +1,6 @@
 """The lab's images: a base per Debian release, the host upon it, and the browser.
 
-Each image carries the digest of its recipe as a label: a changed recipe is built again, an unchanged one is not.
+Each image carries the digest of its recipe as a label: only a changed recipe is built again.
 """
 
 from __future__ import annotations
@@ -94,7 +94,8 @@ def _build(name: str, suite: str, packages: Tuple[str, ...], context: Mapping[st
         for key, value in arguments.items():
             command += ["--build-arg", f"{key}={value}"]
         with step(f"image {tag(name)}") as progress:
-            run_logged([*command, "-"], f"image-{name}", progress, data=_tar(context), env=docker.environment())
+            env = docker.environment()
+            run_logged([*command, "-"], f"image-{name}", progress, data=_tar(context), env=env)
     return tag(name)
 
 
@@ -138,7 +139,7 @@ def _bootstrap(suite: str, name: str, label: str, progress: Progress) -> None:
     _need_mmdebstrap(progress)
     with tempfile.TemporaryDirectory(prefix="nginx-websocket-lab-") as scratch:
         archive = os.path.join(scratch, "base.tar")
-        command = ["mmdebstrap", "--variant=minbase", "--aptopt=Acquire::Check-Valid-Until \"false\""]
+        command = ["mmdebstrap", "--variant=minbase", '--aptopt=Acquire::Check-Valid-Until "false"']
         run_logged([*command, suite, archive], f"base-{suite}", progress)
         progress.now("importing it")
         docker.docker("import", "--change", label, "--change", 'CMD ["/bin/bash"]', archive, name)

@@ -36,7 +36,7 @@ def directory(*names: str, mode: int = 0o700) -> Path:
 
 @contextlib.contextmanager
 def lock(name: str) -> Iterator[None]:
-    """Hold an advisory lock of this checkout, so that two commands do not build or make the same thing at once."""
+    """Hold an advisory lock of this checkout, so that no two commands make the same thing at once."""
     with (directory() / f"{name}.lock").open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield

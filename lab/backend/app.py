@@ -4,8 +4,8 @@ It behaves to nginx and to browsers as the first user's backend does:
 
 * `/api/mqtt/ws/hints/{session_id}` pushes each JSON message of the MQTT topic `maze/hint/{session_id}` to the
   browsers of that session; what the browser sends is keep-alive and ignored.
-* `/ws/{token}` carries messages between users; a bad token is closed with code 1008, after the socket opened, so
-  that the browser gets to see the code.
+* `/ws/{token}` carries messages between users; a bad token is closed with code 1008, after the socket opened,
+  so that the browser gets to see the code.
 * `/api/docs` answers when the backend is alive, `/api/slow` after a while, `/api/stream` bit by bit.
 
 It runs with FastAPI 0.63 to 0.14x and paho-mqtt 1.5 to 2.x, as the Debian releases have them.
@@ -21,7 +21,7 @@ import logging
 import os
 import re
 import secrets
-from typing import Any, AsyncIterator, Dict, List, Set
+from typing import Any, AsyncIterator, Dict, List, Set, Tuple
 
 import paho.mqtt.client as mqtt
 from fastapi import FastAPI, HTTPException, Request, WebSocket, WebSocketDisconnect
@@ -70,7 +70,7 @@ class Hub:
             self._queues.pop(key, None)
 
     def put(self, key: str, message: str) -> int:
-        """Give a message to all queues of the key; one that is full loses its oldest. Returns their number."""
+        """Give a message to the key's queues, a full one losing its oldest; return their number."""
         members = self._queues.get(key, set())
         for queue in members:
             if queue.full():
@@ -94,12 +94,12 @@ def as_json(payload: bytes) -> str:
 
 
 def mqtt_client(loop: asyncio.AbstractEventLoop) -> mqtt.Client:
-    """Return a client that subscribes to all hints and hands them to the event loop; it reconnects by itself."""
+    """Return a client that hands all hints to the event loop; it reconnects by itself."""
 
-    def on_connect(client: mqtt.Client, *_: Any) -> None:
+    def on_connect(client: mqtt.Client, *_: object) -> None:
         client.subscribe(TOPIC + "+", qos=1)
 
-    def on_message(_client: mqtt.Client, _data: Any, message: Any) -> None:
+    def on_message(_client: mqtt.Client, _data: object, message: mqtt.MQTTMessage) -> None:
         session = message.topic[len(TOPIC) :]
         loop.call_soon_threadsafe(hints.put, session, as_json(message.payload))
 
@@ -141,7 +141,11 @@ async def health() -> Dict[str, Any]:
 async def headers(request: Request) -> Dict[str, Any]:
     """Return the request as it came through nginx: what was forwarded, and by whom."""
     received: List[List[str]] = [[name, value] for name, value in request.headers.items()]
-    return {"client": request.client.host if request.client else "", "path": request.url.path, "headers": received}
+    return {
+        "client": request.client.host if request.client else "",
+        "path": request.url.path,
+        "headers": received,
+    }
 
 
 @app.get("/api/slow")
@@ -261,7 +265,7 @@ async def user_socket(websocket: WebSocket, token: str) -> None:
         users.leave(user, queue)
 
 
-def addressed(text: str) -> Any:
+def addressed(text: str) -> Tuple[str, str]:
     """Return receiver and message of {"to": …, "text": …}; two empty strings for any other text."""
     try:
         message = json.loads(text)

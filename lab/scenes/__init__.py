@@ -1,0 +1,97 @@
+"""Scenes: the states in which a host is found, each a set of files that are there before the host boots.
+
+A host's state is fully given by its image and its scenes, in any order; whoever wants a scene again starts the
+host over (`lab/lab up NAME --scene … --recreate`), which takes two seconds.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Callable, Dict, Iterable, List
+
+from .. import pki
+from ..bundle import bundle
+from ..state import LabError
+from ..tree import Tree
+
+SITES = Path(__file__).resolve().parent / "sites"
+BACKEND_DROP_INS = "/etc/systemd/system/lammp-backend.service.d"
+
+OTHER_PAGE = "<!doctype html>\n<title>other.test</title>\n<p>Another site on the same host.</p>\n"
+
+
+def application(tree: Tree) -> None:
+    """Add what every host has beside nginx: the built page and certbot's certificate of lammp.test."""
+    for path, content in bundle().items():
+        tree.file(f"/var/www/lammp.test/{path}", content)
+    pki.certbot(tree, ["lammp.test", "www.lammp.test"])
+
+
+def fresh(tree: Tree) -> None:
+    """Leave nginx as Debian ships it."""
+
+
+def broken(tree: Tree) -> None:
+    """Serve lammp.test by a file whose HTTPS server lacks WebSockets: `wss://` ends in the general `/api/`."""
+    _site(tree, "lammp.test")
+
+
+def neighbour(tree: Tree) -> None:
+    """Serve the unrelated site other.test, with a map for a variable of the usual name."""
+    _site(tree, "other.test")
+    tree.file("/var/www/other.test/index.html", OTHER_PAGE)
+    pki.certbot(tree, ["other.test"])
+
+
+def port_3000(tree: Tree) -> None:
+    """Let the backend listen on port 3000."""
+    _drop_in(tree, "port", "Environment=LAMMP_PORT=3000")
+
+
+def no_websocket_library(tree: Tree) -> None:
+    """Let uvicorn run as if no WebSocket library were installed: it answers 404 to every upgrade."""
+    _drop_in(tree, "websocket", "Environment=LAMMP_WS=none")
+
+
+def backend_down(tree: Tree) -> None:
+    """Leave the backend stopped."""
+    tree.link("/etc/systemd/system/lammp-backend.service", "/dev/null")
+
+
+SCENES: Dict[str, Callable[[Tree], None]] = {
+    "fresh": fresh,
+    "broken": broken,
+    "neighbour": neighbour,
+    "port-3000": port_3000,
+    "no-websocket-library": no_websocket_library,
+    "backend-down": backend_down,
+}
+
+
+def check(names: Iterable[str]) -> List[str]:
+    """Return scene names sorted and once each, `fresh` when there are none; complain of an unknown one."""
+    wanted = sorted({name for name in names if name != "fresh"}) or ["fresh"]
+    for name in wanted:
+        if name not in SCENES:
+            raise LabError(f"scene: {name!r} is unknown, expected some of {', '.join(SCENES)}")
+    return wanted
+
+
+def build(names: Iterable[str]) -> Tree:
+    """Return the files of a host in the given scenes."""
+    tree = Tree()
+    application(tree)
+    for name in check(names):
+        SCENES[name](tree)
+    return tree
+
+
+def _site(tree: Tree, name: str) -> None:
+    """Add a site file and its symbolic link, as Debian's layout has it."""
+    tree.file(f"/etc/nginx/sites-available/{name}", (SITES / name).read_bytes())
+    tree.link(f"/etc/nginx/sites-enabled/{name}", f"/etc/nginx/sites-available/{name}")
+
+
+def _drop_in(tree: Tree, name: str, line: str) -> None:
+    """Add a drop-in to the backend's unit."""
+    tree.file(f"{BACKEND_DROP_INS}/{name}.conf", f"[Service]\n{line}\n")
