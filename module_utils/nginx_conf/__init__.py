@@ -6,6 +6,7 @@ nginx source function it follows, and a differential test runs both against real
 
 from __future__ import annotations
 
+from .dump import load_dump
 from .load import load, read_file
 from .tree import Configuration, ConfSyntaxError, Directive, Include
 
@@ -15,5 +16,6 @@ __all__ = [
     "Directive",
     "Include",
     "load",
+    "load_dump",
     "read_file",
 ]

@@ -109,6 +109,18 @@ def read_statement(source: Source, pos: int) -> Tuple[List[Token], Token]:
         pos = word.end
 
 
+def skip_blank(source: Source, pos: int) -> int:
+    """The offset of the first byte that is neither separator nor comment, or the end of the file."""
+    data = source.data
+    while True:
+        space = _SPACE.match(data, pos)
+        if space:
+            pos = space.end()
+        if data[pos : pos + 1] != b"#":
+            return pos
+        pos = _skip_comment(source, pos, False)
+
+
 def words(source: Source, pos: int) -> List[Token]:
     """The words of the statement that starts at that offset, the name first."""
     return read_statement(source, pos)[0]
