@@ -1,0 +1,173 @@
+"""Processes as /proc shows them; no tool is needed on the host.
+
+Everything here may vanish between two reads: a process that ends is skipped, not an error.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import List, Optional, Tuple
+
+_UNIT = re.compile(r"\.(service|scope|socket|mount)$")
+_CONTAINER = re.compile(r"(docker|libpod|crio|cri-containerd|lxc|kubepods|machine\.slice|buildkit)")
+
+
+class Proc:
+    """A view on one /proc.
+
+    Args:
+        root: where it is mounted; tests point it elsewhere.
+    """
+
+    def __init__(self, root: str = "/proc") -> None:
+        """Read nothing yet."""
+        self.root = root
+        self._boot: Optional[float] = None
+
+    def pids(self) -> List[int]:
+        """Every process of this pid namespace and those below it, ascending."""
+        return sorted(int(name) for name in os.listdir(self.root) if name.isdigit())
+
+    def path(self, pid: int, *names: str) -> str:
+        """Path of a file of the process."""
+        return os.path.join(self.root, str(pid), *names)
+
+    def read(self, pid: int, name: str) -> bytes:
+        """Content of one of the process's files; empty when it is gone or not ours to read."""
+        try:
+            with open(self.path(pid, name), "rb") as file:
+                return file.read()
+        except OSError:
+            return b""
+
+    def link(self, pid: int, name: str) -> str:
+        """Target of one of the process's links; empty when it is gone or not ours to read."""
+        try:
+            return os.readlink(self.path(pid, name))
+        except OSError:
+            return ""
+
+    def argv(self, pid: int) -> List[str]:
+        """The command line; a process that rewrote its title (nginx) has it all in the first word."""
+        data = self.read(pid, "cmdline").rstrip(b"\0")
+        return data.decode("utf-8", "replace").split("\0") if data else []
+
+    def stat(self, pid: int) -> Optional[Tuple[int, int]]:
+        """Parent's pid and start time in clock ticks since boot (proc(5), fields 4 and 22)."""
+        data = self.read(pid, "stat")
+        # The command name stands in brackets and may itself hold brackets and spaces.
+        fields = data[data.rfind(b")") + 1 :].split()
+        if len(fields) < 20:
+            return None
+        return int(fields[1]), int(fields[19])
+
+    def started(self, ticks: int) -> float:
+        """Seconds since the epoch of a start time in ticks."""
+        if self._boot is None:
+            self._boot = 0.0
+            try:
+                with open(os.path.join(self.root, "stat"), "rb") as file:
+                    for line in file:
+                        if line.startswith(b"btime "):
+                            self._boot = float(line.split()[1])
+            except OSError:
+                pass
+        return self._boot + ticks / os.sysconf("SC_CLK_TCK")
+
+    def uid(self, pid: int) -> Optional[int]:
+        """Effective user id."""
+        for line in self.read(pid, "status").splitlines():
+            if line.startswith(b"Uid:"):
+                return int(line.split()[2])
+        return None
+
+    def user(self, pid: int) -> str:
+        """Name of the effective user; its number when it has no name here."""
+        uid = self.uid(pid)
+        return "" if uid is None else user_name(uid)
+
+    def exe(self, pid: int) -> Tuple[str, bool]:
+        """Path of the executable, and whether that file was deleted or replaced since."""
+        target = self.link(pid, "exe")
+        deleted = target.endswith(" (deleted)")
+        return (target[: -len(" (deleted)")] if deleted else target), deleted
+
+    def same_host(self, pid: int) -> bool:
+        """Whether the process lives where we live: same pid namespace, same root directory.
+
+        A mount namespace of its own does not tell a container: systemd gives one to every service
+        with PrivateTmp or ProtectSystem.  What cannot be read counts as ours.
+        """
+        here, there = self.link(os.getpid(), "ns/pid") or self._own("ns/pid"), self.link(pid, "ns/pid")
+        if here and there and here != there:
+            return False
+        try:
+            root = os.stat(self.path(pid, "root") + "/")
+            own = os.stat("/")
+        except OSError:
+            return True
+        return (root.st_dev, root.st_ino) == (own.st_dev, own.st_ino)
+
+    def _own(self, name: str) -> str:
+        """One of our own links."""
+        try:
+            return os.readlink(os.path.join(self.root, "self", name))
+        except OSError:
+            return ""
+
+    def cgroup(self, pid: int) -> str:
+        """Path in systemd's hierarchy (version 2, or ``name=systemd``), relative to our own init's."""
+        path = _systemd_path(self.read(pid, "cgroup"))
+        top = _systemd_path(self.read(1, "cgroup"))
+        if top.endswith("/init.scope"):
+            top = top[: -len("/init.scope")]
+        if top and (path == top or path.startswith(top + "/")):
+            path = path[len(top) :]
+        return path or "/"
+
+
+def _systemd_path(data: bytes) -> str:
+    """The line of /proc/PID/cgroup that systemd manages."""
+    unified = ""
+    for line in data.decode("utf-8", "replace").splitlines():
+        number, controllers, path = [*line.split(":", 2), "", ""][:3]
+        if controllers == "name=systemd":
+            return path
+        if number == "0":
+            unified = path
+    return unified
+
+
+def origin_of(cgroup: str) -> Tuple[str, str]:
+    """Say how a process was started, from its control group.
+
+    Args:
+        cgroup: from `Proc.cgroup`.
+
+    Returns:
+        Kind and name: ``("unit", "nginx.service")``, ``("user unit", "app.service")``,
+        ``("session", "session-3.scope")`` for what was started by hand from a login,
+        ``("container", …)``, or ``("unknown", "")``.
+    """
+    parts = [part for part in cgroup.split("/") if part]
+    if any(_CONTAINER.search(part) for part in parts):
+        return "container", parts[-1]
+    units = [part for part in parts if _UNIT.search(part)]
+    if not units or units[-1] == "init.scope":
+        return "unknown", ""
+    if units[-1].startswith("session-") and units[-1].endswith(".scope"):
+        return "session", units[-1]
+    if len(units) > 1 and units[0].startswith("user@"):
+        return "user unit", units[-1]
+    return "unit", units[-1]
+
+
+def user_name(uid: int) -> str:
+    """Name of a user id, or the number itself."""
+    import pwd
+
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
