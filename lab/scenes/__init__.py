@@ -1,7 +1,7 @@
 """Scenes: the states in which a host is found, each a set of files that are there before the host boots.
 
-A host's state is fully given by its image and its scenes, in any order; whoever wants a scene again starts the
-host over (`lab/lab up NAME --scene … --recreate`), which takes two seconds.
+A host's state is fully given by its image and its scenes, in any order; to have a scene again, start
+the host over (`lab/lab up NAME --scene … --recreate`), which takes two seconds.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def fresh(tree: Tree) -> None:
 
 
 def broken(tree: Tree) -> None:
-    """Serve lammp.test by a file whose HTTPS server lacks WebSockets: `wss://` ends in the general `/api/`."""
+    """Serve lammp.test by a file whose HTTPS server lacks WebSockets: `wss://` ends in `/api/`."""
     _site(tree, "lammp.test")
 
 

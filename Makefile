@@ -1,0 +1,27 @@
+# Everything sets itself up: the first run says what it installs, later ones find it there.
+PYTHON := .venv/bin/python
+LAB := $(PYTHON) lab/lab
+
+.PHONY: help setup setup-test demo shell demo-down lab-images
+
+.DEFAULT_GOAL := help
+help: ## Show what there is to make
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
+
+setup: ## Install what the lab and the playbooks need
+	@lab/setup
+
+setup-test: ## Install what the tests need
+	@lab/setup test
+
+demo: setup ## Show the whole story: a broken WebSocket, one playbook, a proven one
+	@$(LAB) demo
+
+shell: setup ## Log in to the demo's host
+	@$(LAB) shell demo
+
+demo-down: ## Remove the demo's containers; stop the docker engine if it was started for them
+	@$(or $(wildcard $(PYTHON)),python3) lab/lab down --all --engine
+
+lab-images: setup ## Build all images of the lab
+	@$(LAB) images --suite all --browser
