@@ -8,14 +8,21 @@ from __future__ import annotations
 
 from .dump import load_dump
 from .load import load, read_file
+from .request import Request
+from .route import Route, route
 from .tree import Configuration, ConfSyntaxError, Directive, Include
+from .upgrade import Upgrade
 
 __all__ = [
     "ConfSyntaxError",
     "Configuration",
     "Directive",
     "Include",
+    "Request",
+    "Route",
+    "Upgrade",
     "load",
     "load_dump",
     "read_file",
+    "route",
 ]
