@@ -6,9 +6,9 @@ import argparse
 import json
 import os
 import sys
-from typing import Dict, List, Optional
+from typing import List, Optional
 
-from . import browser, docker, hosts, images, inventory, scenes, ssh
+from . import browser, demo, docker, engine, hosts, images, inventory, scenes, ssh
 from .console import say
 from .state import LabError
 
@@ -34,6 +34,9 @@ def parser() -> argparse.ArgumentParser:
     command = commands.add_parser("down", help="remove containers of this checkout")
     command.add_argument("name", nargs="*")
     command.add_argument("--all", action="store_true", help="all of them, the browser too")
+    command.add_argument(
+        "--engine", action="store_true", help="the docker engine too, if it was started for them"
+    )
 
     command = commands.add_parser("inventory", help="the running hosts as an Ansible inventory (JSON)")
     command.add_argument("--list", action="store_true")
@@ -57,6 +60,7 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--screenshot", default="page.png", metavar="FILE", help="below out/")
     command.add_argument("--timeout", type=float, default=20.0, metavar="SECONDS")
 
+    commands.add_parser("demo", help="show the whole story on a host of its own")
     commands.add_parser("status", help="show the containers of this checkout")
     return whole
 
@@ -65,7 +69,8 @@ def main(argv: Optional[List[str]] = None) -> int:
     """Run one of the lab's commands; returns the exit status."""
     arguments = parser().parse_args(argv)
     try:
-        docker.engine()
+        if arguments.command != "down":
+            docker.engine()
         status = COMMANDS[arguments.command](arguments)
     except LabError as error:
         say(f"lab: {error}")
@@ -92,11 +97,16 @@ def _up(arguments: argparse.Namespace) -> int:
 def _down(arguments: argparse.Namespace) -> int:
     if not arguments.name and not arguments.all:
         raise LabError("down: name the hosts, or say --all")
+    if arguments.engine and not engine.answers():
+        print("no docker engine runs, so no container does")
+        return 0
     gone = hosts.down(arguments.name, arguments.all)
     absent = sorted(set(arguments.name) - set(gone))
     print(f"removed: {', '.join(gone) or 'nothing'}")
     if absent:
         print(f"not there: {', '.join(absent)}")
+    if arguments.engine and engine.stop_if_ours():
+        print("stopped the docker engine, which had been started for the lab")
     return 0
 
 
@@ -124,7 +134,7 @@ def _shell(arguments: argparse.Namespace) -> int:
 
 
 def _browser(arguments: argparse.Namespace) -> int:
-    names = addresses(_only(arguments.on))
+    names = scenes.addresses(_only(arguments.on).address)
     reached = True
     for number, url in enumerate(arguments.url):
         shot = arguments.screenshot if not number else f"{number + 1}-{arguments.screenshot}"
@@ -139,6 +149,11 @@ def _browser(arguments: argparse.Namespace) -> int:
         print(json.dumps(report, indent=2))
         reached = reached and bool(report["reached"])
     return 0 if reached else 3
+
+
+def _demo(_arguments: argparse.Namespace) -> int:
+    demo.show()
+    return 0
 
 
 def _status(_arguments: argparse.Namespace) -> int:
@@ -158,13 +173,9 @@ COMMANDS = {
     "exec": _exec,
     "shell": _shell,
     "browser": _browser,
+    "demo": _demo,
     "status": _status,
 }
-
-
-def addresses(host: hosts.Host) -> Dict[str, str]:
-    """Return the DNS names that lead to a host in the lab."""
-    return dict.fromkeys(("lammp.test", "www.lammp.test", "other.test"), host.address)
 
 
 def _only(name: Optional[str]) -> hosts.Host:

@@ -89,6 +89,7 @@ def _build(name: str, suite: str, packages: Tuple[str, ...], context: Mapping[st
         recipe = _digest(base, packages, context)
         if _current(tag(name), recipe):
             return tag(name)
+        old = [image["Id"] for image in docker.inspect("image", [tag(name)])]
         arguments = {"BASE": tag(f"base-{suite}"), "PACKAGES": " ".join(packages)}
         command = ["docker", "build", "--tag", tag(name), "--label", f"{RECIPE_LABEL}={recipe}", "--force-rm"]
         for key, value in arguments.items():
@@ -96,6 +97,9 @@ def _build(name: str, suite: str, packages: Tuple[str, ...], context: Mapping[st
         with step(f"image {tag(name)}") as progress:
             env = docker.environment()
             run_logged([*command, "-"], f"image-{name}", progress, data=_tar(context), env=env)
+        # The one before it goes, unless a container still uses it.
+        if old:
+            docker.docker("rmi", *old, check=False)
     return tag(name)
 
 

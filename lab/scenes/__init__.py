@@ -15,6 +15,7 @@ from ..state import LabError
 from ..tree import Tree
 
 SITES = Path(__file__).resolve().parent / "sites"
+NAMES = ("lammp.test", "www.lammp.test", "other.test")
 BACKEND_DROP_INS = "/etc/systemd/system/lammp-backend.service.d"
 
 OTHER_PAGE = "<!doctype html>\n<title>other.test</title>\n<p>Another site on the same host.</p>\n"
@@ -84,6 +85,11 @@ def build(names: Iterable[str]) -> Tree:
     for name in check(names):
         SCENES[name](tree)
     return tree
+
+
+def addresses(address: str) -> Dict[str, str]:
+    """Return the scenes' DNS names, all leading to one host."""
+    return dict.fromkeys(NAMES, address)
 
 
 def _site(tree: Tree, name: str) -> None:
