@@ -15,6 +15,7 @@ from .listeners import Listener, listeners, ports_of
 from .masters import Choice, Master, Worker, choose, masters, workers_of
 from .proc import Proc
 from .sites import ServerBlock, server_blocks
+from .survey import Survey, survey
 
 __all__ = [
     "Backend",
@@ -30,6 +31,7 @@ __all__ = [
     "NginxError",
     "Proc",
     "ServerBlock",
+    "Survey",
     "Worker",
     "check_certificate",
     "choose",
@@ -42,5 +44,6 @@ __all__ = [
     "masters",
     "ports_of",
     "server_blocks",
+    "survey",
     "workers_of",
 ]

@@ -249,11 +249,11 @@ def refusal(opened: Probe, plain: Probe) -> Tuple[str, str]:
     if status in (401, 403):
         return (
             UNKNOWN,
-            f"{status} to the upgrade and to a plain GET alike: refused before the upgrade is seen",
+            f"{status} to the upgrade and to a plain GET alike: refused before that",
         )
     if status == 404:
         return IGNORES, (
-            "404 to the upgrade and to a plain GET alike: no such path, or no WebSocket support in this server"
+            "404 to the upgrade and to a plain GET alike: no such path, or a server without WebSockets"
         )
     return IGNORES, f"{status} to the upgrade and to a plain GET alike: it ignores the upgrade"
 

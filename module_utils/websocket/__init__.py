@@ -6,7 +6,8 @@
 
 from __future__ import annotations
 
-from .endpoint import Address, Endpoint, address_text, parse_url
+from .endpoint import Address, Endpoint, address_text, parse_address, parse_url
+from .expectation import unmet
 from .frames import CLOSE_CODES, close_meaning
 from .masking import masked_argv, masked_headers, masked_url
 from .probe import probe
@@ -23,6 +24,8 @@ __all__ = [
     "masked_argv",
     "masked_headers",
     "masked_url",
+    "parse_address",
     "parse_url",
     "probe",
+    "unmet",
 ]

@@ -84,3 +84,22 @@ def address_text(address: Optional[Address]) -> str:
         return "unix:" + address
     host, port = address
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def parse_address(text: str) -> Address:
+    """Read an address as people write it.
+
+    Args:
+        text: ``host:port``, ``[ipv6]:port``, ``unix:/path`` or ``/path``.
+
+    Raises:
+        ValueError: none of these.
+    """
+    if text.startswith("unix:/"):
+        return text[len("unix:") :]
+    if text.startswith("/"):
+        return text
+    match = re.match(r"^(?:\[([0-9A-Fa-f:.%\w]+)\]|([^:\[\]/\s]+)):(\d{1,5})$", text)
+    if not match or not 0 < int(match.group(3)) < 65536:
+        raise ValueError(f"address {text!r} is not of the form host:port, [ipv6]:port or unix:/path")
+    return match.group(1) or match.group(2), int(match.group(3))

@@ -1,0 +1,349 @@
+#!/usr/bin/python
+"""Ansible module: what a host has by way of nginx, backends and certificates."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: nginx_facts
+short_description: Tell which nginx runs, where its sites belong, and which port a backend answers on
+description:
+  - Gathers in one round trip what a deployment must know. It only reads.
+  - The running master is found in C(/proc), its version and paths by C(nginx -V) of the running binary, the
+    layout from the includes of the configuration that it reads. Nothing is assumed, and no tool is needed on
+    the host.
+  - Masters in containers are left out.
+  - A host without nginx is a result (RV(nginx.found) is V(false)), not a failure.
+options:
+  binary:
+    description: Only the nginx with this executable is meant. By default the only one that runs, or is
+      installed.
+    type: path
+  conf_path:
+    description: Only the nginx with this main configuration file is meant.
+    type: path
+  site_dir:
+    description: The directory for site files, when the one found is not the one wanted. nginx must include
+      it.
+    type: path
+  enabled_dir:
+    description: The included directory for symlinks to O(site_dir).
+    type: path
+  backends:
+    description: Backends to look for, by asking their candidate ports.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: Name under which the result comes back.
+        type: str
+        required: true
+      ports:
+        description: Candidate ports, in the order of preference.
+        type: list
+        elements: int
+        default: [8000, 3000]
+      host:
+        description: Where the backend is.
+        type: str
+        default: 127.0.0.1
+      path:
+        description: Path of the plain HTTP request.
+        type: str
+        default: /
+      websocket_path:
+        description: Path of the opening handshake.
+        type: str
+        default: /
+      host_header:
+        description: Value of C(Host), for backends that refuse unknown ones. By default the address.
+        type: str
+        default: ''
+      origin:
+        description: Value of C(Origin) in the handshake. By default none is sent.
+        type: str
+      configured:
+        description: The port to keep when none answers.
+        type: int
+      timeout:
+        description: Seconds for each request.
+        type: float
+        default: 3.0
+  certificates:
+    description: Certificates to check.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      certificate:
+        description: PEM file with the certificate and its chain.
+        type: path
+        required: true
+      key:
+        description: PEM file with the private key. Without it only the certificate is read.
+        type: path
+        default: ''
+      names:
+        description: Host names that the certificate must be valid for.
+        type: list
+        elements: str
+        default: []
+  paths:
+    description: Paths whose existence is asked for.
+    type: list
+    elements: path
+    default: []
+attributes:
+  check_mode:
+    description: The module only reads, so check mode makes no difference.
+    support: full
+  diff_mode:
+    description: There is nothing to compare.
+    support: none
+  platform:
+    description: Hosts with a Linux C(/proc).
+    support: full
+    platforms: linux
+notes:
+  - Needs root to see the processes of other users.
+  - Asking a port sends it at most three requests - a plain GET, an opening handshake and, if that is
+    refused, a plain
+    GET of the same path. They appear in the backend's access log.
+seealso:
+  - module: websocket_probe
+author:
+  - nginx-websocket project
+"""
+
+EXAMPLES = r"""
+- name: Know the host
+  nginx_facts:
+    backends:
+      - name: api
+        ports: [8000, 3000]
+        path: /api/docs
+        websocket_path: /api/mqtt/ws/hints/probe
+    certificates:
+      - certificate: /etc/letsencrypt/live/example.org/fullchain.pem
+        key: /etc/letsencrypt/live/example.org/privkey.pem
+        names: [example.org, www.example.org]
+    paths:
+      - /etc/letsencrypt/options-ssl-nginx.conf
+  register: host
+
+- name: Stop where there is no nginx
+  ansible.builtin.assert:
+    that: host.nginx.found
+    fail_msg: "{{ host.nginx.message }}"
+
+- name: Show the port that answers
+  ansible.builtin.debug:
+    msg: "{{ host.backends.api.address }}: {{ host.backends.api.why }}"
+"""
+
+RETURN = r"""
+nginx:
+  description: The nginx that is meant. Keys from RV(nginx.binary) on are there only when it could be told
+    and asked.
+  returned: always
+  type: dict
+  contains:
+    found:
+      description: Whether there is an nginx, running or installed.
+      type: bool
+    running:
+      description: Whether a master runs.
+      type: bool
+    message:
+      description: One sentence, also when nothing was found.
+      type: str
+    ambiguous:
+      description: Several masters run and none stands out; set O(binary) or O(conf_path).
+      type: bool
+    chosen:
+      description: Process id of the master that is meant.
+      type: int
+    why:
+      description: Why that one.
+      type: str
+    warnings:
+      description: What is odd (a broken tree on disk, a binary replaced while it ran, other masters).
+      type: list
+      elements: str
+    masters:
+      description: Every running master with C(pid), C(exe), C(argv), C(conf_path), C(unit), C(origin),
+        C(workers).
+      type: list
+      elements: dict
+    sites:
+      description: Every server in the configuration, with C(names), C(listen), C(file), C(line),
+        C(certificate).
+      type: list
+      elements: dict
+    binary:
+      description: Path of the executable.
+      type: str
+      sample: /usr/sbin/nginx
+    version:
+      description: Version of the nginx that serves.
+      type: str
+      sample: 1.22.1
+    disk_version:
+      description: Version of the file at RV(nginx.binary), which C(nginx -t) and the next start run.
+      type: str
+    prefix:
+      description: nginx's prefix.
+      type: str
+    conf_path:
+      description: Main configuration file.
+      type: str
+      sample: /etc/nginx/nginx.conf
+    pid_path:
+      description: File with the master's process id.
+      type: str
+    error_logs:
+      description: Error logs at the top level.
+      type: list
+      elements: str
+    user:
+      description: The workers' user.
+      type: str
+      sample: www-data
+    modules:
+      description: Modules compiled in.
+      type: list
+      elements: str
+    loaded_modules:
+      description: Files that C(load_module) brings in.
+      type: list
+      elements: str
+    realip:
+      description: Whether the realip module is there.
+      type: bool
+    http2_form:
+      description: How HTTP/2 is switched on - V(listen) before 1.25.1, V(directive) since, V(none) without
+        the module.
+      type: str
+    unit:
+      description: The systemd unit that started the master, or empty.
+      type: str
+      sample: nginx.service
+    layout:
+      description: >-
+        Where a site belongs - C(kind) (V(sites-available), V(conf.d), V(directory)), C(site_dir),
+        C(enabled_dir),
+        C(include), C(prefix), C(suffix). Null when that cannot be told; C(layout_error) then says why.
+      type: dict
+    layout_error:
+      description: Why there is no layout.
+      type: str
+    conf_error:
+      description: Why the configuration on disk cannot be read whole.
+      type: str
+backends:
+  description: >-
+    For each of O(backends), by name - C(port), C(address) (for proxy_pass), C(answered), C(upgrade)
+    (V(upgrades),
+    V(refuses), V(ignores), V(unknown)), C(why), C(warning), and C(candidates) with process and evidence of
+    every port.
+  returned: always
+  type: dict
+certificates:
+  description: >-
+    For each of O(certificates), in order - C(usable), C(problem), C(key_matches), C(names), C(missing_names),
+    C(not_after), C(days_left), C(subject), C(issuer), C(self_signed).
+  returned: always
+  type: list
+  elements: dict
+paths:
+  description: For each of O(paths) - C(exists), C(readable), C(type) (V(file), V(directory), V(other) or
+    empty).
+  returned: always
+  type: dict
+"""
+
+import os
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.nginx_host.backend import DEFAULT_PORTS, detect_backend
+from ansible.module_utils.nginx_host.certificates import check_certificate
+from ansible.module_utils.nginx_host.survey import survey
+
+BACKEND = {
+    "name": {"type": "str", "required": True},
+    "ports": {"type": "list", "elements": "int", "default": list(DEFAULT_PORTS)},
+    "host": {"type": "str", "default": "127.0.0.1"},
+    "path": {"type": "str", "default": "/"},
+    "websocket_path": {"type": "str", "default": "/"},
+    "host_header": {"type": "str", "default": ""},
+    "origin": {"type": "str"},
+    "configured": {"type": "int"},
+    "timeout": {"type": "float", "default": 3.0},
+}
+CERTIFICATE = {
+    "certificate": {"type": "path", "required": True},
+    "key": {"type": "path", "default": "", "no_log": False},
+    "names": {"type": "list", "elements": "str", "default": []},
+}
+
+
+def path_facts(path: str) -> dict:
+    """Say whether a path is there, and what it is."""
+    kind = "directory" if os.path.isdir(path) else "file" if os.path.isfile(path) else "other"
+    exists = os.path.exists(path)
+    return {"exists": exists, "readable": os.access(path, os.R_OK), "type": kind if exists else ""}
+
+
+def main() -> None:
+    """Parse, ask, exit."""
+    module = AnsibleModule(
+        argument_spec={
+            "binary": {"type": "path"},
+            "conf_path": {"type": "path"},
+            "site_dir": {"type": "path"},
+            "enabled_dir": {"type": "path"},
+            "backends": {"type": "list", "elements": "dict", "default": [], "options": BACKEND},
+            "certificates": {"type": "list", "elements": "dict", "default": [], "options": CERTIFICATE},
+            "paths": {"type": "list", "elements": "path", "default": []},
+        },
+        supports_check_mode=True,
+    )
+    params = module.params
+    found = survey(
+        **{name: params[name] or "" for name in ("binary", "conf_path", "site_dir", "enabled_dir")}
+    )
+    backends = {}
+    for wish in params["backends"]:
+        try:
+            backend = detect_backend(
+                wish["ports"],
+                host=wish["host"],
+                http_path=wish["path"],
+                websocket_path=wish["websocket_path"],
+                configured=wish["configured"],
+                host_header=wish["host_header"],
+                origin=wish["origin"],
+                timeout=wish["timeout"],
+            )
+        except ValueError as error:
+            module.fail_json(msg=f"backends: {wish['name']}: {error}")
+        backends[wish["name"]] = backend.to_dict()
+        if backend.warning:
+            module.warn(f"backend {wish['name']}: {backend.warning}")
+    for warning in found.warnings:
+        module.warn(warning)
+    module.exit_json(
+        changed=False,
+        nginx=found.to_dict(),
+        backends=backends,
+        certificates=[
+            check_certificate(wish["certificate"], wish["key"], names=wish["names"]).to_dict()
+            for wish in params["certificates"]
+        ],
+        paths={path: path_facts(path) for path in params["paths"]},
+    )
+
+
+if __name__ == "__main__":
+    main()
