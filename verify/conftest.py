@@ -1,0 +1,158 @@
+"""The suite's frame: the hosts and sites become test parameters, each test's result becomes its host's."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Dict, Generator, List, NoReturn, Tuple
+
+import pytest
+
+from verify.gather import Reports, Unreachable
+from verify.outside import User
+from verify.results import Fail, Finding, Results
+from verify.targets import Target, Targets, read
+from verify.timeouts import Timeouts
+from verify.visits import Crowd
+
+TARGETS = pytest.StashKey[Targets]()
+RESULTS = pytest.StashKey[Results]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the suite's options."""
+    group = parser.getgroup("verify")
+    group.addoption("--targets", metavar="FILE", help="JSON file that says which hosts and sites to verify")
+    group.addoption("--results", metavar="FILE", help="write each host's result to this JSON file")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Read the targets."""
+    path = config.getoption("--targets")
+    if not path:
+        raise pytest.UsageError("--targets FILE is needed: playbooks/verify.yml writes it")
+    config.stash[TARGETS] = read(path)
+    config.stash[RESULTS] = Results([host.name for host in config.stash[TARGETS].hosts])
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Give each test its hosts, sites and routes."""
+    cases: List[Tuple[Tuple[Any, ...], str]] = []
+    wanted = [name for name in ("target", "site", "route") if name in metafunc.fixturenames]
+    for target in metafunc.config.stash[TARGETS].hosts:
+        if "site" not in wanted:
+            cases.append(((target,), target.name))
+            continue
+        for site in target.sites:
+            name = f"{target.name}|{site.name}"
+            if "route" not in wanted:
+                cases.append(((target, site), name))
+                continue
+            cases += [((target, site, route), f"{name}|{route.shown}") for route in site.routes]
+    metafunc.parametrize(wanted, [values for values, _ in cases], ids=[identity for _, identity in cases])
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Note what became of each check, under the name of its host."""
+    outcome = yield
+    host = item.config.stash[RESULTS].hosts[item.callspec.params["target"].name]  # type: ignore[attr-defined]
+    if outcome.when == "call" and outcome.passed:
+        host.passed += 1
+    elif outcome.failed:
+        host.failures.append(outcome.longreprtext.strip())
+    return outcome
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Write the results."""
+    path = session.config.getoption("--results")
+    if path:
+        document = session.config.stash[RESULTS].document()
+        Path(path).write_text(json.dumps(document), encoding="utf-8")
+
+
+@pytest.fixture(scope="session")
+def targets(pytestconfig: pytest.Config) -> Targets:
+    """Return everything that is verified."""
+    return pytestconfig.stash[TARGETS]
+
+
+@pytest.fixture(scope="session")
+def pool() -> Generator[ThreadPoolExecutor, None, None]:
+    """Return the threads in which hosts are asked."""
+    with ThreadPoolExecutor(max_workers=32) as threads:
+        yield threads
+
+
+@pytest.fixture(scope="session")
+def reports(
+    targets: Targets, pool: ThreadPoolExecutor, pytestconfig: pytest.Config
+) -> Generator[Reports, None, None]:
+    """Ask every host about itself, once, all at the same time."""
+    asked = Reports(targets, pool)
+    yield asked
+    for name, why, ask in asked.unreached():
+        pytestconfig.stash[RESULTS].unreached(name, why, ask)
+
+
+@pytest.fixture
+def report(target: Target, reports: Reports) -> Dict[str, Any]:
+    """Return what the host says about itself; skip where it could not be asked over ssh."""
+    try:
+        return reports.of(target.name)
+    except Unreachable as error:
+        pytest.skip(f"{target.name} could not be asked about itself: {error}")
+
+
+@pytest.fixture(scope="session")
+def configurations() -> Dict[str, Timeouts]:
+    """Return the hosts' configurations as far as they have been read, by host."""
+    return {}
+
+
+@pytest.fixture
+def timeouts(target: Target, report: Dict[str, Any], configurations: Dict[str, Timeouts]) -> Timeouts:
+    """Return the timeouts of the host's configuration, which is parsed once."""
+    if target.name not in configurations:
+        configurations[target.name] = Timeouts(report)
+    return configurations[target.name]
+
+
+@pytest.fixture(scope="session")
+def crowd(targets: Targets, pool: ThreadPoolExecutor, reports: Reports) -> Crowd:
+    """Start every request from outside, all at the same time, after the hosts have been asked."""
+    users = Crowd(User(ca_file=targets.ca_file, timeout=targets.timeout), pool)
+    users.start(targets.hosts)
+    return users
+
+
+@pytest.fixture
+def finding(target: Target, pytestconfig: pytest.Config) -> Finding:
+    """Return the function that notes what is worth knowing and fails nothing."""
+    noted = pytestconfig.stash[RESULTS].hosts[target.name].findings
+
+    def note(text: str) -> None:
+        if text not in noted:
+            noted.append(text)
+
+    return note
+
+
+@pytest.fixture
+def fail(target: Target) -> Fail:
+    """Return the function that fails a check in words for a person on call."""
+
+    def stop(problem: str, *, sent: object = "", got: object = "", fix: str = "") -> NoReturn:
+        lines = [f"{target.name}: {problem}"]
+        lines += [
+            f"  {label} {text}"
+            for label, text in (("sent:", sent), ("got: ", got), ("do:  ", fix))
+            if f"{text}"
+        ]
+        pytest.fail("\n".join(lines), pytrace=False)
+
+    return stop

@@ -1,0 +1,100 @@
+"""Ask each host once, over testinfra's ssh backend and, where it is open, over Ansible's own connection."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Dict, List, Tuple
+
+import testinfra
+
+from verify.targets import Target, Targets, question
+
+SOURCE = Path(__file__).with_name("on_host.py")
+
+
+class Unreachable(Exception):
+    """The host could not be asked this way; Ansible may still know how (a password, another plugin)."""
+
+
+def command(target: Target, timeout: float) -> List[str]:
+    """Return the command that makes the host report about itself; it must run as root."""
+    return [target.interpreter, "-c", SOURCE.read_text(), json.dumps(question(target, timeout))]
+
+
+def as_root(argv: List[str]) -> str:
+    """Return the shell command that runs another as root, without ever asking for a password."""
+    run = shlex.join(argv)
+    return f'if [ "$(id -u)" -eq 0 ]; then exec {run}; else exec sudo -n {run}; fi'
+
+
+def report(target: Target, timeout: float) -> Dict[str, Any]:
+    """Return the host's report, asking for it unless the input already holds it.
+
+    Raises:
+        Unreachable: ssh or sudo refused.
+    """
+    if target.report is not None:
+        return target.report
+    if target.connection is None:
+        raise Unreachable("Ansible reaches this host by other means than ssh")
+    connection = target.connection
+    host = testinfra.get_host(
+        "ssh://" + (f"[{connection.address}]" if ":" in connection.address else connection.address),
+        ssh_identity_file=connection.key or None,
+        # testinfra formats its command line with %: ssh's own %C must survive that.
+        controlpath=connection.control_path.replace("%", "%%") or None,
+        ssh_extra_args=" ".join(
+            ["-o BatchMode=yes", connection.args, *_destination(connection.user, connection.port)]
+        ),
+    )
+    try:
+        done = host.run("/bin/sh -c %s", as_root(command(target, timeout)))
+    except RuntimeError as error:
+        raise Unreachable(f"ssh: {_last_line(str(getattr(error.args[0], 'stderr', error)))}") from error
+    try:
+        answer: Dict[str, Any] = json.loads(done.stdout)
+    except ValueError:
+        raise Unreachable(_last_line(done.stderr) or f"exit code {done.rc}, and no report") from None
+    return answer
+
+
+def _destination(user: str, port: int) -> List[str]:
+    """Return user and port as options: testinfra's host specification cannot hold every user name."""
+    options = [f"-o User={shlex.quote(user)}"] if user else []
+    return [*options, f"-o Port={port}"] if port else options
+
+
+def _last_line(text: str) -> str:
+    lines = text.strip().splitlines()
+    return lines[-1] if lines else ""
+
+
+class Reports:
+    """The reports of all hosts, asked for at the same time."""
+
+    def __init__(self, targets: Targets, pool: ThreadPoolExecutor) -> None:
+        """Start asking every host."""
+        self._targets = targets
+        self._futures: Dict[str, Future[Dict[str, Any]]] = {
+            host.name: pool.submit(report, host, targets.timeout) for host in targets.hosts
+        }
+
+    def of(self, name: str) -> Dict[str, Any]:
+        """Return the report of a host, waiting for it.
+
+        Raises:
+            Unreachable: ssh or sudo refused.
+        """
+        return self._futures[name].result()
+
+    def unreached(self) -> List[Tuple[str, str, Dict[str, Any]]]:
+        """Return the hosts that could not be asked, why, and what they would have been asked."""
+        failed = []
+        for host in self._targets.hosts:
+            error = self._futures[host.name].exception()
+            if isinstance(error, Unreachable):
+                failed.append((host.name, str(error), question(host, self._targets.timeout)))
+        return failed

@@ -1,0 +1,275 @@
+"""What the managed host says about itself, gathered in one command.
+
+The suite sends this file to each host once (``python3 -c SOURCE QUESTION``) and reads one JSON document back.
+It changes nothing, needs the standard library alone and runs on Python 3.8 and newer. It shares no code with
+the transaction on purpose: it is the second, independent witness.
+"""
+
+from __future__ import annotations
+
+import base64
+import glob
+import hashlib
+import json
+import os
+import re
+import socket
+import ssl
+import subprocess
+import sys
+import zlib
+from typing import Any, Dict, List, Optional, Tuple
+
+RELEASE_LOCATION = re.compile(rb"/\.well-known/nginx-websocket/([0-9a-f]{32})\b")
+DUMP_HEADER = re.compile(rb"^# configuration file (/.+):\n", re.MULTILINE)
+
+
+def run(argv: List[str], timeout: float = 60.0) -> Dict[str, Any]:
+    """Run a command with fixed locale and return its exit code and output, never raising."""
+    try:
+        done = subprocess.run(
+            argv,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=timeout,
+            env={**os.environ, "LC_ALL": "C"},
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return {"rc": -1, "out": b"", "err": str(error)}
+    return {"rc": done.returncode, "out": done.stdout, "err": done.stderr.decode("utf-8", "replace")}
+
+
+def processes() -> List[Dict[str, Any]]:
+    """Return every nginx process as /proc shows it: nginx writes its role and state into its title."""
+    found = []
+    for directory in glob.glob("/proc/[0-9]*"):
+        try:
+            with open(directory + "/cmdline", "rb") as stream:
+                title = stream.read().replace(b"\0", b" ").decode("utf-8", "replace").strip()
+            if not title.startswith("nginx: "):
+                continue
+            with open(directory + "/stat", "rb") as stream:
+                # The command name may hold spaces and brackets: fields count from the last ")".
+                fields = stream.read().rsplit(b")", 1)[1].split()
+        except OSError:
+            continue
+        try:
+            exe = os.readlink(directory + "/exe")
+        except OSError:
+            # In a container without CAP_SYS_PTRACE even root may not see this of another user's process.
+            exe = ""
+        found.append(
+            {
+                "pid": int(os.path.basename(directory)),
+                "parent": int(fields[1]),
+                "started": int(fields[19]),
+                "title": title,
+                "exe": exe[: -len(" (deleted)")] if exe.endswith(" (deleted)") else exe,
+            }
+        )
+    return found
+
+
+def masters_and_workers(binary: str) -> Tuple[List[Dict[str, Any]], List[Dict[str, Any]]]:
+    """Return the masters (of that binary, when it is given) and their workers."""
+    everything = processes()
+    masters = [p for p in everything if p["title"].startswith("nginx: master process")]
+    if binary:
+        masters = [p for p in masters if p["exe"] == os.path.realpath(binary)]
+    pids = {p["pid"] for p in masters}
+    workers = [
+        {
+            "pid": p["pid"],
+            "master": p["parent"],
+            "started": p["started"],
+            "shutting_down": "is shutting down" in p["title"],
+        }
+        for p in everything
+        if p["parent"] in pids and p["title"].startswith("nginx: worker process")
+    ]
+    return masters, workers
+
+
+def unit_state(unit: str) -> Optional[Dict[str, str]]:
+    """Return what systemd says of the unit, None where there is no systemd."""
+    shown = run(["systemctl", "show", unit, "--property=ActiveState,UnitFileState,MainPID"], timeout=10)
+    if shown["rc"] != 0:
+        return None
+    lines = shown["out"].decode("utf-8", "replace").splitlines()
+    return dict(line.split("=", 1) for line in lines if "=" in line)
+
+
+def file_state(path: str) -> Dict[str, Any]:
+    """Return type, owner and mode of a path and, for a symlink, of the file behind it."""
+    state: Dict[str, Any] = {"path": path, "exists": os.path.lexists(path)}
+    if not state["exists"]:
+        return state
+    if os.path.islink(path):
+        state["link"] = os.readlink(path)
+        state["real"] = os.path.realpath(path)
+    try:
+        status = os.stat(path)
+    except OSError:
+        state["dangling"] = True
+        return state
+    state["mode"] = format(status.st_mode & 0o7777, "04o")
+    state["uid"] = status.st_uid
+    state["directory"] = os.path.isdir(path)
+    return state
+
+
+def release_files(dump: bytes) -> List[Dict[str, Any]]:
+    """Return the loaded files that hold release locations, each with its state and the releases it names.
+
+    The dump is split at its header lines; a comment that only looks like one names no existing file. A
+    release id is the digest of the content in which the id itself is written as @RELEASE@, so an edit shows.
+    """
+    headers = [m for m in DUMP_HEADER.finditer(dump) if os.path.isfile(m.group(1))]
+    found = []
+    for header, following in zip(headers, [*headers[1:], None]):
+        body = dump[header.end() : following.start() if following else len(dump)]
+        releases = sorted({m.group(1) for m in RELEASE_LOCATION.finditer(body)})
+        if not releases:
+            continue
+        state = file_state(os.fsdecode(header.group(1)))
+        state["releases"] = [release.decode() for release in releases]
+        with open(header.group(1), "rb") as stream:
+            template = stream.read().replace(releases[0], b"@RELEASE@")
+        state["edited"] = hashlib.sha256(template).hexdigest()[:32] != state["releases"][0]
+        found.append(state)
+    return found
+
+
+def file_of(ask: Dict[str, Any], files: List[Dict[str, Any]]) -> Optional[Dict[str, Any]]:
+    """Return the loaded file of the site that is asked about: by its path, else by its name."""
+    for state in files:
+        paths = {state["path"], state.get("real", state["path"])}
+        names = {os.path.basename(path) for path in paths}
+        if ask["file"] in paths or (not ask["file"] and names & {ask["site"], ask["site"] + ".conf"}):
+            return state
+    return None
+
+
+def connect(
+    address: str, port: int, tls: bool, name: str, proxy_protocol: bool, timeout: float
+) -> socket.socket:
+    """Connect to this host itself; its certificates are judged from outside, so not here."""
+    sock = socket.create_connection((address, port), timeout=timeout)
+    if proxy_protocol:
+        # A health check's header: nginx keeps the connection's own addresses.
+        sock.sendall(b"PROXY UNKNOWN\r\n")
+    if not tls:
+        return sock
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.set_alpn_protocols(["http/1.1"])
+    return context.wrap_socket(sock, server_hostname=name or None)
+
+
+def exchange(ask: Dict[str, Any], lines: List[str], timeout: float) -> Dict[str, Any]:
+    """Send one request and return status line, and the beginning of the body, or the error."""
+    head = "\r\n".join([*lines, "", ""]).encode("ascii", "replace")
+    received = b""
+    try:
+        with connect(
+            ask["address"],
+            ask["port"],
+            ask.get("tls", False),
+            ask.get("sni", ""),
+            ask.get("proxy_protocol", False),
+            timeout,
+        ) as sock:
+            sock.sendall(head)
+            while len(received) < 16384:
+                chunk = sock.recv(4096)
+                if not chunk:
+                    break
+                received += chunk
+                if received.startswith(b"HTTP/1.1 101") and b"\r\n\r\n" in received:
+                    break
+    except OSError as reason:
+        if b"\r\n\r\n" not in received:
+            return {"status": None, "body": "", "error": str(reason) or type(reason).__name__}
+    parts = received.split(b"\r\n", 1)[0].split(b" ")
+    status = int(parts[1]) if len(parts) > 1 and parts[1].isdigit() else None
+    body = received.split(b"\r\n\r\n", 1)[1] if b"\r\n\r\n" in received else b""
+    error = "" if status else "closed without an answer"
+    return {"status": status, "body": body[:200].decode("utf-8", "replace"), "error": error}
+
+
+def ask_release(ask: Dict[str, Any], files: List[Dict[str, Any]], timeout: float) -> Dict[str, Any]:
+    """Ask the running nginx for a release location, as only the host itself may.
+
+    The release is the one that is expected or, when none is, the one in the site's file.
+    """
+    state = file_of(ask, files)
+    release = ask["release"] or (state["releases"][0] if state else "")
+    told = dict(ask, release=release, file=state)
+    if not release:
+        return dict(
+            told, answer={"status": None, "body": "", "error": "no loaded file holds a release of this site"}
+        )
+    lines = [
+        f"GET /.well-known/nginx-websocket/{release} HTTP/1.1",
+        "Host: " + ask["host"],
+        "Connection: close",
+    ]
+    return dict(told, answer=exchange(ask, lines, timeout))
+
+
+def ask_backend(ask: Dict[str, Any], timeout: float) -> Dict[str, Any]:
+    """Send an opening handshake (RFC 6455 section 4.1) straight to the backend, past nginx."""
+    lines = [
+        "GET {} HTTP/1.1".format(ask["target"]),
+        "Host: " + ask["host"],
+        "Upgrade: websocket",
+        "Connection: Upgrade",
+        "Sec-WebSocket-Version: 13",
+        "Sec-WebSocket-Key: " + base64.b64encode(os.urandom(16)).decode(),
+    ]
+    if ask.get("origin"):
+        lines.append("Origin: " + ask["origin"])
+    answer = exchange(ask, lines, timeout)
+    answer["opened"] = answer["status"] == 101
+    return dict(ask, answer=answer)
+
+
+def main(question: Dict[str, Any]) -> Dict[str, Any]:
+    """Answer the suite's question about this host.
+
+    Args:
+        question: ``nginx`` (binary, conf_path, unit; each may be empty), ``state_dir``, ``releases`` and
+            ``backends`` (what to ask, see `ask_release` and `ask_backend`), ``timeout`` in seconds.
+
+    Returns:
+        The report; every key is always there.
+    """
+    timeout = float(question.get("timeout", 5.0))
+    nginx = question.get("nginx", {})
+    masters, workers = masters_and_workers(nginx.get("binary", ""))
+    tested: Dict[str, Any] = {"rc": None, "out": b"", "err": "no nginx master process runs"}
+    if masters:
+        # Only while nginx runs: with nginx stopped, -t leaves an empty pid file behind.
+        argv = [masters[0]["exe"], "-T"]
+        if nginx.get("conf_path"):
+            argv += ["-c", nginx["conf_path"]]
+        tested = run(argv)
+    files = release_files(tested["out"])
+    return {
+        "uid": os.geteuid(),
+        "masters": masters,
+        "workers": workers,
+        "unit": unit_state(nginx.get("unit") or "nginx"),
+        "test": {"rc": tested["rc"], "messages": tested["err"].strip()[-4000:]},
+        "dump": base64.b64encode(zlib.compress(tested["out"])).decode(),
+        "files": files,
+        "releases": [ask_release(ask, files, timeout) for ask in question.get("releases", [])],
+        "backends": [ask_backend(ask, timeout) for ask in question.get("backends", [])],
+        "state_dir": file_state(question.get("state_dir", "/var/lib/nginx_websocket")),
+    }
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(main(json.loads(sys.argv[1]))))

@@ -1,0 +1,165 @@
+"""The controller as a user: HTTP requests, TLS handshakes and WebSockets to the host's address.
+
+The address is the host's, the name is the site's: DNS is not trusted to point here yet. Redirects are never
+followed, because browsers do not follow them on a WebSocket either.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import socket
+import ssl
+from dataclasses import dataclass, field
+from typing import Dict, Tuple
+
+from module_utils.websocket import Probe, masked_url, probe
+
+
+@dataclass(frozen=True)
+class Door:
+    """Where a site is entered: address and port of the host, and the name that is asked for."""
+
+    address: str
+    port: int
+    name: str
+    tls: bool
+
+    @property
+    def origin(self) -> str:
+        """The site's own Origin as a browser writes it: default ports are left out (RFC 6454 section 6.2)."""
+        scheme = "https" if self.tls else "http"
+        default = 443 if self.tls else 80
+        return f"{scheme}://{self.name}" + ("" if self.port == default else f":{self.port}")
+
+    def url(self, path: str, *, websocket: bool = False) -> str:
+        """Return the URL of a path behind this door."""
+        origin = self.origin
+        return ("ws" + origin[len("http") :] if websocket else origin) + path
+
+
+@dataclass(frozen=True)
+class Ask:
+    """One HTTP request."""
+
+    door: Door
+    path: str
+    method: str = "GET"
+    headers: Tuple[Tuple[str, str], ...] = ()
+
+    def __str__(self) -> str:
+        """Return the request in one line, for the reader of a failure."""
+        headers = "".join(f", {name}: {value}" for name, value in self.headers)
+        url = masked_url(self.door.url(self.path))
+        return f"{self.method} {url} (to {self.door.address}:{self.door.port}){headers}"
+
+
+@dataclass(frozen=True)
+class Handshake:
+    """One WebSocket opening handshake; without an Origin it is what a program sends, with one a browser's."""
+
+    door: Door
+    path: str
+    origin: str = ""
+    subprotocols: Tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """Return the request in one line, for the reader of a failure."""
+        url = masked_url(self.door.url(self.path, websocket=True))
+        origin = f", Origin: {self.origin}" if self.origin else ", no Origin"
+        return f"GET {url} with an Upgrade to websocket (to {self.door.address}:{self.door.port}){origin}"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back for an `Ask`; ``error`` says why nothing did."""
+
+    status: int = 0
+    headers: Dict[str, str] = field(default_factory=dict)
+    body: str = ""
+    error: str = ""
+
+    def __str__(self) -> str:
+        """Return the answer in one line, for the reader of a failure."""
+        if self.error:
+            return self.error
+        location = f" to {self.headers['location']}" if "location" in self.headers else ""
+        return f"{self.status}{location}"
+
+
+@dataclass(frozen=True)
+class Tls:
+    """One TLS handshake: the protocol, what ALPN chose, or why the certificate was refused."""
+
+    version: str = ""
+    alpn: str = ""
+    error: str = ""
+
+
+class _Connection(http.client.HTTPConnection):
+    """An HTTP connection to the door's address; the name goes into Host and, with TLS, into SNI."""
+
+    def __init__(self, door: Door, context: ssl.SSLContext, timeout: float) -> None:
+        super().__init__(door.name, door.port, timeout=timeout)
+        self._door = door
+        self._context = context
+
+    def connect(self) -> None:
+        """Connect to the address rather than to what the name resolves to."""
+        self.sock = socket.create_connection((self._door.address, self._door.port), self.timeout)
+        if self._door.tls:
+            self.sock = self._context.wrap_socket(self.sock, server_hostname=self._door.name)
+
+
+class User:
+    """A user of the sites, with a list of trusted certificate authorities and little patience."""
+
+    def __init__(self, *, ca_file: str = "", timeout: float = 5.0) -> None:
+        """Trust the system's authorities, or only those in ``ca_file``; wait ``timeout`` seconds."""
+        self.ca_file = ca_file
+        self.timeout = timeout
+
+    def _context(self, *, verify: bool, protocols: Tuple[str, ...] = ("http/1.1",)) -> ssl.SSLContext:
+        context = ssl.create_default_context(cafile=self.ca_file or None)
+        if not verify:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        context.set_alpn_protocols(list(protocols))
+        return context
+
+    def ask(self, ask: Ask) -> Answer:
+        """Send a request. The certificate is not checked here: `handshake` has a test of its own for that."""
+        connection = _Connection(ask.door, self._context(verify=False), self.timeout)
+        with contextlib.closing(connection):
+            try:
+                connection.request(ask.method, ask.path, headers=dict(ask.headers))
+                response = connection.getresponse()
+                body = response.read(65536).decode("utf-8", "replace")
+            except (OSError, http.client.HTTPException) as error:
+                return Answer(error=f"{type(error).__name__}: {error}")
+            headers = {name.lower(): value for name, value in response.getheaders()}
+            return Answer(status=response.status, headers=headers, body=body)
+
+    def handshake(self, door: Door) -> Tls:
+        """Make a TLS handshake as a browser does: certificate and name checked, HTTP/2 offered."""
+        context = self._context(verify=True, protocols=("h2", "http/1.1"))
+        try:
+            with socket.create_connection(
+                (door.address, door.port), self.timeout
+            ) as plain, context.wrap_socket(plain, server_hostname=door.name) as tls:
+                return Tls(version=tls.version() or "", alpn=tls.selected_alpn_protocol() or "")
+        except ssl.SSLCertVerificationError as error:
+            return Tls(error=f"certificate refused: {error.verify_message}")
+        except OSError as error:
+            return Tls(error=f"{type(error).__name__}: {error}")
+
+    def open(self, shake: Handshake) -> Probe:
+        """Open a WebSocket, send a ping, wait for the pong, close. Certificates: see `handshake`."""
+        return probe(
+            shake.door.url(shake.path, websocket=True),
+            address=(shake.door.address, shake.door.port),
+            origin=shake.origin or None,
+            subprotocols=shake.subprotocols,
+            timeout=self.timeout,
+            verify=False,
+        )

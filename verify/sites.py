@@ -1,0 +1,183 @@
+"""A completed site, as the role's filter returns it, seen with a visitor's eyes: doors, routes, origins.
+
+The role's variables are documented in roles/nginx_websocket/meta/argument_specs.yml, and checked by the role.
+This file only reads them.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any, Dict, List, Optional, Tuple
+
+from verify.outside import Door, Handshake
+
+#: An origin that no allow-list holds: .invalid can never be registered (RFC 2606 section 2).
+STRANGE_ORIGIN = "https://nginx-websocket-verify.invalid"
+#: A path of which nothing on the host knows.
+UNKNOWN_NAME = "nginx-websocket-verify"
+
+# nginx: ngx_parse_time(); a bare number is seconds.
+_UNITS = {
+    "": 1,
+    "ms": 0.001,
+    "s": 1,
+    "m": 60,
+    "h": 3600,
+    "d": 86400,
+    "w": 604800,
+    "M": 2592000,
+    "y": 31536000,
+}
+_TIME = re.compile(r"(\d+)\s*(ms|[smhdwMy]?)")
+
+
+def seconds(value: str) -> float:
+    """Return nginx's time notation (``1h 30m``, ``3600s``, ``500ms``) in seconds."""
+    return sum(int(number) * _UNITS[unit] for number, unit in _TIME.findall(str(value)))
+
+
+@dataclass(frozen=True)
+class Route:
+    """One WebSocket route of a site and the path on which it is tried."""
+
+    shown: str
+    path: str
+    backend: str
+    timeout: float
+    origins: Tuple[str, ...]
+    subprotocols: Tuple[str, ...] = ()
+
+    @property
+    def open_to_all(self) -> bool:
+        """Whether every Origin may open it."""
+        return "*" in self.origins
+
+    @property
+    def named_origins(self) -> Tuple[str, ...]:
+        """The allowed origins that are spelled out, so that a page of them can be imitated."""
+        return tuple(origin for origin in self.origins if "://" in origin and "*" not in origin)
+
+
+@dataclass(frozen=True)
+class Site:
+    """One site of one host.
+
+    Attributes:
+        name: Name of the site, which is its first server name.
+        address: Address at which the controller reaches the host.
+        variables: The completed site.
+        release: The release id that the transaction reported; empty when this run deployed nothing.
+    """
+
+    name: str
+    address: str
+    variables: Dict[str, Any]
+    release: str = ""
+
+    @property
+    def names(self) -> Tuple[str, ...]:
+        """Every server name, a wildcard as one name that it covers."""
+        given = self.variables.get("server_names") or [self.name]
+        return tuple(dict.fromkeys(name.replace("*", UNKNOWN_NAME).lstrip(".") for name in given))
+
+    @property
+    def http(self) -> Dict[str, Any]:
+        """The plain HTTP side."""
+        return self.variables.get("http") or {}
+
+    @property
+    def tls(self) -> Dict[str, Any]:
+        """The HTTPS side."""
+        return self.variables.get("tls") or {}
+
+    @property
+    def has_tls(self) -> bool:
+        """Whether the site serves HTTPS."""
+        return bool(self.tls.get("enabled", True))
+
+    @property
+    def http_mode(self) -> str:
+        """What plain HTTP does: redirect, serve or none."""
+        return self.http.get("mode") or ("redirect" if self.has_tls else "serve")
+
+    def plain_door(self, name: str = "") -> Door:
+        """Return the plain HTTP entrance."""
+        return Door(self.address, int(self.http.get("port", 80)), name or self.names[0], tls=False)
+
+    def tls_door(self, name: str = "") -> Door:
+        """Return the HTTPS entrance."""
+        return Door(self.address, int(self.tls.get("port", 443)), name or self.names[0], tls=True)
+
+    def doors(self, name: str = "") -> List[Door]:
+        """Return the entrances behind which the site itself is served, the safest first."""
+        doors = [self.tls_door(name)] if self.has_tls else []
+        if self.http_mode == "serve":
+            doors.append(self.plain_door(name))
+        return doors
+
+    def all_doors(self) -> List[Door]:
+        """Return every entrance of the site's first name, the redirecting one included."""
+        doors = [self.tls_door()] if self.has_tls else []
+        return doors if self.http_mode == "none" else [*doors, self.plain_door()]
+
+    @property
+    def www(self) -> Optional[str]:
+        """The ``www.`` name that redirects here, if there is one."""
+        return f"www.{self.name}" if self.variables.get("redirect_www") else None
+
+    @property
+    def routes(self) -> List[Route]:
+        """The WebSocket routes."""
+        found = []
+        for route in self.variables.get("websockets") or []:
+            path = route.get("path") or ""
+            shown = path or route.get("regex") or ""
+            found.append(
+                Route(
+                    shown=shown,
+                    path=route.get("probe_path") or (path + "probe" if path.endswith("/") else path),
+                    backend=self._backend_name(route),
+                    timeout=seconds(route.get("timeout") or "3600s"),
+                    origins=tuple(self._origins(route)),
+                    subprotocols=tuple(route.get("subprotocols") or ()),
+                )
+            )
+        return found
+
+    def _origins(self, route: Dict[str, Any]) -> List[str]:
+        """Return who may open a route: its own list, else the site's, else the pages of the site's names."""
+        for given in (route.get("origins"), self.variables.get("origins")):
+            if given is not None:
+                return list(given)
+        return [door.origin for name in self.names for door in self.doors(name)]
+
+    @property
+    def api(self) -> List[Dict[str, Any]]:
+        """The plain HTTP routes to backends."""
+        return list(self.variables.get("api") or [])
+
+    def _backend_name(self, route: Dict[str, Any]) -> str:
+        backends = self.variables.get("backends") or []
+        return str(route.get("backend") or (backends[0]["name"] if backends else ""))
+
+    def backend_address(self, name: str) -> Optional[Tuple[str, int]]:
+        """Return host and port of a backend; None for a socket file, several servers, or TLS."""
+        for backend in self.variables.get("backends") or []:
+            if backend["name"] != name or (backend.get("tls") or {}).get("enabled"):
+                continue
+            servers = backend.get("servers") or []
+            if len(servers) == 1 and servers[0].get("port"):
+                return str(servers[0].get("host") or "127.0.0.1"), int(servers[0]["port"])
+            port = backend.get("port") or (backend.get("ports") or [None])[0]
+            if port and not servers and not backend.get("socket"):
+                return str(backend.get("host") or "127.0.0.1"), int(port)
+        return None
+
+    def handshakes(self, route: Route) -> List[Handshake]:
+        """Return every handshake that must open this route: without Origin, and from each page that may."""
+        return [
+            Handshake(door, route.path, origin, route.subprotocols)
+            for door in self.doors()
+            for origin in ("", *route.named_origins)
+        ]

@@ -1,0 +1,102 @@
+"""The WebSocket routes, as a browser and as a program open them."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, Optional
+
+import pytest
+
+from module_utils.websocket import Probe
+from verify import visits
+from verify.outside import Handshake
+from verify.results import Fail, Finding
+from verify.sites import Route, Site
+from verify.targets import Target
+from verify.visits import Crowd
+
+
+def test_websocket_opens(
+    target: Target,
+    site: Site,
+    route: Route,
+    crowd: Crowd,
+    request: pytest.FixtureRequest,
+    fail: Fail,
+    finding: Finding,
+) -> None:
+    """Without an Origin, and from every page that may: 101, and the ping comes back.
+
+    Where it does not, the host's own handshake straight to the backend tells whose fault it is: a backend
+    that does not open there either is a finding, and no reason to undo a release of nginx.
+    """
+    for shake in site.handshakes(route):
+        got = crowd.open(shake)
+        if got.opened:
+            if not got.pong:
+                finding(unanswered_ping(shake, got))
+            continue
+        direct = straight_to_backend(request.getfixturevalue("report"), site, route, shake.origin)
+        if direct is None or direct["opened"]:
+            fail(
+                f"the WebSocket {route.shown} of {site.name} does not open",
+                sent=shake,
+                got=outcome(got) + ("; straight to the backend it opens" if direct else ""),
+                fix="ansible-playbook playbooks/diagnose.yml tells which location answers and why",
+            )
+        told = direct["error"] or f"status {direct['status']}"
+        if got.status and got.status < 500 and got.status != direct["status"]:
+            fail(
+                f"the WebSocket {route.shown} of {site.name} does not even reach its backend",
+                sent=shake,
+                got=f"{outcome(got)}; straight to the backend: {told}",
+                fix="ansible-playbook playbooks/diagnose.yml tells which location answers and why",
+            )
+        finding(
+            f"the backend of {route.shown} ({direct['address']}:{direct['port']}) opens no WebSocket itself: "
+            f"{told}; through nginx: {outcome(got)}"
+        )
+
+
+def test_strange_origin_is_refused(
+    target: Target, site: Site, route: Route, crowd: Crowd, fail: Fail
+) -> None:
+    """A page of somebody else may not use the visitor's session: 403."""
+    asked = visits.intruders(site, route)
+    if not asked:
+        pytest.skip("every Origin may open this route")
+    for shake in asked:
+        got = crowd.open(shake)
+        if got.opened or got.status != 403:
+            fail(
+                f"the WebSocket {route.shown} of {site.name} does not refuse a strange Origin",
+                sent=shake,
+                got=f"{outcome(got)}, expected 403",
+                fix="check origins of the site and of the route",
+            )
+
+
+def straight_to_backend(
+    report: Dict[str, Any], site: Site, route: Route, origin: str
+) -> Optional[Dict[str, Any]]:
+    """Return the backend's own answer to the same handshake, None when it was not asked."""
+    for ask in report["backends"]:
+        if (ask["site"], ask["route"], ask["origin"]) == (site.name, route.shown, origin):
+            return {**ask, **ask["answer"]}
+    return None
+
+
+def outcome(probe: Probe) -> str:
+    """Return what became of a handshake, in a few words."""
+    if probe.opened:
+        return "101, open"
+    if probe.status:
+        return f"{probe.status} {probe.reason}".strip()
+    return probe.error
+
+
+def unanswered_ping(shake: Handshake, probe: Probe) -> str:
+    """Return what to say of a WebSocket that opened and gave no pong."""
+    what = (
+        f"was closed by the backend with code {probe.close_code}" if probe.close_code else "answered no ping"
+    )
+    return f"{shake.path} opened and {what}: the backend may ask for a valid token"
