@@ -1,0 +1,158 @@
+"""Read values as meta/argument_specs.yml says they are: types, required keys, choices, defaults.
+
+Ansible could do this by itself, but names neither the site nor the place in it, and prints the whole specification.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Dict, List, Mapping, Optional, Tuple
+
+import yaml
+
+from .refusal import UNKNOWN, Refusal
+from .rules import RULES
+
+SPECIFICATION = Path(__file__).parent.parent / "meta" / "argument_specs.yml"
+
+TRUE = frozenset(["true", "yes", "on", "1"])
+FALSE = frozenset(["false", "no", "off", "0"])
+
+TYPES = {"list": "a list", "dict": "keys and values", "bool": "true or false", "int": "a whole number"}
+
+
+@lru_cache(maxsize=1)
+def options() -> Dict[str, Any]:
+    """Return the variables of all entry points, by name."""
+    entry_points = yaml.safe_load(SPECIFICATION.read_text(encoding="utf-8"))["argument_specs"]
+    return {name: option for entry in entry_points.values() for name, option in entry.get("options", {}).items()}
+
+
+@dataclass
+class Reader:
+    """Reads values and keeps what it refuses."""
+
+    refusals: List[Refusal] = field(default_factory=list)
+
+    def refuse(self, place: str, value: object, expected: str, fix: str = "") -> None:
+        """Remember that a value is not accepted."""
+        self.refusals.append(Refusal(place, value, expected, fix))
+
+    def mapping(self, value: Any, known: Mapping[str, Any], place: str, rule: str) -> Dict[str, Any]:
+        """Read keys and values.
+
+        Args:
+            value: What the user wrote.
+            known: Options of the specification, by key.
+            place: The variable as a message names it, such as ``nginx_websocket_sites[0].http``.
+            rule: The same without numbers and without the variable, to look up the rule of a value.
+
+        Returns:
+            All known keys: read, or with their defaults, or None.
+        """
+        for key in value:
+            if key not in known:
+                self.refuse_unknown(f"{place}.{key}" if place else str(key), str(key), known)
+        read = {}
+        for key, option in known.items():
+            inner_place = f"{place}.{key}" if place else key
+            inner_rule = f"{rule}.{key}" if rule else key
+            given = value.get(key)
+            if given is None and option.get("required"):
+                self.refuse(inner_place, None, "a value", "It has no default.")
+            read[key] = self.option(given, option, inner_place, inner_rule)
+        return read
+
+    def refuse_unknown(self, place: str, key: str, known: Mapping[str, Any]) -> None:
+        """Refuse a key that the specification does not have."""
+        near = difflib.get_close_matches(key, list(known), n=1)
+        fix = f"Did you mean {near[0]}?" if near else "docs/variables.md lists them all."
+        self.refusals.append(Refusal(place, key, UNKNOWN, fix))
+
+    def option(self, value: Any, option: Mapping[str, Any], place: str, rule: str) -> Any:
+        """Read one value, or its default."""
+        if value is None:
+            value = option.get("default")
+            if value is None:
+                return None
+        kind = option["type"]
+        if kind == "dict":
+            return self.dictionary(value, option, place, rule)
+        if kind == "list":
+            if not isinstance(value, (list, tuple)):
+                self.refuse(place, value, TYPES["list"], "Write each entry on a line of its own, after a hyphen.")
+                return []
+            return [self.element(item, option, f"{place}[{index}]", f"{rule}[]") for index, item in enumerate(value)]
+        return self.scalar(value, option, place, rule)
+
+    def element(self, value: Any, option: Mapping[str, Any], place: str, rule: str) -> Any:
+        """Read one element of a list."""
+        if value is None:
+            self.refuse(place, None, "a value", "Take the empty entry out of the list.")
+            return {} if option["elements"] == "dict" else None
+        return self.option(value, {**option, "type": option["elements"], "default": None}, place, rule)
+
+    def dictionary(self, value: Any, option: Mapping[str, Any], place: str, rule: str) -> Dict[str, Any]:
+        """Read keys and values, either the known ones or any."""
+        if not isinstance(value, Mapping):
+            self.refuse(place, value, TYPES["dict"], "Write each on a line of its own, as `key: value`.")
+            return self.mapping({}, option["options"], place, rule) if "options" in option else {}
+        if "options" in option:
+            return self.mapping(value, option["options"], place, rule)
+        read = {}
+        for key, item in value.items():
+            self.judge(str(key), f"{place}.{key}", f"{rule}.key")
+            read[str(key)] = self.scalar(item, {"type": "str"}, f"{place}.{key}", f"{rule}.value")
+        return read
+
+    def scalar(self, value: Any, option: Mapping[str, Any], place: str, rule: str) -> Any:
+        """Read a single value, as its type and its rule want it."""
+        converted = converted_to(option["type"], value)
+        if converted is None:
+            self.refuse(place, value, *self.expectation(value, option["type"], rule))
+            return None
+        choices = option.get("choices")
+        if choices and converted not in choices:
+            near = difflib.get_close_matches(str(converted), choices, n=1)
+            self.refuse(place, value, f"one of {', '.join(choices)}", f"Did you mean {near[0]}?" if near else "")
+            return None
+        return converted if self.judge(converted, place, rule) else None
+
+    @staticmethod
+    def expectation(value: Any, kind: str, rule: str) -> Tuple[str, str]:
+        """Return what is expected in place of a value of the wrong type."""
+        if kind not in ("str", "path"):
+            return TYPES[kind], ""
+        problem = RULES[rule](str(value)) if rule in RULES and isinstance(value, (int, float)) else None
+        return problem or ("text", "Quote it, so that YAML takes it for text.")
+
+    def judge(self, value: Any, place: str, rule: str) -> bool:
+        """Return whether the rule of the value accepts it, and keep the refusal if it does not."""
+        problem = RULES[rule](value) if rule in RULES else None
+        if problem is not None:
+            self.refuse(place, value, *problem)
+        return problem is None
+
+
+def converted_to(kind: str, value: Any) -> Optional[Any]:
+    """Return the value in its type, None when it is of another one.
+
+    Values of ``-e key=value`` are always text, hence numbers and booleans are read from text too. A whole number may
+    stand where text is wanted: its rule says whether it will do (a size does, a time without its unit does not).
+    """
+    if kind == "bool":
+        if isinstance(value, bool):
+            return value
+        word = str(value).lower()
+        return True if word in TRUE else False if word in FALSE else None
+    if kind == "int":
+        if isinstance(value, bool):
+            return None
+        if isinstance(value, int):
+            return int(value)
+        text = str(value) if isinstance(value, str) else ""
+        return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
+    return str(value) if isinstance(value, (str, int)) and not isinstance(value, bool) else None
