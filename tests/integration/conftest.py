@@ -1,4 +1,4 @@
-"""Hosts of the lab for the integration tests: real systemd, real nginx, reached over SSH as a real host is."""
+"""Hosts of the lab for the integration tests: real systemd and nginx, reached over SSH as real hosts are."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Callable, Dict, Generator, List, Sequence
 
 import pytest
+
 from lab import hosts
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -51,7 +52,7 @@ class LabHost:
 
     def workers(self) -> List[str]:
         """Return the process ids of nginx's workers: a reload gives others."""
-        return sorted(self.sh("pgrep -f 'nginx: worker process' || true").split())
+        return sorted(self.sh("pgrep -f '^nginx: worker process' || true").split())
 
     def module(self, name: str, arguments: Dict[str, Any], *flags: str) -> Dict[str, Any]:
         """Run one Ansible module as root on the host and return its result."""
@@ -112,5 +113,5 @@ def lab_up() -> Generator[LabUp, None, None]:
 
 @pytest.fixture(scope="session")
 def lab_host(lab_up: LabUp) -> LabHost:
-    """Return a bookworm host with nginx as Debian ships it, certificates and a backend; shared by all tests."""
+    """Return a bookworm host with nginx as Debian ships it, certificates and a backend; all share it."""
     return lab_up("it")
