@@ -1,7 +1,7 @@
 """The whole story on one screen: a page whose WebSocket fails, one playbook, and the same page at work.
 
-Nothing is told that is not looked at: the demo fails as soon as the host, the browser or Ansible show something
-else than the story says.
+Nothing is told that is not looked at: the demo fails as soon as the host, the browser or Ansible show
+something else than the story says.
 """
 
 from __future__ import annotations

@@ -50,7 +50,7 @@ def port_3000(tree: Tree) -> None:
 
 
 def no_websocket_library(tree: Tree) -> None:
-    """Let uvicorn run as if no WebSocket library were installed: it answers 404 to every upgrade."""
+    """Let uvicorn run as without a WebSocket library: upgrades get 400 (before 0.18) or 404."""
     _drop_in(tree, "websocket", "Environment=LAMMP_WS=none")
 
 
