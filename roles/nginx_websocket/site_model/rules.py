@@ -83,4 +83,9 @@ RULES: Dict[str, Callable[[Any], Problem]] = {
     "nginx_websocket_lock_timeout": values.number(0, 3600, "seconds"),
     "nginx_websocket_proof_timeout": values.number(1, 600, "seconds"),
     "nginx_websocket_detect_timeout": values.number(1, 60, "seconds"),
+    "nginx_websocket_verify_address": values.host_or_address,
+    "nginx_websocket_verify_ca_file": values.file_or(""),
+    "nginx_websocket_verify_timeout": values.number(1, 300, "seconds"),
+    "nginx_websocket_serial[]": values.batch,
+    "nginx_websocket_max_fail_percentage": values.number(0, 100, "percent"),
 }

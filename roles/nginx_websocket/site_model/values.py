@@ -223,6 +223,13 @@ def http_token(value: str) -> Problem:
     return "a single word as HTTP defines it", "Letters, digits, hyphens, dots and underscores; one word for each entry."
 
 
+def batch(value: str) -> Problem:
+    """Accept the size of a batch of hosts, as a number or a share."""
+    if re.match(r"\A[1-9][0-9]{0,5}\Z|\A(100|[1-9][0-9]?)%\Z", value):
+        return None
+    return "a number of hosts or a share such as 25%", ""
+
+
 def number(lowest: int, highest: int, what: str) -> Callable[[int], Problem]:
     """Return a check that accepts whole numbers within bounds."""
 
