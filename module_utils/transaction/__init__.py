@@ -1,1 +1,45 @@
 """The steps that turn a candidate into the live release, or leave the host exactly as it was."""
+
+from __future__ import annotations
+
+from .deploy import deploy
+from .instance import Instance, find_instance
+from .model import (
+    APPLIED,
+    ROLLBACK_FAILED,
+    ROLLED_BACK,
+    UNCHANGED,
+    Change,
+    ConfError,
+    Entry,
+    Finding,
+    Outcome,
+    Refused,
+    RouteCheck,
+    Site,
+    Validation,
+)
+from .rollback import kept, rollback
+from .validation import validate
+
+__all__ = [
+    "APPLIED",
+    "ROLLBACK_FAILED",
+    "ROLLED_BACK",
+    "UNCHANGED",
+    "Change",
+    "ConfError",
+    "Entry",
+    "Finding",
+    "Instance",
+    "Outcome",
+    "Refused",
+    "RouteCheck",
+    "Site",
+    "Validation",
+    "deploy",
+    "find_instance",
+    "kept",
+    "rollback",
+    "validate",
+]

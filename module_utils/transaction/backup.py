@@ -1,0 +1,296 @@
+"""Numbered backups: what stood at each path before a transaction changed it, and what it put there.
+
+``backups/0007/`` holds ``manifest.json``, ``before/`` and ``after/``.  The manifest is written last, so
+a directory without one is unfinished and worth nothing.
+"""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import hashlib
+import json
+import os
+import shlex
+from typing import Any, Dict, List, Mapping, Optional, Sequence
+
+from .files import Filesystem
+from .model import ABSENT, Change, Entry
+from .release import claimed, pristine
+
+_VERSION = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Backup:
+    """One backup, as its manifest tells it."""
+
+    number: int
+    kind: str
+    """``deploy`` or ``rollback``."""
+    time: str
+    by: str
+    changes: Sequence[Change]
+    """In the order in which they are applied; contents are read when they are needed (``Backups.load``)."""
+    sites_before: Mapping[str, Mapping[str, str]]
+    """Before the transaction: site name → path and release of the file that we last wrote for it."""
+    sites: Mapping[str, Mapping[str, str]]
+    """The same after the transaction."""
+    restores: int = 0
+    """Of a rollback: the number of the backup whose state it brought back."""
+    size: int = 0
+
+    def summary(self) -> Dict[str, Any]:
+        """What a list of backups shows."""
+        return {
+            "number": self.number,
+            "kind": self.kind,
+            "time": self.time,
+            "by": self.by,
+            "size": self.size,
+            "restores": self.restores or None,
+            "releases": {name: site.get("release", "") for name, site in self.sites.items()},
+            "changed": [
+                {
+                    "path": change.path,
+                    "site": change.site,
+                    "before": _word(change.before),
+                    "after": _word(change.after),
+                }
+                for change in self.changes
+            ],
+        }
+
+
+def _word(entry: Entry) -> str:
+    if entry.kind == "file":
+        release = claimed(entry.content)
+        return (
+            "release {}{}".format(release, "" if pristine(entry.content) else ", edited by hand")
+            if release
+            else "a file that was not ours"
+        )
+    return f"link to {entry.target}" if entry.kind == "link" else entry.kind
+
+
+class Backups:
+    """The backups of a host."""
+
+    def __init__(self, files: Filesystem, state_dir: str) -> None:
+        """Name the directory; nothing is read or written yet."""
+        self._files = files
+        self.directory = os.path.join(state_dir, "backups")
+
+    def path(self, number: int) -> str:
+        """Directory of one backup."""
+        return os.path.join(self.directory, f"{number:04d}")
+
+    def numbers(self) -> List[int]:
+        """Numbers of the finished backups, oldest first."""
+        return [
+            number
+            for number in self._all()
+            if self._files.entry(os.path.join(self.path(number), "manifest.json")).kind == "file"
+        ]
+
+    def _all(self) -> List[int]:
+        return sorted(int(name) for name in self._files.names(self.directory) if name.isdigit())
+
+    def save(
+        self,
+        changes: Sequence[Change],
+        *,
+        kind: str,
+        time: str,
+        by: str,
+        sites_before: Mapping[str, Mapping[str, str]],
+        sites: Mapping[str, Mapping[str, str]],
+        restores: int = 0,
+    ) -> Backup:
+        """Write a new backup, whole and on the disk before this returns.
+
+        Args:
+            changes: what the transaction is going to do.
+            kind: ``deploy`` or ``rollback``.
+            time: when, in UTC.
+            by: who.
+            sites_before: what is deployed now.
+            sites: what will be deployed when the transaction has ended.
+            restores: of a rollback, the backup it goes back to.
+        """
+        number = max(self._all() or [0]) + 1
+        directory = self.path(number)
+        self._files.make_directory(self.directory, 0o700)
+        self._files.mkdir(directory, 0o700)
+        self._write(
+            directory,
+            changes,
+            {
+                "kind": kind,
+                "time": time,
+                "by": by,
+                "restores": restores,
+                "sites_before": _plain(sites_before),
+                "sites": _plain(sites),
+            },
+        )
+        self._files.sync_directory(self.directory)
+        return self.load(number)
+
+    def _write(self, directory: str, changes: Sequence[Change], head: Mapping[str, Any]) -> None:
+        entries = []
+        for index, change in enumerate(changes):
+            record: Dict[str, Any] = {"path": change.path, "site": change.site}
+            for side, entry in (("before", change.before), ("after", change.after)):
+                file = _saved(side, index, change)
+                record[side] = _describe(entry, file)
+                if entry.kind == "file":
+                    self._files.make_directory(os.path.join(directory, side), 0o700)
+                    target = os.path.join(directory, file)
+                    saved = Entry("file", content=entry.content, mode=0o600)
+                    if not self._files.entry(target).same(saved):
+                        self._files.put(target, saved)
+            entries.append(record)
+        manifest = {"version": _VERSION, **head, "entries": entries}
+        self._files.put(
+            os.path.join(directory, "manifest.json"),
+            Entry("file", content=json.dumps(manifest, indent=1).encode() + b"\n", mode=0o600),
+        )
+
+    def load(self, number: int) -> Backup:
+        """Read one backup with all its contents.
+
+        Raises:
+            FileNotFoundError: there is no such backup.
+            ValueError: a file of it is not what the manifest says.
+        """
+        directory = self.path(number)
+        manifest = json.loads(self._files.read(os.path.join(directory, "manifest.json")).decode())
+        changes, size = [], 0
+        for record in manifest["entries"]:
+            before, after = (self._entry(directory, record[side]) for side in ("before", "after"))
+            size += len(before.content)
+            changes.append(Change(record["path"], before, after, record.get("site", "")))
+        return Backup(
+            number,
+            manifest["kind"],
+            manifest["time"],
+            manifest["by"],
+            tuple(changes),
+            manifest["sites_before"],
+            manifest["sites"],
+            int(manifest["restores"]),
+            size,
+        )
+
+    def _entry(self, directory: str, record: Mapping[str, Any]) -> Entry:
+        if record["kind"] == "absent":
+            return ABSENT
+        if record["kind"] == "link":
+            return Entry("link", target=record["target"], uid=record["uid"], gid=record["gid"])
+        content = self._files.read(os.path.join(directory, record["file"]))
+        if hashlib.sha256(content).hexdigest() != record["sha256"]:
+            raise ValueError(
+                "{}/{} is damaged: its SHA-256 is not the manifest's".format(directory, record["file"])
+            )
+        return Entry(
+            "file",
+            content=content,
+            mode=record["mode"],
+            uid=record["uid"],
+            gid=record["gid"],
+            xattrs=tuple((name, base64.b64decode(value)) for name, value in record["xattrs"]),
+        )
+
+    def latest(self) -> Optional[Backup]:
+        """The newest backup."""
+        numbers = self.numbers()
+        return self.load(numbers[-1]) if numbers else None
+
+    def remove(self, number: int) -> None:
+        """Forget one backup; the manifest goes first, so that what is left never counts as one."""
+        directory = self.path(number)
+        manifest = os.path.join(directory, "manifest.json")
+        if self._files.entry(manifest).kind != "absent":
+            self._files.put(manifest, ABSENT)
+        if number in self._all():
+            self._files.remove_tree(directory)
+
+    def sweep(self) -> None:
+        """Remove what unfinished saves and removals left."""
+        for number in set(self._all()) - set(self.numbers()):
+            self.remove(number)
+
+    def prune(self, keep: int) -> List[int]:
+        """Remove the oldest backups but ``keep``, never the one from before our first deployment.
+
+        What a removed backup alone knew of a path moves to the one before it, so that going back
+        behind it still brings every path back.
+
+        Returns:
+            The numbers removed.
+        """
+        removed: List[int] = []
+        while True:
+            numbers = self.numbers()
+            if len(numbers) <= max(keep, 1):
+                return removed
+            kept, gone = self.load(numbers[0]), self.load(numbers[1])
+            known = {change.path for change in kept.changes}
+            inherited = [change for change in gone.changes if change.path not in known]
+            if inherited:
+                self._write(
+                    self.path(kept.number),
+                    [*kept.changes, *inherited],
+                    {
+                        "kind": kept.kind,
+                        "time": kept.time,
+                        "by": kept.by,
+                        "restores": kept.restores,
+                        "sites_before": _plain(kept.sites_before),
+                        "sites": _plain(kept.sites),
+                    },
+                )
+            self.remove(gone.number)
+            removed.append(gone.number)
+
+    def commands(self, backup: Backup) -> List[str]:
+        """Shell commands that put a backup back by hand."""
+        lines = []
+        for index, change in enumerate(backup.changes):
+            path = shlex.quote(change.path)
+            if change.before.kind == "file":
+                saved = shlex.quote(os.path.join(self.path(backup.number), _saved("before", index, change)))
+                owner = f"-m {change.before.mode:o} -o {change.before.uid} -g {change.before.gid}"
+                lines.append(f"install {owner} {saved} {path}")
+            elif change.before.kind == "link":
+                lines.append(f"ln -sfn {shlex.quote(change.before.target)} {path}")
+            else:
+                lines.append(f"rm -f {path}")
+        return lines
+
+
+def _saved(side: str, index: int, change: Change) -> str:
+    """Name of a saved file below its backup; a person can tell what it is."""
+    return f"{side}/{index:03d}-{os.path.basename(change.path)}"
+
+
+def _plain(sites: Mapping[str, Mapping[str, str]]) -> Dict[str, Dict[str, str]]:
+    return {name: dict(site) for name, site in sites.items()}
+
+
+def _describe(entry: Entry, file: str) -> Dict[str, Any]:
+    if entry.kind == "file":
+        return {
+            "kind": "file",
+            "file": file,
+            "sha256": hashlib.sha256(entry.content).hexdigest(),
+            "size": len(entry.content),
+            "mode": entry.mode,
+            "uid": entry.uid,
+            "gid": entry.gid,
+            "xattrs": [[name, base64.b64encode(value).decode()] for name, value in entry.xattrs],
+        }
+    if entry.kind == "link":
+        return {"kind": "link", "target": entry.target, "uid": entry.uid, "gid": entry.gid}
+    return {"kind": "absent"}

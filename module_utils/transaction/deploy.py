@@ -1,0 +1,274 @@
+"""Turn candidates into live releases, or leave the host exactly as it was."""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import Dict, List, Mapping, Optional, Sequence
+
+from ..nginx_conf import Configuration
+from . import neighbours
+from .answers import prove, questions
+from .execute import Plan, bring_to_life, execute, prove_routes, recover
+from .files import Filesystem
+from .host import STATE_DIR, Host, names, read_tree
+from .instance import Instance
+from .model import Change, ConfError, NotProven, Outcome, Refused, Site, Validation
+from .overlay import Overlay
+from .placement import Placement, place
+from .release import LITERAL, release_id
+from .routes import check_static
+from .validation import REWRITTEN, parsed, validate, was_read
+
+_SITE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}\Z")
+_DRIFT = ("fail", "overwrite", "keep")
+
+
+def deploy(
+    sites: Sequence[Site],
+    *,
+    nginx: Instance,
+    state_dir: str = STATE_DIR,
+    check: bool = False,
+    on_drift: str = "fail",
+    keep: int = 10,
+    deadline: float = 15.0,
+    lock_timeout: float = 60.0,
+    files: Optional[Filesystem] = None,
+) -> Outcome:
+    """Deploy some sites as one transaction with one reload.
+
+    Args:
+        sites: the candidates.
+        nginx: from ``find_instance``.
+        state_dir: where lock, journal and backups live.
+        check: do everything up to the validation, and touch nothing.
+        on_drift: what to do with a release that a person edited: ``fail``, ``overwrite`` or ``keep``.
+        keep: how many backups to keep.
+        deadline: seconds that reload and proof may take.
+        lock_timeout: seconds to wait for another transaction, or for certbot.
+        files: the file system; tests pass another.
+
+    Returns:
+        The outcome; ``failed`` says whether the caller should fail.
+    """
+    host = Host(nginx, state_dir, check, keep, deadline, files or Filesystem())
+    try:
+        _check_input(sites, on_drift)
+        with host.locked(lock_timeout):
+            host.outcome.recovered = recover(host)
+            _deploy(host, sites, on_drift)
+    except Refused as refusal:
+        outcome = host.outcome
+        outcome.failed = True
+        outcome.message = outcome.message or str(refusal)
+        outcome.errors = outcome.errors or refusal.errors
+        outcome.diff = refusal.diff or outcome.diff
+    if host.outcome.recovered:
+        host.outcome.changed = host.outcome.changed or not check
+    return host.outcome
+
+
+def _check_input(sites: Sequence[Site], on_drift: str) -> None:
+    if on_drift not in _DRIFT:
+        raise Refused("on_drift is {!r}; it must be one of {}".format(on_drift, ", ".join(_DRIFT)))
+    if not sites:
+        raise Refused("there is no site to deploy")
+    for site in sites:
+        if not _SITE_NAME.match(site.name):
+            raise Refused(
+                f"the site name {site.name!r} cannot be a file name; use letters, digits, '.', '_' and '-'"
+            )
+        if not site.server_names:
+            raise Refused(f"site {site.name} has no server name")
+        if LITERAL not in site.content:
+            raise Refused(
+                f"site {site.name}: the candidate does not hold the literal {LITERAL.decode()}, so the "
+                "running nginx could not be "
+                "asked which release it serves"
+            )
+    doubled = {site.name for site in sites if [other.name for other in sites].count(site.name) > 1}
+    if doubled:
+        raise Refused(f"the site name {names(sorted(doubled))} is used twice")
+
+
+def _deploy(host: Host, sites: Sequence[Site], on_drift: str) -> None:
+    outcome, nginx = host.outcome, host.nginx
+    with host.step("compare"):
+        if nginx.layout is None and not all(site.path for site in sites):
+            raise Refused(nginx.layout_error or "no directory for sites was found")
+        tree = read_tree(nginx)
+        deployed = host.deployed()
+        placements = place(sites, tree.configuration, nginx, host.files, deployed)
+        placements = _settle_drift(host, placements, on_drift)
+        changes = [change for placement in placements for change in placement.changes]
+        for placement in placements:
+            outcome.releases[placement.site.name] = release_id(placement.site.content)
+            outcome.previous[placement.site.name] = placement.previous
+            outcome.files.append(
+                {"site": placement.site.name, "path": placement.path, "read_as": placement.shown}
+            )
+            outcome.replaced += placement.replaced
+            outcome.findings += placement.findings
+        outcome.diff = [change.difference() for change in changes]
+    chosen = [placement.site for placement in placements]
+    if not placements:
+        return
+    staged = _judge(host, changes, placements, chosen)
+    if not changes:
+        _confirm_running(host, staged, chosen)
+        return
+    if host.check:
+        outcome.changed = True
+        return
+    if nginx.master is None:
+        raise Refused(
+            "nginx is not running, so a release cannot be proven; nothing was changed. Start it: "
+            "systemctl start nginx"
+        )
+    after: Dict[str, Mapping[str, str]] = dict(deployed)
+    for placement in placements:
+        after[placement.site.name] = {"path": placement.path, "release": release_id(placement.site.content)}
+    changes = _ordered(host, changes)
+    execute(host, Plan("deploy", changes, staged, deployed, after, chosen))
+
+
+def _settle_drift(host: Host, placements: List[Placement], on_drift: str) -> List[Placement]:
+    drifted = [placement for placement in placements if placement.drifted]
+    if not drifted:
+        return placements
+    paths = names([placement.path for placement in drifted])
+    if on_drift == "fail":
+        raise Refused(
+            f"drift: {paths} was edited by hand since the last release; nothing was changed. See the diff; "
+            "then take the "
+            "edit into the site's variables, or set on_drift to overwrite (a backup is kept) or keep.",
+            diff=[change.difference() for placement in drifted for change in placement.changes],
+        )
+    if on_drift == "overwrite":
+        host.find("drift", f"{paths} was edited by hand since the last release; the edit is in the backup")
+        return placements
+    host.find(
+        "drift",
+        f"{paths} was edited by hand since the last release and was kept, as on_drift says; the site was "
+        "not deployed",
+        "set on_drift to overwrite, or take the edit into the site's variables",
+    )
+    return [placement for placement in placements if not placement.drifted]
+
+
+def _judge(
+    host: Host, changes: Sequence[Change], placements: Sequence[Placement], sites: Sequence[Site]
+) -> Configuration:
+    """Everything that can be known before the live tree is touched; returns the tree as it will be.
+
+    Raises:
+        Refused: nginx, or what nginx does not check, speaks against the candidate.
+    """
+    nginx, outcome = host.nginx, host.outcome
+    overlay = Overlay(changes, host.files)
+    with host.step("validate"):
+        staged = parsed(overlay, nginx)
+        ours = frozenset(placement.shown for placement in placements)
+        if staged is not None:
+            outcome.findings += neighbours.check(staged, ours)
+        verdict = validate(changes, nginx)
+        outcome.method, outcome.warnings = verdict.method, verdict.warnings
+        if not verdict.valid:
+            raise _invalid(verdict, changes, nginx, placements)
+        if staged is None:
+            raise Refused("nginx accepts the tree, but this program cannot read it")
+        for placement in placements:
+            content = overlay.read(placement.path)
+            # In the rewritten copy our file may differ in its includes, and its path in the prefix.
+            seen = (
+                b"/nginx-websocket/" + release_id(placement.site.content).encode() in verdict.dump
+                if verdict.method == REWRITTEN
+                else was_read(verdict.dump, placement.shown, content)
+            )
+            if not seen:
+                raise Refused(
+                    f"nginx does not read {placement.shown}: no include of {nginx.conf_path} covers it. "
+                    "Choose another path, or include it."
+                )
+    with host.step("check"):
+        outcome.findings += check_static(sites, staged, nginx)
+    return staged
+
+
+def _invalid(
+    verdict: Validation, changes: Sequence[Change], nginx: Instance, placements: Sequence[Placement]
+) -> Refused:
+    """Whose fault an invalid tree is: the candidate's, or was it broken before we came."""
+    first = verdict.errors[0]
+    live = validate([], nginx) if changes else verdict
+    if not live.valid and live.errors and _same_error(live.errors[0], first):
+        return Refused(
+            f"nginx's configuration was broken before we came, and nothing was changed: {first.sentence()}. "
+            "Repair that "
+            "first.",
+            verdict.errors,
+        )
+    sites = {placement.shown: placement.site.name for placement in placements}
+    sites.update({placement.path: placement.site.name for placement in placements})
+    whose = f"site {sites[first.file]}: " if first.file in sites else ""
+    return Refused(
+        f"{whose}nginx refuses the candidate, and nothing was changed: {first.sentence()}", verdict.errors
+    )
+
+
+def _same_error(one: ConfError, two: ConfError) -> bool:
+    return (one.file, one.line, one.message) == (two.file, two.line, two.message)
+
+
+def _confirm_running(host: Host, tree: Configuration, sites: Sequence[Site]) -> None:
+    """The disk holds the candidate: does the running nginx serve it too?"""
+    nginx, outcome = host.nginx, host.outcome
+    if nginx.master is None:
+        raise Refused(
+            "the files are as they should be, but nginx is not running. Start it: systemctl start nginx"
+        )
+    with host.step("prove"):
+        try:
+            prove(questions(tree, nginx), time.monotonic())
+            served = True
+        except NotProven:
+            served = False
+        if served:
+            try:
+                prove_routes(host, tree, sites)
+            except NotProven as error:
+                outcome.failed = True
+                outcome.message = f"the release is live and unchanged, but {error}"
+            return
+    if host.check:
+        outcome.changed = True
+        host.find(
+            "not-running",
+            "the files are as they should be, but the running nginx does not serve them; a real "
+            "run reloads it",
+        )
+        return
+    try:
+        bring_to_life(host, tree, sites)
+    except NotProven as error:
+        outcome.failed = True
+        outcome.message = (
+            f"the files are as they should be, but nginx does not serve them even after a reload: {error}"
+        )
+        return
+    outcome.outcome, outcome.changed = "applied", True
+    host.count_draining()
+
+
+def _ordered(host: Host, changes: List[Change]) -> List[Change]:
+    """An order in which the tree passes ``nginx -t`` after every step, where old files go away.
+
+    Added first, two files may define one upstream; removed first, somebody may miss what the old file
+    defined.  nginx says which of the two holds here.
+    """
+    removals = [change for change in changes if change.after.kind == "absent"]
+    additions = [change for change in changes if change.after.kind != "absent"]
+    if removals and additions and not validate(additions, host.nginx).valid:
+        return removals + additions
+    return additions + removals

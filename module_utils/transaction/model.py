@@ -1,0 +1,225 @@
+"""The words of a transaction: site, entry, change, finding, outcome, and the ways it can refuse."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Dict, List, Optional, Sequence, Tuple
+
+UNCHANGED = "unchanged"
+APPLIED = "applied"
+ROLLED_BACK = "rolled back"
+ROLLBACK_FAILED = "rollback failed"
+
+
+@dataclasses.dataclass(frozen=True)
+class RouteCheck:
+    """A WebSocket URL of a site that the release must open."""
+
+    url: str
+    """As the browser asks for it: ``wss://example.org/ws/room``."""
+    backend: str = ""
+    """Where nginx passes it: ``http://127.0.0.1:8000`` or ``unix:/run/app.sock``; "" when not known."""
+    origin: str = ""
+    subprotocols: Tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Site:
+    """A candidate: the rendered configuration of one set of server names."""
+
+    name: str
+    content: bytes
+    """With the literal ``@RELEASE@`` where the release id belongs."""
+    server_names: Tuple[str, ...]
+    routes: Tuple[RouteCheck, ...] = ()
+    path: str = ""
+    """File to write; "" means where the site stands already, else where the host's layout puts sites."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """What stands at one path of the file system."""
+
+    kind: str
+    """``file``, ``link``, ``absent``, or ``other`` (directory, socket …: never touched)."""
+    content: bytes = dataclasses.field(default=b"", repr=False)
+    target: str = ""
+    """Of a symbolic link."""
+    mode: int = 0o644
+    uid: int = 0
+    gid: int = 0
+    xattrs: Tuple[Tuple[str, bytes], ...] = dataclasses.field(default=(), repr=False)
+
+    def same(self, other: Entry) -> bool:
+        """Whether nginx would see the same thing; owner and mode do not count."""
+        if self.kind != other.kind:
+            return False
+        return self.target == other.target if self.kind == "link" else self.content == other.content
+
+    def text(self) -> str:
+        """For a diff."""
+        if self.kind == "link":
+            return f"link to {self.target}\n"
+        return self.content.decode("utf-8", "replace")
+
+
+ABSENT = Entry("absent")
+
+
+@dataclasses.dataclass(frozen=True)
+class Change:
+    """One path, what stood there and what shall stand there."""
+
+    path: str
+    before: Entry
+    after: Entry
+    site: str = ""
+
+    def difference(self) -> Dict[str, str]:
+        """Before and after, as Ansible's ``--diff`` shows them."""
+        return {
+            "before": self.before.text(),
+            "after": self.after.text(),
+            "before_header": self.path if self.before.kind != "absent" else "/dev/null",
+            "after_header": self.path if self.after.kind != "absent" else "/dev/null",
+        }
+
+
+@dataclasses.dataclass(frozen=True)
+class ConfError:
+    """One message of nginx about a configuration."""
+
+    message: str
+    file: str = ""
+    """The real path, also when a staged copy was tested; "" when nginx named none."""
+    line: int = 0
+    level: str = "emerg"
+    context: Tuple[str, ...] = ()
+    """The lines around, numbered, the bad one marked with ``>``."""
+
+    def where(self) -> str:
+        """``file:line``, or what is known of it."""
+        if self.file and self.line:
+            return f"{self.file}:{self.line}"
+        return self.file
+
+    def sentence(self) -> str:
+        """Place and message on one line."""
+        return f"{self.where()}: {self.message}" if self.where() else self.message
+
+    def as_dict(self) -> Dict[str, Any]:
+        """For a module's result."""
+        return {
+            "file": self.file,
+            "line": self.line,
+            "level": self.level,
+            "message": self.message,
+            "context": list(self.context),
+        }
+
+
+@dataclasses.dataclass
+class Validation:
+    """What nginx says of a tree."""
+
+    valid: bool
+    errors: List[ConfError] = dataclasses.field(default_factory=list)
+    warnings: List[ConfError] = dataclasses.field(default_factory=list)
+    dump: bytes = dataclasses.field(default=b"", repr=False)
+    """What ``nginx -T`` printed: the files as nginx read them."""
+    method: str = ""
+    """``live``, ``mount namespace`` or ``rewritten includes``."""
+
+
+@dataclasses.dataclass
+class Finding:
+    """Something a person should know, that does not stop the transaction."""
+
+    code: str
+    message: str
+    fix: str = ""
+
+    def as_dict(self) -> Dict[str, str]:
+        """For a module's result."""
+        return {"code": self.code, "message": self.message, "fix": self.fix}
+
+
+@dataclasses.dataclass
+class Step:
+    """One step done, and how long it took."""
+
+    name: str
+    seconds: float
+
+    def as_dict(self) -> Dict[str, Any]:
+        """For a module's result."""
+        return {"name": self.name, "seconds": round(self.seconds, 3)}
+
+
+@dataclasses.dataclass
+class Outcome:
+    """How a transaction ended."""
+
+    outcome: str
+    changed: bool = False
+    failed: bool = False
+    message: str = ""
+    releases: Dict[str, str] = dataclasses.field(default_factory=dict)
+    """Site name → release id that is live now (in check mode: would be live)."""
+    previous: Dict[str, str] = dataclasses.field(default_factory=dict)
+    """Site name → release id that was live before; "" where the file was not ours."""
+    backup: Optional[int] = None
+    files: List[Dict[str, str]] = dataclasses.field(default_factory=list)
+    replaced: List[str] = dataclasses.field(default_factory=list)
+    recovered: str = ""
+    steps: List[Step] = dataclasses.field(default_factory=list)
+    diff: List[Dict[str, str]] = dataclasses.field(default_factory=list)
+    findings: List[Finding] = dataclasses.field(default_factory=list)
+    errors: List[ConfError] = dataclasses.field(default_factory=list)
+    warnings: List[ConfError] = dataclasses.field(default_factory=list)
+    method: str = ""
+    old_workers: Dict[str, int] = dataclasses.field(default_factory=dict)
+    remedy: List[str] = dataclasses.field(default_factory=list)
+    """Shell commands for a person, when the rollback failed."""
+
+    def as_dict(self) -> Dict[str, Any]:
+        """For a module's result; ``failed`` and ``message`` are the module's to use."""
+        return {
+            "outcome": self.outcome,
+            "changed": self.changed,
+            "releases": self.releases,
+            "previous": self.previous,
+            "backup": self.backup,
+            "files": self.files,
+            "replaced": self.replaced,
+            "recovered": self.recovered,
+            "steps": [step.as_dict() for step in self.steps],
+            "diff": self.diff,
+            "findings": [finding.as_dict() for finding in self.findings],
+            "errors": [error.as_dict() for error in self.errors],
+            "warnings": [warning.sentence() for warning in self.warnings],
+            "method": self.method,
+            "old_workers": self.old_workers,
+            "remedy": self.remedy,
+        }
+
+
+class Refused(Exception):
+    """The transaction stops before anything on the host was changed.
+
+    Attributes:
+        errors: nginx's messages, where the refusal comes from them.
+        diff: what a person edited, where the refusal is drift.
+    """
+
+    def __init__(
+        self, message: str, errors: Sequence[ConfError] = (), diff: Sequence[Dict[str, str]] = ()
+    ) -> None:
+        """Keep the evidence beside the message."""
+        super().__init__(message)
+        self.errors = list(errors)
+        self.diff = list(diff)
+
+
+class NotProven(Exception):
+    """The running nginx does not serve what the disk holds; the reason is the message."""

@@ -1,0 +1,228 @@
+"""Where a site's file belongs on this host, and which files it takes the place of."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from typing import Dict, List, Mapping, Optional, Sequence, Set, Tuple
+
+from ..nginx_conf import Configuration, ConfSyntaxError
+from .files import Filesystem
+from .instance import Instance
+from .model import ABSENT, Change, Entry, Finding, Refused, Site
+from .overlay import canonical
+from .release import claimed, pristine, stamped
+from .servers import Server, candidate_servers, claims, servers_by_file
+
+
+@dataclasses.dataclass
+class Placement:
+    """One site's place."""
+
+    site: Site
+    path: str
+    """The file to write, links resolved."""
+    shown: str
+    """The path under which nginx reads it: the link, where there is one."""
+    changes: List[Change]
+    replaced: List[str]
+    """Live files whose servers were all this site's and that go away."""
+    previous: str = ""
+    """Release id that stood there; "" when the file was not ours."""
+    drifted: bool = False
+    """A person edited the file since we wrote it."""
+    findings: List[Finding] = dataclasses.field(default_factory=list)
+
+
+def place(
+    sites: Sequence[Site],
+    live: Configuration,
+    nginx: Instance,
+    files: Filesystem,
+    deployed: Mapping[str, Mapping[str, str]],
+) -> List[Placement]:
+    """Decide for every site of one transaction.
+
+    Args:
+        sites: the candidates.
+        live: the configuration on the disk.
+        nginx: for the host's layout.
+        files: reads what stands at the paths.
+        deployed: site name → {path, digest} of what the last transaction wrote for it.
+
+    Raises:
+        Refused: a file holds servers of ours and of others, or a path cannot be used; file and line
+            are named.
+    """
+    everyone: Dict[str, str] = {}
+    for site in sites:
+        for name in site.server_names:
+            other = everyone.setdefault(name.lower(), site.name)
+            if other != site.name:
+                raise Refused(
+                    f"the sites {other} and {site.name} both claim the server name {name}; give it to one "
+                    "of them"
+                )
+    grouped = servers_by_file(live)
+    owned = {site.name: _owned(site, live, grouped, everyone, deployed.get(site.name, {})) for site in sites}
+    placements = [
+        _place(site, owned[site.name], live, grouped, nginx, files, deployed.get(site.name, {}))
+        for site in sites
+    ]
+    written: Dict[str, str] = {}
+    for placement in placements:
+        other = written.setdefault(placement.path, placement.site.name)
+        if other != placement.site.name:
+            raise Refused(
+                f"the sites {other} and {placement.site.name} would both be written to {placement.path}; "
+                "give one of them another path"
+            )
+    return placements
+
+
+def _addresses(content: bytes) -> Optional[Set[Tuple[str, int]]]:
+    try:
+        return {
+            (address.family, address.port)
+            for server in candidate_servers(content)
+            for address in server.addresses()
+        }
+    except (ConfSyntaxError, OSError):
+        return None
+
+
+def _owned(
+    site: Site,
+    live: Configuration,
+    grouped: Mapping[str, List[Server]],
+    everyone: Mapping[str, str],
+    deployed: Mapping[str, str],
+) -> List[str]:
+    """Live files, as nginx names them, whose servers are all this site's."""
+    ports = _addresses(stamped(site.content))
+    found = []
+    for path, held in grouped.items():
+        ours = [server for server in held if any(everyone.get(name) == site.name for name in server.names)]
+        known = path != live.main and canonical(os.path.realpath(path)) == deployed.get("path")
+        if not ours and not known:
+            continue
+        touching = (
+            known
+            or ports is None
+            or any(
+                (address.family, address.port) in ports for server in ours for address in server.addresses()
+            )
+        )
+        if not touching:
+            continue  # the same names on other ports: another service, left alone
+        foreign = [server for server in held if any(name not in everyone for name in claims([server]))]
+        if foreign and not known:
+            others = ", ".join(
+                name or "requests without a name" for name in claims(foreign) if name not in everyone
+            )
+            raise Refused(
+                "{} serves {}, but the same file also serves {} ({}). Files of others are not touched: "
+                "move that server to a file of its own, or give the site only names that are its own.".format(
+                    ours[0].where(), ", ".join(ours[0].names), others, foreign[0].where()
+                )
+            )
+        if path == live.main:
+            raise Refused(
+                "{} serves {} inside nginx's main file, which holds more than this site. Move that server "
+                "block to a file of its own, then run again.".format(
+                    ours[0].where(), ", ".join(ours[0].names)
+                )
+            )
+        found.append(path)
+    return found
+
+
+def _place(
+    site: Site,
+    owned: Sequence[str],
+    live: Configuration,
+    grouped: Mapping[str, List[Server]],
+    nginx: Instance,
+    files: Filesystem,
+    deployed: Mapping[str, str],
+) -> Placement:
+    layout = nginx.layout
+    real = {path: os.path.realpath(path) for path in owned}
+    if site.path:
+        path = os.path.realpath(site.path) if os.path.exists(site.path) else canonical(site.path)
+    elif len(set(real.values())) == 1:
+        path = next(iter(real.values()))
+    elif deployed.get("path") in real.values():
+        path = deployed["path"]
+    elif layout is not None:
+        path = canonical(layout.site_path(site.name + ".conf"))
+    else:
+        raise Refused(nginx.layout_error)
+    if not os.path.isdir(os.path.dirname(path)):
+        raise Refused(
+            f"site {site.name}: the directory of {path} does not exist; make it and include it in "
+            f"{nginx.conf_path}, or leave "
+            "the path to the host's layout"
+        )
+    current = files.entry(path)
+    if current.kind not in ("file", "absent"):
+        raise Refused(f"site {site.name}: {path} is not a plain file; nothing was changed")
+    shown = next((name for name in real if real[name] == path), "")
+    strangers = [name for name in live.files if os.path.realpath(name) == path and name not in owned]
+    if strangers and grouped.get(strangers[0]):
+        theirs = grouped[strangers[0]]
+        raise Refused(
+            f"site {site.name} would be written to {path}, but that file serves {', '.join(claims(theirs))} "
+            f"({theirs[0].where()}); choose another path or name"
+        )
+
+    result = Placement(site, path, shown, [], [])
+    content = stamped(site.content)
+    after = Entry(
+        "file",
+        content=content,
+        mode=current.mode if current.kind == "file" else 0o644,
+        uid=current.uid,
+        gid=current.gid,
+        xattrs=current.xattrs,
+    )
+    changes = [Change(path, current, after, site.name)]
+    if not shown:
+        result.shown = path
+        if (
+            layout is not None
+            and layout.enabled_dir
+            and os.path.realpath(layout.site_dir) == os.path.dirname(path)
+        ):
+            link = canonical(os.path.join(layout.enabled_dir, os.path.basename(path)))
+            stands = files.entry(link)
+            if stands.kind not in ("link", "absent"):
+                raise Refused(f"site {site.name}: {link} stands in the way of the link to {path}")
+            changes.append(
+                Change(
+                    link,
+                    stands,
+                    Entry("link", target=os.path.join(layout.site_dir, os.path.basename(path))),
+                    site.name,
+                )
+            )
+            result.shown = link
+    for name in owned:
+        if name != result.shown:
+            key = canonical(name)
+            changes.append(Change(key, files.entry(key), ABSENT, site.name))
+            result.replaced.append(name)
+    result.changes = [change for change in changes if not change.before.same(change.after)]
+    _look_back(result, current, deployed)
+    return result
+
+
+def _look_back(placement: Placement, current: Entry, deployed: Mapping[str, str]) -> None:
+    """What the file that stands there is: a release, an edited release, or somebody's own."""
+    if current.kind != "file":
+        return
+    placement.previous = claimed(current.content) or ""
+    ours = placement.previous != "" or deployed.get("path") == placement.path
+    placement.drifted = (
+        ours and not pristine(current.content) and current.content != stamped(placement.site.content)
+    )

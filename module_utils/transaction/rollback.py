@@ -1,0 +1,195 @@
+"""Bring back what stood before: the last transaction, any kept one, or before we first came."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+
+from .backup import Backup
+from .execute import Plan, execute, recover
+from .files import Filesystem
+from .host import STATE_DIR, Host, names, read_tree
+from .instance import Instance
+from .model import APPLIED, Change, Entry, Outcome, Refused
+from .overlay import Overlay
+from .release import claimed
+from .validation import validate
+
+PREVIOUS, ORIGINAL = "previous", "original"
+
+
+def rollback(
+    to: str = PREVIOUS,
+    *,
+    nginx: Instance,
+    state_dir: str = STATE_DIR,
+    check: bool = False,
+    keep: int = 10,
+    deadline: float = 15.0,
+    lock_timeout: float = 60.0,
+    files: Optional[Filesystem] = None,
+) -> Outcome:
+    """Go back, as one transaction of its own: with a snapshot, a reload, a proof and an undo.
+
+    Args:
+        to: ``previous`` undoes the last transaction that is not undone yet; ``original`` brings back
+            what was there before our first deployment; a number brings back what that backup holds;
+            a release id brings back that release of its site, other sites stay.
+        nginx: from ``find_instance``.  When it is stopped, the files are restored and validated, and
+            nothing is started.
+        state_dir: where lock, journal and backups live.
+        check: say what would be done, and touch nothing.
+        keep: how many backups to keep.
+        deadline: seconds that reload and proof may take.
+        lock_timeout: seconds to wait for another transaction, or for certbot.
+        files: the file system; tests pass another.
+
+    Returns:
+        The outcome: ``applied`` when the older state is live and proven.
+    """
+    host = Host(nginx, state_dir, check, keep, deadline, files or Filesystem())
+    try:
+        with host.locked(lock_timeout):
+            host.outcome.recovered = recover(host)
+            _rollback(host, to)
+    except Refused as refusal:
+        host.outcome.failed = True
+        host.outcome.message = host.outcome.message or str(refusal)
+        host.outcome.errors = host.outcome.errors or refusal.errors
+    if host.outcome.recovered:
+        host.outcome.changed = host.outcome.changed or not check
+    return host.outcome
+
+
+def kept(*, state_dir: str = STATE_DIR, files: Optional[Filesystem] = None) -> List[Dict[str, Any]]:
+    """What is kept, newest first: number, when, by whom, releases, size, and what it changed."""
+    backups = Host(Instance("", ""), state_dir, files=files or Filesystem()).backups
+    return [backups.load(number).summary() for number in reversed(backups.numbers())]
+
+
+def _rollback(host: Host, to: str) -> None:
+    outcome, nginx = host.outcome, host.nginx
+    with host.step("compare"):
+        history = [host.backups.load(number) for number in host.backups.numbers()]
+        if not history:
+            raise Refused(f"there is no backup in {host.backups.directory}: nothing was ever deployed here")
+        targets, after, restores = _targets(history, to)
+        changes = _changes(host, targets, history)
+        before = host.deployed()
+        for name in sorted({*before, *after}):
+            outcome.releases[name] = after.get(name, {}).get("release", "")
+            outcome.previous[name] = before.get(name, {}).get("release", "")
+        outcome.files = [{"site": change.site, "path": change.path} for change in changes]
+        outcome.diff = [change.difference() for change in changes]
+    if not changes:
+        outcome.message = f"the files are as {_named(to, restores)} has them already"
+        return
+    with host.step("validate"):
+        verdict = validate(changes, nginx)
+        outcome.method, outcome.warnings = verdict.method, verdict.warnings
+        if not verdict.valid:
+            raise Refused(
+                f"what {_named(to, restores)} holds does not pass nginx -t on this host any more, and "
+                "nothing was "
+                f"changed: {verdict.errors[0].sentence()}",
+                verdict.errors,
+            )
+    if host.check:
+        outcome.changed = True
+        return
+    staged = read_tree(nginx, Overlay(changes, host.files)).configuration
+    plan = Plan("rollback", _ordered(changes), staged, before, after, restores=restores)
+    execute(host, plan, allow_stopped=True)
+    if outcome.outcome == APPLIED:
+        outcome.message = f"back to {_named(to, restores)}: {names([change.path for change in changes])}"
+
+
+def _named(to: str, number: int) -> str:
+    if to == ORIGINAL:
+        return f"the state before the first deployment (backup {number})"
+    return f"backup {number}" if to in (PREVIOUS, str(number)) else f"release {to} (backup {number})"
+
+
+def _targets(
+    history: Sequence[Backup], to: str
+) -> Tuple[Dict[str, Tuple[Entry, str]], Mapping[str, Mapping[str, str]], int]:
+    """What shall stand at each path, which sites are deployed then, and the backup that says so."""
+    if to not in (PREVIOUS, ORIGINAL) and not to.isdigit():
+        return _release(history, to)
+    if to == ORIGINAL:
+        start = history[0]
+    elif to == PREVIOUS:
+        start = _previous(history)
+    else:
+        found = [backup for backup in history if backup.number == int(to)]
+        if not found:
+            numbers = ", ".join(str(backup.number) for backup in history)
+            raise Refused(f"there is no backup {to}; kept are {numbers}")
+        start = found[0]
+    targets: Dict[str, Tuple[Entry, str]] = {}
+    for backup in history:
+        if backup.number >= start.number:
+            for change in backup.changes:
+                targets.setdefault(change.path, (change.before, change.site))
+    return targets, start.sites_before, start.number
+
+
+def _previous(history: Sequence[Backup]) -> Backup:
+    """The backup of the last transaction that is not undone: a rollback undoes all from its target on."""
+    index = len(history) - 1
+    while index >= 0:
+        backup = history[index]
+        if backup.kind != "rollback":
+            return backup
+        index = next((i for i, other in enumerate(history) if other.number >= backup.restores), 0) - 1
+    raise Refused(
+        "everything that was deployed is undone already; name a backup by its number to go elsewhere"
+    )
+
+
+def _release(
+    history: Sequence[Backup], release: str
+) -> Tuple[Dict[str, Tuple[Entry, str]], Mapping[str, Mapping[str, str]], int]:
+    """The newest state in which that release was live, for its site alone."""
+    for backup in reversed(history):
+        for change in backup.changes:
+            for entry in (change.before, change.after):
+                if entry.kind == "file" and claimed(entry.content) == release:
+                    sites = {name: dict(site) for name, site in history[-1].sites.items()}
+                    sites[change.site] = {"path": change.path, "release": release}
+                    return {change.path: (entry, change.site)}, sites, backup.number
+    known = sorted(
+        {claimed(e.content) or "" for b in history for c in b.changes for e in (c.before, c.after)} - {""}
+    )
+    raise Refused(
+        f"no backup holds release {release!r}; give 'previous', 'original', a backup's number, or one of: "
+        + (", ".join(known) or "(no release is kept)")
+    )
+
+
+def _changes(host: Host, targets: Mapping[str, Tuple[Entry, str]], history: Sequence[Backup]) -> List[Change]:
+    changes = []
+    written = {change.path: change.after for backup in history for change in backup.changes}
+    for path, (entry, site) in targets.items():
+        current = host.files.entry(path)
+        if current.kind == "other":
+            raise Refused(f"{path} is neither a file nor a link any more; nothing was changed")
+        if current.same(entry):
+            continue
+        if path in written and not current.same(written[path]):
+            host.find(
+                "drift",
+                f"{path} was edited since the last transaction; the edit is kept in this rollback's backup",
+            )
+        changes.append(Change(path, current, entry, site))
+    return changes
+
+
+def _ordered(changes: Sequence[Change]) -> List[Change]:
+    """Files before the links to them; links before the files they leave."""
+    return sorted(
+        changes,
+        key=lambda change: (
+            change.after.kind == "absent",
+            (change.before.kind == "link") != (change.after.kind == "absent"),
+        ),
+    )

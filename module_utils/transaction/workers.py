@@ -1,0 +1,84 @@
+"""The processes below one nginx master, read from /proc.
+
+``nginx_host`` describes them for people; here they are polled, many times a second, while a reload
+takes hold.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from typing import Dict, FrozenSet, List, Set
+
+_SHUTTING_DOWN = b"is shutting down"
+_WORKER = b"worker process"
+
+
+def _stat_parent(pid: int) -> int:
+    with open(f"/proc/{pid}/stat", "rb") as stream:
+        # The name in parentheses may hold anything, so count from its end.
+        return int(stream.read().rpartition(b")")[2].split()[1])
+
+
+def _children(master: int) -> List[int]:
+    try:
+        with open(f"/proc/{master}/task/{master}/children", "rb") as stream:
+            return [int(pid) for pid in stream.read().split()]
+    except OSError:  # a kernel without CONFIG_PROC_CHILDREN
+        found = []
+        for name in os.listdir("/proc"):
+            if name.isdigit():
+                with contextlib.suppress(OSError, ValueError):
+                    if _stat_parent(int(name)) == master:
+                        found.append(int(name))
+        return found
+
+
+def _title(pid: int) -> bytes:
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as stream:
+            return stream.read()
+    except OSError:
+        return b""
+
+
+def alive(master: int) -> bool:
+    """Whether the process still runs and is an nginx master."""
+    return b"master process" in _title(master)
+
+
+def serving(master: int) -> FrozenSet[int]:
+    """Worker processes that take new connections."""
+    titles = {pid: _title(pid) for pid in _children(master)}
+    return frozenset(pid for pid, title in titles.items() if _WORKER in title and _SHUTTING_DOWN not in title)
+
+
+def draining(master: int) -> Dict[int, int]:
+    """Old workers that still hold connections: process id → established TCP connections."""
+    old = [pid for pid in _children(master) if _SHUTTING_DOWN in _title(pid)]
+    if not old:
+        return {}
+    established = _established()
+    return {pid: len(_sockets(pid) & established) for pid in old}
+
+
+def _established() -> Set[str]:
+    inodes = set()
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        with contextlib.suppress(OSError), open(table, encoding="ascii") as stream:
+            for line in list(stream)[1:]:
+                fields = line.split()
+                if fields[3] == "01":  # TCP_ESTABLISHED
+                    inodes.add(fields[9])
+    return inodes
+
+
+def _sockets(pid: int) -> Set[str]:
+    inodes = set()
+    with contextlib.suppress(OSError):
+        for name in os.listdir(f"/proc/{pid}/fd"):
+            with contextlib.suppress(OSError):
+                target = os.readlink(f"/proc/{pid}/fd/{name}")
+                if target.startswith("socket:["):
+                    inodes.add(target[8:-1])
+    return inodes
