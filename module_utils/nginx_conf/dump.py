@@ -9,10 +9,11 @@ one behind every file that ends in a line feed itself.
 
 from __future__ import annotations
 
+import collections
 import errno
 import os
 import re
-from typing import Dict, List, Match, Optional, Set, Tuple
+from typing import Dict, FrozenSet, Iterator, List, Match, Optional, Set, Tuple
 
 from . import globbing
 from .load import load
@@ -22,7 +23,10 @@ from .tree import Configuration, ConfSyntaxError, Source, is_opaque
 
 _MARKER = re.compile(rb"^# configuration file ([^\n]+?):\r?$", re.MULTILINE)
 _STEPS = 2000000
-"""Comparisons of a marker with an include that one dump may cost."""
+"""Comparisons of a marker with an include that one reading of a dump may cost."""
+_BUDGET = 4 << 20
+"""Bytes to read again and again in search of a consistent reading; larger dumps are read twice."""
+_SUSPECTS = 30
 
 
 def load_dump(dump: bytes, *, main: str = "") -> Configuration:
@@ -44,17 +48,50 @@ def load_dump(dump: bytes, *, main: str = "") -> Configuration:
     if not markers:
         wanted = f'"# configuration file {main or "…"}:"'
         raise ConfSyntaxError(f"not the output of nginx -T: it has no line {wanted}", main, 0)
-    distinct = {_name(marker) for marker in markers}
-    if len(distinct) == len(markers):
-        # As a rule all markers are true.  That is so if the includes ask for these files in this order.
-        files = _split(dump, markers)
+    first: Optional[Configuration] = None
+    first_error: Optional[ConfSyntaxError] = None
+    for believed in _readings(dump, markers):
+        files = _split(dump, believed)
         try:
             configuration = _load(files)
-            if list(configuration.files) == list(files):
-                return configuration
-        except ConfSyntaxError:
-            pass
-    return _load(_split(dump, _true_markers(dump, markers)))
+        except ConfSyntaxError as error:
+            first_error = first_error or error
+            continue
+        if list(configuration.files) == list(files):  # the includes ask for these files in this order
+            return configuration
+        first = first or configuration
+    if first is None and first_error is not None:
+        raise first_error
+    assert first is not None
+    return first
+
+
+def _readings(dump: bytes, markers: List[Match[bytes]]) -> Iterator[List[Match[bytes]]]:
+    """Ways to tell true markers from false ones, the likeliest first."""
+    names = [_name(marker) for marker in markers]
+    count = collections.Counter(names)
+    if len(count) == len(names):
+        yield markers  # as a rule all of them are true
+    last_spaced = {_name(marker): marker.start() for marker in markers if _after_empty_line(dump, marker)}
+    doubtful = frozenset(
+        marker.start()
+        for marker in markers[1:]
+        if last_spaced.get(_name(marker), 0) > marker.start() and not _after_empty_line(dump, marker)
+    )
+    waiting: List[FrozenSet[int]] = [doubtful, frozenset()]
+    tried: Set[FrozenSet[int]] = set()
+    budget = max(_BUDGET, 2 * len(dump))
+    while waiting and budget > 0:
+        false = waiting.pop(0)
+        if false in tried:
+            continue
+        tried.add(false)
+        budget -= len(dump)
+        believed = _true_markers(dump, markers, false)
+        yield believed
+        # It was not consistent: what if one of these were false, too?  Names that occur twice come first.
+        suspects = sorted(believed[1:], key=lambda marker: count[_name(marker)] < 2)[:_SUSPECTS]
+        waiting += [false | {marker.start()} for marker in suspects]
 
 
 def _load(files: Dict[str, bytes]) -> Configuration:
@@ -147,11 +184,9 @@ class _Expected:
         return False
 
 
-def _true_markers(dump: bytes, markers: List[Match[bytes]]) -> List[Match[bytes]]:
-    """Follow the includes through the dump and keep the markers that they ask for."""
+def _true_markers(dump: bytes, markers: List[Match[bytes]], false: FrozenSet[int]) -> List[Match[bytes]]:
+    """Follow the includes through the dump and keep the markers that they ask for, without the false ones."""
     source = Source("nginx -T", dump)
-    spaced = {_name(marker) for marker in markers[1:] if _after_empty_line(dump, marker)}
-    last_spaced = {_name(m): m.start() for m in markers[1:] if _after_empty_line(dump, m)}
     believed = [markers[0]]
     expected = _Expected(_name(markers[0]))
     depth = 0
@@ -164,11 +199,9 @@ def _true_markers(dump: bytes, markers: List[Match[bytes]]) -> List[Match[bytes]
             while index < len(markers) and markers[index].start() < blank_end:
                 marker = markers[index]
                 index += 1
-                name = _name(marker)
-                doubtful = name in spaced and not _after_empty_line(dump, marker)
-                if doubtful and last_spaced[name] > marker.start():
+                if marker.start() < pos or depth or marker.start() in false:
                     continue
-                if marker.start() >= pos and not depth and expected.accept(name):
+                if expected.accept(_name(marker)):
                     accepted = marker
                     break
             if expected.steps > _STEPS:

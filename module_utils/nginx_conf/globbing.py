@@ -85,9 +85,8 @@ def matches(name: str, pattern: str) -> bool:
 
 def _expand(pattern: str, tree: Names, budget: List[int]) -> List[str]:
     directory, slash, last = pattern.rpartition("/")
-    if slash and not last and directory:  # "pattern/": the matches, directories marked with a slash
-        found = _expand(directory, tree, budget)
-        return [name + "/" if tree.is_dir(name) else name for name in found]
+    if slash and not last and directory:  # "pattern/": directories alone, marked with the slash
+        return [name + "/" for name in _expand(directory, tree, budget) if tree.is_dir(name)]
     directories = _expand(directory, tree, budget) if _is_magic(directory) else [_plain(directory)]
     if not _is_magic(last):
         name = _plain(last)
