@@ -95,7 +95,8 @@ def get(name: str) -> Host:
             if not host.running:
                 raise LabError(f"host {name!r} does not run: start it again with `lab/lab up {name}`")
             return host
-    raise LabError(f"there is no host {name!r}: start it with `lab/lab up {name}`")
+    start = "make demo" if name == "demo" else f"lab/lab up {name}"
+    raise LabError(f"there is no host {name!r}: start it with `{start}`")
 
 
 def up(names: Sequence[str], suite: str, wanted: Iterable[str], recreate: bool = False) -> List[Host]:
