@@ -1,7 +1,7 @@
 """Filters of the role nginx_websocket: check its variables, fit its sites to a host.
 
-Ansible loads this file by its path and not as a part of a package, so the package that does the work, ``site_model``
-beside this directory, is loaded by its path too.
+Ansible loads this file by its path and not as a part of a package, so the package that does the work,
+``site_model`` beside this directory, is loaded by its path too.
 """
 
 from __future__ import annotations
@@ -44,4 +44,5 @@ class FilterModule:
         return {
             "nginx_websocket_check": site_model.check,
             "nginx_websocket_fit": site_model.fit,
+            "nginx_websocket_live_files": site_model.live_files,
         }

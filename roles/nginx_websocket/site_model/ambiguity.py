@@ -1,10 +1,11 @@
 """Tell whether a backtracking matcher can need exponential time for a regular expression.
 
-It can when there are two ways to read the same text from one place of the pattern back to that place: each repetition
-of the text then doubles the number of ways. The pattern becomes a position automaton (Glushkov 1961); two ways exist
-where the product of the automaton with itself has a cycle through a pair of equal positions and a pair of different
-ones (Weber and Seidl 1991, criterion EDA). Counted repetitions are unrolled a few times, assertions are taken as always
-true, so a harmless pattern may be called exponential; the other way round is meant not to happen.
+It can when there are two ways to read the same text from one place of the pattern back to that place: each
+repetition of the text then doubles the number of ways. The pattern becomes a position automaton (Glushkov
+1961); two ways exist where the product of the automaton with itself has a cycle through a pair of equal
+positions and a pair of different ones (Weber and Seidl 1991, criterion EDA). Counted repetitions are unrolled
+a few times, assertions are taken as always true, so a harmless pattern may be called exponential; the other
+way round is meant not to happen.
 """
 
 from __future__ import annotations
@@ -13,6 +14,9 @@ from dataclasses import dataclass, field
 from re import _constants as codes  # type: ignore[attr-defined]
 from re import _parser as parser  # type: ignore[attr-defined]
 from typing import Any, Callable, Dict, List, Optional, Set, Tuple
+
+#: A part of the parser's tree, which has no public types.
+Node = Any
 
 #: More positions than any route needs; beyond it the pattern counts as exponential.
 MOST_POSITIONS = 400
@@ -56,7 +60,7 @@ class Automaton:
     """The positions of a pattern, the characters each takes, and which may follow which."""
 
     def __init__(self, pattern: str) -> None:
-        """Build the automaton; raises `re.error` for a pattern that Python cannot read, TooLargeError for a long one."""
+        """Build the automaton; raises `re.error` or TooLargeError."""
         self.characters: List[int] = []
         self.follow: Dict[int, Set[int]] = {}
         self.doubled: Set[Tuple[int, int]] = set()
@@ -74,14 +78,14 @@ class Automaton:
         return Part({place}, {place}, nullable=False)
 
     def connect(self, before: Set[int], after: Set[int]) -> None:
-        """Let each position of `after` follow each of `before`; a second way between the same two is remembered."""
+        """Let each position of `after` follow each of `before`; remember a second way between two."""
         for left in before:
             for right in after:
                 if right in self.follow[left]:
                     self.doubled.add((left, right))
                 self.follow[left].add(right)
 
-    def sequence(self, items: Any) -> Part:
+    def sequence(self, items: Node) -> Part:
         """Add pieces one after the other."""
         whole = Part()
         for operator, argument in items:
@@ -103,7 +107,7 @@ class Automaton:
             any(part.nullable for part in parts),
         )
 
-    def repeat(self, low: int, high: Any, body: Any) -> Part:
+    def repeat(self, low: int, high: Node, body: Node) -> Part:
         """Add a piece that is taken from `low` to `high` times."""
         unbounded = high == codes.MAXREPEAT or high > MOST_COPIES
         copies = max(1, min(low, MOST_COPIES)) if unbounded else high
@@ -121,7 +125,7 @@ class Automaton:
             )
         return whole
 
-    def piece(self, operator: Any, argument: Any) -> Part:
+    def piece(self, operator: Node, argument: Node) -> Part:
         """Add one node of the parser's tree."""
         if operator in (codes.LITERAL, codes.NOT_LITERAL, codes.ANY, codes.IN):
             return self.position(self.taken(operator, argument))
@@ -141,7 +145,7 @@ class Automaton:
             self.sequence(argument[1])
         return Part()
 
-    def taken(self, operator: Any, argument: Any) -> int:
+    def taken(self, operator: Node, argument: Node) -> int:
         """Return the set of characters that a node takes, as bits."""
         if operator is codes.ANY:
             return ANY
@@ -218,8 +222,9 @@ def is_exponential(pattern: str) -> bool:
 def separated(pattern: str) -> str:
     """Return the pattern with its alternatives kept apart.
 
-    Python's parser makes a set of `a|b` and draws a common beginning out of `ab|ac`; PCRE tries one after the other, and
-    that is what counts here. An empty assertion at the beginning of each later alternative keeps the parser from it.
+    Python's parser makes a set of `a|b` and draws a common beginning out of `ab|ac`; PCRE tries one after the
+    other, and that is what counts here. An empty assertion at the beginning of each later alternative keeps
+    the parser from it.
     """
     written = []
     in_class = escaped = False
@@ -239,7 +244,7 @@ def separated(pattern: str) -> str:
 
 
 def components(roots: List[Any], step: Callable[[Any], Set[Any]]) -> Dict[Any, int]:
-    """Return the number of the strongly connected component of every node reachable from the roots (Tarjan 1972)."""
+    """Return the strongly connected component of every node reachable from the roots (Tarjan 1972)."""
     index: Dict[Any, int] = {}
     low: Dict[Any, int] = {}
     component: Dict[Any, int] = {}

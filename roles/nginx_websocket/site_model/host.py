@@ -1,333 +1,188 @@
-"""Fit completed sites to the host: what nginx's version takes, what files exist, which port the backend has."""
+"""Fit completed sites to their host: refuse what it cannot carry, and settle what it alone decides."""
 
 from __future__ import annotations
 
-import os.path
+import base64
+import re
 from typing import Any, Dict, List, Mapping, Optional, Sequence
 
-from .identifiers import stem, upstream
-from .quoting import quoted, regex_literal, token
-from .sites import usual_ports
+from .hosting import door_urls
+from .identifiers import upstream
+from .questions import asked
+from .refusal import Refusal
+from .rendering import bracketed, exists, model
 
 Site = Dict[str, Any]
 Facts = Mapping[str, Any]
 
-CERTBOT_OPTIONS = "/etc/letsencrypt/options-ssl-nginx.conf"
-CERTBOT_DHPARAM = "/etc/letsencrypt/ssl-dhparams.pem"
-IPV6_INTERFACES = "/proc/net/if_inet6"
-LOG_DIRECTORY = "/var/log/nginx"
-
-#: nginx's ``map_hash_bucket_size`` is 64 by default; a longer key stops it from starting, a regular expression does not.
-LONGEST_MAP_KEY = 40
-
-#: Mozilla's intermediate profile, version 5.7. DHE suites are of use only with parameters for them.
-INTERMEDIATE_CIPHERS = (
-    "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
-    "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
-    "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305"
-)
-INTERMEDIATE_DHE_CIPHERS = (
-    ":DHE-RSA-AES128-GCM-SHA256:DHE-RSA-AES256-GCM-SHA384:DHE-RSA-CHACHA20-POLY1305"
-)
+#: certbot renews 30 days ahead; less than this means that its renewal does not work.
+FEW_DAYS = 14
 
 
-def questions(sites: Sequence[Site]) -> Dict[str, Any]:
-    """Return what `nginx_facts` must find out for these sites.
-
-    Returns:
-        ``backends`` to look for, ``certificates`` to read and ``paths`` to look at.
-    """
-    backends = []
-    certificates = []
-    paths = [CERTBOT_OPTIONS, CERTBOT_DHPARAM, IPV6_INTERFACES, LOG_DIRECTORY]
-    for site in sites:
-        for backend in site["backends"]:
-            if backend["ports"]:
-                routes = [route for route in site["websockets"] if route["backend"] == backend["name"]]
-                backends.append(
-                    {
-                        "name": upstream(site["name"], backend["name"]),
-                        "host": backend["host"],
-                        "ports": backend["ports"],
-                        "path": backend["path"],
-                        "websocket_path": routes[0]["probe_path"] if routes else "",
-                        "tls": backend["tls"]["enabled"],
-                    }
-                )
-            if backend["tls"]["enabled"] and backend["tls"]["verify"]:
-                paths.append(backend["tls"]["ca"])
-        if site["tls"]["enabled"]:
-            names = [*site["server_names"], *([site["www"]] if site["www"] else [])]
-            tls = site["tls"]
-            certificates.append({"certificate": tls["certificate"], "key": tls["certificate_key"], "names": names})
-            paths += [tls[key] for key in ("options_file", "dhparam") if tls[key] not in ("auto", "none")]
-        if site["spa"]:
-            paths.append(site["spa"]["root"])
-    return {"backends": backends, "certificates": certificates, "paths": sorted(set(paths))}
-
-
-def fit(sites: Sequence[Site], facts: Facts) -> Dict[str, Any]:
-    """Return what the templates render.
+def fit(sites: Sequence[Site], facts: Facts, live: Sequence[Mapping[str, Any]] = ()) -> Dict[str, Any]:
+    """Settle what depends on the host.
 
     Args:
         sites: Completed sites.
-        facts: What `nginx_facts` answered to `questions`.
+        facts: What `nginx_facts` answered to the questions of `check`.
+        live: Results of ``slurp`` for `live_files`, in which the port of a silent backend may stand.
 
     Returns:
-        ``sites`` for the templates (empty unless all is right), ``errors`` and ``warnings`` (messages).
+        ``sites`` with the port of each backend, ``candidates`` (for each site what its template renders, and
+        what `nginx_deploy` must know beside the content), ``errors`` and ``warnings`` (messages).
     """
-    errors: List[str] = []
+    errors = [*_without_nginx(sites, facts["nginx"])]
+    if errors:
+        return {"sites": [], "candidates": [], "errors": errors, "warnings": []}
     warnings: List[str] = []
-    models = [model(site, facts, f"nginx_websocket_sites[{index}]", errors) for index, site in enumerate(sites)]
-    for site in sites:
-        for backend in site["backends"]:
-            found = facts.get("backends", {}).get(upstream(site["name"], backend["name"]), {})
-            if found.get("warning"):
-                warnings.append(f"{site['name']}, backend {backend['name']}: {found['warning']}")
-    return {"sites": [] if errors else models, "errors": errors, "warnings": warnings}
-
-
-def model(site: Site, facts: Facts, place: str, errors: List[str]) -> Dict[str, Any]:
-    """Return one site as the templates see it. Every text in it is ready to be written, quoted where it must be."""
-    name = stem(site["name"])
-    names = [*site["server_names"], *([site["www"]] if site["www"] else [])]
-    links = {backend["name"]: link(site, backend) for backend in site["backends"]}
-    origin_maps = Maps(f"{name}_origin_denied")
-    cors_maps = Maps(f"{name}_cors_origin")
-    secret = [route for route in site["websockets"] if route["secret_path"]]
-    log = log_file(site, facts)
-    path_variable = f"${name}_logged_path" if secret else f"${name}_request_path"
-    return {
-        "name": site["name"],
-        "stem": name,
-        "server_names": site["server_names"],
-        "all_names": names,
-        "www": site["www"],
-        "www_target": target(site, "https" if site["tls"]["enabled"] else "http", site["name"]),
-        "https_target": target(site, "https", redirect_host(site, names)),
-        "sockets": sockets(site, facts),
-        "http": site["http"],
-        "tls": {"enabled": site["tls"]["enabled"], **(tls(site, facts, place, errors) if site["tls"]["enabled"] else {})},
-        "real_ip": site["real_ip"],
-        "peer": "$realip_remote_addr" if site["real_ip"]["trusted"] else "$remote_addr",
-        "host_header": "$host" if usual_ports(site) else "$http_host",
-        "max_body_size": site["max_body_size"],
-        "headers": headers(site),
-        "upstreams": [servers(site, backend, facts) for backend in site["backends"]],
-        "websockets": [
-            {
-                "pattern": quoted(pattern(route)),
-                "origin_variable": None
-                if "*" in route["origins"]
-                else origin_maps.variable(route["origins"], route["path"] or route["regex"]),
-                "timeout": route["timeout"],
-                "to": links[route["backend"]],
-            }
-            for route in site["websockets"]
-        ],
-        "api": [
-            {**general(route, links), "buffering": route["buffering"], "cors": cors(route["cors"], cors_maps, route["path"])}
-            for route in site["api"]
-        ],
-        "uploads": [general(route, links) for route in site["uploads"]],
-        "spa": site["spa"],
-        "takes_root": any(route["path"] == "/" for kind in ("api", "uploads") for route in site[kind]),
-        "origin_maps": origin_maps.maps,
-        "cors_maps": cors_maps.maps,
-        "log": log and {"file": log, "masks": [mask(route) for route in secret], "path_variable": path_variable},
+    contents = {
+        result["item"]["site"]: base64.b64decode(result["content"]).decode("utf-8", "replace")
+        for result in live
+        if result.get("content")
     }
+    settled = [_with_ports(site, facts, contents.get(site["name"], ""), warnings) for site in sites]
+    refusals: List[Refusal] = []
+    certificates = iter(facts["certificates"])
+    for index, site in enumerate(settled):
+        place = f"nginx_websocket_sites[{index}]"
+        if site["tls"]["enabled"]:
+            _certificate(site, next(certificates), place, refusals, warnings)
+        _paths(site, facts, place, refusals, warnings)
+    errors = [str(refusal) for refusal in refusals]
+    candidates = [] if errors else [_candidate(site, facts) for site in settled]
+    return {"sites": settled, "candidates": candidates, "errors": errors, "warnings": warnings}
 
 
-class Maps:
-    """The maps of one kind, one for each different list of origins."""
-
-    def __init__(self, name: str) -> None:
-        """Start without a map; `name` is the first one's variable."""
-        self.name = name
-        self.maps: List[Dict[str, Any]] = []
-
-    def variable(self, origins: Sequence[str], title: str) -> str:
-        """Return the variable of the map for a list of origins, and add the map if it is new."""
-        allowed = [origin_key(origin) for origin in origins]
-        for known in self.maps:
-            if known["allowed"] == allowed:
-                known["titles"].append(title)
-                return str(known["variable"])
-        variable = self.name if not self.maps else f"{self.name}_{len(self.maps) + 1}"
-        self.maps.append({"variable": variable, "allowed": allowed, "titles": [title]})
-        return variable
+def _without_nginx(sites: Sequence[Site], nginx: Mapping[str, Any]) -> List[str]:
+    """Return why the host cannot carry a site at all."""
+    if not nginx["found"]:
+        which = "nginx_websocket_binary and nginx_websocket_conf_path say which one is meant."
+        return [f"{nginx['message']} {which if nginx.get('ambiguous') else ''}".rstrip()]
+    if nginx.get("layout_error") and not all(site["file"] for site in sites):
+        return [f"{nginx['layout_error']} nginx_websocket_site_dir says where site files belong."]
+    return []
 
 
-def origin_key(origin: str) -> str:
-    """Return an origin as a key of a map."""
-    scheme, _, host = origin.partition("://")
-    if host.startswith("*."):
-        return quoted(f"~*^{regex_literal(scheme)}://[a-z0-9-]+(?:\\.[a-z0-9-]+)*{regex_literal(host[1:])}$")
-    if len(origin) > LONGEST_MAP_KEY:
-        return quoted(f"~*^{regex_literal(origin)}$")
-    return token(origin)
+def _with_ports(site: Site, facts: Facts, live: str, warnings: List[str]) -> Site:
+    """Return the site with ``port`` and ``address`` in each backend whose port is found by asking."""
+    backends = []
+    for backend in site["backends"]:
+        settled = dict(backend)
+        if backend["ports"]:
+            name = upstream(site["name"], backend["name"])
+            found = facts["backends"][name] if asked(backend) else {"answered": False}
+            if found["answered"]:
+                settled["port"], settled["address"] = found["port"], found["address"]
+            else:
+                former = former_port(live, name)
+                settled["port"] = former or backend["ports"][0]
+                settled["address"] = f"{bracketed(backend['host'])}:{settled['port']}"
+                if asked(backend):
+                    why = "as in the live file" if former else "the first candidate"
+                    kept = f"its port stays {settled['port']}, {why}; the site is deployed all the same"
+                    warnings.append(f"{site['name']}: backend {backend['name']} does not answer: {kept}.")
+        backends.append(settled)
+    return {**site, "backends": backends}
 
 
-def pattern(route: Mapping[str, Any]) -> str:
-    """Return the regular expression of a WebSocket route's location."""
-    if route["regex"]:
-        return str(route["regex"])
-    return "^" + regex_literal(route["path"]) + ("" if route["path"].endswith("/") else "(?:/|$)")
-
-
-def mask(route: Mapping[str, Any]) -> Dict[str, str]:
-    """Return which paths of a route hold a token, and what the log shows in their place."""
-    if route["regex"]:
-        return {"key": quoted(f"~{route['regex']}"), "shown": "***"}
-    path = route["path"].rstrip("/") + "/"
-    return {"key": quoted(f"~^{regex_literal(path)}."), "shown": token(f"{path}***")}
-
-
-def target(site: Site, scheme: str, host: str) -> str:
-    """Return scheme, host and port of a redirect."""
-    port = site["tls"]["port"] if scheme == "https" else site["http"]["port"]
-    return f"{scheme}://{host}" + ("" if port == {"https": 443, "http": 80}[scheme] else f":{port}")
-
-
-def redirect_host(site: Site, names: Sequence[str]) -> str:
-    """Return the host that plain HTTP is sent to: the one that was asked for, when there are several."""
-    return str(site["name"]) if len(names) == 1 or site["listen"]["default_server"] else "$host"
-
-
-def sockets(site: Site, facts: Facts) -> Dict[str, Any]:
-    """Return the parameters of the listen directives."""
-    listen = site["listen"]
-    addresses = [f"[{address}]:" if ":" in address else f"{address}:" for address in listen["addresses"]] or [""]
-    ipv6 = listen["ipv6"] == "always" or (listen["ipv6"] == "auto" and exists(facts, IPV6_INTERFACES))
-    if not listen["addresses"] and ipv6:
-        addresses.append("[::]:")
-    common = (" default_server" if listen["default_server"] else "") + (
-        " proxy_protocol" if listen["proxy_protocol"] else ""
+def former_port(live: str, name: str) -> Optional[int]:
+    """Return the port of an upstream in a file that this role has written, None if there is none."""
+    match = re.search(
+        rf"^upstream {re.escape(name)} \{{\n(?:    [a-z_]+;\n)?    server \S+:([0-9]+);$", live, re.M
     )
-    directive = facts["nginx"].get("http2_form") == "directive"
-    http2 = site["tls"]["http2"]
-    return {
-        "http": [f"{address}{site['http']['port']}{common}" for address in addresses],
-        "tls": [
-            f"{address}{site['tls']['port']} ssl{' http2' if http2 and not directive else ''}{common}"
-            for address in addresses
-        ],
-        "http2_directive": http2 and directive,
-    }
+    return int(match.group(1)) if match else None
 
 
-def tls(site: Site, facts: Facts, place: str, errors: List[str]) -> Dict[str, Any]:
-    """Return certificate and protocol settings; what is missing on the host goes to `errors`."""
-    settings = site["tls"]
-    options = chosen(settings["options_file"], CERTBOT_OPTIONS, facts, f"{place}.tls.options_file", errors)
-    dhparam = chosen(settings["dhparam"], CERTBOT_DHPARAM, facts, f"{place}.tls.dhparam", errors)
-    return {
-        "certificate": settings["certificate"],
-        "certificate_key": settings["certificate_key"],
-        "options_file": options,
-        "dhparam": dhparam,
-        "ciphers": INTERMEDIATE_CIPHERS + (INTERMEDIATE_DHE_CIPHERS if dhparam else ""),
-    }
-
-
-def chosen(setting: str, usual: str, facts: Facts, variable: str, errors: List[str]) -> Optional[str]:
-    """Return the file to include, None for none."""
-    if setting == "none":
-        return None
-    if setting == "auto":
-        return usual if exists(facts, usual) else None
-    if not exists(facts, setting):
-        errors.append(
-            f"{variable} is '{setting}', expected a file that exists on the host. Create it, or write auto or none."
+def _certificate(
+    site: Site, found: Mapping[str, Any], place: str, refusals: List[Refusal], warnings: List[str]
+) -> None:
+    variable = f"{place}.tls.certificate"
+    if not found["usable"]:
+        names = " ".join(
+            f"-d {name}" for name in [*site["server_names"], *([site["www"]] if site["www"] else [])]
         )
-    return setting
+        issue = f"certbot certonly --webroot -w {site['http']['acme_root']} {names}"
+        fix = f"Issue it ({issue}), name the right files, or set tls.enabled to false."
+        expected = f"a certificate and key that nginx can load: {found['problem']}"
+        refusals.append(Refusal(variable, found["certificate"], expected, fix))
+        return
+    if found["missing_names"]:
+        missing = ", ".join(found["missing_names"])
+        warnings.append(
+            f"{variable}: {found['certificate']} is not valid for {missing}; browsers will refuse it there."
+        )
+    days = found["days_left"]
+    if days is not None and days < FEW_DAYS:
+        when = "has expired" if days < 0 else f"expires in {int(days)} days"
+        warnings.append(f"{variable}: {found['certificate']} {when}; see `certbot renew --dry-run`.")
 
 
-def exists(facts: Facts, path: str) -> bool:
-    """Return whether the host has a path."""
-    return bool(facts.get("paths", {}).get(path, {}).get("exists"))
+def _paths(site: Site, facts: Facts, place: str, refusals: List[Refusal], warnings: List[str]) -> None:
+    """Refuse files that nginx would miss at once; warn of those that it would miss later."""
+    for key in ("options_file", "dhparam") if site["tls"]["enabled"] else ():
+        path = site["tls"][key]
+        if path not in ("auto", "none") and not exists(facts, path):
+            expected = "a file that exists on the host"
+            refusals.append(
+                Refusal(f"{place}.tls.{key}", path, expected, "Put it there, or write auto or none.")
+            )
+    for index, backend in enumerate(site["backends"]):
+        tls = backend["tls"]
+        if tls["enabled"] and tls["verify"] and not exists(facts, tls["ca"]):
+            variable = f"{place}.backends[{index}].tls.ca"
+            refusals.append(
+                Refusal(variable, tls["ca"], "a file that exists on the host", "apt install ca-certificates.")
+            )
+    if site["spa"] and not exists(facts, site["spa"]["root"]):
+        warnings.append(
+            f"{place}.spa.root: {site['spa']['root']} does not exist on the host; its pages are missing."
+        )
+    if site["real_ip"]["trusted"] and facts["nginx"].get("realip") is False:
+        expected = "an nginx with the realip module"
+        refusals.append(
+            Refusal(f"{place}.real_ip.trusted", site["real_ip"]["trusted"], expected, "Leave it out.")
+        )
 
 
-def log_file(site: Site, facts: Facts) -> Optional[str]:
-    """Return the access log, None for none."""
-    if site["access_log"] == "none":
-        return None
-    if site["access_log"] != "auto":
-        return str(site["access_log"])
-    directory = LOG_DIRECTORY if exists(facts, LOG_DIRECTORY) else "logs"
-    return os.path.join(directory, f"{site['name']}.access.log")
-
-
-def headers(site: Site) -> List[Dict[str, str]]:
-    """Return the headers of every answer."""
-    hsts = site["tls"]["hsts"]
-    result = [{"name": name, "value": token(value)} for name, value in site["security_headers"].items()]
-    if hsts["enabled"]:
-        value = f"max-age={hsts['max_age']}"
-        value += "; includeSubDomains" if hsts["include_subdomains"] else ""
-        value += "; preload" if hsts["preload"] else ""
-        result.append({"name": "Strict-Transport-Security", "value": token(value)})
-    return result
-
-
-def link(site: Site, backend: Mapping[str, Any]) -> Dict[str, Any]:
-    """Return how a location passes requests to a backend."""
-    settings = backend["tls"]
-    scheme = "https" if settings["enabled"] else "http"
+def _candidate(site: Site, facts: Facts) -> Dict[str, Any]:
+    """Return what the template renders, and what `nginx_deploy` must know beside the content."""
+    names = [*site["server_names"], *([site["www"]] if site["www"] else [])]
     return {
-        "url": f"{scheme}://{upstream(site['name'], backend['name'])}",
-        "connect_timeout": backend["connect_timeout"],
-        "tls": settings if settings["enabled"] else None,
+        "model": model(site, facts),
+        "deploy": {
+            "name": site["name"],
+            "server_names": names,
+            "path": site["file"] or "",
+            "routes": [
+                {
+                    "url": url + route["probe_path"],
+                    "backend": _where(site, route["backend"]),
+                    "origin": _origin(site, route),
+                    "subprotocols": route["subprotocols"],
+                }
+                for route in site["websockets"]
+                for url in door_urls(site)
+            ],
+        },
     }
 
 
-def servers(site: Site, backend: Mapping[str, Any], facts: Facts) -> Dict[str, Any]:
-    """Return a backend as an upstream."""
-    name = upstream(site["name"], backend["name"])
-    if backend["servers"]:
-        lines = [server_line(server) for server in backend["servers"]]
-    elif backend["socket"]:
-        lines = [f"unix:{backend['socket']}"]
-    else:
-        port = facts.get("backends", {}).get(name, {}).get("port") or backend["ports"][0]
-        lines = [f"{bracketed(backend['host'])}:{port}"]
-    method = None if backend["balance"] == "round_robin" else backend["balance"]
-    return {"name": name, "method": method, "servers": lines, "keepalive": backend["keepalive"]}
+def _origin(site: Site, route: Mapping[str, Any]) -> str:
+    """Return an Origin that the route lets through."""
+    concrete = [origin for origin in route["origins"] if "*" not in origin]
+    return concrete[0] if concrete else door_urls(site)[0].replace("ws", "http", 1)
 
 
-def server_line(server: Mapping[str, Any]) -> str:
-    """Return the parameters of a server directive."""
-    place = f"unix:{server['socket']}" if server["socket"] else f"{bracketed(server['host'])}:{server['port']}"
-    parameters = [f"{key}={server[key]}" for key in ("weight", "max_conns", "max_fails", "fail_timeout") if server[key] is not None]
-    return " ".join([place, *parameters, *(["backup"] if server["backup"] else [])])
-
-
-def bracketed(host: str) -> str:
-    """Return a host as it stands before a port."""
-    return f"[{host}]" if ":" in host else host
-
-
-def general(route: Mapping[str, Any], links: Mapping[str, Any]) -> Dict[str, Any]:
-    """Return a general route as its location needs it."""
-    return {
-        "location": token(route["path"]),
-        "timeout": route["timeout"],
-        "max_body_size": route["max_body_size"],
-        "to": links[route["backend"]],
-    }
-
-
-def cors(settings: Mapping[str, Any], maps: Maps, path: str) -> Dict[str, Any]:
-    """Return what a location answers to requests of other origins."""
-    origins = settings["origins"]
-    if not origins:
-        return {"allow": None}
-    everybody = "*" in origins
-    return {
-        "allow": "*" if everybody else "$" + maps.variable(origins, path),
-        "vary": not everybody,
-        "methods": quoted(", ".join(settings["methods"])),
-        "headers": quoted(", ".join(settings["headers"])),
-        "max_age": settings["max_age"],
-        "credentials": settings["credentials"],
-    }
+def _where(site: Site, name: str) -> str:
+    """Return where the proof can ask a backend itself, empty when several places would do."""
+    backend = next(backend for backend in site["backends"] if backend["name"] == name)
+    scheme = "https" if backend["tls"]["enabled"] else "http"
+    servers = backend["servers"] or []
+    if len(servers) > 1:
+        return ""
+    socket = servers[0]["socket"] if servers else backend["socket"]
+    if socket:
+        return f"{scheme}://unix:{socket}"
+    if servers:
+        return f"{scheme}://{bracketed(servers[0]['host'])}:{servers[0]['port']}"
+    return f"{scheme}://{backend['address']}"

@@ -12,7 +12,7 @@ Socket = Tuple[str, int]
 
 
 def sockets(site: Site) -> Iterator[Tuple[Socket, bool]]:
-    """Yield address and port of each socket of a site, and whether it speaks TLS. ``*`` stands for every address."""
+    """Yield address (``*`` for all) and port of each socket of a site, and whether it speaks TLS."""
     for address in site["listen"]["addresses"] or ["*"]:
         if site["http"]["mode"] != "none":
             yield (address, site["http"]["port"]), False
@@ -41,7 +41,9 @@ def refuse_clashes(sites: List[Site], variable: str, reader: Reader) -> None:
             continue
         if site["file"] and files.setdefault(site["file"], index) != index:
             other = f"{variable}[{files[site['file']]}]"
-            reader.refuse(f"{place}.file", site["file"], f"a file that {other} does not have", "A file holds one site.")
+            reader.refuse(
+                f"{place}.file", site["file"], f"a file that {other} does not have", "A file holds one site."
+            )
         for socket, tls in sockets(site):
             for name in [*site["server_names"], *([site["www"]] if site["www"] else [])]:
                 first = names.setdefault((socket, name), index)
@@ -52,11 +54,29 @@ def refuse_clashes(sites: List[Site], variable: str, reader: Reader) -> None:
             proxied = site["listen"]["proxy_protocol"]
             first, other_tls, other_proxied = kinds.setdefault(socket, (index, tls, proxied))
             if tls != other_tls:
-                expected = f"a port that {variable}[{first}] does not use {'with' if other_tls else 'without'} TLS"
-                reader.refuse(f"{place}.{'tls' if tls else 'http'}.port", socket[1], expected, "Choose another port.")
+                expected = (
+                    f"a port that {variable}[{first}] does not use {'with' if other_tls else 'without'} TLS"
+                )
+                reader.refuse(
+                    f"{place}.{'tls' if tls else 'http'}.port", socket[1], expected, "Choose another port."
+                )
             if proxied != other_proxied:
                 expected = f"the same as {variable}[{first}], which listens on the same socket"
-                reader.refuse(f"{place}.listen.proxy_protocol", proxied, expected, "It holds for a socket, not a site.")
+                reader.refuse(
+                    f"{place}.listen.proxy_protocol", proxied, expected, "It holds for a socket, not a site."
+                )
             if site["listen"]["default_server"] and defaults.setdefault(socket, index) != index:
                 expected = f"one default server for port {socket[1]}, which {variable}[{defaults[socket]}] is"
                 reader.refuse(f"{place}.listen.default_server", True, expected, "Set it to false.")
+
+
+def door_urls(site: Site) -> List[str]:
+    """Return the WebSocket URLs, without a path, at which a site is served: the TLS side first."""
+    doors = []
+    if site["tls"]["enabled"]:
+        doors.append(("wss", site["tls"]["port"], 443))
+    if site["http"]["mode"] == "serve":
+        doors.append(("ws", site["http"]["port"], 80))
+    return [
+        f"{scheme}://{site['name']}" + ("" if port == usual else f":{port}") for scheme, port, usual in doors
+    ]

@@ -1,14 +1,15 @@
-"""Names that a site's file gives to what nginx keeps for all files together: variables, upstreams, log formats.
+"""Names for what nginx keeps for all files together: variables, upstreams, log formats.
 
-Two sites must never share one, since nginx lets the last ``map`` of a variable win for all sites without a word.
+Two sites must never share one, since nginx lets the last ``map`` of a variable win for all sites without a
+word.
 """
 
 from __future__ import annotations
 
 import hashlib
 
-#: nginx's ``variables_hash_bucket_size`` is 64 by default, and a name that does not fit stops it from starting
-#: (``ngx_hash_init``). Two pointers, the length and the longest of our suffixes leave this much.
+#: nginx's ``variables_hash_bucket_size`` is 64 by default, and a name that does not fit stops it from
+#: starting (``ngx_hash_init``). Two pointers, the length and the longest of our suffixes leave this much.
 LONGEST_STEM = 24
 
 DIGEST_LENGTH = 6
@@ -17,9 +18,9 @@ DIGEST_LENGTH = 6
 def stem(name: str) -> str:
     """Return the identifier that stands for a site, different for different sites.
 
-    A dot becomes ``_`` and a hyphen ``__``; since the two are never neighbours in a host name, no two names become
-    one. A name that begins with a digit gets a ``_`` in front, because ``$1`` is a capture in nginx. A long name is cut
-    and ends in a digest of the whole.
+    A dot becomes ``_`` and a hyphen ``__``; since the two are never neighbours in a host name, no two names
+    become one. A name that begins with a digit gets a ``_`` in front, because ``$1`` is a capture in nginx. A
+    long name is cut and ends in a digest of the whole.
     """
     identifier = name.replace("-", "__").replace(".", "_")
     if identifier[:1].isdigit():

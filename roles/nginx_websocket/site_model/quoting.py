@@ -1,8 +1,9 @@
 """Write values so that nginx reads exactly them, and nothing more.
 
-nginx's tokenizer (``ngx_conf_read_token`` in src/core/ngx_conf_file.c) ends an unquoted token at a separator, ``;``
-or ``{``. In every token it turns ``\\\\``, ``\\"``, ``\\'``, ``\\t``, ``\\r`` and ``\\n`` into one character and leaves all other
-backslashes alone. A ``$`` cannot be escaped: where a directive takes variables, a value that holds one is no literal.
+nginx's tokenizer (``ngx_conf_read_token`` in src/core/ngx_conf_file.c) ends an unquoted token at a separator,
+``;`` or ``{``. In every token it turns ``\\\\``, ``\\"``, ``\\'``, ``\\t``, ``\\r`` and ``\\n`` into one
+character and leaves all other backslashes alone. A ``$`` cannot be escaped: where a directive takes
+variables, a value that holds one is no literal.
 """
 
 from __future__ import annotations
@@ -26,13 +27,15 @@ def quoted(value: str) -> str:
         value: Printable text. It may hold quotes, backslashes, braces and semicolons.
 
     Returns:
-        The token, quotes included. A backslash is doubled only where nginx would otherwise change it, so that a regular
-        expression stays readable: ``\\.`` is written as it is, ``\\n`` as ``\\\\n``.
+        The token, quotes included. A backslash is doubled only where nginx would otherwise change it, so that
+        a regular expression stays readable: ``\\.`` is written as it is, ``\\n`` as ``\\\\n``.
 
     Raises:
         ValueError: The value holds a control character, which has no business in any of our directives.
     """
-    control = next((character for character in value if ord(character) < 0x20 or ord(character) == 0x7F), None)
+    control = next(
+        (character for character in value if ord(character) < 0x20 or ord(character) == 0x7F), None
+    )
     if control is not None:
         raise ValueError(f"control character {control!r} in a value for nginx")
     written = []

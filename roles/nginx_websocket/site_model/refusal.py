@@ -12,7 +12,7 @@ UNKNOWN = "a variable of this role"
 
 @dataclass(frozen=True)
 class Refusal:
-    """One value that is refused: which variable, what it holds, what was expected, and what to write instead."""
+    """One value that is refused: the variable, what it holds, what was expected, what to write instead."""
 
     variable: str
     value: object

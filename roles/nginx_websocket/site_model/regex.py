@@ -1,8 +1,8 @@
 """Judge a regular expression before nginx gets it.
 
-nginx compiles it with PCRE. Here Python's parser reads it, which agrees on the structure; what only PCRE knows is left to
-``nginx -t`` on the staged tree. A pattern that can take exponential time is refused, because any client may choose the
-path that it is matched against.
+nginx compiles it with PCRE. Here Python's parser reads it, which agrees on the structure; what only PCRE
+knows is left to ``nginx -t`` on the staged tree. A pattern that can take exponential time is refused, because
+any client may choose the path that it is matched against.
 """
 
 from __future__ import annotations
@@ -30,7 +30,10 @@ def location_regex(value: str) -> Problem:
     if not value.startswith("^"):
         return expected, "Without ^ it would match in the middle of other paths, too."
     if re.search(r"\(\?(?:P?<|')(?![=!])", value):
-        return f"{expected}, without named groups", "A named group is a variable of the whole nginx: write (?:...)."
+        return (
+            f"{expected}, without named groups",
+            "A named group is a variable of the whole nginx: write (?:...).",
+        )
     if ONLY_PCRE.search(value):
         return _balanced(value, expected)
     try:
@@ -83,4 +86,3 @@ def _balanced(value: str, expected: str) -> Problem:
     if depth or in_class:
         return expected, "A parenthesis or a bracket is not closed."
     return None
-

@@ -1,7 +1,7 @@
 """Which kind of value each variable holds.
 
-The key is the place in the specification: dots between keys, ``[]`` for an element of a list. A test makes sure that
-every text and number of the specification has a rule here.
+The key is the place in the specification: dots between keys, ``[]`` for an element of a list. A test makes
+sure that every text and number of the specification has a rule here.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from .values import Problem
 _SITES = "nginx_websocket_sites[]"
 
 _SITE: Dict[str, Callable[[Any], Problem]] = {
-    "name": values.host_name,
+    "name": values.site_name,
     "server_names[]": values.server_name,
     "listen.addresses[]": values.address,
     "real_ip.trusted[]": values.network,

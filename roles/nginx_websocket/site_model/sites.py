@@ -1,8 +1,8 @@
-"""What the keys of one site mean together: defaults that depend on others, and combinations that make no sense."""
+"""What the keys of one site mean together: dependent defaults, and combinations that make no sense."""
 
 from __future__ import annotations
 
-from typing import Any, Dict, Iterator, List, Tuple
+from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 from .regex import matches
 from .specification import Reader
@@ -38,10 +38,14 @@ def _names(site: Site, place: str, reader: Reader) -> None:
     name = site["name"]
     names = site["server_names"] = site["server_names"] or [name]
     if name not in names:
-        reader.refuse(f"{place}.server_names", names, f"a list that holds {name} too", "The name itself is one of them.")
+        reader.refuse(
+            f"{place}.server_names", names, f"a list that holds {name} too", "The name itself is one of them."
+        )
     for index, other in enumerate(names):
         if other in names[:index]:
-            reader.refuse(f"{place}.server_names[{index}]", other, "each name once", "Take it out of the list.")
+            reader.refuse(
+                f"{place}.server_names[{index}]", other, "each name once", "Take it out of the list."
+            )
     if site["redirect_www"] and name.startswith("www."):
         fix = f"Make {name[4:]} the name of the site."
         reader.refuse(f"{place}.redirect_www", True, "a site whose name does not begin with www.", fix)
@@ -60,7 +64,9 @@ def _sides(site: Site, place: str, reader: Reader) -> None:
         fix = "Set http.mode to serve, or tls.enabled to true."
         reader.refuse(f"{place}.http.mode", http["mode"], "serve, since tls.enabled is false", fix)
     if tls["enabled"] and http["mode"] != "none" and http["port"] == tls["port"]:
-        reader.refuse(f"{place}.tls.port", tls["port"], "another port than http.port", "443 is the usual one.")
+        reader.refuse(
+            f"{place}.tls.port", tls["port"], "another port than http.port", "443 is the usual one."
+        )
     if hsts["enabled"] and (http["mode"] == "serve" or not tls["enabled"]):
         expected = "HTTPS only, since browsers that saw the header never use HTTP again"
         reader.refuse(f"{place}.tls.hsts.enabled", True, expected, "Set http.mode to redirect.")
@@ -77,11 +83,15 @@ def _backends(site: Site, place: str, reader: Reader) -> None:
     for index, backend in enumerate(site["backends"]):
         here = f"{place}.backends[{index}]"
         if backend["name"] in names:
-            reader.refuse(f"{here}.name", backend["name"], "a name that no other backend has", "Choose another.")
+            reader.refuse(
+                f"{here}.name", backend["name"], "a name that no other backend has", "Choose another."
+            )
         names.append(backend["name"])
         places = [key for key in ("ports", "socket", "servers") if backend[key]]
         if len(places) > 1:
-            reader.refuse(here, backend["name"], "one of ports, socket and servers", f"It has {' and '.join(places)}.")
+            reader.refuse(
+                here, backend["name"], "one of ports, socket and servers", f"It has {' and '.join(places)}."
+            )
         if not places:
             backend["ports"] = list(DEFAULT_PORTS)
         backend["tls"]["server_name"] = backend["tls"]["server_name"] or site["name"]
@@ -102,10 +112,14 @@ def _servers(backend: Dict[str, Any], place: str, reader: Reader) -> None:
         if server["socket"] is not None and (server["host"] is not None or server["port"] is not None):
             reader.refuse(here, server["socket"], "a socket, or host and port", "Not both.")
         elif server["socket"] is None and not by_host:
-            reader.refuse(here, server["host"] or server["port"], "host and port, or a socket", "Add what is missing.")
+            reader.refuse(
+                here, server["host"] or server["port"], "host and port, or a socket", "Add what is missing."
+            )
         if server["backup"] and backend["balance"] == "ip_hash":
             fix = "Choose least_conn or round_robin."
-            reader.refuse(f"{here}.backup", True, "no backup servers, which nginx does not have with ip_hash", fix)
+            reader.refuse(
+                f"{here}.backup", True, "no backup servers, which nginx does not have with ip_hash", fix
+            )
     if backend["servers"] and all(server["backup"] for server in backend["servers"]):
         reader.refuse(f"{place}.servers", "backup: true", "at least one server that is no backup", "")
 
@@ -141,7 +155,9 @@ def _websockets(site: Site, place: str, reader: Reader) -> None:
             continue
         if regex is not None and route["probe_path"] is None:
             fix = "Give a path that the regex matches."
-            reader.refuse(f"{here}.probe_path", None, "a path on which verification can open a WebSocket", fix)
+            reader.refuse(
+                f"{here}.probe_path", None, "a path on which verification can open a WebSocket", fix
+            )
             continue
         route["probe_path"] = route["probe_path"] or (f"{path}probe" if path.endswith("/") else path)
         if path is not None:
@@ -150,7 +166,9 @@ def _websockets(site: Site, place: str, reader: Reader) -> None:
             paths.append(path)
         if takes(route, route["probe_path"]) is False:
             fix = "Give one that the route takes."
-            reader.refuse(f"{here}.probe_path", route["probe_path"], f"a path of this route, {path or regex}", fix)
+            reader.refuse(
+                f"{here}.probe_path", route["probe_path"], f"a path of this route, {path or regex}", fix
+            )
         for reserved in (ACME_PATH, RELEASE_PATH):
             if path is not None and path.startswith(reserved):
                 fix = "Serve the WebSocket elsewhere."
@@ -160,7 +178,7 @@ def _websockets(site: Site, place: str, reader: Reader) -> None:
 
 
 def _in_order(routes: List[Dict[str, Any]]) -> List[Dict[str, Any]]:
-    """Return the routes as they must stand in the file, where the first regular expression that matches wins."""
+    """Return the routes as they must stand in the file, where the first match wins."""
     return [route for route in routes if route["regex"]] + sorted(
         (route for route in routes if not route["regex"]), key=lambda route: -len(route["path"] or "")
     )
@@ -178,7 +196,7 @@ def _refuse_shadowed(routes: List[Dict[str, Any]], place: str, reader: Reader) -
                 break
 
 
-def takes(route: Dict[str, Any], path: str) -> Any:
+def takes(route: Dict[str, Any], path: str) -> Optional[bool]:
     """Return whether a WebSocket route takes a path, None where only nginx can tell."""
     if route["regex"]:
         return matches(route["regex"], path)
@@ -203,9 +221,11 @@ def _prefixes(site: Site, place: str, reader: Reader) -> None:
     seen: Dict[str, str] = {}
     for variable, path in prefixes(site, place):
         if path in seen:
-            reader.refuse(variable, path, f"a path that {seen[path]} has not taken", "Take one of the two out.")
+            reader.refuse(
+                variable, path, f"a path that {seen[path]} has not taken", "Take one of the two out."
+            )
         seen[path] = variable
-        if path != "/" and (path.startswith(ACME_PATH) or path.startswith(RELEASE_PATH)):
+        if path != "/" and path.startswith((ACME_PATH, RELEASE_PATH)):
             reader.refuse(variable, path, "a path that this role does not use itself", "Choose another.")
         for route in site["websockets"]:
             if takes(route, path):
@@ -226,20 +246,28 @@ def _cross_origin(site: Site, place: str, reader: Reader) -> None:
         _origin_list(cors["origins"], f"{here}.origins", reader)
         if cors["credentials"] and "*" in cors["origins"]:
             fix = "Name the origins, or set credentials to false."
-            reader.refuse(f"{here}.credentials", True, "a list of origins; browsers refuse cookies with *", fix)
+            reader.refuse(
+                f"{here}.credentials", True, "a list of origins; browsers refuse cookies with *", fix
+            )
         if cors["credentials"] and "*" in cors["headers"] + cors["methods"]:
-            reader.refuse(f"{here}.credentials", True, "headers and methods by name", "* does not hold with cookies.")
+            reader.refuse(
+                f"{here}.credentials", True, "headers and methods by name", "* does not hold with cookies."
+            )
 
 
 def _headers(site: Site, place: str, reader: Reader) -> None:
     seen: List[str] = []
     for name in site["security_headers"]:
         if name.lower() in seen:
-            reader.refuse(f"{place}.security_headers.{name}", name, "each header once", "Case does not matter.")
+            reader.refuse(
+                f"{place}.security_headers.{name}", name, "each header once", "Case does not matter."
+            )
         seen.append(name.lower())
     if "strict-transport-security" in seen:
         variable = f"{place}.security_headers.Strict-Transport-Security"
-        reader.refuse(variable, "", "this header to be set by tls.hsts", "Set tls.hsts.enabled to true there.")
+        reader.refuse(
+            variable, "", "this header to be set by tls.hsts", "Set tls.hsts.enabled to true there."
+        )
 
 
 def usual_ports(site: Site) -> bool:

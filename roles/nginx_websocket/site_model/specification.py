@@ -1,6 +1,7 @@
 """Read values as meta/argument_specs.yml says they are: types, required keys, choices, defaults.
 
-Ansible could do this by itself, but names neither the site nor the place in it, and prints the whole specification.
+Ansible could do this by itself, but names neither the site nor the place in it, and prints the whole
+specification.
 """
 
 from __future__ import annotations
@@ -18,6 +19,9 @@ from .rules import RULES
 
 SPECIFICATION = Path(__file__).parent.parent / "meta" / "argument_specs.yml"
 
+#: Whatever YAML can hold.
+Value = Any
+
 TRUE = frozenset(["true", "yes", "on", "1"])
 FALSE = frozenset(["false", "no", "off", "0"])
 
@@ -28,7 +32,9 @@ TYPES = {"list": "a list", "dict": "keys and values", "bool": "true or false", "
 def options() -> Dict[str, Any]:
     """Return the variables of all entry points, by name."""
     entry_points = yaml.safe_load(SPECIFICATION.read_text(encoding="utf-8"))["argument_specs"]
-    return {name: option for entry in entry_points.values() for name, option in entry.get("options", {}).items()}
+    return {
+        name: option for entry in entry_points.values() for name, option in entry.get("options", {}).items()
+    }
 
 
 @dataclass
@@ -41,7 +47,7 @@ class Reader:
         """Remember that a value is not accepted."""
         self.refusals.append(Refusal(place, value, expected, fix))
 
-    def mapping(self, value: Any, known: Mapping[str, Any], place: str, rule: str) -> Dict[str, Any]:
+    def mapping(self, value: Value, known: Mapping[str, Any], place: str, rule: str) -> Dict[str, Any]:
         """Read keys and values.
 
         Args:
@@ -72,7 +78,7 @@ class Reader:
         fix = f"Did you mean {near[0]}?" if near else "docs/variables.md lists them all."
         self.refusals.append(Refusal(place, key, UNKNOWN, fix))
 
-    def option(self, value: Any, option: Mapping[str, Any], place: str, rule: str) -> Any:
+    def option(self, value: Value, option: Mapping[str, Any], place: str, rule: str) -> Value:
         """Read one value, or its default."""
         if value is None:
             value = option.get("default")
@@ -83,19 +89,24 @@ class Reader:
             return self.dictionary(value, option, place, rule)
         if kind == "list":
             if not isinstance(value, (list, tuple)):
-                self.refuse(place, value, TYPES["list"], "Write each entry on a line of its own, after a hyphen.")
+                self.refuse(
+                    place, value, TYPES["list"], "Write each entry on a line of its own, after a hyphen."
+                )
                 return []
-            return [self.element(item, option, f"{place}[{index}]", f"{rule}[]") for index, item in enumerate(value)]
+            return [
+                self.element(item, option, f"{place}[{index}]", f"{rule}[]")
+                for index, item in enumerate(value)
+            ]
         return self.scalar(value, option, place, rule)
 
-    def element(self, value: Any, option: Mapping[str, Any], place: str, rule: str) -> Any:
+    def element(self, value: Value, option: Mapping[str, Any], place: str, rule: str) -> Value:
         """Read one element of a list."""
         if value is None:
             self.refuse(place, None, "a value", "Take the empty entry out of the list.")
             return {} if option["elements"] == "dict" else None
         return self.option(value, {**option, "type": option["elements"], "default": None}, place, rule)
 
-    def dictionary(self, value: Any, option: Mapping[str, Any], place: str, rule: str) -> Dict[str, Any]:
+    def dictionary(self, value: Value, option: Mapping[str, Any], place: str, rule: str) -> Dict[str, Any]:
         """Read keys and values, either the known ones or any."""
         if not isinstance(value, Mapping):
             self.refuse(place, value, TYPES["dict"], "Write each on a line of its own, as `key: value`.")
@@ -108,7 +119,7 @@ class Reader:
             read[str(key)] = self.scalar(item, {"type": "str"}, f"{place}.{key}", f"{rule}.value")
         return read
 
-    def scalar(self, value: Any, option: Mapping[str, Any], place: str, rule: str) -> Any:
+    def scalar(self, value: Value, option: Mapping[str, Any], place: str, rule: str) -> Value:
         """Read a single value, as its type and its rule want it."""
         converted = converted_to(option["type"], value)
         if converted is None:
@@ -117,19 +128,21 @@ class Reader:
         choices = option.get("choices")
         if choices and converted not in choices:
             near = difflib.get_close_matches(str(converted), choices, n=1)
-            self.refuse(place, value, f"one of {', '.join(choices)}", f"Did you mean {near[0]}?" if near else "")
+            self.refuse(
+                place, value, f"one of {', '.join(choices)}", f"Did you mean {near[0]}?" if near else ""
+            )
             return None
         return converted if self.judge(converted, place, rule) else None
 
     @staticmethod
-    def expectation(value: Any, kind: str, rule: str) -> Tuple[str, str]:
+    def expectation(value: Value, kind: str, rule: str) -> Tuple[str, str]:
         """Return what is expected in place of a value of the wrong type."""
         if kind not in ("str", "path"):
             return TYPES[kind], ""
         problem = RULES[rule](str(value)) if rule in RULES and isinstance(value, (int, float)) else None
         return problem or ("text", "Quote it, so that YAML takes it for text.")
 
-    def judge(self, value: Any, place: str, rule: str) -> bool:
+    def judge(self, value: Value, place: str, rule: str) -> bool:
         """Return whether the rule of the value accepts it, and keep the refusal if it does not."""
         problem = RULES[rule](value) if rule in RULES else None
         if problem is not None:
@@ -137,11 +150,11 @@ class Reader:
         return problem is None
 
 
-def converted_to(kind: str, value: Any) -> Optional[Any]:
+def converted_to(kind: str, value: Value) -> Optional[Value]:
     """Return the value in its type, None when it is of another one.
 
-    Values of ``-e key=value`` are always text, hence numbers and booleans are read from text too. A whole number may
-    stand where text is wanted: its rule says whether it will do (a size does, a time without its unit does not).
+    Values of ``-e key=value`` are always text, hence numbers and booleans are read from text too. A whole
+    number may stand where text is wanted: its rule says whether it will do (a size does, a time does not).
     """
     if kind == "bool":
         if isinstance(value, bool):

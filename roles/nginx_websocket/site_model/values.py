@@ -1,7 +1,7 @@
 """What each kind of value may look like.
 
-A check takes one value of the right type and returns None, or what was expected and how to mend it. Patterns end in
-``\\Z`` because ``$`` would let a final newline through.
+A check takes one value of the right type and returns None, or what was expected and how to mend it. Patterns
+end in ``\\Z`` because ``$`` would let a final newline through.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*)://(.*)\Z", re.DOTALL)
 MILLISECONDS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 LONGEST_TIME = 365 * MILLISECONDS["d"]
 LONGEST_HOST = 253
+LONGEST_SITE = 100
 LONGEST_PATH = 1024
 
 
@@ -48,6 +49,13 @@ def host_name(value: str) -> Problem:
     return expected, "Letters, digits, hyphens and dots are allowed; one name for each entry."
 
 
+def site_name(value: str) -> Problem:
+    """Accept a host name that can be a file's name too, and whose nginx variables stay within bounds."""
+    if len(value) > LONGEST_SITE:
+        return f"a host name of at most {LONGEST_SITE} characters", "Longer names can stand in server_names."
+    return host_name(value)
+
+
 def server_name(value: str) -> Problem:
     """Accept a host name, or one whose first label is ``*``."""
     problem = host_name(value[2:] if value.startswith("*.") else value)
@@ -63,7 +71,10 @@ def address(value: str) -> Problem:
     try:
         parsed = ipaddress.ip_address(value)
     except ValueError:
-        return "an IPv4 or IPv6 address", "Write it without port and brackets, such as 192.0.2.1 or 2001:db8::1."
+        return (
+            "an IPv4 or IPv6 address",
+            "Write it without port and brackets, such as 192.0.2.1 or 2001:db8::1.",
+        )
     if "%" in value:
         return "an address without a zone", f"Write {str(parsed).split('%')[0]}."
     return None
@@ -92,7 +103,10 @@ def time(value: str) -> Problem:
     expected = "a time with its unit, such as 60s, 10m or 1h"
     match = _TIME.match(value)
     if match is None:
-        return expected, f"Write {value}s." if value.isascii() and value.isdigit() else "The units are ms, s, m, h and d."
+        return (
+            expected,
+            f"Write {value}s." if value.isascii() and value.isdigit() else "The units are ms, s, m, h and d.",
+        )
     milliseconds = int(match.group(1)) * MILLISECONDS[match.group(2)]
     if milliseconds == 0:
         return expected, "nginx has no unlimited timeout: write a long one, such as 1d."
@@ -118,9 +132,15 @@ def url_path(value: str) -> Problem:
     if "%" in value:
         return expected, "nginx compares the decoded path: write the character itself."
     if "{" in value or "<" in value:
-        return expected, "Leave out the placeholder: /ws/ takes every path below it, and `regex` can be exact."
+        return (
+            expected,
+            "Leave out the placeholder: /ws/ takes every path below it, and `regex` can be exact.",
+        )
     if "//" in value or any(part in (".", "..") for part in value.split("/")):
-        return expected, "nginx merges slashes and resolves . and .. before it compares: write the resolved path."
+        return (
+            expected,
+            "nginx merges slashes and resolves . and .. before it compares: write the resolved path.",
+        )
     if len(value) > LONGEST_PATH or not _URL_PATH.match(value):
         return expected, "Letters, digits and . _ ~ @ : + , = - / are allowed; use `regex` for anything else."
     return None
@@ -212,7 +232,10 @@ def header_value(value: str) -> Problem:
     if _HEADER_VALUE.match(value) and value == value.strip():
         return None
     if "$" in value:
-        return "a header value without $", "nginx would take what follows $ for a variable, and has no escape for it."
+        return (
+            "a header value without $",
+            "nginx would take what follows $ for a variable, and has no escape for it.",
+        )
     return "a header value of printable ASCII, on one line", "YAML's folded form >- makes one line of many."
 
 
@@ -220,7 +243,10 @@ def http_token(value: str) -> Problem:
     """Accept an HTTP token (RFC 9110, section 5.6.2): a method, a header name, a subprotocol."""
     if _TOKEN.match(value) and "$" not in value:
         return None
-    return "a single word as HTTP defines it", "Letters, digits, hyphens, dots and underscores; one word for each entry."
+    return (
+        "a single word as HTTP defines it",
+        "Letters, digits, hyphens, dots and underscores; one word for each entry.",
+    )
 
 
 def batch(value: str) -> Problem:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Dict, List, Mapping
 
-from .host import questions
 from .hosting import refuse_clashes
+from .questions import questions
 from .sites import complete
 from .specification import Reader, options
 
@@ -20,9 +20,9 @@ def check(variables: Mapping[str, Any]) -> Dict[str, Any]:
         variables: Every variable whose name begins with ``nginx_websocket_``, by name.
 
     Returns:
-        A dictionary of ``sites`` (completed, empty unless all is right), ``settings`` (the other variables, without
-        the prefix), ``questions`` (what `nginx_facts` must find out) and ``errors`` (messages, each naming variable,
-        value, what was expected and the fix).
+        A dictionary of ``sites`` (completed, empty unless all is right), ``settings`` (the other variables,
+        without the prefix), ``questions`` (what `nginx_facts` must find out) and ``errors`` (messages, each
+        naming variable, value, what was expected and the fix).
     """
     reader = Reader()
     read = reader.mapping(variables, options(), "", "")
@@ -30,11 +30,14 @@ def check(variables: Mapping[str, Any]) -> Dict[str, Any]:
     sites: List[Dict[str, Any]] = []
     if not reader.refusals:
         if not read[SITES]:
-            reader.refuse(SITES, read[SITES], "at least one site", "Describe it in the variables of the host or group.")
+            reader.refuse(
+                SITES, read[SITES], "at least one site", "Describe it in the variables of the host or group."
+            )
         for index, site in enumerate(read[SITES]):
             sites.append(complete(site, f"{SITES}[{index}]", reader))
         refuse_clashes(sites, SITES, reader)
     errors = [str(refusal) for refusal in reader.refusals]
     if errors:
         sites = []
-    return {"sites": sites, "settings": settings, "questions": questions(sites), "errors": errors}
+    asked = questions(sites, settings["detect_timeout"]) if sites else {}
+    return {"sites": sites, "settings": settings, "questions": asked, "errors": errors}

@@ -1,0 +1,85 @@
+"""What must be asked of a host before its sites can be fitted to it."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List, Mapping, Sequence
+
+from .identifiers import upstream
+
+Site = Dict[str, Any]
+
+CERTBOT_OPTIONS = "/etc/letsencrypt/options-ssl-nginx.conf"
+CERTBOT_DHPARAM = "/etc/letsencrypt/ssl-dhparams.pem"
+IPV6_INTERFACES = "/proc/net/if_inet6"
+
+
+def questions(sites: Sequence[Site], timeout: int) -> Dict[str, Any]:
+    """Return the arguments of `nginx_facts` that these sites need.
+
+    Args:
+        sites: Completed sites.
+        timeout: Seconds for each answer of a backend.
+
+    Returns:
+        ``backends`` to look for, ``certificates`` to read (one for each site with TLS, in order) and
+        ``paths``.
+    """
+    backends = []
+    certificates = []
+    paths = [CERTBOT_OPTIONS, CERTBOT_DHPARAM, IPV6_INTERFACES]
+    for site in sites:
+        for backend in site["backends"]:
+            if asked(backend):
+                routes = [route for route in site["websockets"] if route["backend"] == backend["name"]]
+                backends.append(
+                    {
+                        "name": upstream(site["name"], backend["name"]),
+                        "host": backend["host"],
+                        "ports": backend["ports"],
+                        "path": backend["path"],
+                        "websocket_path": routes[0]["probe_path"] if routes else backend["path"],
+                        "host_header": site["name"],
+                        "timeout": timeout,
+                    }
+                )
+            if backend["tls"]["enabled"] and backend["tls"]["verify"]:
+                paths.append(backend["tls"]["ca"])
+        if site["tls"]["enabled"]:
+            tls = site["tls"]
+            names = [*site["server_names"], *([site["www"]] if site["www"] else [])]
+            certificates.append(
+                {"certificate": tls["certificate"], "key": tls["certificate_key"], "names": names}
+            )
+            paths += [tls[key] for key in ("options_file", "dhparam") if tls[key] not in ("auto", "none")]
+        if site["spa"]:
+            paths.append(site["spa"]["root"])
+    return {"backends": backends, "certificates": certificates, "paths": sorted(set(paths))}
+
+
+def asked(backend: Mapping[str, Any]) -> bool:
+    """Return whether the port of a backend is found by asking; one with TLS cannot be asked."""
+    return bool(backend["ports"]) and not backend["tls"]["enabled"]
+
+
+def live_files(sites: Sequence[Site], facts: Mapping[str, Any]) -> List[Dict[str, str]]:
+    """Return the live files in which the former port of a silent backend may stand.
+
+    Args:
+        sites: Completed sites.
+        facts: What `nginx_facts` answered.
+
+    Returns:
+        ``site`` and ``path``, for each site with a backend that did not answer.
+    """
+    files = []
+    for site in sites:
+        silent = any(
+            asked(backend) and not facts["backends"][upstream(site["name"], backend["name"])]["answered"]
+            for backend in site["backends"]
+        )
+        live = [
+            server["file"] for server in facts["nginx"].get("sites", []) if site["name"] in server["names"]
+        ]
+        if silent and live:
+            files.append({"site": site["name"], "path": live[0]})
+    return files
