@@ -83,7 +83,7 @@ def check_certificate(
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, password="")
         checked.usable = checked.key_matches = True
     except ssl.SSLError as error:
-        reason = error.reason or str(error)
+        reason = getattr(error, "reason", None) or str(error)
         if "MISMATCH" in reason:
             checked.key_matches = False
             checked.problem = f"the key {key} does not belong to the certificate {certificate}"

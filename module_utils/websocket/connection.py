@@ -160,6 +160,9 @@ def receive(sock: socket.socket, deadline: Deadline, size: int = 65536) -> Optio
 
     Returns:
         Bytes; ``b""`` at the end of the stream, however it came; None when the deadline passed first.
+
+    Raises:
+        Failure: ``tls`` when the peer ends the session with an alert (no client certificate, say).
     """
     left = deadline.left()
     if left <= 0:
@@ -169,6 +172,9 @@ def receive(sock: socket.socket, deadline: Deadline, size: int = 65536) -> Optio
         return sock.recv(size)
     except socket.timeout:
         return None
-    except OSError:
+    except OSError as error:
+        reason = getattr(error, "reason", None) or ""  # only ssl.SSLError has one
+        if "ALERT" in reason:
+            raise Failure("tls", f"the server ended the TLS session: {reason}") from None
         # A reset, or TLS cut off without its closing alert: the stream is over either way.
         return b""

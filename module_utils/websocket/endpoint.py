@@ -11,10 +11,10 @@ Address = Union[Tuple[str, int], str]
 
 _PORTS = {"ws": 80, "http": 80, "wss": 443, "https": 443}
 _URL = re.compile(
-    r"^(?P<scheme>[A-Za-z]+)://(?:[^/?#@]*@)?(?P<host>\[[0-9A-Fa-f:.%]+\]|[^/?#:\[\]@]+)(?::(?P<port>\d*))?"
-    r"(?P<target>[/?][^#]*)?(?:#.*)?$"
+    r"^(?P<scheme>[A-Za-z]+)://(?:[^/?#@]*@)?(?P<host>\[[0-9A-Fa-f:.]+\]|[^/?#:\[\]@]+)(?::(?P<port>\d*))?"
+    r"(?P<target>[/?][^#]*)?(?:#.*)?\Z"
 )
-_HOST = re.compile(r"^[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_.])?$")
+_HOST = re.compile(r"^[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_.])?\Z")
 
 
 @dataclasses.dataclass
@@ -53,7 +53,7 @@ def parse_url(url: str) -> Endpoint:
     Raises:
         ValueError: no such scheme, no host, a port outside 1 to 65535, or a forbidden character.
     """
-    if not re.match(r"^[!-~]+$", re.sub(r"^[A-Za-z]+://[^/?#]*", "", url) or "/"):
+    if not re.match(r"^[!-~]+\Z", re.sub(r"^[A-Za-z]+://[^/?#]*", "", url) or "/"):
         raise ValueError("a URL may hold printable ASCII only after the host; percent-encode the rest")
     match = _URL.match(url)
     if not match:
@@ -99,7 +99,7 @@ def parse_address(text: str) -> Address:
         return text[len("unix:") :]
     if text.startswith("/"):
         return text
-    match = re.match(r"^(?:\[([0-9A-Fa-f:.%\w]+)\]|([^:\[\]/\s]+)):(\d{1,5})$", text)
+    match = re.match(r"^(?:\[([0-9A-Fa-f:.]+(?:%\w+)?)\]|([^:\[\]/\s]+)):(\d{1,5})\Z", text)
     if not match or not 0 < int(match.group(3)) < 65536:
         raise ValueError(f"address {text!r} is not of the form host:port, [ipv6]:port or unix:/path")
     return match.group(1) or match.group(2), int(match.group(3))

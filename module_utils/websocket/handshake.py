@@ -18,9 +18,9 @@ HEAD_LIMIT = 65536
 Header = Tuple[str, str]
 HeaderChange = Tuple[str, Optional[str]]
 
-_TOKEN = re.compile(r"^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$")
-_STATUS_LINE = re.compile(rb"^HTTP/(\d\.\d) (\d{3})(?: ([^\r\n]*))?\r?$")
-_TARGET = re.compile(r"^[!-~]+$")
+_TOKEN = re.compile(r"^[!#$%&'*+\-.^_`|~0-9A-Za-z]+\Z")
+_STATUS_LINE = re.compile(rb"^HTTP/(\d\.\d) (\d{3})(?: ([^\r\n]*))?\r?\Z")
+_TARGET = re.compile(r"^[!-~]+\Z")
 
 
 class NotHttp(Exception):

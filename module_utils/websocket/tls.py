@@ -81,7 +81,7 @@ def wrap(sock: socket.socket, host: str, context: ssl.SSLContext, deadline: Dead
         raise Failure("tls", f"no TLS handshake within {deadline.elapsed():.1f} s") from None
     except ssl.SSLError as error:
         sock.close()
-        reason = error.reason or ""
+        reason = getattr(error, "reason", None) or ""
         if isinstance(error, ssl.SSLEOFError) or not reason:
             raise Failure("tls", "the server closed the connection during the TLS handshake") from None
         raise Failure("tls", f"TLS handshake failed: {_REASONS.get(reason, reason)} [{reason}]") from None
@@ -142,7 +142,7 @@ def decode_pem(path: str) -> Dict[str, Any]:
     try:
         decoded: Dict[str, Any] = decode(path)
     except ssl.SSLError as error:
-        raise ValueError(f"{path} holds no PEM certificate ({error.reason or error})") from None
+        raise ValueError(f"{path} holds no PEM certificate ({error})") from None
     return decoded
 
 
