@@ -20,7 +20,7 @@ from .model import (
     Validation,
 )
 from .rollback import kept, rollback
-from .validation import validate
+from .validation import candidate_changes, validate, was_read
 
 __all__ = [
     "APPLIED",
@@ -37,9 +37,11 @@ __all__ = [
     "RouteCheck",
     "Site",
     "Validation",
+    "candidate_changes",
     "deploy",
     "find_instance",
     "kept",
     "rollback",
     "validate",
+    "was_read",
 ]

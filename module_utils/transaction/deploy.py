@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import re
-import time
 from typing import Dict, List, Mapping, Optional, Sequence
 
 from ..nginx_conf import Configuration
 from . import neighbours
-from .answers import prove, questions
-from .execute import Plan, bring_to_life, execute, prove_routes, recover
+from .execute import Plan, confirm_running, execute, recover
 from .files import Filesystem
 from .host import STATE_DIR, Host, names, read_tree
 from .instance import Instance
-from .model import Change, ConfError, NotProven, Outcome, Refused, Site, Validation
+from .model import Change, ConfError, Failure, Outcome, Refused, Site, Validation
 from .overlay import Overlay
 from .placement import Placement, place
 from .release import LITERAL, release_id
 from .routes import check_static
-from .validation import REWRITTEN, parsed, validate, was_read
+from .validation import parsed, validate, was_read
 
 _SITE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}\Z")
 _DRIFT = ("fail", "overwrite", "keep")
@@ -58,12 +56,12 @@ def deploy(
         with host.locked(lock_timeout):
             host.outcome.recovered = recover(host)
             _deploy(host, sites, on_drift)
-    except Refused as refusal:
+    except Failure as failure:
         outcome = host.outcome
         outcome.failed = True
-        outcome.message = outcome.message or str(refusal)
-        outcome.errors = outcome.errors or refusal.errors
-        outcome.diff = refusal.diff or outcome.diff
+        outcome.message = outcome.message or str(failure)
+        outcome.errors = outcome.errors or failure.errors
+        outcome.diff = failure.diff or outcome.diff
     if host.outcome.recovered:
         host.outcome.changed = host.outcome.changed or not check
     return host.outcome
@@ -116,7 +114,7 @@ def _deploy(host: Host, sites: Sequence[Site], on_drift: str) -> None:
         return
     staged = _judge(host, changes, placements, chosen)
     if not changes:
-        _confirm_running(host, staged, chosen)
+        confirm_running(host, staged, chosen)
         return
     if host.check:
         outcome.changed = True
@@ -179,14 +177,7 @@ def _judge(
         if staged is None:
             raise Refused("nginx accepts the tree, but this program cannot read it")
         for placement in placements:
-            content = overlay.read(placement.path)
-            # In the rewritten copy our file may differ in its includes, and its path in the prefix.
-            seen = (
-                b"/nginx-websocket/" + release_id(placement.site.content).encode() in verdict.dump
-                if verdict.method == REWRITTEN
-                else was_read(verdict.dump, placement.shown, content)
-            )
-            if not seen:
+            if not was_read(verdict, placement.shown, overlay.read(placement.path)):
                 raise Refused(
                     f"nginx does not read {placement.shown}: no include of {nginx.conf_path} covers it. "
                     "Choose another path, or include it."
@@ -219,46 +210,6 @@ def _invalid(
 
 def _same_error(one: ConfError, two: ConfError) -> bool:
     return (one.file, one.line, one.message) == (two.file, two.line, two.message)
-
-
-def _confirm_running(host: Host, tree: Configuration, sites: Sequence[Site]) -> None:
-    """The disk holds the candidate: does the running nginx serve it too?"""
-    nginx, outcome = host.nginx, host.outcome
-    if nginx.master is None:
-        raise Refused(
-            "the files are as they should be, but nginx is not running. Start it: systemctl start nginx"
-        )
-    with host.step("prove"):
-        try:
-            prove(questions(tree, nginx), time.monotonic())
-            served = True
-        except NotProven:
-            served = False
-        if served:
-            try:
-                prove_routes(host, tree, sites)
-            except NotProven as error:
-                outcome.failed = True
-                outcome.message = f"the release is live and unchanged, but {error}"
-            return
-    if host.check:
-        outcome.changed = True
-        host.find(
-            "not-running",
-            "the files are as they should be, but the running nginx does not serve them; a real "
-            "run reloads it",
-        )
-        return
-    try:
-        bring_to_life(host, tree, sites)
-    except NotProven as error:
-        outcome.failed = True
-        outcome.message = (
-            f"the files are as they should be, but nginx does not serve them even after a reload: {error}"
-        )
-        return
-    outcome.outcome, outcome.changed = "applied", True
-    host.count_draining()
 
 
 def _ordered(host: Host, changes: List[Change]) -> List[Change]:

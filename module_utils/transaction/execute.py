@@ -24,7 +24,10 @@ from .journal import ACTIVATE, PROVEN, RELOAD, UNDO, UNDONE, Record
 from .model import APPLIED, ROLLBACK_FAILED, ROLLED_BACK, UNCHANGED, Change, NotProven, Refused, Site
 from .reload import reload
 from .routes import check_live
+from .starting import start
 from .validation import validate
+
+REFUSE, LEAVE, START = "refuse", "leave", "start"
 
 
 class Interrupted(BaseException):
@@ -47,7 +50,7 @@ class Plan:
     restores: int = 0
 
 
-def execute(host: Host, plan: Plan, *, allow_stopped: bool = False) -> None:
+def execute(host: Host, plan: Plan, *, stopped: str = REFUSE) -> None:
     """Do it, and leave the host either as planned or as it was.
 
     The outcome is written to ``host.outcome``.
@@ -55,8 +58,8 @@ def execute(host: Host, plan: Plan, *, allow_stopped: bool = False) -> None:
     Args:
         host: the host.
         plan: what to do.
-        allow_stopped: also when nginx is stopped; then there is nothing to reload and nothing to prove,
-            and a finding says so.
+        stopped: what to do when nginx is not running: ``refuse``; ``leave`` it, so that nothing can be
+            proven and a finding says so; or ``start`` it.
 
     Raises:
         Refused: the disk could not even take the snapshot, or a file changed under our feet; nothing
@@ -89,18 +92,19 @@ def execute(host: Host, plan: Plan, *, allow_stopped: bool = False) -> None:
                 for change in plan.changes:
                     host.files.put(change.path, change.after)
             host.journal.write(dataclasses.replace(record, step=RELOAD))
-            if host.nginx.master is None and allow_stopped:
-                host.find(
-                    "nginx-stopped",
-                    "nginx is not running: the files are restored and valid, and serve at its next start",
-                    f"systemctl start {host.nginx.unit or 'nginx'}",
-                )
+            told = True
+            if host.nginx.master is None:
+                _wake(host, plan.staged, stopped)
             else:
-                told = True
                 bring_to_life(host, plan.staged, plan.sites)
             host.journal.write(dataclasses.replace(record, step=PROVEN))
     except (Exception, Interrupted) as error:
-        undo(host, backup, dataclasses.replace(record, reason=str(error) or type(error).__name__), told=told)
+        undo(
+            host,
+            backup,
+            dataclasses.replace(record, reason=str(error) or type(error).__name__),
+            told=told and host.nginx.master is not None,
+        )
         return
     host.outcome.outcome, host.outcome.changed, host.outcome.backup = APPLIED, True, backup.number
     with host.step("commit"):
@@ -145,6 +149,70 @@ def prove_routes(host: Host, tree: Configuration, sites: Sequence[Site]) -> None
             failures.append(check.failure)
     if failures:
         raise NotProven(names(failures))
+
+
+def confirm_running(host: Host, tree: Configuration, sites: Sequence[Site], *, stopped: str = REFUSE) -> None:
+    """The disk holds what it should: does the running nginx serve it too?  If not, it is reloaded.
+
+    Raises:
+        Refused: nginx is stopped, and that was not expected.
+    """
+    outcome = host.outcome
+    if host.nginx.master is None:
+        _wake(host, tree, stopped)
+        return
+    nginx = host.nginx
+    with host.step("prove"):
+        try:
+            prove(questions(tree, nginx), time.monotonic())
+            served = True
+        except NotProven:
+            served = False
+        if served:
+            try:
+                prove_routes(host, tree, sites)
+            except NotProven as error:
+                outcome.failed = True
+                outcome.message = f"the release is live and unchanged, but {error}"
+            return
+    if host.check:
+        outcome.changed = True
+        host.find(
+            "not-running",
+            "the files are as they should be, but the running nginx does not serve them; a real "
+            "run reloads it",
+        )
+        return
+    try:
+        bring_to_life(host, tree, sites)
+    except NotProven as error:
+        outcome.failed = True
+        outcome.message = (
+            f"the files are as they should be, but nginx does not serve them even after a reload: {error}"
+        )
+        return
+    outcome.outcome, outcome.changed = APPLIED, True
+    host.count_draining()
+
+
+def _wake(host: Host, tree: Configuration, stopped: str) -> None:
+    """nginx is stopped and the disk holds what it should."""
+    command = f"systemctl start {host.nginx.unit or 'nginx'}"
+    if stopped == REFUSE:
+        raise Refused(f"the files are as they should be, but nginx is not running. Start it: {command}")
+    if stopped == LEAVE or host.check:
+        host.find(
+            "nginx-stopped",
+            "nginx is not running: the files are in place and valid, and serve at its next start",
+            command,
+        )
+        return
+    deadline = time.monotonic() + host.deadline
+    with host.step("start"):
+        host.nginx = start(host.nginx, deadline)
+        host.outcome.changed = True
+    with host.step("prove"):
+        prove(questions(tree, host.nginx), deadline)
 
 
 def undo(host: Host, backup: Backup, record: Record, *, told: bool) -> None:

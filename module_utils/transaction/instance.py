@@ -102,6 +102,12 @@ def find_instance(
     )
 
 
+def running_master(nginx: Instance) -> Optional[int]:
+    """Process id of the master that runs this nginx at this moment."""
+    choice = nginx_host.choose(nginx_host.masters(), binary=nginx.binary, conf_path=nginx.conf_path)
+    return choice.master.pid if choice.master is not None else None
+
+
 def holder_of(address: str) -> str:
     """Who listens on an address that nginx could not bind, for a message."""
     port = address.rpartition(":")[2]

@@ -128,7 +128,9 @@ class Validation:
     dump: bytes = dataclasses.field(default=b"", repr=False)
     """What ``nginx -T`` printed: the files as nginx read them."""
     method: str = ""
-    """``live``, ``mount namespace`` or ``rewritten includes``."""
+    """``mount namespace`` or ``rewritten includes``."""
+    staged: str = ""
+    """With rewritten includes, the directory that paths in the dump begin with."""
 
 
 @dataclasses.dataclass
@@ -197,19 +199,19 @@ class Outcome:
             "diff": self.diff,
             "findings": [finding.as_dict() for finding in self.findings],
             "errors": [error.as_dict() for error in self.errors],
-            "warnings": [warning.sentence() for warning in self.warnings],
+            "warnings_of_nginx": [warning.sentence() for warning in self.warnings],
             "method": self.method,
             "old_workers": self.old_workers,
             "remedy": self.remedy,
         }
 
 
-class Refused(Exception):
-    """The transaction stops before anything on the host was changed.
+class Failure(Exception):
+    """A transaction cannot go on; the message is the reason.
 
     Attributes:
-        errors: nginx's messages, where the refusal comes from them.
-        diff: what a person edited, where the refusal is drift.
+        errors: nginx's messages, where the reason comes from them.
+        diff: what a person edited, where the reason is drift.
     """
 
     def __init__(
@@ -221,5 +223,9 @@ class Refused(Exception):
         self.diff = list(diff)
 
 
-class NotProven(Exception):
-    """The running nginx does not serve what the disk holds; the reason is the message."""
+class Refused(Failure):
+    """The transaction stops before anything on the host was changed."""
+
+
+class NotProven(Failure):
+    """The running nginx does not serve what the disk holds."""

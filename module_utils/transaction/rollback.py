@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from .backup import Backup
-from .execute import Plan, execute, recover
+from .execute import LEAVE, START, Plan, confirm_running, execute, recover
 from .files import Filesystem
 from .host import STATE_DIR, Host, names, read_tree
 from .instance import Instance
-from .model import APPLIED, Change, Entry, Outcome, Refused
+from .model import APPLIED, Change, Entry, Failure, Outcome, Refused
 from .overlay import Overlay
 from .release import claimed
 from .validation import validate
@@ -23,6 +23,7 @@ def rollback(
     nginx: Instance,
     state_dir: str = STATE_DIR,
     check: bool = False,
+    start: bool = False,
     keep: int = 10,
     deadline: float = 15.0,
     lock_timeout: float = 60.0,
@@ -35,8 +36,9 @@ def rollback(
             what was there before our first deployment; a number brings back what that backup holds;
             a release id brings back that release of its site, other sites stay.
         nginx: from ``find_instance``.  When it is stopped, the files are restored and validated, and
-            nothing is started.
+            nothing is started unless ``start`` says so.
         state_dir: where lock, journal and backups live.
+        start: start nginx when it is stopped.
         check: say what would be done, and touch nothing.
         keep: how many backups to keep.
         deadline: seconds that reload and proof may take.
@@ -50,11 +52,11 @@ def rollback(
     try:
         with host.locked(lock_timeout):
             host.outcome.recovered = recover(host)
-            _rollback(host, to)
-    except Refused as refusal:
+            _rollback(host, to, start)
+    except Failure as failure:
         host.outcome.failed = True
-        host.outcome.message = host.outcome.message or str(refusal)
-        host.outcome.errors = host.outcome.errors or refusal.errors
+        host.outcome.message = host.outcome.message or str(failure)
+        host.outcome.errors = host.outcome.errors or failure.errors
     if host.outcome.recovered:
         host.outcome.changed = host.outcome.changed or not check
     return host.outcome
@@ -66,7 +68,7 @@ def kept(*, state_dir: str = STATE_DIR, files: Optional[Filesystem] = None) -> L
     return [backups.load(number).summary() for number in reversed(backups.numbers())]
 
 
-def _rollback(host: Host, to: str) -> None:
+def _rollback(host: Host, to: str, start: bool) -> None:
     outcome, nginx = host.outcome, host.nginx
     with host.step("compare"):
         history = [host.backups.load(number) for number in host.backups.numbers()]
@@ -82,6 +84,7 @@ def _rollback(host: Host, to: str) -> None:
         outcome.diff = [change.difference() for change in changes]
     if not changes:
         outcome.message = f"the files are as {_named(to, restores)} has them already"
+        confirm_running(host, read_tree(nginx).configuration, (), stopped=START if start else LEAVE)
         return
     with host.step("validate"):
         verdict = validate(changes, nginx)
@@ -98,7 +101,7 @@ def _rollback(host: Host, to: str) -> None:
         return
     staged = read_tree(nginx, Overlay(changes, host.files)).configuration
     plan = Plan("rollback", _ordered(changes), staged, before, after, restores=restores)
-    execute(host, plan, allow_stopped=True)
+    execute(host, plan, stopped=START if start else LEAVE)
     if outcome.outcome == APPLIED:
         outcome.message = f"back to {_named(to, restores)}: {names([change.path for change in changes])}"
 

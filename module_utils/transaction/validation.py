@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Iterable, List, Optional, Sequence, Tuple
+from typing import Iterable, List, Mapping, Optional, Sequence, Tuple
 
 from ..nginx_conf import Configuration, ConfSyntaxError, load
+from .files import Filesystem
 from .instance import Instance
-from .model import Change, ConfError, Validation
+from .model import ABSENT, Change, ConfError, Entry, Refused, Validation
 from .namespace import Finished, NamespaceRefused, Quiet, run_quietly, run_staged
-from .overlay import Overlay
+from .overlay import Overlay, canonical
 from .rewriting import rewritten_tree
 
 IN_NAMESPACE = "mount namespace"
@@ -66,6 +67,7 @@ def validate(changes: Sequence[Change], nginx: Instance) -> Validation:
         warnings=[message for message in messages if message.level == "warn"],
         dump=done.output,
         method=method,
+        staged=strip,
     )
     if done.code != 0 and not result.errors:
         tail = done.errors.decode("utf-8", "replace").strip()[-500:]
@@ -81,16 +83,33 @@ def parsed(overlay: Overlay, nginx: Instance) -> Optional[Configuration]:
         return None
 
 
-def was_read(dump: bytes, path: str, content: bytes, *, staged: str = "") -> bool:
-    """Whether the dump of ``nginx -T`` shows that nginx read this content under this path.
+def was_read(verdict: Validation, path: str, content: bytes) -> bool:
+    """Whether nginx read this content under this path, by its own dump.
 
     Args:
-        dump: standard output of ``nginx -T``.
+        verdict: of a tree that is valid.
         path: as nginx names the file (the link in sites-enabled, not its target).
         content: what the file holds.
-        staged: directory of the rewritten tree, "" when paths are real.
     """
-    return b"# configuration file " + os.fsencode(staged + path) + b":\n" + content in dump
+    head = b"# configuration file " + os.fsencode(verdict.staged + path) + b":\n"
+    if verdict.staged:  # the copy's includes differ from the content
+        return head in verdict.dump
+    return head + content in verdict.dump
+
+
+def candidate_changes(wanted: Mapping[str, Optional[bytes]]) -> List[Change]:
+    """Changes for files that would be written, or taken away where the content is None."""
+    changes = []
+    files = Filesystem()
+    for path, content in wanted.items():
+        if not os.path.isdir(os.path.dirname(path)) or not path.startswith("/"):
+            raise Refused(f"{path}: give an absolute path in a directory that exists")
+        current = files.entry(canonical(path))
+        if current.kind == "other":
+            raise Refused(f"{path} is a directory or a device, not a file")
+        after = ABSENT if content is None else Entry("file", content=content)
+        changes.append(Change(canonical(path), current, after))
+    return changes
 
 
 def _quiet(configuration: Optional[Configuration], nginx: Instance) -> Quiet:

@@ -1,0 +1,298 @@
+#!/usr/bin/python
+"""Ansible module: one transaction that turns candidates into live releases."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: nginx_deploy
+short_description: Turn nginx site files into proven releases, or leave the host exactly as it was
+description:
+  - Takes the rendered files of some sites and makes them live as one transaction with one reload, in one
+    round
+    trip - lock, recover, compare, stage, validate, snapshot, activate, reload, prove, commit or undo.
+  - The candidate is tested by C(nginx -T) in a private copy of the tree before the live tree is touched.
+  - After the reload the running nginx is asked which release it serves, and every WebSocket URL is opened
+    through it. Where that fails, the snapshot is put back, nginx is reloaded and proven again, and the module
+    fails.
+  - A backend that is down, or that refuses by itself, is a finding and not a failure.
+options:
+  sites:
+    description: The candidates. All of them are one transaction.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      name:
+        description: Name of the site; its file is named after it.
+        type: str
+        required: true
+      content:
+        description: >-
+          The whole file, with the literal C(@RELEASE@) where the release id belongs; each server holds
+          C(location = /.well-known/nginx-websocket/@RELEASE@), which answers with the id.
+        type: str
+        required: true
+      server_names:
+        description: The names that this site owns. Live files that hold only these are taken over.
+        type: list
+        elements: str
+        required: true
+      path:
+        description: >-
+          The file to write. By default the live file that holds the site already, else the place that the
+          host's layout has for sites.
+        type: path
+        default: ''
+      routes:
+        description: WebSocket URLs that must open.
+        type: list
+        elements: dict
+        default: []
+        suboptions:
+          url:
+            description: As a browser asks for it.
+            type: str
+            required: true
+          backend:
+            description: Where nginx passes it, such as C(http://127.0.0.1:8000) or C(unix:/run/app.sock).
+            type: str
+            default: ''
+          origin:
+            description: Value of C(Origin) to send. By default none is sent.
+            type: str
+            default: ''
+          subprotocols:
+            description: Subprotocols to offer.
+            type: list
+            elements: str
+            default: []
+  on_drift:
+    description: >-
+      What to do with a release that somebody edited on the host. V(fail) reports it with a diff, V(overwrite)
+      replaces it (the backup keeps the edit), V(keep) leaves that site alone and says so.
+    type: str
+    choices: [fail, overwrite, keep]
+    default: fail
+  keep:
+    description: How many backups to keep; the one from before the first deployment always stays.
+    type: int
+    default: 10
+  proof_timeout:
+    description: Seconds that reload and proof may take together.
+    type: float
+    default: 15.0
+  lock_timeout:
+    description: Seconds to wait for another transaction on the host, or for certbot.
+    type: float
+    default: 60.0
+  state_dir:
+    description: Where lock, journal and backups live.
+    type: path
+    default: /var/lib/nginx_websocket
+  binary:
+    description: Only the nginx with this executable is meant.
+    type: path
+    default: ''
+  conf_path:
+    description: Only the nginx with this main configuration file is meant.
+    type: path
+    default: ''
+  site_dir:
+    description: The directory for site files, when the one found is not the one wanted.
+    type: path
+    default: ''
+  enabled_dir:
+    description: The included directory for links to O(site_dir).
+    type: path
+    default: ''
+attributes:
+  check_mode:
+    description: >-
+      Everything up to the validation is real - the candidate is tested by nginx, the diff is exact - and
+      nothing
+      on the host is touched.
+    support: full
+  diff_mode:
+    description: Before and after of every file and link.
+    support: full
+  idempotent:
+    description: Where disk, candidate and running nginx agree, nothing is reloaded.
+    support: full
+  platform:
+    description: Hosts with a Linux C(/proc).
+    support: full
+    platforms: linux
+notes:
+  - Needs root.
+seealso:
+  - module: nginx_validate
+  - module: nginx_rollback
+author:
+  - nginx-websocket project
+"""
+
+EXAMPLES = r"""
+- name: Make a site live
+  nginx_deploy:
+    sites:
+      - name: example
+        content: "{{ lookup('ansible.builtin.template', 'example.conf.j2') }}"
+        server_names: [example.org, www.example.org]
+        routes:
+          - url: wss://example.org/ws/probe
+            backend: http://127.0.0.1:8000
+  register: deployed
+
+- name: Show what became of it
+  ansible.builtin.debug:
+    msg: "{{ deployed.outcome }}: {{ deployed.releases }}"
+"""
+
+RETURN = r"""
+outcome:
+  description: >-
+    V(unchanged), V(applied), V(rolled back) (the host is as it was) or V(rollback failed) (RV(remedy) says
+    what to
+    do by hand).
+  returned: always
+  type: str
+  sample: applied
+releases:
+  description: Site name → release id of the candidate.
+  returned: always
+  type: dict
+  sample: {example: 1c4b44e3f1f0a3a7a5b5f0d2c0d7b0c4}
+previous:
+  description: Site name → release id that stood there before; empty for a file that was not ours.
+  returned: always
+  type: dict
+backup:
+  description: Number of the backup that holds the state before; null when nothing was changed.
+  returned: always
+  type: int
+  sample: 7
+files:
+  description: For each site C(path), and C(read_as), the path under which nginx reads it.
+  returned: always
+  type: list
+  elements: dict
+replaced:
+  description: Live files, or links to them, that held only this site's servers and were taken away.
+  returned: always
+  type: list
+  elements: str
+recovered:
+  description: What was healed of an earlier run that never ended; empty when there was nothing.
+  returned: always
+  type: str
+steps:
+  description: The steps done, each with C(name) and C(seconds).
+  returned: always
+  type: list
+  elements: dict
+findings:
+  description: What a person should know, each with C(code), C(message) and C(fix).
+  returned: always
+  type: list
+  elements: dict
+errors:
+  description: nginx's errors about the candidate, each with C(file), C(line), C(message), C(context).
+  returned: always
+  type: list
+  elements: dict
+warnings_of_nginx:
+  description: nginx's warnings about the candidate.
+  returned: always
+  type: list
+  elements: str
+method:
+  description: How the candidate was tested, V(mount namespace) or V(rewritten includes).
+  returned: always
+  type: str
+old_workers:
+  description: How many old workers still serve how many open C(connections).
+  returned: after a reload
+  type: dict
+remedy:
+  description: Shell commands that put the host back by hand.
+  returned: always
+  type: list
+  elements: str
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.transaction import Refused, RouteCheck, Site, deploy, find_instance
+
+ROUTE = {
+    "url": {"type": "str", "required": True},
+    "backend": {"type": "str", "default": ""},
+    "origin": {"type": "str", "default": ""},
+    "subprotocols": {"type": "list", "elements": "str", "default": []},
+}
+SITE = {
+    "name": {"type": "str", "required": True},
+    "content": {"type": "str", "required": True},
+    "server_names": {"type": "list", "elements": "str", "required": True},
+    "path": {"type": "path", "default": ""},
+    "routes": {"type": "list", "elements": "dict", "default": [], "options": ROUTE},
+}
+
+
+def site(given: dict) -> Site:
+    """Make a candidate of one element of ``sites``."""
+    routes = [
+        RouteCheck(route["url"], route["backend"], route["origin"], tuple(route["subprotocols"]))
+        for route in given["routes"]
+    ]
+    content = given["content"].encode("utf-8", "surrogateescape")
+    return Site(given["name"], content, tuple(given["server_names"]), tuple(routes), given["path"])
+
+
+def main() -> None:
+    """Parse, deploy, exit."""
+    module = AnsibleModule(
+        argument_spec={
+            "sites": {"type": "list", "elements": "dict", "required": True, "options": SITE},
+            "on_drift": {"type": "str", "choices": ["fail", "overwrite", "keep"], "default": "fail"},
+            "keep": {"type": "int", "default": 10},
+            "proof_timeout": {"type": "float", "default": 15.0},
+            "lock_timeout": {"type": "float", "default": 60.0},
+            "state_dir": {"type": "path", "default": "/var/lib/nginx_websocket"},
+            "binary": {"type": "path", "default": ""},
+            "conf_path": {"type": "path", "default": ""},
+            "site_dir": {"type": "path", "default": ""},
+            "enabled_dir": {"type": "path", "default": ""},
+        },
+        supports_check_mode=True,
+    )
+    given = module.params
+    try:
+        nginx = find_instance(
+            **{name: given[name] for name in ("binary", "conf_path", "site_dir", "enabled_dir")}
+        )
+    except Refused as refusal:
+        module.fail_json(msg=str(refusal), outcome="unchanged", changed=False)
+    outcome = deploy(
+        [site(one) for one in given["sites"]],
+        nginx=nginx,
+        state_dir=given["state_dir"],
+        check=module.check_mode,
+        on_drift=given["on_drift"],
+        keep=given["keep"],
+        deadline=given["proof_timeout"],
+        lock_timeout=given["lock_timeout"],
+    )
+    result = outcome.as_dict()
+    difference = result.pop("diff")
+    if module._diff:
+        result["diff"] = difference
+    for finding in outcome.findings:
+        module.warn(finding.message)
+    if outcome.failed:
+        module.fail_json(msg=outcome.message, **result)
+    module.exit_json(msg=outcome.message, **result)
+
+
+if __name__ == "__main__":
+    main()

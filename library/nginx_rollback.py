@@ -1,0 +1,184 @@
+#!/usr/bin/python
+"""Ansible module: back to an earlier release, or to what was there before."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: nginx_rollback
+short_description: Bring back an earlier state of the sites that nginx_deploy made live
+description:
+  - Goes back to the previous release, to any kept one, or to what was there before the first deployment, as
+    one
+    transaction with a snapshot of its own, validation, reload, proof and undo.
+  - Works when the current tree is broken, and when nginx is stopped.
+options:
+  to:
+    description: >-
+      V(previous) undoes the last transaction that is not undone yet. V(original) brings back what was there
+      before
+      the first deployment. A number brings back what that backup holds (what was live before that
+      transaction). A
+      release id brings back that release of its site and leaves other sites alone.
+    type: str
+    default: previous
+  list:
+    description: Only list what is kept.
+    type: bool
+    default: false
+  start:
+    description: Start nginx when it is stopped and the restored tree is valid.
+    type: bool
+    default: false
+  keep:
+    description: How many backups to keep; the one from before the first deployment always stays.
+    type: int
+    default: 10
+  proof_timeout:
+    description: Seconds that reload and proof may take together.
+    type: float
+    default: 15.0
+  lock_timeout:
+    description: Seconds to wait for another transaction on the host, or for certbot.
+    type: float
+    default: 60.0
+  state_dir:
+    description: Where lock, journal and backups live.
+    type: path
+    default: /var/lib/nginx_websocket
+  binary:
+    description: Only the nginx with this executable is meant.
+    type: path
+    default: ''
+  conf_path:
+    description: Only the nginx with this main configuration file is meant.
+    type: path
+    default: ''
+attributes:
+  check_mode:
+    description: Says what would be restored, validates it, and touches nothing.
+    support: full
+  diff_mode:
+    description: Before and after of every file and link.
+    support: full
+  platform:
+    description: Hosts with a Linux C(/proc).
+    support: full
+    platforms: linux
+notes:
+  - Needs root.
+  - A number is the same state whenever it is asked for; V(previous) goes one step further back each time.
+seealso:
+  - module: nginx_deploy
+author:
+  - nginx-websocket project
+"""
+
+EXAMPLES = r"""
+- name: See what is kept
+  nginx_rollback:
+    list: true
+  register: kept
+
+- name: Undo the last deployment
+  nginx_rollback:
+
+- name: Back to before the first deployment, and start nginx if it is down
+  nginx_rollback:
+    to: original
+    start: true
+"""
+
+RETURN = r"""
+backups:
+  description: >-
+    What is kept, newest first, each with C(number), C(kind), C(time), C(by), C(size), C(releases) and
+    C(changed).
+  returned: when O(list=true)
+  type: list
+  elements: dict
+outcome:
+  description: V(unchanged), V(applied) (the older state is live), V(rolled back) (the host is as it was
+    before this
+    module) or V(rollback failed).
+  returned: when O(list=false)
+  type: str
+releases:
+  description: Site name → release id that is live now; empty where a site is not ours any more.
+  returned: when O(list=false)
+  type: dict
+previous:
+  description: Site name → release id that was live before.
+  returned: when O(list=false)
+  type: dict
+backup:
+  description: Number of the backup that holds the state before this rollback.
+  returned: when O(list=false)
+  type: int
+files:
+  description: The paths restored.
+  returned: when O(list=false)
+  type: list
+  elements: dict
+findings:
+  description: What a person should know, each with C(code), C(message) and C(fix).
+  returned: when O(list=false)
+  type: list
+  elements: dict
+remedy:
+  description: Shell commands that put the host back by hand.
+  returned: when O(list=false)
+  type: list
+  elements: str
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.transaction import Refused, find_instance, kept, rollback
+
+
+def main() -> None:
+    """Parse, roll back, exit."""
+    module = AnsibleModule(
+        argument_spec={
+            "to": {"type": "str", "default": "previous"},
+            "list": {"type": "bool", "default": False},
+            "start": {"type": "bool", "default": False},
+            "keep": {"type": "int", "default": 10},
+            "proof_timeout": {"type": "float", "default": 15.0},
+            "lock_timeout": {"type": "float", "default": 60.0},
+            "state_dir": {"type": "path", "default": "/var/lib/nginx_websocket"},
+            "binary": {"type": "path", "default": ""},
+            "conf_path": {"type": "path", "default": ""},
+        },
+        supports_check_mode=True,
+    )
+    given = module.params
+    if given["list"]:
+        module.exit_json(changed=False, backups=kept(state_dir=given["state_dir"]))
+    try:
+        nginx = find_instance(binary=given["binary"], conf_path=given["conf_path"])
+    except Refused as refusal:
+        module.fail_json(msg=str(refusal), outcome="unchanged", changed=False)
+    outcome = rollback(
+        given["to"],
+        nginx=nginx,
+        state_dir=given["state_dir"],
+        check=module.check_mode,
+        start=given["start"],
+        keep=given["keep"],
+        deadline=given["proof_timeout"],
+        lock_timeout=given["lock_timeout"],
+    )
+    result = outcome.as_dict()
+    difference = result.pop("diff")
+    if module._diff:
+        result["diff"] = difference
+    for finding in outcome.findings:
+        module.warn(finding.message)
+    if outcome.failed:
+        module.fail_json(msg=outcome.message, **result)
+    module.exit_json(msg=outcome.message, **result)
+
+
+if __name__ == "__main__":
+    main()
