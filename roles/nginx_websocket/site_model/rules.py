@@ -78,6 +78,7 @@ RULES: Dict[str, Callable[[Any], Problem]] = {
     "nginx_websocket_binary": values.file_or(""),
     "nginx_websocket_conf_path": values.file_or(""),
     "nginx_websocket_site_dir": values.file_or(""),
+    "nginx_websocket_enabled_dir": values.file_or(""),
     "nginx_websocket_state_dir": values.file_path,
     "nginx_websocket_keep_backups": values.number(1, 1000, "a number of backups"),
     "nginx_websocket_lock_timeout": values.number(0, 3600, "seconds"),
