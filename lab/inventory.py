@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Dict, Iterable
 
-from . import ssh
+from . import pki, ssh
 from .hosts import Host
 
 GROUP = "nginx_websocket"
@@ -25,4 +25,6 @@ def variables(host: Host) -> Dict[str, Any]:
 def inventory(hosts: Iterable[Host]) -> Dict[str, Any]:
     """Return the inventory in the form that Ansible's script plugin reads (`--list`)."""
     found = {host.name: variables(host) for host in hosts}
-    return {"_meta": {"hostvars": found}, GROUP: {"hosts": sorted(found)}}
+    # Who has certificates of a private authority says so, in the lab as in a company.
+    shared = {"nginx_websocket_verify_ca_file": str(pki.authority())}
+    return {"_meta": {"hostvars": found}, GROUP: {"hosts": sorted(found), "vars": shared}}

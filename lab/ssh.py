@@ -58,7 +58,7 @@ def options(name: str) -> List[str]:
     """Return ssh's options for a host: its name stands for its address, which changes from start to start."""
     return [
         *("-o", f"HostKeyAlias={name}"),
-        *("-o", f'UserKnownHostsFile="{known_hosts()}"'),
+        *("-o", f"UserKnownHostsFile={_quoted(str(known_hosts()))}"),
         *("-o", "IdentitiesOnly=yes"),
     ]
 
@@ -66,6 +66,11 @@ def options(name: str) -> List[str]:
 def common_arguments(name: str) -> str:
     """Return the options as one string for `ansible_ssh_common_args`."""
     return " ".join(shlex.quote(option) for option in options(name))
+
+
+def _quoted(path: str) -> str:
+    """Return a path as ssh's configuration wants it: in quotes where it holds a space."""
+    return f'"{path}"' if " " in path else path
 
 
 def _keygen(path: Path, comment: str) -> None:

@@ -29,6 +29,7 @@ def directory(*names: str, mode: int = 0o700) -> Path:
         names: its path below the state directory.
         mode: permissions of the last directory when it is made.
     """
+    STATE.mkdir(parents=True, exist_ok=True, mode=0o700)
     path = STATE.joinpath(*names)
     path.mkdir(parents=True, exist_ok=True, mode=mode)
     return path
