@@ -9,6 +9,7 @@ import threading
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from ..websocket.endpoint import address_text
+from ..websocket.masking import masked_url
 from ..websocket.probe import probe
 from ..websocket.result import Probe
 from .listeners import Listener, listeners
@@ -189,7 +190,7 @@ class _Question:
             return
         for address in addresses(host, candidate.bound_to):
             plain = self.ask(address, candidate.port, self.http_path, upgrade=False)
-            candidate.evidence.append(_told(plain, f"GET {self.http_path}"))
+            candidate.evidence.append(_told(plain, "GET", self.http_path))
             if plain.error_kind.startswith("connect-") or plain.error_kind == "dns":
                 continue
             candidate.listening = True
@@ -202,7 +203,7 @@ class _Question:
     def upgrade(self, candidate: Candidate, address: str, plain: Probe) -> None:
         """Ask for a WebSocket, and judge the answer."""
         opened = self.ask(address, candidate.port, self.websocket_path, upgrade=True)
-        candidate.evidence.append(_told(opened, f"upgrade {self.websocket_path}"))
+        candidate.evidence.append(_told(opened, "upgrade", self.websocket_path))
         candidate.upgrade_status = opened.status
         candidate.answers = candidate.answers or opened.status is not None
         candidate.server = candidate.server or opened.server
@@ -213,7 +214,7 @@ class _Question:
             return
         if self.websocket_path != self.http_path or plain.status is None:
             plain = self.ask(address, candidate.port, self.websocket_path, upgrade=False)
-            candidate.evidence.append(_told(plain, f"GET {self.websocket_path}"))
+            candidate.evidence.append(_told(plain, "GET", self.websocket_path))
         candidate.upgrade, meaning = refusal(opened, plain)
         candidate.evidence.append(meaning)
 
@@ -258,8 +259,9 @@ def refusal(opened: Probe, plain: Probe) -> Tuple[str, str]:
     return IGNORES, f"{status} to the upgrade and to a plain GET alike: it ignores the upgrade"
 
 
-def _told(result: Probe, asked: str) -> str:
-    """One request and its answer as evidence."""
+def _told(result: Probe, verb: str, path: str) -> str:
+    """One request and its answer as evidence, secrets masked."""
+    asked = f"{verb} {masked_url(path)}"
     where = result.address or "no connection"
     if result.opened:
         return f"{where}: {asked} → 101, WebSocket opens"

@@ -83,11 +83,11 @@ def check_certificate(
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, password="")
         checked.usable = checked.key_matches = True
     except ssl.SSLError as error:
-        reason = getattr(error, "reason", None) or str(error)
+        reason = getattr(error, "reason", None) or str(error)  # some of ssl's errors have none
         if "MISMATCH" in reason:
             checked.key_matches = False
             checked.problem = f"the key {key} does not belong to the certificate {certificate}"
-        elif "NO_START_LINE" in reason or "BAD_BASE64" in reason or reason == "PEM lib":
+        elif "NO_START_LINE" in reason or "BAD_BASE64" in reason or "PEM lib" in reason:
             checked.problem = f"{key} holds no private key in PEM"
         else:
             checked.problem = f"{certificate} and {key} cannot be loaded: {reason}"

@@ -37,7 +37,7 @@ class Master:
     argv: List[str]
     """Its command line, as far as nginx's rewritten title lets it be told apart."""
     conf_path: str
-    """Absolute path given by -c; empty when the binary's own default counts."""
+    """Path given by -c; a relative one hangs on the prefix. Empty when the binary's own default counts."""
     prefix: str
     """Absolute path given by -p; empty when the binary's own default counts."""
     error_log: str

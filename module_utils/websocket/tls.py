@@ -179,4 +179,4 @@ def _iso(text: str) -> str:
     import ssl
     import time
 
-    return time.strftime("%Y-%m-%sT%H:%M:%SZ", time.gmtime(ssl.cert_time_to_seconds(text)))
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(ssl.cert_time_to_seconds(text)))
