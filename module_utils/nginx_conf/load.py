@@ -22,6 +22,8 @@ SIZE_LIMIT = 64 << 20
 """Bytes that one configuration may have, every inclusion of a file counted: a bound on time and memory."""
 INCLUDE_LIMIT = 100000
 """Inclusions that one configuration may have."""
+WEIGHT_LIMIT = 8000000
+"""Directives times four plus words that one configuration may have (10,000 servers have about 2,000,000)."""
 
 # Blocks that hand their entries to a handler of their own: an entry cannot be a block
 # (ngx_conf_parse), and "include" is one only for those modules that look for it.
@@ -78,7 +80,7 @@ def load(
 
     Raises:
         ConfSyntaxError: nginx would not read it (with nginx's words where it has some), an include
-            loop, or more than ``SIZE_LIMIT`` bytes or ``INCLUDE_LIMIT`` inclusions.
+            loop, or more of anything than the limits of this module.
     """
     if overlay is not None:
         over = Overlay(overlay, read_file)
@@ -125,6 +127,7 @@ class _Loader:
         self.includes: List[Include] = []
         self.size = 0
         self.count = 0
+        self.room = WEIGHT_LIMIT
 
     def load(self, main: str, prefix: str) -> Configuration:
         if prefix and not prefix.endswith("/"):
@@ -147,7 +150,7 @@ class _Loader:
                 open_files.add(name)
                 frames.append(_Frame(source, root, frame.parent, frame.out))
                 continue
-            include = _read(frame)
+            include = self.read_on(frame)
             if include is None:
                 open_files.discard(frame.source.name)
                 frames.pop()
@@ -193,76 +196,83 @@ class _Loader:
             raise _at_end(message, include, name)
         return source
 
-
-def _read(frame: _Frame) -> Optional[Directive]:
-    """Read on in a file up to its next include, which is returned, or its end."""
-    source = frame.source
-    data = source.data
-    pos = frame.pos
-    parent = frame.parent
-    out = frame.out
-    includes = parent is None or parent.name not in _NO_INCLUDE
-    fast = _FAST.match
-    while True:
-        match = fast(data, pos)
-        if match is not None:
-            name, rest, last = match.group(1, 2, 3)
-            pos = match.end()
-            if last is not None:
-                start = match.start(1)
-                if pos - start > _FAST_LIMIT or (last == b"{" and data[pos - 2] == 0x24):  # "${"
-                    match = None
-                    pos = start
+    def read_on(self, frame: _Frame) -> Optional[Directive]:
+        """Read on in a file up to its next include, which is returned, or its end."""
+        source = frame.source
+        data = source.data
+        pos = frame.pos
+        parent = frame.parent
+        out = frame.out
+        includes = parent is None or parent.name not in _NO_INCLUDE
+        room = self.room
+        fast = _FAST.match
+        while True:
+            match = fast(data, pos)
+            if match is not None:
+                name, rest, last = match.group(1, 2, 3)
+                pos = match.end()
+                if last is not None:
+                    start = match.start(1)
+                    if pos - start > _FAST_LIMIT or (last == b"{" and data[pos - 2] == 0x24):  # "${"
+                        match = None
+                        pos = start
+                    else:
+                        args = tuple(rest.split()) if rest else ()
+            if match is None:
+                words, token = read_statement(source, pos)
+                pos = token.end
+                last = token.value
+                if words:
+                    name = words[0].value
+                    start = words[0].start
+                    args = tuple([word.value for word in words[1:]])
+                elif token.kind == "end":
+                    break
                 else:
-                    args = tuple(rest.split()) if rest else ()
-        if match is None:
-            words, token = read_statement(source, pos)
-            pos = token.end
-            last = token.value
-            if words:
-                name = words[0].value
-                start = words[0].start
-                args = tuple([word.value for word in words[1:]])
-            elif token.kind == "end":
-                break
+                    last = None
+            if last is not None:
+                room -= 4 + len(args)
+                if room < 0:
+                    message = f"more than {WEIGHT_LIMIT // 4} directives or {WEIGHT_LIMIT} words, not read on"
+                    raise ConfSyntaxError(message, source.name, source.line(pos))
+            if last == b";":
+                directive = Directive(name, args, source, start, pos, parent)
+                if name == b"include" and includes:
+                    frame.pos = pos
+                    frame.parent = parent
+                    frame.out = out
+                    self.room = room
+                    return directive
+                out.append(directive)
+            elif last is None:  # "}"
+                if not frame.depth or parent is None:
+                    raise ConfSyntaxError('unexpected "}"', source.name, source.line(pos))
+                frame.depth -= 1
+                parent.end = pos
+                parent = parent.parent
+                out = frame.root if parent is None or parent.block is None else parent.block
+                includes = parent is None or parent.name not in _NO_INCLUDE
             else:
-                last = None
-        if last == b";":
-            directive = Directive(name, args, source, start, pos, parent)
-            if name == b"include" and includes:
-                frame.pos = pos
-                frame.parent = parent
-                frame.out = out
-                return directive
-            out.append(directive)
-        elif last is None:  # "}"
-            if not frame.depth or parent is None:
-                raise ConfSyntaxError('unexpected "}"', source.name, source.line(pos))
-            frame.depth -= 1
-            parent.end = pos
-            parent = parent.parent
-            out = frame.root if parent is None or parent.block is None else parent.block
-            includes = parent is None or parent.name not in _NO_INCLUDE
-        else:
-            if parent is not None and parent.name in _ENTRIES:
-                raise ConfSyntaxError('unexpected "{"', source.name, source.line(pos))
-            if name == b"include":
-                message = 'directive "include" is not terminated by ";"'
-                raise ConfSyntaxError(message, source.name, source.line(pos))
-            block: List[Directive] = []
-            directive = Directive(name, args, source, start, pos, parent, block, pos)
-            out.append(directive)
-            if is_opaque(name):
-                pos = directive.end = block_end(source, pos, start)
-            else:
-                parent = directive
-                out = block
-                includes = name not in _NO_INCLUDE
-                frame.depth += 1
-    if frame.depth:
-        message = 'unexpected end of file, expecting "}"'
-        raise ConfSyntaxError(message, source.name, source.line(pos))
-    return None
+                if parent is not None and parent.name in _ENTRIES:
+                    raise ConfSyntaxError('unexpected "{"', source.name, source.line(pos))
+                if name == b"include":
+                    message = 'directive "include" is not terminated by ";"'
+                    raise ConfSyntaxError(message, source.name, source.line(pos))
+                block: List[Directive] = []
+                directive = Directive(name, args, source, start, pos, parent, block, pos)
+                out.append(directive)
+                if is_opaque(name):
+                    pos = directive.end = block_end(source, pos, start)
+                else:
+                    parent = directive
+                    out = block
+                    includes = name not in _NO_INCLUDE
+                    frame.depth += 1
+        if frame.depth:
+            message = 'unexpected end of file, expecting "}"'
+            raise ConfSyntaxError(message, source.name, source.line(pos))
+        self.room = room
+        return None
 
 
 def _at_end(message: str, directive: Optional[Directive], file: str = "") -> ConfSyntaxError:

@@ -9,12 +9,14 @@ import re
 
 from .tree import ConfSyntaxError, Source
 
-# The patterns of lua-nginx-module's util/gen-lexer-c, in its order; the leftmost match wins.
-_LEX = re.compile(
-    rb"""(?P<open>\{)|(?P<close>\})|(?:--)?\[(?P<level>=*)\[|--[^\n]*
-        |"(?:\\[^\n]|[^"\n\\])*"|'(?:\\[^\n]|[^'\n\\])*'""",
-    re.VERBOSE,
-)
+# What lua-nginx-module's util/gen-lexer-c looks for, the leftmost first; strings are looked at apart.
+_LEX = re.compile(rb"""(?P<open>\{)|(?P<close>\})|(?:--)?\[(?P<level>=*)\[|--[^\n]*|(?P<quote>["'])""")
+_INSIDE = {
+    b'"': re.compile(rb'[^"\n\\]*(?:\\[^\n][^"\n\\]*)*'),
+    b"'": re.compile(rb"[^'\n\\]*(?:\\[^\n][^'\n\\]*)*"),
+}
+_LONGEST = 8192
+"""A string must fit into the buffer of 4096 bytes; twice that is none."""
 
 
 def block_end(source: Source, body: int, start: int) -> int:
@@ -34,6 +36,8 @@ def block_end(source: Source, body: int, start: int) -> int:
     data = source.data
     depth = 1
     pos = body
+    # Up to there the quote closes nothing: it stands on a line that has no second one.
+    open_until = {b'"': 0, b"'": 0}
     while True:
         match = _LEX.search(data, pos)
         if match is None:
@@ -47,6 +51,18 @@ def block_end(source: Source, body: int, start: int) -> int:
             depth -= 1
             if depth == 0:
                 return pos
+        elif kind == "quote":
+            quote = match.group()
+            if pos > open_until[quote]:
+                inside = _INSIDE[quote].match(data, pos, pos + _LONGEST)
+                end = inside.end() if inside else pos
+                if end - pos >= _LONGEST - 1:
+                    message = "too long lua code block, probably missing terminating characters"
+                    raise ConfSyntaxError(message, source.name, source.line(pos))
+                if data.startswith(quote, end):
+                    pos = end + 1
+                else:
+                    open_until[quote] = end
         elif kind == "level":
             closing = b"]" + match.group("level") + b"]"
             found = data.find(closing, pos)

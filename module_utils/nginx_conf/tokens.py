@@ -17,6 +17,9 @@ from .tree import ConfSyntaxError, Source, printable
 BUFFER = 4096
 """NGX_CONF_BUFFER: nothing that reaches this many bytes beyond the start of its word is read."""
 
+WORDS = 400000
+"""Words that one statement may have; nginx has no limit but memory."""
+
 _SPACE = re.compile(rb"[ \t\r\n]+")
 _PLAIN = re.compile(
     rb"""(?:[^ \t\r\n;{}#"'\\$]|\\.|\$\{*)   # what may start a word
@@ -79,7 +82,7 @@ def read_statement(source: Source, pos: int) -> Tuple[List[Token], Token]:
         ``;``, ``{``, ``}`` or ``end``.
 
     Raises:
-        ConfSyntaxError: nginx would not read on; the message is nginx's.
+        ConfSyntaxError: nginx would not read on (the message is nginx's), or there are too many words.
     """
     data = source.data
     size = len(data)
@@ -106,6 +109,8 @@ def read_statement(source: Source, pos: int) -> Tuple[List[Token], Token]:
             return found, Token("}", char, False, source, pos, pos + 1)
         word = _quoted_word(source, pos) if char in b"\"'" else _plain_word(source, pos)
         found.append(word)
+        if len(found) > WORDS:
+            raise ConfSyntaxError(f"more than {WORDS} words, not read on", source.name, source.line(pos))
         pos = word.end
 
 

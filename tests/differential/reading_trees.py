@@ -53,7 +53,6 @@ PATTERNS = (
     "D/[[:upper:]]*",
     "*b*.c*f",
     "e/[[:digit:][:alpha:]].conf",
-    "d/*/",
 )
 GAPS = (b"\n", b"\n", b"\n\n", b" ", b"\n    ", b"\r\n", b'\n# a comment; { " }\n', b"\n\n# another\n")
 
