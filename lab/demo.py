@@ -24,6 +24,7 @@ TOPIC = f"maze/hint/{SESSION}"
 HINT = "Turn left at the fountain: the key lies under the third lantern."
 PLAYBOOK = ["ansible-playbook", "-i", "inventory/lab", "site.yml"]
 RECAP = re.compile(r"^(\S+)\s+: (ok=\d+.*)$")
+STARS = re.compile(r" \*{3,}(?=\x1b|$)")  # Ansible fills the width of a terminal
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -162,7 +163,7 @@ def _ansible(command: List[str], log: str, visible: bool) -> List[str]:
             handle.write(plain + "\n")
             lines.append(plain)
             if visible and plain.strip():
-                _say(line.rstrip("\n"))
+                _say(STARS.sub("", line.rstrip("\n")))
     if process.returncode != 0:
         shown = "" if visible else "\n" + "\n".join(lines[-40:])
         raise LabError(
