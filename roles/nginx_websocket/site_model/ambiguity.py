@@ -10,6 +10,7 @@ way round is meant not to happen.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from re import _constants as codes  # type: ignore[attr-defined]
 from re import _parser as parser  # type: ignore[attr-defined]
@@ -65,7 +66,7 @@ class Automaton:
         self.follow: Dict[int, Set[int]] = {}
         self.doubled: Set[Tuple[int, int]] = set()
         tree = parser.parse(separated(pattern))
-        self.ignore_case = bool(tree.state.flags & 2)
+        self.ignore_case = bool(tree.state.flags & re.IGNORECASE)
         self.sequence(tree)
 
     def position(self, characters: int) -> Part:
@@ -134,7 +135,11 @@ class Automaton:
         if operator is codes.BRANCH:
             return self.alternatives(argument[1])
         if operator is codes.SUBPATTERN:
-            return self.sequence(argument[3])
+            outside = self.ignore_case
+            self.ignore_case = (outside or bool(argument[1] & re.IGNORECASE)) and not argument[2] & re.IGNORECASE
+            part = self.sequence(argument[3])
+            self.ignore_case = outside
+            return part
         if operator is codes.ATOMIC_GROUP:
             return self.sequence(argument)
         if operator in (codes.GROUPREF, codes.GROUPREF_IGNORE):
