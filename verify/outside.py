@@ -118,18 +118,18 @@ class User:
         """Trust the system's authorities, or only those in ``ca_file``; wait ``timeout`` seconds."""
         self.ca_file = ca_file
         self.timeout = timeout
+        # As a browser, and as a program that takes any certificate.
+        self._strict = ssl.create_default_context(cafile=ca_file or None)
+        self._strict.set_alpn_protocols(["h2", "http/1.1"])
+        self._lax = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        self._lax.check_hostname = False
+        self._lax.verify_mode = ssl.CERT_NONE
+        self._lax.set_alpn_protocols(["http/1.1"])
 
-    def _context(self, *, verify: bool, protocols: Tuple[str, ...] = ("http/1.1",)) -> ssl.SSLContext:
-        context = ssl.create_default_context(cafile=self.ca_file or None)
-        if not verify:
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
-        context.set_alpn_protocols(list(protocols))
-        return context
 
     def ask(self, ask: Ask) -> Answer:
         """Send a request. The certificate is not checked here: `handshake` has a test of its own for that."""
-        connection = _Connection(ask.door, self._context(verify=False), self.timeout)
+        connection = _Connection(ask.door, self._lax, self.timeout)
         with contextlib.closing(connection):
             try:
                 connection.request(ask.method, ask.path, headers=dict(ask.headers))
@@ -142,11 +142,9 @@ class User:
 
     def handshake(self, door: Door) -> Tls:
         """Make a TLS handshake as a browser does: certificate and name checked, HTTP/2 offered."""
-        context = self._context(verify=True, protocols=("h2", "http/1.1"))
         try:
-            with socket.create_connection(
-                (door.address, door.port), self.timeout
-            ) as plain, context.wrap_socket(plain, server_hostname=door.name) as tls:
+            plain = socket.create_connection((door.address, door.port), self.timeout)
+            with self._strict.wrap_socket(plain, server_hostname=door.name) as tls:
                 return Tls(version=tls.version() or "", alpn=tls.selected_alpn_protocol() or "")
         except ssl.SSLCertVerificationError as error:
             return Tls(error=f"certificate refused: {error.verify_message}")
@@ -161,5 +159,6 @@ class User:
             origin=shake.origin or None,
             subprotocols=shake.subprotocols,
             timeout=self.timeout,
+            cafile=self.ca_file or None,
             verify=False,
         )
