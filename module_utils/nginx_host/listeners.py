@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import re
 import socket
 import struct
 from typing import Any, Dict, Iterable, List, Optional, Tuple
 
 from ..websocket.masking import masked_argv
+from .descriptors import socket_holders
 from .proc import Proc, origin_of, user_name
 
 _LISTEN = "0A"
@@ -28,6 +28,8 @@ class Listener:
     port: int
     """0 for a unix socket."""
     inode: int
+    uid: Optional[int] = None
+    """User id that made the socket; None for a unix socket."""
     pids: List[int] = dataclasses.field(default_factory=list)
     """Every process that holds the socket; empty when /proc shows none to us."""
     pid: Optional[int] = None
@@ -44,7 +46,8 @@ class Listener:
     def describe(self) -> str:
         """The process in one line, for evidence."""
         if self.pid is None:
-            return "a process that /proc does not show (another namespace, or not root)"
+            by = f" of user {self.user}" if self.user else ""
+            return f"a process{by} that /proc does not show (another namespace, or not root)"
         started = {
             "unit": f"systemd unit {self.unit}",
             "user unit": f"user unit {self.unit}",
@@ -81,7 +84,7 @@ def listeners(
                 continue
             address, port = decode_address(fields[1])
             if wanted is None or port in wanted:
-                found.append(Listener(family, address, port, int(fields[9])))
+                found.append(Listener(family, address, port, int(fields[9]), int(fields[7])))
     if unix and wanted is None:
         for line in _table(proc, "unix"):
             fields = line.split(None, 7)
@@ -120,28 +123,15 @@ def _table(proc: Proc, name: str) -> List[str]:
 
 
 def _find_processes(found: List[Listener], proc: Proc) -> None:
-    """Fill in who holds each socket: one walk over every process's descriptors."""
-    by_inode: Dict[int, List[Listener]] = {}
-    for listener in found:
-        by_inode.setdefault(listener.inode, []).append(listener)
-    if not by_inode:
+    """Fill in who holds each socket."""
+    if not found:
         return
-    for pid in proc.pids():
-        directory = proc.path(pid, "fd")
-        try:
-            names = os.listdir(directory)
-        except OSError:
-            continue
-        for name in names:
-            try:
-                match = re.match(r"socket:\[(\d+)\]$", os.readlink(os.path.join(directory, name)))
-            except OSError:
-                continue
-            for listener in by_inode.get(int(match.group(1)), ()) if match else ():
-                if pid not in listener.pids:
-                    listener.pids.append(pid)
+    held, executables = socket_holders({item.inode: item.uid for item in found}, proc)
     for listener in found:
+        listener.pids = held.get(listener.inode, [])
+        listener.user = "" if listener.uid is None else user_name(listener.uid)
         _describe_process(listener, proc)
+        listener.exe = listener.exe or executables.get(listener.pid or 0, "")
 
 
 def _describe_process(listener: Listener, proc: Proc) -> None:
@@ -155,6 +145,5 @@ def _describe_process(listener: Listener, proc: Proc) -> None:
     listener.pid = first
     listener.exe = proc.exe(first)[0]
     listener.argv = masked_argv(proc.argv(first))
-    uid = proc.uid(first)
-    listener.user = "" if uid is None else user_name(uid)
+    listener.user = proc.user(first) or listener.user
     listener.origin, listener.unit = origin_of(proc.cgroup(first))

@@ -75,17 +75,18 @@ class Proc:
                 pass
         return self._boot + ticks / os.sysconf("SC_CLK_TCK")
 
-    def uid(self, pid: int) -> Optional[int]:
-        """Effective user id."""
+    def credentials(self, pid: int) -> Optional[Tuple[int, int]]:
+        """Effective user and group id."""
+        found = {}
         for line in self.read(pid, "status").splitlines():
-            if line.startswith(b"Uid:"):
-                return int(line.split()[2])
-        return None
+            if line.startswith((b"Uid:", b"Gid:")):
+                found[line[:3]] = int(line.split()[2])
+        return (found[b"Uid"], found[b"Gid"]) if len(found) == 2 else None
 
     def user(self, pid: int) -> str:
-        """Name of the effective user; its number when it has no name here."""
-        uid = self.uid(pid)
-        return "" if uid is None else user_name(uid)
+        """Name of the effective user; its number when it has no name here, empty when it is gone."""
+        credentials = self.credentials(pid)
+        return user_name(credentials[0]) if credentials else ""
 
     def exe(self, pid: int) -> Tuple[str, bool]:
         """Path of the executable, and whether that file was deleted or replaced since."""

@@ -45,7 +45,9 @@ class FakeProc:
         name = "a (strange) name"
         middle = " ".join(["0"] * 17)
         (place / "stat").write_text(f"{pid} ({name}) S {ppid} {middle} {ticks} 0 0\n")
-        (place / "status").write_text(f"Name:\tx\nUid:\t{uid}\t{uid}\t{uid}\t{uid}\n")
+        (place / "status").write_text(
+            f"Name:\tx\nUid:\t{uid}\t{uid}\t{uid}\t{uid}\nGid:\t{uid}\t{uid}\t{uid}\t{uid}\n"
+        )
         (place / "cgroup").write_text(cgroup)
         if maps is not None:
             (place / "maps").write_text(maps)
