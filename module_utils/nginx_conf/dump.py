@@ -72,6 +72,8 @@ def _readings(dump: bytes, markers: List[Match[bytes]]) -> Iterator[List[Match[b
     count = collections.Counter(names)
     if len(count) == len(names):
         yield markers  # as a rule all of them are true
+    if len(names) == 1:
+        return
     last_spaced = {_name(marker): marker.start() for marker in markers if _after_empty_line(dump, marker)}
     doubtful = frozenset(
         marker.start()

@@ -5,11 +5,12 @@ Python's own ``glob`` has other rules for ``[``, backslashes, hidden files, slas
 
 from __future__ import annotations
 
+import errno
 import os
 from typing import FrozenSet, List, Optional, Tuple
 
-DIRECTORIES = 20000
-"""One pattern may list so many directories; a pattern like ``/*/*/*/*`` is refused rather than followed."""
+ENTRIES = 1000000
+"""Names that one pattern may look at; a pattern like ``/*/*/*/*`` is refused rather than followed."""
 
 _CLASSES = {
     b"alpha": frozenset(range(65, 91)) | frozenset(range(97, 123)),
@@ -62,9 +63,9 @@ def glob(pattern: str, tree: Optional[Names] = None) -> List[str]:
         tree: what to match against; the file system by default.
 
     Raises:
-        OSError: the pattern would walk through more than ``DIRECTORIES`` directories.
+        OSError: the pattern would walk through more than ``ENTRIES`` names.
     """
-    return sorted(_expand(pattern, tree or Names(), [DIRECTORIES]), key=os.fsencode)
+    return sorted(_expand(pattern, tree or Names(), [ENTRIES]), key=os.fsencode)
 
 
 def matches(name: str, pattern: str) -> bool:
@@ -94,10 +95,10 @@ def _expand(pattern: str, tree: Names, budget: List[int]) -> List[str]:
     parts = _compile(os.fsencode(last))
     result: List[str] = []
     for base in directories:
-        budget[0] -= 1
-        if budget[0] < 0:
-            raise OSError(f"it needs more than {DIRECTORIES} directories")
         names = [*tree.names(base + slash), ".", ".."]
+        budget[0] -= len(names)
+        if budget[0] < 0:
+            raise OSError(errno.E2BIG, f"it looks at more than {ENTRIES} names")
         result += [base + slash + name for name in names if _matches(os.fsencode(name), parts)]
     return result
 
