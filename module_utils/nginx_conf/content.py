@@ -113,12 +113,12 @@ def try_files(exchange: Exchange, directive: Directive, hooks: Hooks) -> Optiona
             value = value[prefix:]
         kind = _kind(hooks, base + value) if base else None
         if kind is None:
-            what = "whether %s exists is not in the configuration" % printable(base + value)
+            what = f"whether {printable(base + value)} exists is not in the configuration"
             hooks.undecided.append(Undecided(what, directive, "it does not exist"))
             continue
         if kind == ("directory" if want_directory else "file"):
             _found(exchange, value, prefix, want_directory)
-            hooks.steps.append(Step("try_files", "found %s" % printable(base + value), directive))
+            hooks.steps.append(Step("try_files", f"found {printable(base + value)}", directive))
             return None
     return _fallback(exchange, directive, fallback, prefix, hooks)
 
@@ -139,11 +139,13 @@ def _fallback(exchange: Exchange, directive: Directive, fallback: bytes, prefix:
     if fallback.startswith(b"="):
         status = int(fallback[1:]) if fallback[1:].isdigit() else 500
         hooks.steps.append(Step("try_files", printable(fallback), directive))
-        return Answer("not-found", status, None, directive, "try_files ends in %s" % printable(fallback), code="try_files")
+        return Answer(
+            "not-found", status, None, directive, f"try_files ends in {printable(fallback)}", code="try_files"
+        )
     value = exchange.evaluate(fallback)
     if has_variables(fallback) and prefix > 0 and value.startswith(exchange.uri[:prefix]):
         value = value[prefix:]
-    hooks.steps.append(Step("try_files", "nothing found; %s" % printable(value), directive))
+    hooks.steps.append(Step("try_files", f"nothing found; {printable(value)}", directive))
     if value.startswith(b"@"):
         return Answer("internal-redirect", 0, None, directive, code="try_files", next_uri=value)
     path, _mark, args = value.partition(b"?")
@@ -159,6 +161,8 @@ def _indices(exchange: Exchange) -> Tuple[List[bytes], Optional[Directive]]:
 def find_index(exchange: Exchange, hooks: Hooks) -> Answer:
     """A URI that ends in ``/``: index file, listing, or 403."""
     names, directive = _indices(exchange)
+    if exchange.method not in (b"GET", b"HEAD", b"POST"):
+        return Answer("error", 405, None, directive, "static files answer GET and HEAD")
     unknown: List[bytes] = []
     try:
         base = map_uri_to_path(exchange)
@@ -171,25 +175,43 @@ def find_index(exchange: Exchange, hooks: Hooks) -> Answer:
         value = exchange.evaluate(name)
         if value.startswith(b"/"):
             hooks.steps.append(Step("index", printable(value), directive))
-            return Answer("internal-redirect", 0, None, directive, code="index", next_uri=value, next_args=exchange.args)
+            return Answer(
+                "internal-redirect", 0, None, directive, code="index", next_uri=value, next_args=exchange.args
+            )
         kind = _kind(hooks, base + value) if base else None
         if kind is None:
             unknown.append(value)
         elif kind:
             hooks.steps.append(Step("index", printable(exchange.uri + value), directive))
             target = exchange.uri + value
-            return Answer("internal-redirect", 0, None, directive, code="index", next_uri=target, next_args=exchange.args)
+            return Answer(
+                "internal-redirect",
+                0,
+                None,
+                directive,
+                code="index",
+                next_uri=target,
+                next_args=exchange.args,
+            )
         elif _kind(hooks, base.rstrip(b"/") or b"/") != "directory":
-            return Answer("not-found", 404, None, directive, "%s does not exist" % printable(base), path=printable(base))
+            return Answer(
+                "not-found", 404, None, directive, f"{printable(base)} does not exist", path=printable(base)
+            )
     if unknown:
-        reason = "whether an index file exists in %s is not in the configuration" % printable(base or b"the root")
+        reason = "whether an index file exists in {} is not in the configuration".format(
+            printable(base or b"the root")
+        )
         first = exchange.uri + unknown[0]
-        hooks.undecided.append(Undecided(reason, directive, "%s exists" % printable(first)))
+        hooks.undecided.append(Undecided(reason, directive, f"{printable(first)} exists"))
         hooks.steps.append(Step("index", printable(first), directive))
-        return Answer("internal-redirect", 0, None, directive, code="index", next_uri=first, next_args=exchange.args)
-    if exchange.level.on(b"autoindex", False):
+        return Answer(
+            "internal-redirect", 0, None, directive, code="index", next_uri=first, next_args=exchange.args
+        )
+    if exchange.level.on(b"autoindex", False) and exchange.method != b"POST":
         return Answer("autoindex", 200, None, exchange.level.nearest(b"autoindex")[1][-1])
-    return Answer("forbidden", 403, None, directive, "no index file in %s" % printable(base), path=printable(base))
+    return Answer(
+        "forbidden", 403, None, directive, f"no index file in {printable(base)}", path=printable(base)
+    )
 
 
 def static_answer(exchange: Exchange, hooks: Hooks) -> Answer:
@@ -208,14 +230,16 @@ def static_answer(exchange: Exchange, hooks: Hooks) -> Answer:
     text = printable(path)
     kind = _kind(hooks, path)
     if kind is None:
-        hooks.undecided.append(Undecided("whether %s exists is not in the configuration" % text, directive))
+        hooks.undecided.append(Undecided(f"whether {text} exists is not in the configuration", directive))
         return Answer("static", 0, None, directive, path=text)
     if kind == "directory":
         target = escape_uri(exchange.uri, exchange.version) + b"/"
         if exchange.args:
             target += b"?" + exchange.args
-        return Answer("redirect", 301, target, directive, "%s is a directory" % text, code="directory", path=text)
+        return Answer(
+            "redirect", 301, target, directive, f"{text} is a directory", code="directory", path=text
+        )
     if kind == "file":
         status = 405 if exchange.method == b"POST" else 200
         return Answer("static", status, None, directive, path=text, final=status == 200)
-    return Answer("not-found", 404, None, directive, "%s does not exist" % text, code="static", path=text)
+    return Answer("not-found", 404, None, directive, f"{text} does not exist", code="static", path=text)

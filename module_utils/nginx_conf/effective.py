@@ -81,7 +81,7 @@ class Level:
 
     def __repr__(self) -> str:
         """Kind and place."""
-        return "<Level %s %s>" % (self.kind, self.directive.where() if self.directive else "-")
+        return "<Level {} {}>".format(self.kind, self.directive.where() if self.directive else "-")
 
 
 def http_level(configuration: Configuration) -> Level:

@@ -45,7 +45,9 @@ def _full(exchange: Exchange, path: bytes) -> bytes:
     if path.startswith(b"/"):
         return path
     if not exchange.prefix:
-        raise CannotDecide("the path %s is relative to nginx's prefix" % path.decode("utf-8", "replace"))
+        raise CannotDecide(
+            "the path {} is relative to nginx's prefix".format(path.decode("utf-8", "replace"))
+        )
     return os.path.join(os.fsencode(exchange.prefix), path)
 
 

@@ -62,7 +62,7 @@ class Location(Level):
     def title(self) -> str:
         """As it stands in the configuration: ``location ^~ /ws/``."""
         modifier = "" if self.modifier in (b"", b"@") else self.modifier.decode() + " "
-        return "location %s%s" % (modifier, self.name.decode("utf-8", "backslashreplace"))
+        return "location {}{}".format(modifier, self.name.decode("utf-8", "backslashreplace"))
 
     def matches(self, uri: bytes, version: Version) -> Optional[Match]:
         """Whether the regex of this location matches.
@@ -203,7 +203,7 @@ def find_location(level: Level, uri: bytes, version: Version = (1, 22, 1)) -> Fo
             if match is None:
                 continue
             nested = find_location(location, uri, version)
-            matches = found.matches + [match] + nested.matches
+            matches = [*found.matches, match, *nested.matches]
             # ngx_http_core_find_location returns NGX_OK here: a redirect found inside is lost
             return Found(nested.location or location, "regex", matches)
     return found
@@ -262,19 +262,19 @@ def _reason(
 ) -> Loser:
     """Why one matching location of a level lost to the winner of that level."""
     if found.redirect and winner is found.location:
-        text = "%s answers 301 before regexes and shorter prefixes are looked at" % title
+        text = f"{title} answers 301 before regexes and shorter prefixes are looked at"
         return Loser(loser, "auto-redirect", text)
     if winner is not None and winner.exact:
-        return Loser(loser, "exact-wins", "%s equals the URI, which ends the search" % title)
+        return Loser(loser, "exact-wins", f"{title} equals the URI, which ends the search")
     if not loser.regex:
         if winner is not None and winner.regex:
             if loser is prefix:
-                return Loser(loser, "regex-wins", "%s is a regex; it beats a prefix without ^~" % title)
-            text = "a shorter prefix than %s, and %s beats both" % (prefix and prefix.title(), title)
+                return Loser(loser, "regex-wins", f"{title} is a regex; it beats a prefix without ^~")
+            text = f"a shorter prefix than {prefix and prefix.title()}, and {title} beats both"
             return Loser(loser, "shorter-prefix", text)
-        return Loser(loser, "shorter-prefix", "%s is a longer prefix" % title)
+        return Loser(loser, "shorter-prefix", f"{title} is a longer prefix")
     if winner is not None and winner.noregex:
-        return Loser(loser, "caret-skips-regex", "%s has ^~, so no regex of its level is tried" % title)
+        return Loser(loser, "caret-skips-regex", f"{title} has ^~, so no regex of its level is tried")
     if winner is not None and winner.regex:
-        return Loser(loser, "later-regex", "%s stands before it in the file" % title)
-    return Loser(loser, "nested-wins", "a nested location of %s matches first" % title)
+        return Loser(loser, "later-regex", f"{title} stands before it in the file")
+    return Loser(loser, "nested-wins", f"a nested location of {title} matches first")

@@ -8,7 +8,7 @@ Rules of ``ngx_http_core_find_config_phase``, ``ngx_http_core_post_rewrite_phase
 from __future__ import annotations
 
 import dataclasses
-from typing import List, Optional
+from typing import List, Optional, Tuple, Union
 
 from .content import HANDLERS, Answer, absolute_location, find_index, static_answer, try_files
 from .effective import Level
@@ -108,12 +108,12 @@ class Walker:
             exchange.keep(match)
         location = found.location
         if location is None:
-            text = "no location matches %s" % printable(exchange.uri)
+            text = f"no location matches {printable(exchange.uri)}"
             self._step("location", text, exchange.server.directive)
             self._enter(exchange.server)
             return None
         exchange.level = location
-        self._step("location", "%s → %s" % (printable(exchange.uri), location.title()), location.directive)
+        self._step("location", f"{printable(exchange.uri)} → {location.title()}", location.directive)
         if not exchange.internal and location.on(b"internal", False):
             return self._internal_location(location)
         if not exchange.internal and location.nearest(b"internal")[1]:
@@ -123,13 +123,13 @@ class Walker:
             target = escape_uri(location.name, exchange.version)
             if exchange.args:
                 target += b"?" + exchange.args
-            reason = "%s ends in / and passes the request on" % location.title()
+            reason = f"{location.title()} ends in / and passes the request on"
             return Answer("redirect", 301, target, location.directive, reason, code="auto-redirect")
         return None
 
     def _internal_location(self, location: Location) -> Answer:
         directive = location.nearest(b"internal")[1][-1]
-        reason = "%s is internal: requests from outside get 404" % location.title()
+        reason = f"{location.title()} is internal: requests from outside get 404"
         return Answer("not-found", 404, None, directive, reason, code="internal")
 
     def _enter(self, level: Level) -> None:
@@ -177,7 +177,7 @@ class Walker:
     def _handle(self, directive: Directive) -> Answer:
         if directive.name != b"proxy_pass":
             kind = "pass" if directive.name.endswith(b"_pass") else "handler"
-            return Answer(kind, 0, None, directive, "%s answers" % directive.name.decode())
+            return Answer(kind, 0, None, directive, f"{directive.name.decode()} answers")
         target = proxy_pass_of(self.exchange.level)[0]
         try:
             self.upstream = build(self.exchange, self.exchange.level)
@@ -189,7 +189,7 @@ class Walker:
 
     # -- internal redirects -----------------------------------------------------------------------
 
-    def _internal_redirect(self, answer: Answer) -> object:
+    def _internal_redirect(self, answer: Answer) -> Union[Answer, Level, None]:
         """Follow ``answer.next_uri``; a level when a named location takes over, an Answer on failure."""
         exchange = self.exchange
         assert answer.next_uri is not None
@@ -201,7 +201,7 @@ class Walker:
             location = locations_of(exchange.server).named.get(name)
             self._step("named-location", printable(name), answer.directive)
             if location is None:
-                reason = "could not find named location %s" % printable(name)
+                reason = f"could not find named location {printable(name)}"
                 return Answer("error", 500, None, answer.directive, reason)
             exchange.internal = True
             exchange.uri_changed = False
@@ -219,7 +219,10 @@ class Walker:
     def _special_response(self, answer: Answer) -> Answer:
         """``error_page`` for an answer that nginx itself makes."""
         exchange = self.exchange
-        if answer.status < 300 or answer.final or self.error_page or answer.kind in ("closed", "proxy"):
+        if answer.status < 300 or answer.final or answer.kind in ("closed", "proxy"):
+            return answer
+        self.err_status = answer.status
+        if self.error_page:
             return answer
         for directive in exchange.level.nearest(b"error_page")[1]:
             codes, overwrite, uri = parse_error_page(directive)
@@ -265,7 +268,7 @@ def _methods(directive: Directive) -> List[bytes]:
     return [*names, b"HEAD"] if b"GET" in names else names
 
 
-def parse_error_page(directive: Directive) -> "tuple[List[int], Optional[int], bytes]":
+def parse_error_page(directive: Directive) -> tuple[List[int], Optional[int], bytes]:
     """Codes, overwriting status (None: keep the code; 0: that of the new answer) and URI."""
     args = list(directive.args)
     uri = args.pop() if args else b""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import List, Optional, Sequence, Tuple
+from typing import Callable, List, Optional, Sequence, Tuple
 from urllib.parse import urlsplit
 
+from .effective import Level
 from .server import validate_host
 from .uri import BadRequest
 
@@ -65,12 +66,12 @@ class Request:
         """
         parts = urlsplit(self.url)
         if self.scheme not in PORTS or not parts.hostname:
-            text = "url %r is not usable: expected ws://, wss://, http:// or https:// and a host" % self.url
+            text = f"url {self.url!r} is not usable: expected ws://, wss://, http:// or https:// and a host"
             raise ValueError(text)
         try:
             port = parts.port
         except ValueError as error:
-            raise ValueError("url %r has a port that is not a number from 1 to 65535" % self.url) from error
+            raise ValueError(f"url {self.url!r} has a port that is not a number from 1 to 65535") from error
         return parts.hostname, port or PORTS[self.scheme]
 
     def local_address(self) -> Tuple[str, int]:
@@ -102,7 +103,7 @@ class Request:
     def host_header(self) -> str:
         """What a browser puts into Host."""
         host, port = self.host_port()
-        literal = "[%s]" % host if ":" in host else host
+        literal = f"[{host}]" if ":" in host else host
         return literal if port == PORTS[self.scheme] else "%s:%d" % (literal, port)
 
     def header_list(self) -> List[Tuple[str, str]]:
@@ -129,34 +130,95 @@ class Request:
 _TOKEN = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-")
 
 
-def received_headers(request: Request, *, underscores: bool, ignore_invalid: bool) -> List[Tuple[bytes, bytes]]:
-    """The headers that nginx keeps (``ngx_http_parse_header_line``): invalid names are dropped.
+UNIQUE = frozenset(
+    (
+        b"if-modified-since",
+        b"if-unmodified-since",
+        b"if-match",
+        b"if-none-match",
+        b"content-length",
+        b"content-range",
+        b"if-range",
+        b"transfer-encoding",
+        b"expect",
+        b"authorization",
+    )
+)
+"""Headers that may come once only (``ngx_http_process_unique_header_line``)."""
+
+
+@dataclasses.dataclass
+class Received:
+    """What nginx keeps of the request line and the headers."""
+
+    headers: List[Tuple[bytes, bytes]]
+    host: bytes
+    """The name that selected the server; empty without Host."""
+
+
+def receive(
+    request: Request,
+    authority: bytes,
+    version: Version,
+    select: Callable[[bytes], Level],
+    first: Level,
+) -> Received:
+    """Read the headers in order (``ngx_http_process_request_headers``).
+
+    Args:
+        request: the request.
+        authority: host of an absolute-form target; it beats the Host header.
+        version: nginx's version.
+        select: chooses the server of a host name; settings of that server count for the rest.
+        first: the server in force until then (the default one, or the one SNI chose).
 
     Raises:
-        BadRequest: a name that makes the whole request invalid.
+        BadRequest: where nginx answers 400 while it reads the headers.
     """
-    result: List[Tuple[bytes, bytes]] = []
+    server = first
+    host = b""
+    if authority:
+        host = validate_host(authority, version)
+        server = select(host)
+    headers: List[Tuple[bytes, bytes]] = []
+    seen = set()
     for key, value in request.header_list():
-        name = key.encode("utf-8", "surrogateescape")
-        valid = all(code in _TOKEN or (code == 0x5F and underscores) for code in name)
-        if not name or any(code <= 0x20 or code == 0x7F for code in name):
+        name, text = encoded(key), encoded(value).strip(b" ")
+        if not name or name[0] <= 0x20 or name[0] in (0x3A, 0x7F) or any(code <= 0x20 for code in name):
             raise BadRequest("client sent invalid header line")
-        if valid or not ignore_invalid:
-            result.append((name, value.encode("utf-8", "surrogateescape").strip(b" ")))
-    return result
+        underscores = server.on(b"underscores_in_headers", False)
+        valid = all(code in _TOKEN or (code == 0x5F and underscores) for code in name)
+        if not valid and server.on(b"ignore_invalid_headers", True):
+            continue
+        headers.append((name, text))
+        low = name.lower()
+        if low in seen and (low in UNIQUE or low == b"host"):
+            raise BadRequest(f"client sent duplicate {key} header")
+        seen.add(low)
+        if low == b"host":
+            named = validate_host(text, version)
+            if not authority:
+                host = named
+                server = select(host)
+    if not host:
+        select(b"")
+    if b"host" not in seen and request.http_version != "1.0":
+        raise BadRequest('client sent HTTP/1.1 request without "Host" header')
+    return Received(headers, host)
 
 
-def check_host(headers: Sequence[Tuple[bytes, bytes]], http_version: str, version: Version) -> bytes:
-    """The host name that selects the server (``ngx_http_process_host``); empty without Host.
+def encoded(text: str) -> bytes:
+    """Header text as bytes: what a client writes in another character set stays as it is."""
+    try:
+        return text.encode("latin-1")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogateescape")
 
-    Raises:
-        BadRequest: no Host with HTTP/1.1, a second Host, or an invalid one.
-    """
-    hosts = [value for key, value in headers if key.lower() == b"host"]
-    if not hosts:
-        if http_version != "1.0":
-            raise BadRequest('client sent HTTP/1.1 request without "Host" header')
+
+def guessed_host(request: Request, version: Version) -> bytes:
+    """The host name of the request, before any server is known; empty when it has none or a bad one."""
+    hosts = [encoded(value) for key, value in request.header_list() if key.lower() == "host"]
+    try:
+        return validate_host(hosts[0], version) if hosts else b""
+    except BadRequest:
         return b""
-    if len(hosts) > 1:
-        raise BadRequest("client sent duplicate host header")
-    return validate_host(hosts[0], version)

@@ -125,29 +125,29 @@ class _Engine:
             result = self.exchange.evaluate(value, escape=self.quote)
         except CannotDecide as error:
             self.exchange.values[name] = error
-            self._step("set", "$%s = ?" % printable(name), directive)
+            self._step("set", f"${printable(name)} = ?", directive)
             return
         if name == b"args":
             self.exchange.args = result
         else:
             self.exchange.values[name] = result
-        self._step("set", '$%s = "%s"' % (printable(name), printable(result)), directive)
+        self._step("set", f'${printable(name)} = "{printable(result)}"', directive)
 
     def _return(self, directive: Directive) -> Outcome:
         outcome = evaluate_return(self.exchange, directive)
         words = printable(b" ".join(directive.args))
-        self._step("return", "return %s" % words, directive)
+        self._step("return", f"return {words}", directive)
         return outcome
 
     def _if(self, directive: Directive) -> bool:
-        text = "if %s" % printable(b" ".join(directive.args))
+        text = "if {}".format(printable(b" ".join(directive.args)))
         try:
             result = self._condition(directive)
         except CannotDecide as error:
             self._unknown(error, directive, "the condition is false")
             self._step("if", text + " cannot be decided, taken as false", directive)
             return False
-        self._step("if", "%s is %s" % (text, "true" if result else "false"), directive)
+        self._step("if", "{} is {}".format(text, "true" if result else "false"), directive)
         return result
 
     def _condition(self, directive: Directive) -> bool:
@@ -172,11 +172,11 @@ class _Engine:
     def _file_test(self, operator: bytes, operand: bytes) -> bool:
         path = printable(self.exchange.evaluate(operand, escape=self.quote))
         if self.hooks.file_kind is None:
-            raise CannotDecide("whether %s exists is not in the configuration" % path)
+            raise CannotDecide(f"whether {path} exists is not in the configuration")
         kind = self.hooks.file_kind(path)
         test = operator[-1:]
         if test == b"x" and kind == "file":
-            raise CannotDecide("whether %s is executable is not known" % path)
+            raise CannotDecide(f"whether {path} is executable is not known")
         found = {b"f": kind == "file", b"d": kind == "directory"}.get(test, bool(kind))
         return found != operator.startswith(b"!")
 
@@ -195,7 +195,7 @@ class _Engine:
         if exchange.search(regex, subject) is None:
             exchange.captures = ()
             return False, None
-        text = "rewrite %s %s: %s" % (printable(pattern), printable(directive.args[1]), printable(subject))
+        text = f"rewrite {printable(pattern)} {printable(directive.args[1])}: {printable(subject)}"
         exchange.internal = True
         exchange.valid_unparsed = False
         if flag == b"break":
@@ -205,10 +205,14 @@ class _Engine:
             exchange.uri_changed = True
         if redirect:
             outcome = self._redirect(directive, replacement, add_args, flag)
-            self._step("rewrite", "%s → %d %s" % (text, outcome.status, printable(outcome.location or b"?")), directive)
+            self._step(
+                "rewrite",
+                "%s → %d %s" % (text, outcome.status, printable(outcome.location or b"?")),
+                directive,
+            )
             return True, outcome
         self._replace(replacement, add_args)
-        self._step("rewrite", "%s → %s" % (text, printable(exchange.uri)), directive)
+        self._step("rewrite", f"{text} → {printable(exchange.uri)}", directive)
         if not exchange.uri:
             raise RewriteError("the rewritten URI has a zero length")
         return last, None

@@ -17,13 +17,13 @@ from .listen import ListenGroup, groups_for, listen_groups
 from .location import Found, Location, Loser, explain_losers, path_of
 from .phases import Answer, Walker
 from .regex import CannotDecide, RegexError
-from .request import Request, check_host, received_headers
+from .request import Request, guessed_host, receive
 from .rewrite import Hooks, Step, Undecided, printable
 from .server import NameMatch, VirtualNames, server_names, validate_host
 from .tree import Configuration, Directive
 from .upgrade import Upgrade, judge
 from .upstream import Upstream
-from .uri import BadRequest, parse_target
+from .uri import BadRequest, parse_target, split_absolute
 from .variables import Exchange, Map, maps_of
 
 
@@ -98,7 +98,7 @@ class Index:
 _KEPT = 4
 """Configurations whose index is kept; callers ask many URLs of one or two configurations."""
 
-_indices: "collections.OrderedDict[int, Tuple[Configuration, Index]]" = collections.OrderedDict()
+_indices: collections.OrderedDict[int, Tuple[Configuration, Index]] = collections.OrderedDict()
 
 
 def index_of(configuration: Configuration) -> Index:
@@ -172,24 +172,25 @@ def _follow(result: Route, index: Index, file_kind: Optional[FileKind]) -> None:
     names = virtual_names(index, group, version)
     tls = group.ssl or group.default.on(b"ssl", False)
     if request.tls and not tls:
-        result.answer = Answer("tls-not-enabled", reason="the listen address has no ssl; the TLS hello is refused")
+        result.answer = Answer(
+            "tls-not-enabled", reason="the listen address has no ssl; the TLS hello is refused"
+        )
     initial, sni_match = _by_sni(result, names) if request.tls and tls else (group.default, None)
-    target = parse_target(request.raw_target(), merge_slashes=initial.on(b"merge_slashes", True), version=version)
-    headers = received_headers(
-        request,
-        underscores=initial.on(b"underscores_in_headers", False),
-        ignore_invalid=initial.on(b"ignore_invalid_headers", True),
+    result.server, result.server_match = initial, sni_match or NameMatch(initial, "default")
+    authority, raw_target = split_absolute(request.raw_target())
+    target = parse_target(
+        raw_target, merge_slashes=initial.on(b"merge_slashes", True), version=version
     )
-    try:
-        name = check_host(headers, request.http_version, version)
-    except BadRequest:
-        result.server = initial
-        raise
-    match = sni_match if sni_match is not None and sni_match.name == name else names.find(name)
-    if sni_match is not None and sni_match.name == name:
-        match = NameMatch(initial, sni_match.how, name, sni_match.match)
-    server = match.server if match is not None else (group.default if sni_match is not None else initial)
-    result.server, result.server_match = server, match or NameMatch(server, "default")
+
+    def select(name: bytes) -> Level:
+        match = sni_match if sni_match is not None and sni_match.name == name else names.find(name)
+        server = match.server if match is not None else names.default
+        result.server, result.server_match = server, match or NameMatch(server, "default")
+        return server
+
+    received = receive(request, authority, version, select, initial)
+    server, match, name = result.server, result.server_match, received.host
+    assert match is not None
     result.host = name
     if request.tls and not tls:
         return
@@ -203,13 +204,14 @@ def _follow(result: Route, index: Index, file_kind: Optional[FileKind]) -> None:
     exchange.method = request.method.encode()
     exchange.uri, exchange.args, exchange.unparsed = target.uri, target.args, target.unparsed
     exchange.quoted, exchange.plus = target.quoted, target.plus
-    exchange.headers, exchange.host, exchange.tls = headers, name, request.tls
+    exchange.valid_unparsed = target.valid_unparsed
+    exchange.headers, exchange.host, exchange.tls = received.headers, name, request.tls
     exchange.sni = request.server_name().encode()
     exchange.protocol = b"HTTP/" + request.http_version.encode()
     exchange.server_port = port
     exchange.server_address = _known_address(group, host)
     exchange.remote, exchange.prefix = request.remote, result.configuration.prefix
-    if match is not None and match.match is not None:
+    if match.match is not None:
         exchange.keep(match.match)
     result.first_uri = target.uri
     _walk(result, exchange, file_kind)
@@ -249,24 +251,23 @@ def _pick_group(result: Route, index: Index, host: str, port: int) -> Optional[L
     groups = groups_for(index.groups, host, port)
     if len(groups) <= 1:
         if groups:
-            result.listen_reason = "the connection reaches %s" % groups[0].address
+            result.listen_reason = f"the connection reaches {groups[0].address}"
         return groups[0] if groups else None
-    headers = [(k.encode(), v.encode()) for k, v in result.request.header_list()]
-    try:
-        name = check_host(headers, result.request.http_version, result.version)
-    except BadRequest:
-        name = b""
+    name = guessed_host(result.request, result.version)
     inet = [g for g in groups if g.address.family == "inet"] or groups
     named = [g for g in inet if virtual_names(index, g, result.version).find(name) is not None]
     wildcard = [g for g in inet if g.address.wildcard]
     chosen = (named or wildcard or inet)[0]
     if len(inet) > 1:
         others = ", ".join(str(g.address) for g in inet if g is not chosen)
-        reason = "several addresses listen on port %d, and which one %s leads to is not in the configuration" % (
-            port,
-            host,
+        reason = (
+            "several addresses listen on port %d, and which one %s leads to is not in the configuration"
+            % (
+                port,
+                host,
+            )
         )
-        result.undecided.append(Undecided(reason, None, "%s (not %s)" % (chosen.address, others)))
+        result.undecided.append(Undecided(reason, None, f"{chosen.address} (not {others})"))
     result.listen_reason = "port %d; assumed %s" % (port, chosen.address)
     return chosen
 
@@ -295,14 +296,14 @@ def _candidates(result: Route) -> List[Candidate]:
     for server in group.servers:
         chosen = server is result.server
         if chosen and match is not None and match.how != "default":
-            reason = "%s name %s" % (match.how, printable(match.name))
+            reason = f"{match.how} name {printable(match.name)}"
         elif chosen:
             kind = "default_server" if group.default_explicit else "first server of the address"
-            reason = "no name matches %s; %s" % (shown, kind)
+            reason = f"no name matches {shown}; {kind}"
         elif match is not None and match.how != "default" and _would_match(server, host, result.version):
-            reason = "%s name %s of another server comes first" % (match.how, printable(match.name))
+            reason = f"{match.how} name {printable(match.name)} of another server comes first"
         else:
-            reason = "its names do not match %s" % shown
+            reason = f"its names do not match {shown}"
         names = [printable(name) for name in server_names(server)]
         candidates.append(Candidate(server, names, chosen, reason))
     return candidates

@@ -84,9 +84,7 @@ def _lax_host(value: bytes) -> bytes:
     return value[:end]
 
 
-_HOST_BYTES = frozenset(
-    b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~!$&'()*+,;="
-)
+_HOST_BYTES = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~!$&'()*+,;=")
 
 
 def _strict_host(value: bytes) -> bytes:

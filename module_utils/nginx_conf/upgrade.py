@@ -25,7 +25,7 @@ def judge(route: Route) -> Upgrade:
     """Judge a route (first version: the answer kind and the hop headers)."""
     upstream = route.upstream
     if upstream is None:
-        return Upgrade(False, "wrong-location", "%s answers" % route.answer.kind, route.answer.directive)
+        return Upgrade(False, "wrong-location", f"{route.answer.kind} answers", route.answer.directive)
     if not upstream.values("Upgrade") or not upstream.values("Connection"):
         return Upgrade(False, "no-upgrade-header", "the backend does not receive Upgrade", upstream.directive)
     if upstream.version == "1.0":

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 from typing import List, Optional, Tuple
 
-from .effective import Level, Version, header_list, proxy_http_version
+from .effective import Level, header_list, proxy_http_version
 from .location import Location
 from .regex import CannotDecide
 from .tree import Directive
@@ -89,11 +89,13 @@ def parse_url(value: bytes) -> Url:
     elif low.startswith(b"https://"):
         scheme, rest, default = "https", value[8:], 443
     else:
-        raise BadUpstream('invalid URL prefix in "%s"' % value.decode("utf-8", "replace"))
+        raise BadUpstream('invalid URL prefix in "{}"'.format(value.decode("utf-8", "replace")))
     if rest[:5].lower() == b"unix:":
         path, _colon, uri = rest[5:].partition(b":")
         return Url(scheme, path, 0, b"localhost", b"", uri, unix=True)
-    cut = min((position for position in (rest.find(b"/"), rest.find(b"?")) if position >= 0), default=len(rest))
+    cut = min(
+        (position for position in (rest.find(b"/"), rest.find(b"?")) if position >= 0), default=len(rest)
+    )
     authority, uri = rest[:cut], rest[cut:]
     if authority.startswith(b"["):
         host, _bracket, port = authority.partition(b"]")
@@ -243,7 +245,7 @@ def _uri(exchange: Exchange, url: Url, owner: Level, variable: bool) -> bytes:
 
 def _headers(exchange: Exchange, level: Level, lines: List[Directive]) -> List[Header]:
     """Header lines in nginx's order: the list in force, defaults, then what the client sent."""
-    default_source = "default of nginx %s" % ".".join(str(part) for part in exchange.version)
+    default_source = "default of nginx {}".format(".".join(str(part) for part in exchange.version))
     result: List[Header] = []
     names = set()
     for line in lines:
@@ -276,7 +278,12 @@ def _text(value: bytes) -> str:
 
 
 def _append(
-    result: List[Header], exchange: Exchange, name: bytes, source: bytes, where: str, line: Optional[Directive]
+    result: List[Header],
+    exchange: Exchange,
+    name: bytes,
+    source: bytes,
+    where: str,
+    line: Optional[Directive],
 ) -> None:
     if not source:
         return

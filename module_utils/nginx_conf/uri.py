@@ -43,11 +43,47 @@ def _check_characters(raw: bytes, version: Version) -> None:
         raise BadRequest("client sent invalid request: a space or a control character in the target")
 
 
+_SCHEME = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-.")
+_NAME = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-")
+_LITERAL = _NAME | frozenset(b":_~!$&'()*+,;=")
+
+
+def split_absolute(raw: bytes) -> Tuple[bytes, bytes]:
+    """Split an absolute-form target (``http://host/path``) into host and the rest.
+
+    The host beats the Host header (``ngx_http_process_request_line``); its port is dropped.  An
+    origin-form target comes back unchanged with an empty host.
+
+    Raises:
+        BadRequest: nginx answers 400.
+    """
+    if raw.startswith(b"/"):
+        return b"", raw
+    scheme, mark, rest = raw.partition(b"://")
+    if not mark or not scheme[:1].isalpha() or any(code not in _SCHEME for code in scheme):
+        raise BadRequest("client sent invalid request: the target is neither a path nor a URL")
+    if rest.startswith(b"["):
+        end = rest.find(b"]") + 1
+        if end == 0 or any(code not in _LITERAL for code in rest[1 : end - 1]):
+            raise BadRequest("client sent invalid request: bad host in the target")
+    else:
+        end = next((n for n, code in enumerate(rest) if code not in _NAME), len(rest))
+    host, tail = rest[:end], rest[end:]
+    if tail.startswith(b":"):
+        digits = next((n for n, code in enumerate(tail[1:]) if not 0x30 <= code <= 0x39), len(tail) - 1)
+        tail = tail[1 + digits :]
+    if not tail:
+        return host, b"/"
+    if not tail.startswith((b"/", b"?")):
+        raise BadRequest("client sent invalid request: bad host in the target")
+    return host, tail
+
+
 def parse_target(raw: bytes, *, merge_slashes: bool = True, version: Version = (1, 22, 1)) -> Target:
     """Parse a request target (``/path?query``) as nginx does.
 
     Args:
-        raw: the target exactly as the client sends it.
+        raw: the target exactly as the client sends it, from the path on (see ``split_absolute``).
         merge_slashes: the value of ``merge_slashes`` in the *default* server of the listen address
             (or the server that SNI chose): the request line is read before the Host header.
         version: nginx's version; control characters are refused since 1.21.1.
@@ -58,10 +94,12 @@ def parse_target(raw: bytes, *, merge_slashes: bool = True, version: Version = (
     Raises:
         BadRequest: where nginx answers 400 (bad ``%XX``, ``%00``, ``..`` above the root).
     """
-    if not raw.startswith(b"/"):
-        raise BadRequest("client sent invalid request: the target does not start with /")
     _check_characters(raw, version)
-    path, mark, args = raw.partition(b"?")
+    if raw.startswith(b"?"):
+        # an absolute-form target without a path: the unparsed URI is not used then
+        target = _parse_complex(b"/" + raw, merge_slashes)
+        return dataclasses.replace(target, unparsed=raw, valid_unparsed=False)
+    path, _mark, args = raw.partition(b"?")
     simple = b"#" not in raw and b"%" not in path and b"//" not in path and b"/." not in path
     if simple:
         return Target(path, args, raw, quoted=False, plus=b"+" in path)

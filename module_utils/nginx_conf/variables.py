@@ -78,7 +78,9 @@ def has_variables(source: bytes) -> bool:
 
 def variable_names(source: bytes) -> List[bytes]:
     """Names of the variables that a value uses."""
-    return [value for kind, value in parse_template(source) if kind == "variable" and isinstance(value, bytes)]
+    return [
+        value for kind, value in parse_template(source) if kind == "variable" and isinstance(value, bytes)
+    ]
 
 
 @dataclasses.dataclass
@@ -168,10 +170,14 @@ def maps_of(http: Level) -> Tuple[Dict[bytes, Map], Dict[bytes, Directive]]:
     """All ``map`` variables (the last block of a name counts), and those that only the host can tell."""
     maps: Dict[bytes, Map] = {}
     opaque: Dict[bytes, Directive] = {}
-    for directive in http.own(b"map", b"geo", b"split_clients", b"perl_set", b"js_set", b"js_var", b"auth_jwt_claim_set"):
+    for directive in http.own(
+        b"map", b"geo", b"split_clients", b"perl_set", b"js_set", b"js_var", b"auth_jwt_claim_set"
+    ):
         if not directive.args:
             continue
-        last = directive.args[-1] if directive.name in (b"map", b"geo", b"split_clients") else directive.args[0]
+        last = (
+            directive.args[-1] if directive.name in (b"map", b"geo", b"split_clients") else directive.args[0]
+        )
         name = last[1:]
         if directive.name == b"map" and len(directive.args) == 2:
             maps[name] = parse_map(directive)
@@ -283,7 +289,7 @@ class Exchange:
         if name in self.opaque:
             directive = self.opaque[name]
             words = (name.decode(), directive.name.decode(), directive.where())
-            raise CannotDecide("$%s comes from %s at %s" % words)
+            raise CannotDecide("${} comes from {} at {}".format(*words))
         builtin = _BUILTIN.get(name)
         if builtin is not None:
             return builtin(self)
@@ -292,7 +298,9 @@ class Exchange:
                 return function(self, name[len(prefix) :])
         if name in _ASSIGNED_LATER or self._assigned_somewhere(name):
             return b""
-        raise CannotDecide("the value of $%s is known only while nginx runs" % name.decode("utf-8", "replace"))
+        raise CannotDecide(
+            "the value of ${} is known only while nginx runs".format(name.decode("utf-8", "replace"))
+        )
 
     def _assigned_somewhere(self, name: bytes) -> bool:
         """A ``set`` or a named capture elsewhere in the configuration defines it: here it is empty."""
@@ -307,7 +315,7 @@ class Exchange:
         self.depth += 1
         try:
             if self.depth > 100:
-                raise CannotDecide("cycle while evaluating $%s" % name.decode("utf-8", "replace"))
+                raise CannotDecide("cycle while evaluating ${}".format(name.decode("utf-8", "replace")))
             key = self.evaluate(block.source)
             value = self.evaluate(block.find(key, self.search, self.version))
         except CannotDecide as error:
@@ -347,7 +355,10 @@ def _assigned_names(http: Level) -> frozenset[bytes]:
         if directive.name == b"set" and directive.args:
             names.add(directive.args[0][1:])
         elif directive.name in (b"location", b"server_name", b"rewrite", b"if", b"map"):
-            for argument in (*directive.args, *(e.name for e in directive.block or () if directive.name == b"map")):
+            for argument in (
+                *directive.args,
+                *(e.name for e in directive.block or () if directive.name == b"map"),
+            ):
                 for opening in (b"(?<", b"(?P<", b"(?'"):
                     for piece in argument.split(opening)[1:]:
                         names.add(piece.split(b">")[0].split(b"'")[0])

@@ -1,0 +1,110 @@
+"""Random requests for the routing differential test."""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+from typing import List, Optional, Sequence, Tuple
+
+from routing_configs import NAMES, SEGMENTS
+
+
+@dataclasses.dataclass
+class Probe:
+    """One request, exactly as it is sent."""
+
+    address: Tuple[str, int]
+    target: str
+    method: str
+    headers: List[Tuple[str, str]]
+    version: str = "1.1"
+    tls: bool = False
+    sni: Optional[str] = None
+
+    def raw(self) -> bytes:
+        """The bytes on the wire."""
+        lines = ["%s %s HTTP/%s" % (self.method, self.target, self.version)]
+        lines += ["%s: %s" % header for header in self.headers]
+        return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
+
+    def describe(self) -> str:
+        """For a report."""
+        place = "%s:%d%s" % (*self.address, " TLS sni=%s" % self.sni if self.tls else "")
+        return "%s\n%s" % (place, self.raw().decode("latin-1"))
+
+
+def _segment(rng: random.Random) -> str:
+    text = rng.choice((*SEGMENTS, "a", "ws", "api", "index.html", "new", "n", "moved", "zz.php", "B", "v"))
+    text = text.encode("utf-8").decode("latin-1")
+    out = []
+    for char in text:
+        roll = rng.random()
+        if char == " " or roll < 0.07:
+            out.append("%%%02X" % ord(char) if rng.random() < 0.7 else "%%%02x" % ord(char))
+        elif roll < 0.09:
+            out.append(char.swapcase())
+        else:
+            out.append(char)
+    return "".join(out)
+
+
+def _target(rng: random.Random) -> str:
+    parts = [_segment(rng) for _index in range(rng.choice((0, 1, 1, 2, 2, 3, 4)))]
+    for _index in range(rng.choice((0, 0, 0, 1, 2))):
+        odd = ("", ".", "..", "%2F", "%2e%2e", "%3Fa", "%23", "%25", "+", "%0A", "a%00b", "%zz", "a;b", "~", "%2B", "&")
+        parts.insert(rng.randint(0, len(parts)), rng.choice(odd))
+    text = "/" + "/".join(parts)
+    if rng.random() < 0.4:
+        text += "/"
+    if rng.random() < 0.4:
+        text += "?" + rng.choice(("q=1", "", "q=one&x=2", "x=/a", "a?b", "q=%41+b", "Q=2", "q", "x=1#frag", "&&q=z"))
+    if rng.random() < 0.02:
+        text += "#x/y"
+    if rng.random() < 0.03:
+        text = rng.choice(("http://a.test", "http://B.test:99", "https://net.", "http://[::1]:8")) + text
+    return text
+
+
+def _host(rng: random.Random, port: int) -> str:
+    name = rng.choice((*NAMES, *NAMES, "q.test", "abcd", "127.0.0.1", "[::1]", "a.net.", "x.y.z.net", "B.TEST", "a.y.a.test"))
+    if rng.random() < 0.5:
+        name += ":%d" % port
+    if rng.random() < 0.02:
+        name = rng.choice(("a..test", "", "a/b", ".a.test", "a.test.:1", "a test", "[::1", "a.test:x", "a_b", "*.test"))
+    return name
+
+
+def make_probe(rng: random.Random, ports: Sequence[int], tls: int) -> Probe:
+    """One random request."""
+    host = rng.choice(("127.0.0.1", "127.0.0.1", "127.0.0.2", "127.0.0.3", "127.0.0.4"))
+    port = rng.choice(list(ports))
+    probe = Probe((host, port), _target(rng), "GET", [])
+    if tls and rng.random() < 0.12:
+        probe.tls, probe.address = True, ("127.0.0.1", tls)
+        probe.sni = rng.choice((None, "a.test", "b.test", "www.a.test", "nosuch.example", "x.y.a.test", "net"))
+    elif tls and rng.random() < 0.01:
+        probe.address = ("127.0.0.1", tls)
+    if rng.random() < 0.06:
+        probe.method = rng.choice(("POST", "HEAD", "PUT", "OPTIONS"))
+    if rng.random() < 0.02:
+        probe.version = "1.0"
+    headers = probe.headers
+    roll = rng.random()
+    same = probe.sni if probe.sni and roll < 0.5 else _host(rng, probe.address[1])
+    if roll > 0.01:
+        headers.append((rng.choice(("Host", "host", "HOST")), same))
+    if roll > 0.995:
+        headers.append(("Host", "second.test"))
+    if rng.random() < 0.5:
+        headers.append(("Upgrade", rng.choice(("websocket", "WebSocket", "h2c"))))
+        headers.append(("Connection", rng.choice(("Upgrade", "keep-alive, Upgrade", "upgrade"))))
+    extra = (
+        ("X", "one"), ("X", "two"), ("X", "ONE"), ("x-y", "1"), ("X_Y", "2"), ("TE", "trailers"), ("Cookie", "c=5; d=6"),
+        ("X-One", "client"), ("Keep-Alive", "5"), ("Accept", "*/*"), ("X", ""), ("Cookie", "C=7"), ("Range", "bytes=0-"),
+        ("X.Y", "dot"), ("Expect", "x"), ("X-Two", "a  b"),
+    )  # fmt: skip
+    for _index in range(rng.choice((0, 1, 2, 3))):
+        headers.append(rng.choice(extra))
+    if probe.method in ("POST", "PUT"):
+        headers.append(("Content-Length", "0"))
+    return probe
