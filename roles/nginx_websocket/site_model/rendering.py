@@ -51,6 +51,7 @@ def model(site: Site, facts: Facts) -> Dict[str, Any]:
         "www": site["www"],
         "www_target": target(site, "https" if site["tls"]["enabled"] else "http", site["name"]),
         "https_target": target(site, "https", redirect_host(site, names)),
+        "listen": site["listen"],
         "sockets": sockets(site, facts),
         "http": site["http"],
         "tls": {"enabled": site["tls"]["enabled"], **(tls(site, facts) if site["tls"]["enabled"] else {})},
@@ -154,9 +155,7 @@ def sockets(site: Site, facts: Facts) -> Dict[str, Any]:
     ipv6 = listen["ipv6"] == "always" or (listen["ipv6"] == "auto" and exists(facts, IPV6_INTERFACES))
     if not listen["addresses"] and ipv6:
         addresses.append("[::]:")
-    common = (" default_server" if listen["default_server"] else "") + (
-        " proxy_protocol" if listen["proxy_protocol"] else ""
-    )
+    common = " proxy_protocol" if listen["proxy_protocol"] else ""
     form = facts["nginx"]["http2_form"] if site["tls"]["http2"] else "none"
     return {
         "http": [f"{address}{site['http']['port']}{common}" for address in addresses],
