@@ -211,7 +211,9 @@ method:
   returned: always
   type: str
 old_workers:
-  description: How many old workers still serve how many open C(connections).
+  description: >-
+    How many old C(workers) still serve how many open C(connections), clients and backends together (null
+    where the kernel does not show them).
   returned: after a reload
   type: dict
 remedy:

@@ -97,7 +97,7 @@ def _deploy(host: Host, sites: Sequence[Site], on_drift: str) -> None:
             raise Refused(nginx.layout_error or "no directory for sites was found")
         tree = read_tree(nginx)
         deployed = host.deployed()
-        placements = place(sites, tree.configuration, nginx, host.files, deployed)
+        placements = place(sites, tree, nginx, host.files, deployed)
         placements = _settle_drift(host, placements, on_drift)
         changes = [change for placement in placements for change in placement.changes]
         for placement in placements:

@@ -89,7 +89,9 @@ class Host:
         """Put into the outcome how many old workers still hold how many connections."""
         if self.nginx.master is not None:
             old = workers.draining(self.nginx.master)
-            self.outcome.old_workers = {"workers": len(old), "connections": sum(old.values())}
+            counts = [count for count in old.values() if count is not None]
+            known = len(counts) == len(old)
+            self.outcome.old_workers = {"workers": len(old), "connections": sum(counts) if known else None}
 
 
 @dataclasses.dataclass
@@ -97,8 +99,8 @@ class Tree:
     """The configuration on the disk, as far as it can be read."""
 
     configuration: Configuration
-    broken: Dict[str, ConfSyntaxError]
-    """Files that nginx would not read, by path; the configuration has them empty."""
+    broken: Dict[str, bytes]
+    """Files that nginx would not read, by path, with their content; the configuration has them empty."""
 
 
 def read_tree(nginx: Instance, overlay: Optional[Overlay] = None) -> Tree:
@@ -108,7 +110,7 @@ def read_tree(nginx: Instance, overlay: Optional[Overlay] = None) -> Tree:
         Refused: not even the main file can be read.
     """
     overlay = overlay or Overlay()
-    broken: Dict[str, ConfSyntaxError] = {}
+    broken: Dict[str, bytes] = {}
 
     def read(path: str) -> bytes:
         return b"" if path in broken else overlay.read(path)
@@ -121,7 +123,7 @@ def read_tree(nginx: Instance, overlay: Optional[Overlay] = None) -> Tree:
                 raise Refused(
                     f"nginx's configuration cannot be read, and was so before we came: {error}"
                 ) from error
-            broken[error.file] = error
+            broken[error.file] = overlay.read(error.file)
         except OSError as error:
             raise Refused(
                 f"nginx's configuration cannot be read, and was so before we came: {error}"

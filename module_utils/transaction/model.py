@@ -180,7 +180,7 @@ class Outcome:
     errors: List[ConfError] = dataclasses.field(default_factory=list)
     warnings: List[ConfError] = dataclasses.field(default_factory=list)
     method: str = ""
-    old_workers: Dict[str, int] = dataclasses.field(default_factory=dict)
+    old_workers: Dict[str, Optional[int]] = dataclasses.field(default_factory=dict)
     remedy: List[str] = dataclasses.field(default_factory=list)
     """Shell commands for a person, when the rollback failed."""
 

@@ -8,11 +8,12 @@ from typing import Dict, List, Mapping, Optional, Sequence, Set, Tuple
 
 from ..nginx_conf import Configuration, ConfSyntaxError
 from .files import Filesystem
+from .host import Tree
 from .instance import Instance
 from .model import ABSENT, Change, Entry, Finding, Refused, Site
 from .overlay import canonical
 from .release import claimed, pristine, stamped
-from .servers import Server, candidate_servers, claims, servers_by_file
+from .servers import Server, candidate_servers, claims, scanned_names, servers_by_file
 
 
 @dataclasses.dataclass
@@ -36,7 +37,7 @@ class Placement:
 
 def place(
     sites: Sequence[Site],
-    live: Configuration,
+    tree: Tree,
     nginx: Instance,
     files: Filesystem,
     deployed: Mapping[str, Mapping[str, str]],
@@ -45,7 +46,7 @@ def place(
 
     Args:
         sites: the candidates.
-        live: the configuration on the disk.
+        tree: the configuration on the disk, and the files in it that cannot be read.
         nginx: for the host's layout.
         files: reads what stands at the paths.
         deployed: site name → {path, digest} of what the last transaction wrote for it.
@@ -63,8 +64,14 @@ def place(
                     f"the sites {other} and {site.name} both claim the server name {name}; give it to one "
                     "of them"
                 )
+    live = tree.configuration
     grouped = servers_by_file(live)
-    owned = {site.name: _owned(site, live, grouped, everyone, deployed.get(site.name, {})) for site in sites}
+    owned = {}
+    for site in sites:
+        last = deployed.get(site.name, {})
+        owned[site.name] = _owned(site, live, grouped, everyone, last) + _unreadable(
+            site, tree, everyone, last
+        )
     placements = [
         _place(site, owned[site.name], live, grouped, nginx, files, deployed.get(site.name, {}))
         for site in sites
@@ -103,7 +110,7 @@ def _owned(
     found = []
     for path, held in grouped.items():
         ours = [server for server in held if any(everyone.get(name) == site.name for name in server.names)]
-        known = path != live.main and canonical(os.path.realpath(path)) == deployed.get("path")
+        known = path != live.main and _is_last(path, deployed)
         if not ours and not known:
             continue
         touching = (
@@ -134,7 +141,26 @@ def _owned(
                 )
             )
         found.append(path)
+    emptied = [path for path in live.files if path not in grouped and path != live.main]
+    return found + [path for path in emptied if _is_last(path, deployed)]
+
+
+def _unreadable(
+    site: Site, tree: Tree, everyone: Mapping[str, str], deployed: Mapping[str, str]
+) -> List[str]:
+    """Live files that nginx cannot read, but that are plainly this site's: to be repaired."""
+    found = []
+    for path, content in tree.broken.items():
+        names = scanned_names(content)
+        ours = [name for name in names if everyone.get(name) == site.name]
+        if _is_last(path, deployed) or (ours and all(name in everyone for name in names)):
+            found.append(path)
     return found
+
+
+def _is_last(path: str, deployed: Mapping[str, str]) -> bool:
+    """Whether a live file is the one that the last transaction wrote for the site."""
+    return canonical(os.path.realpath(path)) == deployed.get("path")
 
 
 def _place(

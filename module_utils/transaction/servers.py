@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from typing import Dict, FrozenSet, List, Sequence, Tuple
 
 from ..nginx_conf import Configuration, Directive, globbing, load
@@ -73,6 +74,18 @@ def candidate_servers(content: bytes) -> List[Server]:
         return made[path] if path in made else read_file(path)
 
     return servers(load(_CANDIDATE_MAIN, read=read, glob=globbing.glob))
+
+
+_SCAN = re.compile(rb"(?:^|[\s{;])server_name\s+([^;{}#]+)")
+
+
+def scanned_names(content: bytes) -> List[str]:
+    """The server names in a file that cannot be read whole, as far as the eye sees them."""
+    return [
+        word.decode("utf-8", "replace").lower().strip("\"'")
+        for line in _SCAN.findall(content)
+        for word in line.split()
+    ]
 
 
 def _server(directive: Directive, outer: Level) -> Server:

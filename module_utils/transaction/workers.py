@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from typing import Dict, FrozenSet, List, Set
+from typing import Dict, FrozenSet, List, Optional, Set
 
 _SHUTTING_DOWN = b"is shutting down"
 _WORKER = b"worker process"
@@ -53,13 +53,21 @@ def serving(master: int) -> FrozenSet[int]:
     return frozenset(pid for pid, title in titles.items() if _WORKER in title and _SHUTTING_DOWN not in title)
 
 
-def draining(master: int) -> Dict[int, int]:
-    """Old workers that still hold connections: process id → established TCP connections."""
+def draining(master: int) -> Dict[int, Optional[int]]:
+    """Old workers that still hold connections: process id → established TCP connections.
+
+    The number is None where the kernel does not show a worker's sockets (a container without
+    CAP_SYS_PTRACE).
+    """
     old = [pid for pid in _children(master) if _SHUTTING_DOWN in _title(pid)]
     if not old:
         return {}
     established = _established()
-    return {pid: len(_sockets(pid) & established) for pid in old}
+    counted: Dict[int, Optional[int]] = {}
+    for pid in old:
+        sockets = _sockets(pid)
+        counted[pid] = None if sockets is None else len(sockets & established)
+    return counted
 
 
 def _established() -> Set[str]:
@@ -73,12 +81,14 @@ def _established() -> Set[str]:
     return inodes
 
 
-def _sockets(pid: int) -> Set[str]:
+def _sockets(pid: int) -> Optional[Set[str]]:
     inodes = set()
-    with contextlib.suppress(OSError):
+    try:
         for name in os.listdir(f"/proc/{pid}/fd"):
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(FileNotFoundError):  # closed meanwhile
                 target = os.readlink(f"/proc/{pid}/fd/{name}")
                 if target.startswith("socket:["):
                     inodes.add(target[8:-1])
+    except OSError:
+        return None
     return inodes
