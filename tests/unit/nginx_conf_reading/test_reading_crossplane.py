@@ -1,6 +1,6 @@
-"""Against crossplane 0.5.8, the parser of nginx's makers: the same words, but for a list of known differences.
+"""Against crossplane 0.5.8, by nginx's makers: the same words, but for a list of known differences.
 
-Where they differ, nginx itself decides: tests/differential/reading.py has it say so for the same kinds of bytes.
+Where they differ, nginx decides: tests/differential/reading.py has it say so for the same kinds of bytes.
 """
 
 import random
