@@ -1,0 +1,251 @@
+"""Asks the backend itself, in the ways that tell what is wrong between it and nginx."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import List, Optional, Sequence, Tuple
+
+from ..nginx_conf.location import Location
+from ..nginx_conf.upstream import Upstream
+from ..nginx_host.listeners import Listener, listeners
+from ..websocket.endpoint import Address
+from ..websocket.handshake import new_key
+from ..websocket.result import Probe
+from . import host_state
+from .exchange import ask
+from .experiments import HANDSHAKE, Laboratory, Request, good_handshake
+from .facts import BackendFacts, Facts, Question
+from .sockets import session_probe
+
+LOOK = 2.5
+MOST_SERVERS = 3
+# Daemons of other protocols: a handshake there would only leave a complaint in their logs.
+NOT_HTTP = {
+    21,
+    22,
+    23,
+    25,
+    53,
+    110,
+    111,
+    143,
+    389,
+    465,
+    587,
+    636,
+    993,
+    995,
+    1433,
+    1521,
+    1883,
+    2181,
+    2379,
+    3306,
+    4369,
+    5432,
+    5672,
+    6379,
+    8883,
+    9042,
+    9092,
+    11211,
+    25672,
+    27017,
+}
+OTHER_PORTS = 8
+
+
+def client_request(question: Question) -> Request:
+    """The client's own handshake."""
+    headers = [
+        ("Host", question.host_header),
+        ("Upgrade", "websocket"),
+        ("Connection", "Upgrade"),
+        ("Sec-WebSocket-Key", new_key()),
+        ("Sec-WebSocket-Version", "13"),
+    ]
+    known = {name.lower() for name, _ in headers}
+    headers += [pair for pair in question.client_headers() if pair[0].lower() not in known]
+    return Request(question.endpoint.target, headers)
+
+
+def sent_request(upstream: Upstream, client: Request) -> Request:
+    """nginx's request, as the configuration has it; what cannot be told is taken from the client."""
+    headers: List[Tuple[str, str]] = []
+    for header in upstream.headers:
+        value = header.value if header.value is not None else client.value(header.name)
+        if value is not None:
+            headers.append((header.name, value))
+    return Request(
+        upstream.uri or client.target,
+        headers,
+        "1.0" if upstream.version == "1.0" else "1.1",
+        upstream.method or "GET",
+    )
+
+
+def addresses_of(server: str, default_port: int) -> Tuple[List[Address], List[str], int]:
+    """What a ``server`` of an upstream, or the host of a proxy_pass, leads to now.
+
+    Returns:
+        Addresses in order, the IP addresses of a name, the port (0 for a unix socket).
+    """
+    if server.startswith("unix:"):
+        return [server[5:]], [], 0
+    if server.startswith("["):
+        host, _, rest = server[1:].partition("]")
+        port = int(rest[1:]) if rest[1:].isdigit() else default_port
+    else:
+        host, _, text = server.partition(":")
+        port = int(text) if text.isdigit() else default_port
+    resolved = host_state.resolve(host)
+    return [(address, port) for address in resolved], resolved, port
+
+
+def ask_backends(facts: Facts, opened: bool) -> None:
+    """Fill ``facts.backends`` for the route's upstream.
+
+    Args:
+        facts: with its route.
+        opened: whether the socket opens through nginx; then one handshake is enough.
+    """
+    upstream = facts.route.upstream if facts.route is not None else None
+    if upstream is None or upstream.scheme not in ("http", "https"):
+        _ask_other_pass(facts)
+        return
+    question = facts.question
+    client = client_request(question)
+    sent = sent_request(upstream, client)
+    for server in upstream.servers[:MOST_SERVERS]:
+        addresses, resolved, port = addresses_of(server, upstream.port)
+        found = BackendFacts(server, addresses[0] if addresses else None, resolved, sent=sent, client=client)
+        if port:
+            found.listeners = listeners([port])
+        facts.backends.append(found)
+        for address in addresses[:2]:
+            _ask_one(facts, found, address, upstream, opened)
+            if found.search is not None and found.search.as_sent.error_kind != "connect-refused":
+                found.address = address
+                break
+
+
+def _tls_name(facts: Facts, upstream: Upstream) -> Optional[str]:
+    """None for plain; else the server name that nginx sends in TLS ("" for none)."""
+    if upstream.scheme != "https":
+        return None
+    level = facts.route.level if facts.route is not None else None
+    if level is None or not level.on(b"proxy_ssl_server_name", False):
+        return ""
+    name = level.value(b"proxy_ssl_name", b"").decode("utf-8", "replace")
+    return upstream.host if not name or "$" in name else name
+
+
+def _ask_one(facts: Facts, found: BackendFacts, address: Address, upstream: Upstream, opened: bool) -> None:
+    assert found.sent is not None and found.client is not None
+    question = facts.question
+    tls_name = _tls_name(facts, upstream)
+    laboratory = Laboratory(address, tls_name, min(question.timeout, 4.0))
+    if opened:
+        found.held = laboratory.send(found.sent, hold=LOOK)
+        return
+    prefixes = [location.name.decode("utf-8", "replace") for location in _prefix_locations(facts)]
+    scheme = "https" if question.endpoint.tls else "http"
+    found.search = laboratory.search(found.sent, found.client, prefixes, scheme)
+    answer = found.search.as_sent
+    if answer.error_kind in ("closed-without-answer", "not-http", "tls", "answer-timeout") or (
+        answer.status == 400 and tls_name is None
+    ):
+        other = None if tls_name is not None else question.endpoint.host
+        found.other_scheme = Laboratory(address, other, 2.0).send(good_handshake(found.sent))
+    if tls_name == "" and answer.error_kind == "tls":
+        found.with_name = Laboratory(address, upstream.host, 3.0).send(good_handshake(found.sent))
+    if answer.error_kind in ("connect-refused", "connect-timeout", "connect-failed"):
+        _look_elsewhere(facts, found)
+        return
+    client = found.client
+    if answer.status is not None and found.search.opening is None:
+        plain = Request(
+            found.sent.target, [pair for pair in found.client.headers if pair[0] not in HANDSHAKE]
+        )
+        found.plain = laboratory.send(plain)
+        session = session_probe(
+            lambda target, upgrade: laboratory.send(
+                dataclasses.replace(good_handshake(client) if upgrade else plain, target=target)
+            ),
+            found.sent.target,
+            answer,
+        )
+        found.session = session[-1] if session else None
+        if not any(probe.opened for _, probe in found.search.tried):
+            _look_elsewhere(facts, found)
+
+
+def _prefix_locations(facts: Facts) -> List[Location]:
+    route = facts.route
+    if route is None:
+        return []
+    return [location for location in route.locations if not location.regex and not location.named]
+
+
+def _look_elsewhere(facts: Facts, found: BackendFacts) -> None:
+    """Whether the path opens on another port of this host: then the port in proxy_pass is the wrong one."""
+    assert found.client is not None and found.sent is not None
+    asked = {listener.inode for listener in found.listeners}
+    own = facts.nginx.master if facts.nginx is not None else None
+    candidates = [
+        listener
+        for listener in listeners(unix=False)
+        if listener.port not in NOT_HTTP
+        and (listener.port > 1023)
+        and listener.inode not in asked
+        and host_state.master_of(listener, [own] if own else []) is None
+    ]
+    for listener in candidates[:OTHER_PORTS]:
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(listener.address, listener.address)
+        for request in (good_handshake(found.sent), good_handshake(found.client)):
+            answer = ask((host, listener.port), request.target, request.headers, timeout=1.5, ping=False)
+            if answer.opened:
+                found.other_port = (listener, answer)
+                return
+            if answer.status is None:
+                break
+
+
+def _ask_other_pass(facts: Facts) -> None:
+    """A uwsgi_pass, fastcgi_pass and the like: does what listens there speak HTTP?"""
+    answer = facts.route.answer if facts.route is not None else None
+    directive = answer.directive if answer is not None else None
+    if directive is None or not directive.name.endswith(b"_pass") or directive.name == b"proxy_pass":
+        return
+    server = directive.args[0].decode("utf-8", "replace") if directive.args else ""
+    server = server.split("://", 1)[-1]
+    addresses, resolved, port = addresses_of(server, 80)
+    client = client_request(facts.question)
+    found = BackendFacts(server, addresses[0] if addresses else None, resolved, client=client)
+    found.listeners = listeners([port]) if port else []
+    facts.backends.append(found)
+    if addresses:
+        found.plain = Laboratory(addresses[0], None, 3.0).send(good_handshake(client))
+
+
+def probes_of(found: Sequence[BackendFacts]) -> List[Tuple[str, Probe]]:
+    """Every experiment with its words, for the report."""
+    result: List[Tuple[str, Probe]] = []
+    for backend in found:
+        if backend.search is not None:
+            result += [(f"{backend.server}, {words}", probe) for words, probe in backend.search.tried]
+        for words, probe in (
+            ("held open", backend.held),
+            ("an ordinary request", backend.plain),
+            ("in the other scheme", backend.other_scheme),
+            ("with a server name in TLS", backend.with_name),
+            ("with Socket.IO's session", backend.session),
+        ):
+            if probe is not None:
+                result.append((f"{backend.server}, {words}", probe))
+    return result
+
+
+def is_nginx(listener: Listener) -> bool:
+    """Whether an nginx holds the socket."""
+    return "nginx" in listener.exe or any("nginx: " in word for word in listener.argv[:1])

@@ -1,0 +1,323 @@
+"""The way from nginx to the backend, and the backend itself."""
+
+from __future__ import annotations
+
+import re
+from typing import List, Optional, Sequence
+
+from ..websocket.result import Probe
+from .capacity import socket_limits
+from .errorlog import LogLine
+from .facts import BackendFacts, Facts
+from .findings import Evidence, Finding
+from .host_state import covering
+from .static_rules import Suspect
+from .upstream_rules import path_change
+
+HOP_CODES = ("no-upgrade-header", "hop-header-inheritance", "add-header-not-proxy-set-header",
+             "upgrade-header-wrong-value", "connection-header-wrong", "outer-proxy-strips-upgrade",
+             "upgrade-hardcoded-no-tunnel", "wrong-location", "shadowed-by-prefix-caret", "regex-shadows-prefix",
+             "regex-order", "rewrite-relocates", "default-server-captured", "duplicate-server-name",
+             "listen-address-captured", "ws-missing-in-tls-server", "not-included-file")
+BY_PROPERTY = {
+    "method": "method-changed",
+    "version": "http10-upstream",
+    "Sec-WebSocket-Key": "request-headers-not-passed",
+    "Sec-WebSocket-Version": "request-headers-not-passed",
+    "hosts": "duplicate-host-header",
+    "Host": "host-header-wrong",
+    "query": "query-string-lost",
+    "X-Forwarded-For": "backend-untrusted-proxy",
+    "X-Forwarded-Proto": "forwarded-proto-missing",
+    "Origin": "origin-rejected",
+    "Sec-WebSocket-Protocol": "subprotocol-stripped",
+}
+
+
+def said(words: str, probe: Probe) -> Evidence:
+    """A direct answer as evidence."""
+    if probe.opened:
+        closed = f", and closes after {probe.closed_after:.1f} s" if probe.closed_after is not None else ""
+        text = f"101, the WebSocket opens{closed}"
+    elif probe.status is not None:
+        body = " ".join(probe.body.split())[:100]
+        text = f"{probe.status} {probe.reason}" + (f" ({body})" if body else "")
+    else:
+        text = probe.error
+    return Evidence("probe", f"{words}: {text}")
+
+
+# ---------------------------------------------------------------------------------------- the backend refuses
+
+
+def refused_by_backend(facts: Facts, suspects: Sequence[Suspect], probe: Probe) -> List[Finding]:
+    """The backend got the request and refused: because of what nginx made of it, or by itself."""
+    certain = [suspect.finding for suspect in suspects if suspect.certain]
+    stray = _stray(facts)
+    for backend in facts.backends:
+        if backend.session is not None and backend.session.opened and facts.session:
+            return [_not_sticky(facts, suspects, backend)]
+        if backend.search is None or backend.search.opening is None:
+            continue
+        found: List[Finding] = []
+        for name in backend.search.fatal:
+            finding = _for_property(facts, suspects, backend, name)
+            if finding is not None and all(finding.code != other.code for other in found):
+                found.append(finding)
+        if found:
+            return stray + found[:1]
+    if any(backend.session is not None and backend.session.opened for backend in facts.backends) and facts.session:
+        return [_not_sticky(facts, suspects, facts.backends[0])]
+    if certain:
+        own = [finding for finding in _own_refusal(facts, probe) if finding.code not in ("backend-error",)]
+        confirmed = any(backend.search is not None for backend in facts.backends)
+        return stray + certain[:1] + (own if confirmed else [])
+    passing = [suspect.finding for suspect in suspects if suspect.code == "wrong-pass-directive"]
+    return passing or _own_refusal(facts, probe)
+
+
+def _stray(facts: Facts) -> List[Finding]:
+    """The location exists, in a file that nginx does not read."""
+    if not facts.stray_files:
+        return []
+    path, words, line = facts.stray_files[0]
+    return [Finding("not-included-file", evidence=[Evidence(
+        "file", f"{words} stands in a file that no include takes", path, line)])]
+
+
+def _not_sticky(facts: Facts, suspects: Sequence[Suspect], backend: BackendFacts) -> Finding:
+    known = next((suspect.finding.evidence for suspect in suspects if suspect.code == "no-sticky-session"), [])
+    answer = facts.session[-1]
+    return Finding("no-sticky-session", evidence=[
+        *known, said("a session opened by polling through nginx, then upgraded through nginx", answer),
+        said(f"the same straight to {backend.server}", backend.session or answer)])
+
+
+def _for_property(facts: Facts, suspects: Sequence[Suspect], backend: BackendFacts, name: str) -> Optional[Finding]:
+    """The finding for a property of nginx's request that breaks it."""
+    search = backend.search
+    assert search is not None and search.opening is not None and search.opening_probe is not None
+    sent = backend.sent
+    evidence = [said(f"nginx's own request, sent to {backend.server}", search.as_sent),
+                said(f"the same, {search.tried[-1 - _after_opening(backend)][0]}", search.opening_probe)]
+    certain = {suspect.code: suspect.finding for suspect in suspects if suspect.certain}
+    code = BY_PROPERTY.get(name, "")
+    if name in ("Upgrade", "Connection"):
+        known = next((certain[code] for code in certain if code in HOP_CODES), None)
+        if known is None:
+            known = next((finding for finding in certain.values()), None)
+        code = "no-upgrade-header" if name == "Upgrade" else "connection-header-wrong"
+        finding = known or Finding(code)
+        finding.evidence = finding.evidence + evidence
+        return finding
+    if name == "path":
+        code = _path_code(facts, backend)
+    elif not code:
+        code = "header-underscore-dropped" if "_" in name else ""
+    if not code:
+        return None
+    known = next((suspect.finding for suspect in suspects if suspect.code == code), None)
+    value = sent.value(name) if sent is not None and name[0].isupper() else None
+    if value is not None and name in ("Host", "Origin"):
+        evidence.append(Evidence("configuration", f"nginx sends {name}: {value}"))
+    finding = known or Finding(code)
+    finding.evidence = finding.evidence + evidence
+    return finding
+
+
+def _after_opening(backend: BackendFacts) -> int:
+    """How many experiments were made after the one that opened."""
+    assert backend.search is not None
+    for index, (_, probe) in enumerate(reversed(backend.search.tried)):
+        if probe is backend.search.opening_probe:
+            return index
+    return 0
+
+
+def _path_code(facts: Facts, backend: BackendFacts) -> str:
+    assert backend.search is not None and backend.search.opening is not None
+    assert backend.sent is not None and backend.client is not None
+    route = facts.route
+    opening, sent, client = backend.search.opening.path, backend.sent.path, backend.client.path
+    if "//" in sent and opening == re.sub("/+", "/", sent):
+        return "proxy-pass-double-slash"
+    if opening == client and route is not None and route.upstream is not None:
+        return path_change(route, route.upstream, client) or "proxy-pass-strips-prefix"
+    if sent.endswith(opening) or len(opening) < len(sent):
+        return "proxy-pass-keeps-prefix"
+    return "proxy-pass-strips-prefix"
+
+
+def _own_refusal(facts: Facts, probe: Probe) -> List[Finding]:
+    """No request that nginx could send opens: the backend itself."""
+    if not facts.backends:
+        return []
+    backend = facts.backends[0]
+    elsewhere = next((item for item in facts.backends if item.other_port is not None), None)
+    direct = backend.search.as_sent if backend.search is not None else backend.plain
+    tried = backend.search.tried if backend.search is not None else []
+    asked = next((answer for words, answer in tried if words == "with a right handshake"), direct)
+    if asked is None:
+        return []
+    evidence = [said(f"a right handshake, sent to {backend.server}", asked)]
+    evidence += [Evidence("process", f"{item.address}:{item.port}: {item.describe()}") for item in backend.listeners[:2]]
+    if elsewhere is not None and elsewhere.other_port is not None:
+        listener, answer = elsewhere.other_port
+        evidence.append(said(f"port {listener.port} of this host ({listener.describe()})", answer))
+        return [Finding("wrong-backend", evidence=evidence, detail=(
+            f"another application answers at {backend.server}; the WebSocket opens on port {listener.port}"),
+            fix=f"proxy_pass to port {listener.port}")]
+    if asked.closed_after is not None:
+        return [Finding("backend-closed", evidence=evidence)]
+    status = asked.status or probe.status or 0
+    if status in (401, 407):
+        return [Finding("backend-auth", evidence=evidence)]
+    if status == 403:
+        return [Finding("backend-auth", evidence=evidence, detail=(
+            "the backend refuses the handshake (403), whatever the Host and Origin: a token or cookie is missing, "
+            "or the application has no WebSocket on this path"))]
+    if status >= 500:
+        return [Finding("backend-error", evidence=evidence, detail=f"the backend answers {status} by itself")]
+    if status in (301, 302, 303, 307, 308):
+        return [Finding("backend-error", evidence=evidence, detail=(
+            f"the backend itself redirects ({status} to {asked.header('Location')})"))]
+    plain = backend.plain
+    if 200 <= status < 300 and plain is not None and plain.status == status:
+        evidence.append(said("an ordinary request there", plain))
+        return [Finding("backend-no-websocket", evidence=evidence, detail=(
+            "the backend answers the handshake like any other request: it ignores upgrades, or it is another "
+            "application"))]
+    return [Finding("backend-no-websocket", evidence=evidence)]
+
+
+# ---------------------------------------------------------------------------------------- the way is broken
+
+
+def unreachable_backend(facts: Facts, suspects: Sequence[Suspect], probe: Probe) -> List[Finding]:
+    """502, 504 or silence: nginx did not get an answer it could pass on."""
+    line = _upstream_line(facts.log)
+    logged = [line.evidence()] if line is not None else []
+    code = line.code if line is not None else ""
+    if code in ("upstream-header-too-big", "upstream-permission-denied", "resolver-missing", "http2-upstream",
+                "upstream-host-not-found"):
+        return [Finding(code, evidence=[*_known(suspects, code), *logged])]
+    if code == "upstream-marked-down":
+        return [_no_live(facts, logged)]
+    if code == "upstream-sni-missing":
+        return [Finding(code, evidence=logged)]
+    for backend in facts.backends:
+        found = _broken(facts, backend, logged, line)
+        if found is not None:
+            return [found]
+    certain = [suspect.finding for suspect in suspects if suspect.certain and suspect.code in (
+        "resolver-missing", "http2-upstream", "upgrade-hardcoded-no-tunnel", "wrong-pass-directive")]
+    if certain:
+        return certain[:1]
+    if code:
+        return [Finding(code, evidence=logged)]
+    return []
+
+
+def _upstream_line(log: Sequence[LogLine]) -> Optional[LogLine]:
+    """The log line about the upstream; "no live upstreams" only when nothing says why."""
+    lines = [line for line in log if "upstream" in line.text or line.code == "resolver-missing"]
+    lines = [line for line in lines if line.code and line.code != "location-without-handler"]
+    return next((line for line in lines if line.code != "upstream-marked-down"), lines[0] if lines else None)
+
+
+def _known(suspects: Sequence[Suspect], code: str) -> List[Evidence]:
+    return next((suspect.finding.evidence for suspect in suspects if suspect.code == code), [])
+
+
+def _no_live(facts: Facts, logged: List[Evidence]) -> Finding:
+    limit = next((limit for limit in socket_limits(facts) if limit.code == "upstream-max-conns"), None)
+    answering = [b for b in facts.backends if b.search is not None and b.search.as_sent.opened]
+    if limit is not None and limit.directive is not None and answering:
+        return Finding("upstream-max-conns", evidence=[
+            Evidence("configuration", limit.words, limit.directive.file, limit.directive.line), *logged])
+    evidence = logged + [said(f"{b.server}, asked directly", b.search.as_sent) for b in facts.backends if b.search]
+    if not answering:
+        down = [b for b in facts.backends if b.search and b.search.as_sent.error_kind == "connect-refused"]
+        if down and len(down) == len(facts.backends):
+            return Finding("backend-down", evidence=evidence)
+    return Finding("upstream-marked-down", evidence=evidence)
+
+
+def _broken(facts: Facts, backend: BackendFacts, logged: List[Evidence], line: Optional[LogLine]) -> Optional[Finding]:
+    """Why this backend's address gives nginx no answer."""
+    stale = _stale_address(backend, line)
+    if stale is not None:
+        stale.evidence += logged
+        return stale
+    if backend.address is None:
+        if backend.search is None and backend.plain is None and not backend.server.startswith("unix:"):
+            return Finding("upstream-host-not-found", evidence=[Evidence(
+                "socket", f"{backend.server} does not resolve on this host"), *logged])
+        return None
+    direct = backend.search.as_sent if backend.search is not None else backend.plain
+    if direct is None:
+        return None
+    asked = [*logged, said(f"{backend.server}, asked directly", direct)]
+    kind = direct.error_kind
+    if kind in ("connect-refused", "connect-failed"):
+        if line is not None and line.code == "upstream-permission-denied":
+            return Finding("upstream-permission-denied", evidence=asked)
+        return _nobody_there(backend, asked)
+    if kind == "connect-timeout":
+        return Finding("backend-connect-timeout", evidence=asked)
+    if kind == "answer-timeout":
+        if backend.other_scheme is not None and (backend.other_scheme.opened or backend.other_scheme.status):
+            return Finding("upstream-scheme-mismatch", evidence=[*asked, said(
+                "in the other scheme", backend.other_scheme)])
+        return Finding("backend-hang", evidence=asked)
+    if kind == "tls" and backend.with_name is not None and (backend.with_name.opened or backend.with_name.status):
+        return Finding("upstream-sni-missing", evidence=[*asked, said("with a server name", backend.with_name)])
+    if kind in ("closed-without-answer", "not-http", "tls"):
+        other = backend.other_scheme
+        if other is not None and (other.opened or other.status is not None):
+            return Finding("upstream-scheme-mismatch", evidence=[*asked, said("in the other scheme", other)])
+        if kind == "tls":
+            return Finding("upstream-tls-failed", evidence=asked)
+        return Finding("wrong-backend-protocol", evidence=asked)
+    if line is not None and line.code == "backend-connect-timeout":
+        return Finding("backend-connect-timeout", evidence=asked)
+    if line is not None and line.code == "backend-hang":
+        return Finding("backend-hang", evidence=asked)
+    return None
+
+
+def _stale_address(backend: BackendFacts, line: Optional[LogLine]) -> Optional[Finding]:
+    """nginx connects to an address that the backend's name no longer has."""
+    if line is None or not backend.resolved or backend.server.replace(".", "").replace(":", "").isdigit():
+        return None
+    match = re.search(r'upstream: "\w+://(\[[^\]]+\]|[^:/"]+)', line.text)
+    used = match.group(1).strip("[]") if match else ""
+    if not used or used in backend.resolved or not re.match(r"^[0-9a-f.:]+$", used):
+        return None
+    return Finding("stale-upstream-dns", evidence=[Evidence(
+        "socket", f"nginx uses {used}; {backend.server} resolves to {', '.join(backend.resolved)} now")])
+
+
+def _nobody_there(backend: BackendFacts, evidence: List[Evidence]) -> Finding:
+    """The connection is refused: is the backend on another address, another port, or not there at all?"""
+    heard = [Evidence("socket", f"{item.address}:{item.port} is open: {item.describe()}") for item in backend.listeners]
+    address = backend.address
+    if isinstance(address, tuple) and backend.listeners and covering(backend.listeners, *address) is None:
+        other_family = [item for item in backend.listeners if (item.family == "tcp6") != (":" in address[0])]
+        if other_family:
+            return Finding("backend-ipv6-localhost", evidence=evidence + heard)
+    if backend.other_port is not None:
+        listener, answer = backend.other_port
+        return Finding("backend-down", evidence=[*evidence, said(f"port {listener.port} of this host", answer)], detail=(
+            f"nothing listens at {backend.server}; the WebSocket opens on port {listener.port}"),
+            fix=f"proxy_pass to port {listener.port}")
+    return Finding("backend-down", evidence=evidence + heard)
+
+
+def by_status_of_nginx(facts: Facts, suspects: Sequence[Suspect], probe: Probe) -> List[Finding]:
+    """nginx answers by itself in a location that proxies, and no directive of the route says why."""
+    code = next((line.code for line in facts.log if line.code), "")
+    if code == "access-denied":
+        line = facts.logged(code)
+        return [Finding(code, evidence=[line.evidence()] if line else [])]
+    return []

@@ -1,0 +1,165 @@
+"""From facts to a report: the verdict, the cause first, what else was found, and the way of the request."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Dict, List, Sequence
+
+from ..nginx_conf.dump import load_dump
+from ..nginx_conf.load import load
+from ..nginx_conf.regex import CannotDecide
+from ..nginx_conf.route import route
+from ..nginx_conf.tree import Configuration, ConfSyntaxError
+from ..websocket.masking import header_secrets, masked_url, url_secrets
+from . import config_rules, live_rules, risks, way
+from .facts import DEFAULT_VERSION, Facts, Question
+from .findings import FAILS, WORKS, Evidence, Finding, conclude, ranked, scrubbed
+from .observe import observe
+from .static_rules import Suspect, suspects
+
+
+@dataclasses.dataclass
+class Report:
+    """What the diagnosis says about one URL."""
+
+    question: Question
+    verdict: str
+    sentence: str
+    findings: List[Finding]
+    facts: Facts
+
+    def as_data(self) -> Dict[str, Any]:
+        """Plain data for JSON, secrets masked, control characters escaped."""
+        data = {
+            "url": masked_url(self.question.url),
+            "verdict": self.verdict,
+            "sentence": self.sentence,
+            "findings": [finding.as_data() for finding in self.findings],
+            "route": way.route_data(self.facts),
+            "way": [step.as_data() for step in way.way_of(self.facts)],
+            "excerpts": way.excerpts(self.facts, self.findings),
+            "probes": way.probe_data(self.facts),
+            "nginx": way.nginx_data(self.facts),
+            "notes": list(self.facts.notes),
+        }
+        return dict(scrubbed(data, secrets_of(self.question)))
+
+
+def secrets_of(question: Question) -> List[str]:
+    """Words of the question that must not be printed: tokens in the URL and in the headers."""
+    return url_secrets(question.url) + header_secrets(list(question.headers))
+
+
+def diagnose(question: Question, *, binary: str = "", conf_path: str = "", prefix: str = "") -> Report:
+    """Diagnose one URL on this host.
+
+    Args:
+        question: what is asked.
+        binary: nginx binary that is meant, when several are there or none runs.
+        conf_path: main configuration file that is meant.
+        prefix: nginx's prefix, for one that does not run.
+
+    Raises:
+        ValueError: the URL, a header or the CA file cannot be used.
+    """
+    return conclude_live(observe(question, binary=binary, conf_path=conf_path, prefix=prefix))
+
+
+def conclude_live(facts: Facts) -> Report:
+    """The report for a host that was looked at."""
+    found = _suspects(facts)
+    causes = live_rules.causes(facts, found)
+    hop = facts.main_hop
+    opened = hop.opened if hop is not None else None
+    if opened is False:
+        # A failure that no rule explains stays a failure nobody can explain: no verdict by guess.
+        opened = None if not causes else False
+    others = risks.risks(facts, [suspect for suspect in found if suspect.finding not in causes])
+    findings = ranked([*causes, *others])
+    verdict = conclude(findings, opened)
+    return Report(facts.question, verdict, _sentence(facts, verdict, findings), findings, facts)
+
+
+def _suspects(facts: Facts) -> List[Suspect]:
+    try:
+        return suspects(facts)
+    except CannotDecide as error:
+        facts.notes.append(f"the static analysis cannot decide: {error}")
+        return []
+
+
+def diagnose_dump(question: Question, dump: bytes, *, version: Sequence[int] = DEFAULT_VERSION,
+                  name: str = "") -> Report:
+    """Diagnose one URL from a configuration alone.
+
+    Args:
+        question: what is asked.
+        dump: output of ``nginx -T``, or a single configuration file.
+        version: of the nginx that runs it.
+        name: name of the file, when it is a single one.
+    """
+    facts = Facts(question, version=tuple(version))
+    refusals: List[Finding] = []
+    try:
+        facts.configuration = read_dump(dump, name)
+    except ConfSyntaxError as error:
+        facts.configuration_error = str(error)
+        refusals = [Finding("nginx-config-invalid", weight=100, evidence=[Evidence(
+            "configuration", error.message, error.file, error.line)],
+            detail=f"the configuration cannot be read: {error.message}")]
+    found: List[Suspect] = []
+    if facts.configuration is not None:
+        refusals = config_rules.refusals_in_tree(facts.configuration, facts.version)
+        facts.route = route(facts.configuration, question.route_request(), version=facts.version)
+        found = _suspects(facts)
+    causes = refusals[:1] or [suspect.finding for suspect in found if suspect.certain][:1]
+    for cause in causes:
+        cause.is_cause = True
+    others = risks.risks(facts, [suspect for suspect in found if suspect.finding not in causes])
+    findings = ranked([*causes, *refusals[1:], *others])
+    verdict = conclude(findings, None)
+    return Report(question, verdict, _sentence(facts, verdict, findings), findings, facts)
+
+
+def read_dump(dump: bytes, name: str = "") -> Configuration:
+    """A configuration from the output of ``nginx -T``, or from one file.
+
+    The includes of a single file are not followed: on the machine that reads it, they are another's.
+
+    Raises:
+        ConfSyntaxError: it is neither.
+    """
+    if b"# configuration file " in dump:
+        return load_dump(dump)
+    return load(name or "nginx.conf", read=lambda path: dump if path == (name or "nginx.conf") else b"",
+                glob=lambda pattern: [])
+
+
+def _sentence(facts: Facts, verdict: str, findings: Sequence[Finding]) -> str:
+    """The verdict in one sentence."""
+    url = masked_url(facts.question.url)
+    if verdict == FAILS:
+        return f"{url} fails: {findings[0].title}."
+    if verdict == WORKS:
+        return f"{url} works: the WebSocket opens{_where(facts)}."
+    if not facts.live:
+        risk = next((finding for finding in findings if finding.weight >= 40), None)
+        reach = _reach(facts)
+        hint = f"; the first risk is {risk.code}" if risk is not None else ""
+        return f"{url}: cannot tell from the configuration alone{reach}{hint}."
+    hop = facts.main_hop
+    seen = live_rules.told(hop).text if hop is not None else "no handshake could be made"
+    return f"{url}: cannot tell: {seen}, and nothing that was looked at explains it."
+
+
+def _reach(facts: Facts) -> str:
+    upstream = facts.route.upstream if facts.route is not None else None
+    if upstream is None:
+        return ""
+    return f": the handshake reaches {upstream.url} as nginx must send it, and only a probe shows what answers there"
+
+
+def _where(facts: Facts) -> str:
+    hop = facts.main_hop
+    return f" ({hop.words})" if hop is not None else ""
+

@@ -1,0 +1,304 @@
+"""Small real servers that stand behind nginx in the recorded cases, one per entry of ``lab.backends``.
+
+Modes:
+
+* ``echo``: a strict RFC 6455 server; the options below make it stricter or more lenient
+* ``http``: a plain HTTP application (``status``, ``body``, ``headers``)
+* ``silent``: accepts and never answers
+* ``raw``: a server of another protocol, closes on the first bytes
+* ``full``: listens with a full accept queue, so that a connect gets no answer
+* ``whoami``: an authentication service, 400 when an Upgrade header arrives
+
+Options of ``echo``: path, path_prefix, wrong_path, missing_status, http10_status, lenient, accept_http10,
+close_if_http10, origin (same-host, same-host-proto or a list), origin_status, hosts, hosts_status, token,
+need_header, subprotocols, reject_forwarded, big_headers, sink, ping_every, delay, close_after, close_code,
+sid.  ``tls`` and ``need_sni`` put TLS in front of any mode.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import hashlib
+import json
+import os
+import socket
+import ssl
+import struct
+import threading
+import time
+from typing import Any, Dict, List, Optional, Set, Tuple
+from urllib.parse import parse_qs, urlsplit
+
+GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+REASONS = {101: "Switching Protocols", 200: "OK", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden",
+           404: "Not Found", 426: "Upgrade Required", 505: "HTTP Version Not Supported"}
+
+Headers = List[Tuple[str, str]]
+
+
+def frame(opcode: int, data: bytes = b"", mask: bool = False) -> bytes:
+    """One WebSocket frame, final, masked when a client sends it."""
+    head = bytes([0x80 | opcode])
+    bit = 0x80 if mask else 0
+    head += bytes([bit | len(data)]) if len(data) < 126 else bytes([bit | 126]) + struct.pack("!H", len(data))
+    if not mask:
+        return head + data
+    key = os.urandom(4)
+    return head + key + bytes(byte ^ key[i % 4] for i, byte in enumerate(data))
+
+
+def read_exactly(connection: socket.socket, count: int) -> bytes:
+    """That many bytes, or EOFError."""
+    data = b""
+    while len(data) < count:
+        chunk = connection.recv(count - len(data))
+        if not chunk:
+            raise EOFError
+        data += chunk
+    return data
+
+
+def read_frame(connection: socket.socket) -> Tuple[int, bytes]:
+    """Opcode and unmasked payload of the next frame."""
+    first, second = read_exactly(connection, 2)
+    length = second & 127
+    if length == 126:
+        length = struct.unpack("!H", read_exactly(connection, 2))[0]
+    elif length == 127:
+        length = struct.unpack("!Q", read_exactly(connection, 8))[0]
+    key = read_exactly(connection, 4) if second & 128 else b"\0\0\0\0"
+    data = read_exactly(connection, length)
+    return first & 15, bytes(byte ^ key[i % 4] for i, byte in enumerate(data))
+
+
+def read_head(connection: socket.socket, limit: int = 262144) -> Tuple[str, Headers, bytes, bytes]:
+    """First line, headers, what came after them, and everything read."""
+    data = b""
+    while b"\r\n\r\n" not in data and len(data) < limit:
+        chunk = connection.recv(65536)
+        if not chunk:
+            break
+        data += chunk
+        if len(data) >= 4 and not data[:4].isalpha() and not data.startswith(b"HTTP"):
+            break
+    head, _, rest = data.partition(b"\r\n\r\n")
+    lines = head.decode("latin-1").split("\r\n")
+    pairs = [line.split(":", 1) for line in lines[1:] if ":" in line]
+    return lines[0], [(name.strip().lower(), value.strip()) for name, value in pairs], rest, data
+
+
+class LabBackend:
+    """A listening server as one entry of ``lab.backends`` describes it; it serves until ``close()``."""
+
+    def __init__(self, spec: Dict[str, Any], prefix: str) -> None:
+        """Bind, listen and start to serve.  ``prefix`` is where unix sockets and certificates are."""
+        self.spec = spec
+        self.stopped = False
+        self.sessions: Set[str] = set()
+        self._queue_fillers: List[socket.socket] = []
+        self._thread: Optional[threading.Thread] = None
+        self._tls: Optional[ssl.SSLContext] = None
+        self._socket = self._bind(spec, prefix)
+        self._socket.listen(0 if spec["mode"] == "full" else 64)
+        if spec["mode"] == "full":
+            for _ in range(4):
+                filler = socket.socket(self._socket.family)
+                filler.setblocking(False)
+                filler.connect_ex(self._socket.getsockname())
+                self._queue_fillers.append(filler)
+            return
+        if spec.get("tls"):
+            self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self._tls.load_cert_chain(os.path.join(prefix, "certs/backend.pem"),
+                                      os.path.join(prefix, "certs/backend.key"))
+            if spec.get("need_sni"):
+                self._tls.sni_callback = lambda _socket, name, _context: (
+                    None if name else ssl.AlertDescription.ALERT_DESCRIPTION_UNRECOGNIZED_NAME)
+        self._thread = threading.Thread(target=self._accept, daemon=True)
+        self._thread.start()
+
+    @staticmethod
+    def _bind(spec: Dict[str, Any], prefix: str) -> socket.socket:
+        address = spec["addr"]
+        if address.startswith("unix:"):
+            listener = socket.socket(socket.AF_UNIX)
+            path = os.path.join(prefix, address[5:])
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)
+            listener.bind(path)
+            os.chmod(path, int(spec.get("chmod", "0777"), 8))
+            return listener
+        host, port = address.rsplit(":", 1)
+        host = host.strip("[]")
+        listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if ":" in host:
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        listener.bind((host, int(port)))
+        return listener
+
+    def close(self) -> None:
+        """Stop listening; open sockets end with their threads."""
+        self.stopped = True
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+        for sock in [*self._queue_fillers, self._socket]:
+            sock.close()
+        if self._thread:
+            self._thread.join(2)
+
+    def _accept(self) -> None:
+        self._socket.settimeout(0.2)
+        while not self.stopped:
+            try:
+                connection, _ = self._socket.accept()
+            except socket.timeout:
+                continue
+            except OSError:
+                return
+            threading.Thread(target=self._guarded, args=(connection,), daemon=True).start()
+
+    def _guarded(self, connection: socket.socket) -> None:
+        try:
+            connection.settimeout(100)
+            if self._tls:
+                connection = self._tls.wrap_socket(connection, server_side=True)
+            self._serve(connection)
+        except (OSError, EOFError, ValueError, IndexError):
+            pass
+        finally:
+            connection.close()
+
+    @staticmethod
+    def _reply(connection: socket.socket, status: int, body: str = "", extra: Tuple[str, ...] = ()) -> None:
+        payload = body.encode()
+        lines = ["HTTP/1.1 %d %s" % (status, REASONS.get(status, "X")), "X-Backend: lab",
+                 "Content-Type: text/plain", "Content-Length: %d" % len(payload), "Connection: close", *extra]
+        connection.sendall("\r\n".join(lines).encode() + b"\r\n\r\n" + payload)
+
+    def _serve(self, connection: socket.socket) -> None:
+        mode = self.spec["mode"]
+        if mode == "silent":
+            while not self.stopped:
+                time.sleep(0.2)
+            return
+        if mode == "raw":
+            connection.recv(65536)
+            return
+        line, headers, _, raw = read_head(connection)
+        if not line.endswith(("HTTP/1.1", "HTTP/1.0")):
+            if raw:
+                self._reply(connection, 400, "not HTTP/1.x")
+            return
+        _, target, version = line.split(" ", 2)
+        if mode == "whoami":
+            upgrade = any(name == "upgrade" for name, _ in headers)
+            self._reply(connection, *((400, "this is a plain HTTP endpoint") if upgrade
+                                      else (self.spec.get("status", 200), "me")))
+        elif mode == "http":
+            self._reply(connection, self.spec.get("status", 404), self.spec.get("body", "no such page"),
+                        tuple(self.spec.get("headers", ())))
+        else:
+            refusal = self._refusal(headers, target, version)
+            if refusal:
+                self._reply(connection, *refusal)
+            else:
+                self._websocket(connection, dict(reversed(headers)), version)
+
+    def _refusal(self, headers: Headers, target: str, version: str) -> Optional[Tuple[int, str]]:
+        """Status and body of the refusal, checked in the order in which real servers check."""
+        spec = self.spec
+        path = target.split("?")[0]
+        url = urlsplit("http://x" + target) if target.startswith("/") else urlsplit(target)
+        query = parse_qs(url.query)
+        first = dict(reversed(headers))
+        if sum(name == "host" for name, _ in headers) > 1:
+            return 400, "duplicate Host header"
+        if spec.get("hosts") and first.get("host") not in spec["hosts"]:
+            return spec.get("hosts_status", 403), "Blocked request: host %r is not allowed" % first.get("host")
+        if spec.get("reject_forwarded") and first.get("x-forwarded-for"):
+            return 400, "request from an untrusted reverse proxy"
+        if spec.get("sid") and query.get("transport") == ["polling"]:
+            session = base64.b16encode(os.urandom(5)).decode()
+            self.sessions.add(session)
+            return 200, json.dumps({"sid": session, "upgrades": ["websocket"]})
+        if path != spec.get("path", path) or not path.startswith(spec.get("path_prefix", "")):
+            return spec.get("wrong_path", 404), "no route %s" % path
+        return self._handshake_refusal(first, version) or self._policy_refusal(first, query)
+
+    def _handshake_refusal(self, first: Dict[str, str], version: str) -> Optional[Tuple[int, str]]:
+        spec = self.spec
+        tokens = [token.strip().lower() for token in first.get("connection", "").split(",")]
+        lenient = spec.get("lenient") is True or (spec.get("lenient") == "http10" and version == "HTTP/1.0")
+        if not lenient:
+            if first.get("upgrade", "").lower() != "websocket":
+                return (spec.get("missing_status", 400),
+                        "Upgrade header is %r, expected websocket" % first.get("upgrade"))
+            if "upgrade" not in tokens:
+                return (spec.get("missing_status", 400),
+                        "Connection header is %r, expected upgrade" % first.get("connection"))
+            if version == "HTTP/1.0" and not spec.get("accept_http10"):
+                return spec.get("http10_status", 505), "WebSocket needs HTTP/1.1"
+        if not first.get("sec-websocket-key") or first.get("sec-websocket-version") != "13":
+            return 400, "Sec-WebSocket-Key or -Version missing"
+        return None
+
+    def _policy_refusal(self, first: Dict[str, str], query: Dict[str, List[str]]) -> Optional[Tuple[int, str]]:
+        spec = self.spec
+        if spec.get("sid") and query.get("sid", [""])[0] not in self.sessions:
+            return 400, '{"code":1,"message":"Session ID unknown"}'
+        origin, policy = first.get("origin"), spec.get("origin")
+        if origin and policy:
+            scheme = first.get("x-forwarded-proto", "http")
+            host = first.get("host")
+            allowed = (urlsplit(origin).netloc == host if policy == "same-host" else
+                       origin == "%s://%s" % (scheme, host) if policy == "same-host-proto" else
+                       origin in policy)
+            if not allowed:
+                return (spec.get("origin_status", 403),
+                        "origin %s not allowed (Host %s, proto %s)" % (origin, host, scheme))
+        if spec.get("token") and query.get("token") != [spec["token"]]:
+            return 401, "missing or wrong token"
+        if spec.get("need_header") and first.get(spec["need_header"][0]) != spec["need_header"][1]:
+            return 401, "missing %s" % spec["need_header"][0]
+        return None
+
+    def _websocket(self, connection: socket.socket, first: Dict[str, str], version: str) -> None:
+        spec = self.spec
+        time.sleep(spec.get("delay", 0))
+        accept = base64.b64encode(hashlib.sha1(first["sec-websocket-key"].encode() + GUID).digest())
+        lines = ["HTTP/1.1 101 Switching Protocols", "X-Backend: lab", "Upgrade: websocket",
+                 "Connection: Upgrade", "Sec-WebSocket-Accept: " + accept.decode()]
+        offered = [name.strip() for name in first.get("sec-websocket-protocol", "").split(",")]
+        chosen = next((name for name in offered if name and name in spec.get("subprotocols", [])), None)
+        if chosen:
+            lines.append("Sec-WebSocket-Protocol: " + chosen)
+        if spec.get("big_headers"):
+            lines.append("Set-Cookie: session=" + "x" * spec["big_headers"])
+        connection.sendall("\r\n".join(lines).encode() + b"\r\n\r\n")
+        if spec.get("close_if_http10") and version == "HTTP/1.0":
+            return
+        if spec.get("close_after") is not None:
+            time.sleep(spec["close_after"])
+            if spec.get("close_code"):
+                connection.sendall(frame(8, struct.pack("!H", spec["close_code"])))
+            time.sleep(0.05)
+            return
+        if spec.get("ping_every"):
+            threading.Thread(target=self._ping, args=(connection,), daemon=True).start()
+        while not self.stopped:
+            opcode, data = read_frame(connection)
+            if opcode == 8:
+                connection.sendall(frame(8, data))
+                return
+            if opcode in (1, 2) and not spec.get("sink"):
+                connection.sendall(frame(opcode, data))
+            if opcode == 9 and not spec.get("sink"):
+                connection.sendall(frame(10, data))
+
+    def _ping(self, connection: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while not self.stopped:
+                time.sleep(self.spec["ping_every"])
+                connection.sendall(frame(9, b"hb"))

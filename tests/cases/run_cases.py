@@ -1,0 +1,122 @@
+"""Runs the diagnosis on recorded cases, each against a real nginx, and prints a table.
+
+    python3 -m tests.cases.run_cases [--nginx PATH] [--json] [--jobs N] [WORD...]
+
+A case is run when its folder's name contains one of the words (all without words).  As root every case gets
+namespaces of its own (network, processes, mounts), so that cases run beside each other and beside the host's nginx.
+"""
+
+from __future__ import annotations
+
+import argparse
+import concurrent.futures
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from typing import Any, Dict, List
+
+from module_utils.diagnosis.engine import Report, diagnose
+from module_utils.diagnosis.facts import Question
+from tests.cases.replay import DATA, Replay, case_names, expected_cause, in_directory, load_case, nginx_version
+
+NAMESPACES = ["unshare", "--net", "--pid", "--mount", "--fork", "--mount-proc"]
+# Loopback is down in a new network namespace, and /etc/hosts is the container's: a case may write its own.
+SETUP = "ip link set lo up && cp /etc/hosts {0} && mount --bind {0} /etc/hosts && exec \"$@\""
+
+
+def question_of(case: Dict[str, Any], replay: Replay) -> Question:
+    """What a user would ask who has this client."""
+    client = replay.client()
+    cafile = os.path.join(replay.prefix, "certs/ca.pem")
+    return Question(
+        url=case["url"],
+        origin=client.get("origin"),
+        host=client.get("host", ""),
+        headers=[tuple(line.split(": ", 1)) for line in client.get("headers", ())]
+        + ([("Upgrade", client["upgrade"])] if "upgrade" in client else [])
+        + ([("Cookie", "big=" + "y" * client["cookie_bytes"])] if "cookie_bytes" in client else []),
+        subprotocols=client.get("subprotocols", ()),
+        alpn=client.get("alpn", ()),
+        hold=client.get("hold", 0.0) if client.get("hold", 0.0) > 5 else 0.0,
+        connections=client.get("connections", 0),
+        cafile=cafile if os.path.exists(cafile) else None,
+    )
+
+
+def run_case(name: str, nginx: str, data: str = DATA) -> Dict[str, Any]:
+    """Replay one case, diagnose it, compare."""
+    case = load_case(name, data)
+    version = nginx_version(nginx)
+    with in_directory(os.path.join(tempfile.gettempdir(), "case-" + name)) as work, Replay(case, work, nginx) as replay:
+        report: Report = diagnose(
+            question_of(case, replay), binary=nginx,
+            conf_path=os.path.join(replay.prefix, "nginx.conf") if replay.config_error else "",
+            prefix=replay.prefix if replay.config_error else "")
+        result = report.as_data()
+    causes = [finding["code"] for finding in result["findings"] if finding["is_cause"]]
+    expected = expected_cause(case, version)
+    first = result["findings"][0]["code"] if result["findings"] else ""
+    if expected == "ok":
+        right = result["verdict"] == "works" and not causes
+    else:
+        right = first == expected
+    return {"name": name, "title": case["title"], "version": version, "expected": expected, "first": first,
+            "verdict": result["verdict"], "causes": causes, "right": right, "report": result}
+
+
+def run_apart(name: str, nginx: str, data: str) -> Dict[str, Any]:
+    """The same in namespaces of its own."""
+    with tempfile.TemporaryDirectory() as work:
+        command = [*NAMESPACES, "sh", "-c", SETUP.format(os.path.join(work, "hosts")), "sh", sys.executable,
+                   "-m", "tests.cases.run_cases", "--here", name, "--nginx", nginx, "--data", data]
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              universal_newlines=True, timeout=300)
+    if done.returncode:
+        return {"name": name, "title": "", "version": "", "expected": "", "first": "", "verdict": "error",
+                "causes": [], "right": False, "report": {"error": done.stderr[-3000:]}}
+    result: Dict[str, Any] = json.loads(done.stdout)
+    return result
+
+
+def table(results: List[Dict[str, Any]]) -> str:
+    """The results as people read them."""
+    lines = ["%-5s %-46s %-30s %-12s %s" % ("", "case", "recorded", "verdict", "first finding")]
+    for result in results:
+        cause = " (cause)" if result["first"] in result["causes"] else ""
+        lines.append("%-5s %-46s %-30s %-12s %s%s" % (
+            "right" if result["right"] else "WRONG", result["name"], result["expected"], result["verdict"],
+            result["first"] or "-", cause))
+    right = sum(result["right"] for result in results)
+    version = next((result["version"] for result in results if result["version"]), "?")
+    lines.append("nginx %s: %d of %d cases right" % (version, right, len(results)))
+    return "\n".join(lines)
+
+
+def main() -> int:
+    """The command."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("words", nargs="*")
+    parser.add_argument("--nginx", default="/usr/sbin/nginx")
+    parser.add_argument("--data", default=DATA)
+    parser.add_argument("--jobs", type=int, default=6)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--no-slow", action="store_true", help="leave out the cases that take more than a minute")
+    parser.add_argument("--here", metavar="NAME", help="run one case without namespaces and print its result as JSON")
+    options = parser.parse_args()
+    if options.here:
+        print(json.dumps(run_case(options.here, options.nginx, options.data)))
+        return 0
+    names = [name for name in case_names(options.data)
+             if not options.words or any(word in name for word in options.words)]
+    if options.no_slow:
+        names = [name for name in names if not load_case(name, options.data).get("lab", {}).get("slow")]
+    with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
+        results = list(pool.map(lambda name: run_apart(name, options.nginx, options.data), names))
+    print(json.dumps(results) if options.json else table(results))
+    return 0 if all(result["right"] for result in results) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
