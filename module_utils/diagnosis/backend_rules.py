@@ -53,7 +53,6 @@ def said(words: str, probe: Probe) -> Evidence:
 def refused_by_backend(facts: Facts, suspects: Sequence[Suspect], probe: Probe) -> List[Finding]:
     """The backend got the request and refused: because of what nginx made of it, or by itself."""
     certain = [suspect.finding for suspect in suspects if suspect.certain]
-    stray = _stray(facts)
     for backend in facts.backends:
         if backend.session is not None and backend.session.opened and facts.session:
             return [_not_sticky(facts, suspects, backend)]
@@ -65,24 +64,15 @@ def refused_by_backend(facts: Facts, suspects: Sequence[Suspect], probe: Probe) 
             if finding is not None and all(finding.code != other.code for other in found):
                 found.append(finding)
         if found:
-            return stray + found[:1]
+            return found[:1]
     if any(backend.session is not None and backend.session.opened for backend in facts.backends) and facts.session:
         return [_not_sticky(facts, suspects, facts.backends[0])]
     if certain:
         own = [finding for finding in _own_refusal(facts, probe) if finding.code not in ("backend-error",)]
         confirmed = any(backend.search is not None for backend in facts.backends)
-        return stray + certain[:1] + (own if confirmed else [])
+        return certain[:1] + (own if confirmed else [])
     passing = [suspect.finding for suspect in suspects if suspect.code == "wrong-pass-directive"]
     return passing or _own_refusal(facts, probe)
-
-
-def _stray(facts: Facts) -> List[Finding]:
-    """The location exists, in a file that nginx does not read."""
-    if not facts.stray_files:
-        return []
-    path, words, line = facts.stray_files[0]
-    return [Finding("not-included-file", evidence=[Evidence(
-        "file", f"{words} stands in a file that no include takes", path, line)])]
 
 
 def _not_sticky(facts: Facts, suspects: Sequence[Suspect], backend: BackendFacts) -> Finding:
@@ -159,6 +149,8 @@ def _own_refusal(facts: Facts, probe: Probe) -> List[Finding]:
     asked = next((answer for words, answer in tried if words == "with a right handshake"), direct)
     if asked is None:
         return []
+    if asked.opened and asked.closed_after is None:
+        return []  # It opens when it is asked directly: the backend is not what refuses.
     evidence = [said(f"a right handshake, sent to {backend.server}", asked)]
     evidence += [Evidence("process", f"{item.address}:{item.port}: {item.describe()}") for item in backend.listeners[:2]]
     if elsewhere is not None and elsewhere.other_port is not None:

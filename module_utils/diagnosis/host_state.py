@@ -22,9 +22,13 @@ from .intent import carries_upgrade, own_match, titled
 
 MARGIN = 0.05
 """Seconds by which a file must be newer than a worker: two clock ticks and the kernel's coarse clock."""
+BACKUP = re.compile(r"(?i)(\.(bak|backup|old|orig|save|swp|tmp|rpmsave|rpmnew)|~|\.dpkg-\w+|\.\d{6,}"
+                    r"|[-_.](bak|backup|old|copy)\b[^/]*)$")
+"""Names that editors, package managers and people give to what they keep aside."""
 STRAY_LIMIT = 300
 STRAY_SIZE = 1 << 20
-_MESSAGE = re.compile(r"^(?:nginx: )?(\[(?:warn|error|crit|alert|emerg)\] .*)$")
+# Before the error log of the configuration is open nginx writes "nginx: [emerg] …", afterwards a line of that log.
+_MESSAGE = re.compile(r"^(?:nginx: |\d{4}/\S+ \S+ )(\[(?:warn|error|crit|alert|emerg)\]) (?:\d+#\d+: )?(.*)$")
 
 
 def is_local(address: str) -> bool:
@@ -131,7 +135,7 @@ def run_config_test(nginx: Nginx, prefix: str = "") -> ConfigTest:
         if not had_pid_file and _empty(nginx.pid_path):
             os.unlink(nginx.pid_path)
     messages = [
-        match.group(1)[:600]
+        f"{match.group(1)} {match.group(2)}"[:600]
         for match in map(_MESSAGE.match, done.stderr.decode("utf-8", "replace").splitlines())
         if match
     ]
@@ -248,26 +252,24 @@ def stray_files(
 
 
 def _neighbours(configuration: Configuration) -> List[str]:
-    """Files in the directories that the configuration includes from, and in their sites-available."""
-    directories: List[str] = [os.path.dirname(configuration.main)]
+    """Files beside those that patterns include, and in the sites-available beside them."""
+    directories: List[str] = []
     for include in configuration.includes:
         directory = os.path.dirname(include.pattern)
-        if directory not in directories:
-            directories.append(directory)
-    base = os.path.dirname(configuration.main)
-    for name in ("sites-available", "sites-enabled", "conf.d", "snippets", "vhost", "conf.d/disabled"):
-        directories.append(os.path.join(base, name))
+        if any(char in include.pattern for char in "*?["):
+            directories += [directory, os.path.join(os.path.dirname(directory), "sites-available")]
     # Two trees on one host: the one that people edit, and the one of the nginx that runs.
     directories += ["/etc/nginx/sites-available", "/etc/nginx/sites-enabled", "/etc/nginx/conf.d"]
     seen: List[str] = []
-    for directory in directories:
+    for directory in dict.fromkeys(directories):
         try:
             names = sorted(os.listdir(directory))
         except OSError:
             continue
         for name in names[:STRAY_LIMIT]:
             path = os.path.join(directory, name)
-            if path not in seen and os.path.isfile(path) and os.path.getsize(path) <= STRAY_SIZE:
+            if path not in seen and not BACKUP.search(name) and os.path.isfile(path) and (
+                    os.path.getsize(path) <= STRAY_SIZE):
                 seen.append(path)
     return seen[:STRAY_LIMIT]
 

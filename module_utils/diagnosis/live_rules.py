@@ -179,6 +179,9 @@ def _answer(facts: Facts, suspects: Sequence[Suspect], hop: Optional[Hop]) -> Li
     if hop is None or hop.probe.status is None or hop.probe.status == 101:
         return []
     probe = hop.probe
+    hidden = _hidden_refusal(facts, suspects, probe)
+    if hidden:
+        return hidden
     if answered_by(facts, probe) == "nginx":
         return _by_nginx(facts, suspects, hop)
     if _contradicts(facts, suspects, from_backend=True):
@@ -232,9 +235,6 @@ def _by_nginx(facts: Facts, suspects: Sequence[Suspect], hop: Hop) -> List[Findi
     line = next((line for line in facts.log if line.code in ("limit-req", "limit-conn", "auth-request")), None)
     if line is not None and status not in (200, 301, 302, 303, 307, 308, 404):
         return [Finding(line.code, evidence=[*_evidence(suspects, line.code), line.evidence()])]
-    hidden = _hidden_refusal(facts, suspects, status)
-    if hidden:
-        return hidden
     for suspect in suspects:
         if status in suspect.answers and (suspect.certain or _supported(facts, suspect)):
             return [suspect.finding]
@@ -259,14 +259,15 @@ def _evidence(suspects: Sequence[Suspect], code: str) -> List[Evidence]:
     return next((suspect.finding.evidence for suspect in suspects if suspect.code == code), [])
 
 
-def _hidden_refusal(facts: Facts, suspects: Sequence[Suspect], status: Optional[int]) -> List[Finding]:
+def _hidden_refusal(facts: Facts, suspects: Sequence[Suspect], probe: Probe) -> List[Finding]:
     """``proxy_intercept_errors``: the client sees a page, the backend said something else."""
     suspect = next((suspect for suspect in suspects if suspect.code == "error-page-intercept"), None)
     if suspect is None:
         return []
     for backend in facts.backends:
         direct = backend.search.as_sent if backend.search is not None else None
-        if direct is not None and direct.status is not None and direct.status >= 300 and direct.status != status:
+        if direct is not None and direct.status is not None and direct.status >= 300 and (
+                direct.status, direct.body) != (probe.status, probe.body):
             own = backend_rules.refused_by_backend(facts, suspects, direct)
             evidence = [*suspect.finding.evidence, Evidence(
                 "probe", f"the backend itself, asked the same: {direct.status} {direct.reason}")]
@@ -311,15 +312,14 @@ def _closed(facts: Facts, suspects: Sequence[Suspect], hop: Hop) -> List[Finding
     closes = any(probe is not None and probe.closed_after is not None for probe in direct)
     if timeout is not None and abs(after - timeout) < max(0.7, timeout * 0.02) and not closes:
         return [timeout_finding(facts, timeout, [told(hop)])]
-    found = backend_rules.refused_by_backend(facts, suspects, hop.probe)
-    if found and found[0].code == "http10-upstream":
-        return found
+    if any(backend.search is not None and backend.search.fatal for backend in facts.backends):
+        return backend_rules.refused_by_backend(facts, suspects, hop.probe)
     if closes or not stays:
         code = f" with close code {hop.probe.close_code}" if hop.probe.close_code else ""
         return [Finding("backend-closed", evidence=[told(hop), Evidence(
             "probe", "asked directly, the backend closes as well" if closes else "the backend could not be compared")],
             detail=f"the backend closes the socket {after:.1f} s after opening it{code}")]
-    return found
+    return []
 
 
 def timeout_finding(facts: Facts, timeout: float, evidence: List[Evidence]) -> Finding:

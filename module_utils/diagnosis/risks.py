@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from typing import Dict, Iterator, List, Optional, Sequence
 
@@ -13,11 +12,10 @@ from . import config_rules
 from .capacity import socket_limits
 from .facts import Facts
 from .findings import Evidence, Finding
+from .host_state import BACKUP
 from .observe import read_timeout, seconds_of
 from .static_rules import Suspect
 
-BACKUP = re.compile(r"(?i)(\.(bak|backup|old|orig|save|swp|tmp|rpmsave|rpmnew|disabled)|~|\.dpkg-\w+|\.\d{6,}"
-                    r"|[-_.](bak|backup|old|copy)\b[^/]*)$")
 CERT_DAYS = 14
 IDLE_LIMIT = 120.0
 """A proxy_read_timeout below this is worth a word: applications often ping once a minute, or not at all."""

@@ -106,10 +106,26 @@ def suspects(facts: Facts) -> List[Suspect]:
         found += [Suspect(*entry) for entry in access_rules.access_suspects(facts, route)]
     found += rule(facts, route, meant)
     found.sort(key=lambda suspect: not suspect.certain)
+    found = _stray(facts, found) + found
     for suspect in found:
         if suspect.finding.change is None:
             suspect.finding.change = change_for(suspect.code, route)
     return found
+
+
+UNEXPLAINED = ("no-upgrade-header", "location-without-handler", "try_files-spa-fallback", "return-status",
+               "not-included-file")
+
+
+def _stray(facts: Facts, found: Sequence[Suspect]) -> List[Suspect]:
+    """The location exists in a file that no include takes, and nothing in force explains the failure better."""
+    first = next((suspect for suspect in found if suspect.certain), None)
+    if not facts.stray_files or first is None or first.code not in UNEXPLAINED:
+        return []
+    path, words, line = facts.stray_files[0]
+    return [Suspect(Finding("not-included-file", evidence=[
+        Evidence("file", f"{words} stands in a file that no include takes", path, line), *first.finding.evidence]),
+        True, first.answers)]
 
 
 # ---------------------------------------------------------------------------------------- the connection

@@ -104,7 +104,7 @@ class Replay:
                 self.process.wait()
 
     def _start(self) -> None:
-        shutil.copytree(self.case["folder"], self.prefix)
+        shutil.copytree(self.case["folder"], self.prefix, ignore=shutil.ignore_patterns("case.json", "nginx-T.txt"))
         kind = self.lab.get("certs") or ("valid" if self._needs_certificates() else "")
         if kind:
             make_certificates(kind, os.path.join(self.prefix, "certs"))
@@ -171,6 +171,8 @@ class Replay:
     def _step(self, step: Dict[str, Any]) -> None:
         name = step["op"]
         if name == "install":
+            # Long enough after the workers' start that a file's time tells: nobody edits within milliseconds.
+            self._wait_for(lambda: all(age(pid) > 0.3 for pid in self.workers()), "")
             shutil.copy(self._path(step.get("file") or ".final.conf"), self._path("nginx.conf"))
         elif name == "reload":
             before = self.workers()
@@ -206,6 +208,13 @@ class Replay:
             if step["op"] in LOOKING_STEPS:
                 client.update({key: value for key, value in step.items() if key not in ("op", "path", "max")})
         return client
+
+
+def age(pid: int) -> float:
+    """Seconds since a process started."""
+    with open("/proc/%d/stat" % pid, "rb") as file:
+        ticks = int(file.read().rsplit(b")", 1)[1].split()[19])
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
 
 
 def open_socket(url: str) -> socket.socket:
