@@ -11,6 +11,7 @@ from ansible.plugins.loader import init_plugin_loader, lookup_loader
 from ansible.template import Templar
 
 from roles.nginx_websocket.site_model import check, fit
+from roles.nginx_websocket.site_model.rendering import bracketed
 
 ROOT = Path(__file__).resolve().parents[3]
 TEMPLATES = ROOT / "roles" / "nginx_websocket" / "templates"
@@ -42,7 +43,8 @@ def facts(
     backends = {}
     for backend in asked["backends"]:
         port = (ports or {}).get(backend["name"], backend["ports"][0])
-        backends[backend["name"]] = {"answered": True, "port": port, "address": f"{backend['host']}:{port}"}
+        address = f"{bracketed(backend['host'])}:{port}"
+        backends[backend["name"]] = {"answered": True, "port": port, "address": address}
     return {
         "nginx": {
             "found": True,

@@ -51,7 +51,11 @@ TABLE = [
     ("nam", "x", ".nam is unknown. Did you mean name?"),
     ("server_names", "chat.example.org", ".server_names is 'chat.example.org', expected a list"),
     ("server_names", ["other.example.org"], "a list that holds chat.example.org too"),
-    ("server_names", ["chat.example.org", ".example.org"], 'Write both names: ["example.org", "*.example.org"].'),
+    (
+        "server_names",
+        ["chat.example.org", ".example.org"],
+        'Write both names: ["example.org", "*.example.org"].',
+    ),
     ("server_names", ["chat.example.org", "chat.example.org"], ".server_names[1]"),
     ("server_names", ["chat.example.org", None], ".server_names[1] is not set"),
     ("server_names", ["chat.example.org", "www.*"], ".server_names[1] is 'www.*'"),
@@ -95,8 +99,16 @@ TABLE = [
     ("backends.0.connect_timeout", "5", "Write 5s."),
     ("backends.0.servers", [{"host": "10.0.0.1"}], "expected host and port, or a socket"),
     ("backends.0.servers", [{"host": "10.0.0.1", "port": 1, "socket": "/s"}], "Not both."),
-    ("backends.0.servers", [{"host": "a.b", "port": 1, "backup": True}], "at least one server that is no backup"),
-    ("backends.0.servers", [{"host": "a.b", "port": 1, "fail_timeout": "10 s"}], "The units are ms, s, m, h and d."),
+    (
+        "backends.0.servers",
+        [{"host": "a.b", "port": 1, "backup": True}],
+        "at least one server that is no backup",
+    ),
+    (
+        "backends.0.servers",
+        [{"host": "a.b", "port": 1, "fail_timeout": "10 s"}],
+        "The units are ms, s, m, h and d.",
+    ),
     ("backends.0.tls.server_name", "App.internal", "Write app.internal."),
     ("backends.0.tls.ca", "ca.pem", "expected an absolute path"),
     ("backends.0.path", "http://x/", "without scheme, host and query"),
@@ -146,7 +158,11 @@ TABLE = [
     ("websockets", [{"regex": "^/ws(", "probe_path": "/ws"}], "It does not compile: missing ), unterminated"),
     ("websockets", [{"regex": "^/ws[", "probe_path": "/ws"}], "It does not compile"),
     ("websockets", [{"regex": r"^/\h(", "probe_path": "/ws"}], "is not closed"),
-    ("websockets", [{"regex": r"^/\h\\", "probe_path": "/ws"}, {"regex": "^\\h\\"}], "It ends in a backslash"),
+    (
+        "websockets",
+        [{"regex": r"^/\h\\", "probe_path": "/ws"}, {"regex": "^\\h\\"}],
+        "It ends in a backslash",
+    ),
     ("websockets", [{"regex": "^/(a+)+$", "probe_path": "/a"}], "A path can be made that takes it forever."),
     ("websockets", [{"regex": "^/(?<room>a)", "probe_path": "/a"}], "write (?:...)"),
     ("websockets", [{"regex": "^/(?P<room>a)", "probe_path": "/a"}], "write (?:...)"),
@@ -159,7 +175,11 @@ TABLE = [
         ".websockets[1].path is '/ws/b/', expected a route that no earlier one takes: /ws/b/probe goes to "
         "websockets[0].regex, ^/ws",
     ),
-    ("api", [{"path": "/api/"}, {"path": "/api/"}], "a path that nginx_websocket_sites[0].api[0].path has not"),
+    (
+        "api",
+        [{"path": "/api/"}, {"path": "/api/"}],
+        "a path that nginx_websocket_sites[0].api[0].path has not",
+    ),
     ("api", [{}], ".api[0].path is not set"),
     ("api", [{"path": "/"}], ".spa is '/', expected a path that"),
     ("api.0.timeout", "10", "Write 10s."),
@@ -189,7 +209,9 @@ TABLE = [
 ]
 
 
-@pytest.mark.parametrize(("place", "value", "said"), TABLE, ids=[f"{row[0]}={str(row[1])[:40]!r}" for row in TABLE])
+@pytest.mark.parametrize(
+    ("place", "value", "said"), TABLE, ids=[f"{row[0]}={str(row[1])[:40]!r}" for row in TABLE]
+)
 def test_a_wrong_value_is_refused(place, value, said):
     result = checked(changed(place, value))
     assert result["sites"] == []
@@ -229,8 +251,14 @@ def test_a_combination_without_sense_is_refused(changes, said):
 
 NEIGHBOURS = [
     ({"name": "chat.example.org"}, ".name is 'chat.example.org'"),
-    ({"server_names": ["b.org", "chat.example.org"]}, "nginx would give all requests to the first of the two."),
-    ({"server_names": ["b.org", "www.chat.example.org"]}, "nginx would give all requests to the first of the two."),
+    (
+        {"server_names": ["b.org", "chat.example.org"]},
+        "nginx would give all requests to the first of the two.",
+    ),
+    (
+        {"server_names": ["b.org", "www.chat.example.org"]},
+        "nginx would give all requests to the first of the two.",
+    ),
     ({"http": {"port": 443}, "tls": {"port": 8443}}, "does not use with TLS"),
     ({"tls": {"port": 80}, "http": {"mode": "none"}}, "does not use without TLS"),
     ({"listen": {"proxy_protocol": True}}, "It holds for a socket, not a site."),

@@ -10,7 +10,9 @@ from module_utils.nginx_conf import load
 from tests.unit.role.rendering import CERTBOT, ROOT, fitted, rendered
 
 GOLDEN = Path(__file__).parent / "golden"
-LAMMP = yaml.safe_load((ROOT / "inventory/lammp/host_vars/lammp.agaii.org.yml").read_text())["nginx_websocket_sites"]
+LAMMP = yaml.safe_load((ROOT / "inventory/lammp/host_vars/lammp.agaii.org.yml").read_text())[
+    "nginx_websocket_sites"
+]
 SITES = yaml.safe_load(Path(__file__).with_name("sites.yml").read_text())
 
 MINIMAL = {"name": "a.example", "backends": [{"name": "app"}], "websockets": [{"path": "/ws/"}]}
@@ -48,7 +50,9 @@ def test_the_form(site):
 
 def tree(content: str):
     text = b"http {\n" + content.encode() + b"}\n"
-    return load("/n.conf", read=lambda path: text if path == "/n.conf" else b"", glob=lambda pattern: []).root[0]
+    return load(
+        "/n.conf", read=lambda path: text if path == "/n.conf" else b"", glob=lambda pattern: []
+    ).root[0]
 
 
 @pytest.mark.parametrize("site", [*LAMMP, *SITES, MINIMAL], ids=lambda site: site["name"])
@@ -137,7 +141,9 @@ def test_the_port_that_answers_is_taken():
 
 def test_two_sites_share_no_name():
     names = []
-    for content in rendered({**MINIMAL, "name": "a.b"}, {**MINIMAL, "name": "a-b"}, {**MINIMAL, "name": "a.b.app"}):
+    for content in rendered(
+        {**MINIMAL, "name": "a.b"}, {**MINIMAL, "name": "a-b"}, {**MINIMAL, "name": "a.b.app"}
+    ):
         for directive in tree(content).block:
             if directive.name in (b"upstream", b"log_format"):
                 names.append((directive.name, directive.args[0]))
