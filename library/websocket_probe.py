@@ -80,7 +80,6 @@ options:
     description: HTTP statuses that O(expect=status) takes.
     type: list
     elements: int
-    default: []
 attributes:
   check_mode:
     description: The probe changes nothing, so it is sent in check mode too.
@@ -224,13 +223,13 @@ def main() -> None:
             "proxy_protocol": {"type": "bool", "default": False},
             "hold": {"type": "float", "default": 0.0},
             "expect": {"choices": ["open", "pong", "refused", "status", "any"], "default": "open"},
-            "status": {"type": "list", "elements": "int", "default": []},
+            "status": {"type": "list", "elements": "int"},
         },
         required_if=[("expect", "status", ("status",))],
         supports_check_mode=True,
     )
     options = {name: module.params[name] for name in module.params if name not in ("validate_certs",)}
-    expect, statuses = options.pop("expect"), options.pop("status")
+    expect, statuses = options.pop("expect"), options.pop("status") or []
     headers = [
         (name, None if value is None else str(value)) for name, value in options.pop("headers").items()
     ]

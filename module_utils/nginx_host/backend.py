@@ -8,7 +8,8 @@ import re
 import threading
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
-from ..websocket.endpoint import address_text
+from ..websocket.endpoint import address_text, parse_url
+from ..websocket.handshake import request_headers
 from ..websocket.masking import masked_url
 from ..websocket.probe import probe
 from ..websocket.result import Probe
@@ -111,17 +112,21 @@ def detect_backend(
         timeout: seconds for each request.
         proc: the /proc to read.
 
+    Raises:
+        ValueError: a path, port, host or header that cannot be sent.
+
     Returns:
         The first port that knows WebSockets; else the first that answers HTTP; else ``configured``,
         with a warning.
     """
     order = list(dict.fromkeys(ports))
+    ask = _Question(http_path, websocket_path, host_header, origin, timeout)
+    ask.check(host, order)
     local = host in _LOOPBACK
     table = listeners(order, proc=proc) if local else []
     candidates = [
         _candidate(port, host, local, [item for item in table if item.port == port]) for port in order
     ]
-    ask = _Question(http_path, websocket_path, host_header, origin, timeout)
     # Ports are independent, and each may hang until its timeout.
     threads = [threading.Thread(target=ask.candidate, args=(item, host), daemon=True) for item in candidates]
     for thread in threads:
@@ -170,6 +175,15 @@ class _Question:
         self.headers: List[Tuple[str, Optional[str]]] = [("Host", host_header)] if host_header else []
         self.origin = origin
         self.timeout = timeout
+
+    def check(self, host: str, ports: Sequence[int]) -> None:
+        """Refuse what cannot be sent, before any port is asked."""
+        for path in (self.http_path, self.websocket_path):
+            if not path.startswith("/"):
+                raise ValueError(f"path {path!r} does not begin with /")
+            for port in ports:
+                parse_url(f"ws://{address_text((host, port))}{path}")
+        request_headers(host, key="key", origin=self.origin, changes=self.headers)
 
     def ask(self, address: str, port: int, path: str, *, upgrade: bool) -> Probe:
         """One request."""
@@ -232,11 +246,12 @@ def refusal(opened: Probe, plain: Probe) -> Tuple[str, str]:
     status, server = opened.status, opened.server.lower()
     if status == 426:
         return REFUSES, "426: a WebSocket server that wants another version of the protocol or other headers"
-    if status == 404 and server.startswith("uvicorn"):
-        # With a library an unknown WebSocket route is 403; without one the upgrade is an ordinary GET.
+    if (status == 404 and server.startswith("uvicorn")) or "Unsupported upgrade request" in opened.body:
+        # With a library an unknown WebSocket route is 403.  Without one the upgrade is an ordinary GET;
+        # before uvicorn 0.18 it was a 400 of its own.
         return IGNORES, (
-            "404 from uvicorn: it has no WebSocket library and treats the upgrade as an ordinary GET; "
-            "install one into its environment (pip install 'uvicorn[standard]') and restart it"
+            f"{status} from uvicorn: it has no WebSocket library and cannot upgrade; install one into its "
+            "environment (pip install 'uvicorn[standard]') and restart it"
         )
     if status != plain.status:
         if status in (400, 401, 403):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from typing import List, Optional, Tuple
+from typing import Dict, List, Optional, Tuple
 
 _UNIT = re.compile(r"\.(service|scope|socket|mount)$")
 _CONTAINER = re.compile(r"(docker|libpod|crio|cri-containerd|lxc|kubepods|machine\.slice|buildkit)")
@@ -118,9 +118,13 @@ class Proc:
             return ""
 
     def cgroup(self, pid: int) -> str:
-        """Path in systemd's hierarchy (version 2, or ``name=systemd``), relative to our own init's."""
-        path = _systemd_path(self.read(pid, "cgroup"))
-        top = _systemd_path(self.read(1, "cgroup"))
+        """Path in the hierarchy that systemd manages, relative to where our own init stands in it."""
+        ours, theirs = _paths(self.read(1, "cgroup")), _paths(self.read(pid, "cgroup"))
+        # Version 1 has systemd's own hierarchy beside the unified one, and either may be the one in use:
+        # that in which init has put itself into init.scope.
+        order = sorted(ours or theirs, key=lambda name: not ours.get(name, "").endswith("/init.scope"))
+        name = order[0] if order else ""
+        top, path = ours.get(name, ""), theirs.get(name, "")
         if top.endswith("/init.scope"):
             top = top[: -len("/init.scope")]
         if top and (path == top or path.startswith(top + "/")):
@@ -128,16 +132,14 @@ class Proc:
         return path or "/"
 
 
-def _systemd_path(data: bytes) -> str:
-    """The line of /proc/PID/cgroup that systemd manages."""
-    unified = ""
+def _paths(data: bytes) -> Dict[str, str]:
+    """The paths in the hierarchies that systemd may manage: its own of version 1, and the unified one."""
+    paths = {}
     for line in data.decode("utf-8", "replace").splitlines():
         number, controllers, path = [*line.split(":", 2), "", ""][:3]
-        if controllers == "name=systemd":
-            return path
-        if number == "0":
-            unified = path
-    return unified
+        if controllers == "name=systemd" or number == "0":
+            paths[controllers] = path
+    return dict(sorted(paths.items(), reverse=True))
 
 
 def origin_of(cgroup: str) -> Tuple[str, str]:

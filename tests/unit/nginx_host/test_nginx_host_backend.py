@@ -91,6 +91,7 @@ def test_nothing_answers_and_the_configured_port_is_kept():
         (app("426 Upgrade Required", "426 Upgrade Required"), "refuses", "another version of the protocol"),
         (app("404 Not Found", "404 Not Found", "uvicorn"), "ignores", "pip install 'uvicorn[standard]'"),
         (app("404 Not Found", "200 OK", "uvicorn"), "ignores", "no WebSocket library"),
+        (answer("400 Bad Request", b"Unsupported upgrade request."), "ignores", "no WebSocket library"),
         (app("404 Not Found"), "ignores", "no such path, or a server without WebSockets"),
         (app("403 Forbidden", "403 Forbidden"), "unknown", "alike: refused before"),
         (app("200 OK", "200 OK"), "ignores", "ignores the upgrade"),
@@ -200,3 +201,21 @@ def test_refusing_beats_ignoring_in_any_order():
     ]
     assert _choose(asked, "h", None).port == 2
     assert _choose(asked[::-1], "h", None).port == 3
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"http_path": "no slash"}, "path 'no slash' does not begin with /"),
+        ({"websocket_path": "/a b"}, "percent-encode"),
+        ({"ports": [0]}, "port 0 is not between"),
+        ({"origin": "a\nb"}, "Origin holds a control character"),
+        ({"host_header": "a\r\nX: y"}, "Host holds a control character"),
+        ({"host": "bad host"}, "not a URL|not a host name"),
+    ],
+)
+def test_what_cannot_be_sent_is_refused(options, message):
+    with TinyServer(answer("200 OK")) as server:
+        with pytest.raises(ValueError, match=message):
+            detect_backend(options.pop("ports", [server.port]), **options)
+        assert server.requests == []

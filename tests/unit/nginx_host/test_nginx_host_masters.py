@@ -112,6 +112,14 @@ def test_cgroups_are_relative_to_our_own_init(tmp_path):
     assert [(m.origin, m.unit) for m in masters(host.proc)] == [("unit", "nginx.service"), ("unknown", "")]
 
 
+def test_cgroup_hierarchy_is_the_one_that_init_manages(tmp_path):
+    # A systemd that manages version 2 alone, in a container on a host that has version 1 too.
+    host = FakeProc(tmp_path / "proc")
+    (tmp_path / "proc/1/cgroup").write_text("9:name=systemd:/docker/4f\n0::/lab-4f/init.scope\n")
+    host.add(10, TITLE, cgroup="9:name=systemd:/docker/4f\n0::/lab-4f/system.slice/nginx.service\n")
+    assert [(m.origin, m.unit) for m in masters(host.proc)] == [("unit", "nginx.service")]
+
+
 def master(pid, *, unit="", exe="/usr/sbin/nginx", conf="", ppid=1):
     return Master(
         pid=pid,
