@@ -14,7 +14,7 @@ from .regex import CannotDecide
 from .rewrite import Hooks, Step, Undecided, printable
 from .server import primary_name
 from .tree import Directive
-from .uri import escape_uri
+from .uri import escape_redirect
 from .variables import Exchange, has_variables
 
 HANDLERS = frozenset(
@@ -233,7 +233,7 @@ def static_answer(exchange: Exchange, hooks: Hooks) -> Answer:
         hooks.undecided.append(Undecided(f"whether {text} exists is not in the configuration", directive))
         return Answer("static", 0, None, directive, path=text)
     if kind == "directory":
-        target = escape_uri(exchange.uri, exchange.version) + b"/"
+        target = escape_redirect(exchange.uri, exchange.version) + b"/"
         if exchange.args:
             target += b"?" + exchange.args
         return Answer(

@@ -17,7 +17,7 @@ from .regex import CannotDecide
 from .rewrite import Hooks, Outcome, RewriteError, Step, Undecided, printable, run_rewrites
 from .tree import Directive
 from .upstream import BadUpstream, Upstream, build, proxy_pass_of
-from .uri import escape_uri
+from .uri import escape_redirect
 from .variables import Exchange
 
 __all__ = ["Answer", "Walker"]
@@ -55,20 +55,20 @@ class Walker:
 
     def run(self) -> Answer:
         """Run until something answers."""
-        named: Optional[Level] = None
+        answer = self._try(None)
         while True:
-            try:
-                answer = self._phases(named)
-            except RewriteError as error:
-                answer = Answer("error", 500, reason=str(error))
             if answer.next_uri is None:
                 answer = self._special_response(answer)
             if answer.next_uri is None:
                 return self._finish(answer)
             redirected = self._internal_redirect(answer)
-            if isinstance(redirected, Answer):
-                return self._finish(redirected)
-            named = redirected
+            answer = redirected if isinstance(redirected, Answer) else self._try(redirected)
+
+    def _try(self, named: Optional[Level]) -> Answer:
+        try:
+            return self._phases(named)
+        except RewriteError as error:
+            return Answer("error", 500, reason=str(error))
 
     def _phases(self, named: Optional[Level]) -> Answer:
         exchange = self.exchange
@@ -120,7 +120,7 @@ class Walker:
             return self._internal_location(location)
         self._enter(location)
         if found.redirect:
-            target = escape_uri(location.name, exchange.version)
+            target = escape_redirect(location.name, exchange.version)
             if exchange.args:
                 target += b"?" + exchange.args
             reason = f"{location.title()} ends in / and passes the request on"
@@ -222,7 +222,7 @@ class Walker:
         if answer.status < 300 or answer.final or answer.kind in ("closed", "proxy"):
             return answer
         self.err_status = answer.status
-        if self.error_page:
+        if self.error_page or exchange.uri_changes == 0:
             return answer
         for directive in exchange.level.nearest(b"error_page")[1]:
             codes, overwrite, uri = parse_error_page(directive)

@@ -52,7 +52,7 @@ def validate_host(value: bytes, version: Version = (1, 22, 1)) -> bytes:
     Raises:
         BadRequest: where nginx answers 400; since 1.29.4 it refuses more.
     """
-    host = _strict_host(value) if version >= (1, 29, 4) else _lax_host(value)
+    host = _strict_host(value) if version >= (1, 29, 4) else _lax_host(value, version)
     if host.endswith(b"."):
         host = host[:-1]
     if not host:
@@ -60,7 +60,7 @@ def validate_host(value: bytes, version: Version = (1, 22, 1)) -> bytes:
     return host.lower()
 
 
-def _lax_host(value: bytes) -> bytes:
+def _lax_host(value: bytes, version: Version) -> bytes:
     end = len(value)
     state = "usual"
     previous_dot = -2
@@ -79,7 +79,7 @@ def _lax_host(value: bytes) -> bytes:
         elif char == b"]":
             if state == "literal":
                 end, state = index + 1, "rest"
-        elif char == b"/" or code <= 0x20 or code == 0x7F:
+        elif char == b"/" or code == 0 or (version >= (1, 21, 1) and (code <= 0x20 or code == 0x7F)):
             raise BadRequest("client sent invalid host header")
     return value[:end]
 

@@ -232,6 +232,8 @@ def _uri(exchange: Exchange, url: Url, owner: Level, variable: bool) -> bytes:
     if not url.uri and exchange.valid_unparsed:
         return exchange.unparsed
     cut = replaced_prefix(owner) if exchange.valid_location and url.uri else 0
+    if cut > len(exchange.uri) and exchange.version < (1, 29, 4):
+        raise CannotDecide("the URI is shorter than the location's name: undefined before nginx 1.29.4")
     rest = exchange.uri[cut:]
     if exchange.quoted or exchange.internal:
         rest = escape_uri(rest, exchange.version)

@@ -200,6 +200,11 @@ def escape_args(text: bytes, version: Version = (1, 22, 1)) -> bytes:
     return _escape(text, _ARGS if version >= (1, 21, 1) else _ARGS_OLD)
 
 
+def escape_redirect(text: bytes, version: Version = (1, 22, 1)) -> bytes:
+    """A path that nginx itself puts into a Location header: escaped since 1.21.0."""
+    return escape_uri(text, version) if version >= (1, 21, 0) else text
+
+
 def unescape_redirect(text: bytes) -> bytes:
     """``ngx_unescape_uri(NGX_UNESCAPE_REDIRECT)``: what a rewrite does to its redirect target."""
     out = bytearray()

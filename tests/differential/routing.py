@@ -11,6 +11,7 @@ On a disagreement it prints the smallest configuration and request it finds and 
 from __future__ import annotations
 
 import argparse
+import collections
 import json
 import os
 import random
@@ -26,7 +27,7 @@ sys.path[:0] = [HERE, os.path.dirname(os.path.dirname(HERE))]
 
 from routing_configs import FILES, Node, Renderer, make_site  # noqa: E402
 from routing_nginx import Backend, Client, Nginx, Reply, nginx_version  # noqa: E402
-from routing_requests import Probe, make_probe  # noqa: E402
+from routing_requests import Probe, Vocabulary, make_probe  # noqa: E402
 
 from module_utils.nginx_conf.files import local_files  # noqa: E402
 from module_utils.nginx_conf.load import load  # noqa: E402
@@ -56,6 +57,7 @@ class Bench:
         self.backend = Backend(BACKEND_PORT)
         self.client = Client()
         self.starts = 0
+        self.kinds: Dict[str, int] = collections.Counter()
 
     def _certificate(self) -> str:
         """A self-signed certificate; "" where there is no openssl (TLS is then left out)."""
@@ -208,6 +210,7 @@ def check(bench: Bench, probe: Probe, configuration: object) -> str:
     """Send one probe and compare."""
     reply = bench.client.send(probe.address, probe.raw(), probe.method, probe.sni, probe.tls)
     found = route(configuration, request_of(probe), version=bench.version, file_kind=local_files)  # type: ignore
+    bench.kinds[found.answer.code or found.answer.kind] += 1
     return compare(probe, reply, found)
 
 
@@ -296,8 +299,9 @@ def run_batch(bench: Bench, sites: List[Site], probes: int, seed: int, tally: Di
         configuration = load(nginx.conf, prefix=nginx.work)
         for site in sites:
             rng = random.Random(seed * 1000003 + site.seed)
+            words = Vocabulary(site.nodes, site.ports)
             for _index in range(probes):
-                probe = make_probe(rng, site.ports, site.tls)
+                probe = make_probe(rng, site.ports, site.tls, words)
                 try:
                     difference = check(bench, probe, configuration)
                 except Exception as failure:
@@ -338,6 +342,7 @@ def main() -> int:
         "nginx %s: %d probes, %d configurations, %d refused by nginx, no disagreement, %.0f s (seed %d)"
         % (".".join(map(str, bench.version)), *tally.values(), seconds, options.seed)
     )
+    print("answers: " + ", ".join("%s %d" % item for item in sorted(bench.kinds.items(), key=lambda item: -item[1])))
     if tally["refused"] * 20 > options.configs:
         print("too many configurations were refused: the generator makes invalid ones")
         return 1

@@ -331,13 +331,15 @@ class Maker:
         if self.chance(0.12):
             nodes.append(self.error_page())
         action = self.rng.random()
-        if action < 0.62:
+        if action < 0.66:
             nodes.append(self.proxy_pass(regex or kind == "named", regex))
         elif action < 0.72:
             nodes.append(self.return_())
-        elif action < 0.8 and kind not in ("named",):
+        elif action < 0.76 and kind not in ("named",):
             nodes.append(Node("root", self.root))
-        if self.chance(0.12):
+        # try_files with a URI in proxy_pass reads beyond the URI before nginx 1.29.4
+        replaced = any(n.name == "proxy_pass" and "/" in n.args[0][8:] for n in nodes)
+        if self.chance(0.12) and not replaced:
             nodes.append(self.try_files())
         if self.chance(0.05):
             nodes.append(Node("autoindex", "on"))

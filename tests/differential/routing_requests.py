@@ -6,7 +6,7 @@ import dataclasses
 import random
 from typing import List, Optional, Sequence, Tuple
 
-from routing_configs import NAMES, SEGMENTS
+from routing_configs import NAMES, SEGMENTS, Node
 
 
 @dataclasses.dataclass
@@ -74,11 +74,58 @@ def _host(rng: random.Random, port: int) -> str:
     return name
 
 
-def make_probe(rng: random.Random, ports: Sequence[int], tls: int) -> Probe:
+class Vocabulary:
+    """Words of one configuration, so that requests hit what it has."""
+
+    def __init__(self, nodes: Sequence[Node], ports: Sequence[int]) -> None:
+        self.paths: List[str] = []
+        self.names: List[str] = []
+        self.addresses: List[Tuple[str, int]] = []
+        self._collect(nodes, ports)
+
+    def _collect(self, nodes: Sequence[Node], ports: Sequence[int]) -> None:
+        for node in nodes:
+            if node.name == "location" and node.args[0][0] not in "@~":
+                self.paths.append(node.args[-1])
+            elif node.name == "server_name":
+                self.names += [name.strip("*.") or "a" for name in node.args if name and name[0] != "~"]
+            elif node.name == "listen" and len(node.args) < 3 and "ssl" not in node.args:
+                host, _colon, port = node.args[0].rpartition(":")
+                host = "127.0.0.4" if host in ("", "*") else host
+                if int(port) in ports:
+                    self.addresses.append((host, int(port)))
+            self._collect(node.block or (), ports)
+
+    def path(self, rng: random.Random) -> str:
+        """A path near a location of the configuration."""
+        text = rng.choice(self.paths).encode("utf-8").decode("latin-1").replace(" ", "%20")
+        roll = rng.random()
+        if roll < 0.3:
+            text = text.rstrip("/") or "/"
+        elif roll < 0.6:
+            text = text + ("" if text.endswith("/") else "/") + _segment(rng)
+        elif roll < 0.7:
+            text = text.upper()
+        elif roll < 0.8:
+            place = rng.randrange(len(text))
+            if text[place] != "%" and text[max(0, place - 2) : place].find("%") < 0:
+                text = text[:place] + "%%%02x" % ord(text[place]) + text[place + 1 :]
+        elif roll < 0.85:
+            text += rng.choice((".php", ".txt", "x", "%0A", "//"))
+        if not text.startswith("/"):
+            text = "/" + text
+        if rng.random() < 0.3:
+            text += rng.choice(("?q=1", "?", "?x=2&q=a%20b", "?q=/a"))
+        return text
+
+
+def make_probe(rng: random.Random, ports: Sequence[int], tls: int, words: Vocabulary) -> Probe:
     """One random request."""
     host = rng.choice(("127.0.0.1", "127.0.0.1", "127.0.0.2", "127.0.0.3", "127.0.0.4"))
     port = rng.choice(list(ports))
-    probe = Probe((host, port), _target(rng), "GET", [])
+    address = rng.choice(words.addresses) if words.addresses and rng.random() < 0.85 else (host, port)
+    target = words.path(rng) if words.paths and rng.random() < 0.65 else _target(rng)
+    probe = Probe(address, target, "GET", [])
     if tls and rng.random() < 0.12:
         probe.tls, probe.address = True, ("127.0.0.1", tls)
         probe.sni = rng.choice((None, "a.test", "b.test", "www.a.test", "nosuch.example", "x.y.a.test", "net"))
@@ -91,6 +138,8 @@ def make_probe(rng: random.Random, ports: Sequence[int], tls: int) -> Probe:
     headers = probe.headers
     roll = rng.random()
     same = probe.sni if probe.sni and roll < 0.5 else _host(rng, probe.address[1])
+    if words.names and 0.5 < roll < 0.9:
+        same = rng.choice(("", "", "w.", "www.")) + rng.choice(words.names) + rng.choice(("", "", ".", ".org", ":80"))
     if roll > 0.01:
         headers.append((rng.choice(("Host", "host", "HOST")), same))
     if roll > 0.995:
