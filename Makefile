@@ -25,3 +25,23 @@ demo-down: ## Remove the demo's containers; stop the docker engine if it was sta
 
 lab-images: setup ## Build all images of the lab
 	@$(LAB) images --suite all --browser
+
+.PHONY: test lint unit differential integration molecule
+
+test: setup-test ## Run all tests
+	@tests/run
+
+lint: setup-test ## Run the linters, and render the modules' documentation
+	@tests/run lint
+
+unit: setup-test ## Run the unit tests
+	@tests/run unit
+
+differential: setup-test ## Compare with real nginx on random inputs: SEED=… CONFIGS=… CASES=… for longer runs
+	@tests/run differential
+
+integration: setup-test ## Run the integration tests on hosts of the lab
+	@tests/run integration
+
+molecule: setup-test ## Run the molecule scenarios on hosts of the lab
+	@tests/run molecule

@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Dict, List, Tuple
 
-import testinfra
+import testinfra  # type: ignore[import-untyped]
 
 from verify.targets import Target, Targets, question
 
