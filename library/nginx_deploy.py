@@ -191,6 +191,11 @@ steps:
   returned: always
   type: list
   elements: dict
+drift:
+  description: Files that somebody edited since they were deployed, each with C(path) and C(diff).
+  returned: always
+  type: list
+  elements: dict
 findings:
   description: What a person should know, each with C(code), C(message) and C(fix).
   returned: always

@@ -207,6 +207,14 @@ class Backups:
         numbers = self.numbers()
         return self.load(numbers[-1]) if numbers else None
 
+    def last_written(self, path: str) -> Optional[Entry]:
+        """What the newest transaction that touched a path left there; None when none did."""
+        for number in reversed(self.numbers()):
+            for change in self.load(number).changes:
+                if change.path == path:
+                    return change.after
+        return None
+
     def remove(self, number: int) -> None:
         """Forget one backup; the manifest goes first, so that what is left never counts as one."""
         directory = self.path(number)

@@ -7,6 +7,8 @@ from typing import Dict, List, Mapping, Optional, Sequence
 
 from ..nginx_conf import Configuration
 from . import neighbours
+from .answers import questions
+from .evidence import hand_edit
 from .execute import Plan, confirm_running, execute, recover
 from .files import Filesystem
 from .host import STATE_DIR, Host, names, read_tree
@@ -14,8 +16,9 @@ from .instance import Instance
 from .model import Change, ConfError, Failure, Outcome, Refused, Site, Validation
 from .overlay import Overlay
 from .placement import Placement, place
-from .release import LITERAL, release_id
+from .release import LITERAL, LOCATION, release_id
 from .routes import check_static
+from .servers import servers_by_file
 from .validation import parsed, validate, was_read
 
 _SITE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}\Z")
@@ -135,12 +138,17 @@ def _settle_drift(host: Host, placements: List[Placement], on_drift: str) -> Lis
     drifted = [placement for placement in placements if placement.drifted]
     if not drifted:
         return placements
+    for placement in drifted:
+        path = placement.path
+        release = host.backups.last_written(path)
+        if release is not None:
+            text = hand_edit(release.content, host.files.entry(path).content, path)
+            host.outcome.drift.append({"path": path, "diff": text})
     paths = names([placement.path for placement in drifted])
     if on_drift == "fail":
         raise Refused(
-            f"drift: {paths} was edited by hand since the last release; nothing was changed. See the diff; "
-            "then take the "
-            "edit into the site's variables, or set on_drift to overwrite (a backup is kept) or keep.",
+            f"drift: {paths} was edited by hand since the last release; nothing was changed. Take the edit (see "
+            "'drift') into the site's variables, or set on_drift to overwrite (a backup is kept) or keep.",
             diff=[change.difference() for placement in drifted for change in placement.changes],
         )
     if on_drift == "overwrite":
@@ -183,8 +191,29 @@ def _judge(
                     "Choose another path, or include it."
                 )
     with host.step("check"):
+        _askable(host, staged, placements)
         outcome.findings += check_static(sites, staged, nginx)
     return staged
+
+
+def _askable(host: Host, staged: Configuration, placements: Sequence[Placement]) -> None:
+    """Every site can be asked for its release, or it could never be proven."""
+    grouped = servers_by_file(staged)
+    asked = {(question.where, question.release) for question in questions(staged, host.nginx)}
+    for placement in placements:
+        release = release_id(placement.site.content)
+        marked = [server for server in grouped.get(placement.shown, []) if server.release == release]
+        if not marked:
+            raise Refused(
+                f"site {placement.site.name}: no server in {placement.shown} holds a location = "
+                f"{LOCATION}{LITERAL.decode()}, so the running nginx could not be asked for its release"
+            )
+        if not any((server.where(), release) in asked for server in marked):
+            host.find(
+                "release-not-asked",
+                f"site {placement.site.name}: none of its listen addresses can be reached from the host itself, so "
+                "only the workers show that nginx took the release",
+            )
 
 
 def _invalid(

@@ -176,6 +176,8 @@ class Outcome:
     recovered: str = ""
     steps: List[Step] = dataclasses.field(default_factory=list)
     diff: List[Dict[str, str]] = dataclasses.field(default_factory=list)
+    drift: List[Dict[str, str]] = dataclasses.field(default_factory=list)
+    """Files that a person edited since we wrote them: path, and what they changed."""
     findings: List[Finding] = dataclasses.field(default_factory=list)
     errors: List[ConfError] = dataclasses.field(default_factory=list)
     warnings: List[ConfError] = dataclasses.field(default_factory=list)
@@ -197,6 +199,7 @@ class Outcome:
             "recovered": self.recovered,
             "steps": [step.as_dict() for step in self.steps],
             "diff": self.diff,
+            "drift": self.drift,
             "findings": [finding.as_dict() for finding in self.findings],
             "errors": [error.as_dict() for error in self.errors],
             "warnings_of_nginx": [warning.sentence() for warning in self.warnings],

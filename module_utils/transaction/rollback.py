@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from .backup import Backup
@@ -15,6 +16,7 @@ from .release import claimed
 from .validation import validate
 
 PREVIOUS, ORIGINAL = "previous", "original"
+_NUMBER = re.compile(r"[0-9]{1,9}\Z")  # a release id may be all digits, but has 32 of them
 
 
 def rollback(
@@ -116,7 +118,7 @@ def _targets(
     history: Sequence[Backup], to: str
 ) -> Tuple[Dict[str, Tuple[Entry, str]], Mapping[str, Mapping[str, str]], int]:
     """What shall stand at each path, which sites are deployed then, and the backup that says so."""
-    if to not in (PREVIOUS, ORIGINAL) and not to.isdigit():
+    if to not in (PREVIOUS, ORIGINAL) and not _NUMBER.match(to):
         return _release(history, to)
     if to == ORIGINAL:
         start = history[0]

@@ -10,6 +10,7 @@ import re
 from typing import Iterable, List, Mapping, Optional, Sequence, Tuple
 
 from ..nginx_conf import Configuration, ConfSyntaxError, load
+from .evidence import masked_line
 from .files import Filesystem
 from .instance import Instance
 from .model import ABSENT, Change, ConfError, Entry, Refused, Validation
@@ -25,7 +26,6 @@ _LOGGED = re.compile(r"^\d{4}/\d\d/\d\d \d\d:\d\d:\d\d \[(\w+)\] \d+#\d+: (.*)$"
 _PLACE = re.compile(r"^(.*?),? in (/\S.*):(\d+)$", re.DOTALL)
 _QUOTED_PATH = re.compile(r'"(?:file:|data:|engine:)?(/[^"]+)"')
 _CONTEXT = 3
-_LINE_LIMIT = 160
 _LOG_DIRECTIVES = (b"error_log", b"access_log")
 _PATH_DIRECTIVES = (
     b"client_body_temp_path",
@@ -167,5 +167,5 @@ def _context(file: str, number: int, overlay: Overlay) -> Tuple[str, ...]:
     shown: List[str] = []
     for index in range(first, min(len(lines), number + _CONTEXT) + 1):
         mark = ">" if index == number else " "
-        shown.append(f"{mark} {index:4d}  {lines[index - 1][:_LINE_LIMIT]}")
+        shown.append(f"{mark} {index:4d}  {masked_line(lines[index - 1])}")
     return tuple(shown)

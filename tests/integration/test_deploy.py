@@ -234,6 +234,7 @@ def test_hand_edits_are_reported_and_kept_or_overwritten_as_told(host):
     failed = host.deploy(site())
     assert failed["failed"] and "edited by hand" in failed["message"] and path in failed["message"]
     assert "byhand" in failed["diff"][0]["before"] and "byhand" not in failed["diff"][0]["after"]
+    assert "+    location / { return 200 byhand; }" in failed["drift"][0]["diff"].replace("\n        ", " ")
     assert host.tree() == edited
     kept = host.deploy(site(tail="# two"), on_drift="keep")
     assert (kept["failed"], kept["changed"]) == (False, False) and kept["findings"][0]["code"] == "drift"

@@ -6,7 +6,7 @@ import io
 import json
 import tarfile
 from pathlib import Path
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Tuple
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = "/opt/nginx-websocket-test"
@@ -85,20 +85,27 @@ class TransactionHost:
         lab.sh(f"mkdir -p {PACKAGE}")
         lab.run("tar", "-x", "-C", PACKAGE, data=packed.getvalue())
         lab.write(f"{PACKAGE}/driver.py", DRIVER.format(package=PACKAGE))
-        lab.sh("tar -c -f /opt/nginx-before.tar -C / etc/nginx")
+        lab.sh("mkdir -p /var/lib/nginx_websocket")
+        self.remember("fresh")
 
-    def reset(self) -> None:
-        """Bring the host back to where it was: nginx as Debian ships it, no state of ours."""
+    def remember(self, state: str) -> None:
+        """Keep the files as they are, to come back to them."""
+        self.sh(f"tar -c -f /opt/{state}.tar -C / etc/nginx var/lib/nginx_websocket")
+
+    def reset(self, state: str = "fresh") -> None:
+        """Bring the host back to a remembered state: at first nginx as Debian ships it, no state of ours."""
         self.sh(
-            "set -e; rm -rf /var/lib/nginx_websocket /etc/nginx; tar -x -f /opt/nginx-before.tar -C /; "
+            f"set -e; rm -rf /var/lib/nginx_websocket /etc/nginx; tar -x -f /opt/{state}.tar -C /; "
+            "rmdir /var/lib/nginx_websocket 2>/dev/null || true; "
             "systemctl start lammp-backend; "
-            "for pid in $(cat /run/thieves 2>/dev/null); do kill $pid 2>/dev/null || true; done; rm -f /run/thieves; "
+            "for pid in $(cat /run/thieves 2>/dev/null); do kill $pid 2>/dev/null || true; done; "
+            "rm -f /run/thieves; "
             "systemctl is-active -q nginx || systemctl start nginx; nginx -s reload; sleep 0.2"
         )
 
     def begin(
         self, verb: str, *, before: str = "", sites: Optional[List[Dict[str, Any]]] = None, **arguments: Any
-    ):
+    ) -> Tuple[Optional[Dict[str, Any]], int, str]:
         """Run a verb of the package on the host; returns (outcome or None, exit code, standard error)."""
         given = {"verb": verb, "before": before, "arguments": arguments, "sites": sites or []}
         script = f"python3 {PACKAGE}/driver.py > /run/driver.out 2> /run/driver.err; echo $?"
