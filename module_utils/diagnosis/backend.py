@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import re
 from typing import List, Optional, Sequence, Tuple
 
-from ..nginx_conf.location import Location
 from ..nginx_conf.upstream import Upstream
 from ..nginx_host.listeners import Listener, listeners
+from ..nginx_host.proc import Proc
 from ..websocket.endpoint import Address
 from ..websocket.handshake import new_key
 from ..websocket.result import Probe
-from . import host_state
+from . import host_state, upstream_rules
 from .exchange import ask
-from .experiments import HANDSHAKE, Laboratory, Request, good_handshake
+from .experiments import HANDSHAKE, WITH_SLASH, Laboratory, Request, good_handshake, without_prefix
 from .facts import BackendFacts, Facts, Question
 from .sockets import session_probe
 
@@ -84,14 +86,15 @@ def sent_request(upstream: Upstream, client: Request) -> Request:
     )
 
 
-def addresses_of(server: str, default_port: int) -> Tuple[List[Address], List[str], int]:
+def addresses_of(server: str, default_port: int, directory: str = "/") -> Tuple[List[Address], List[str], int]:
     """What a ``server`` of an upstream, or the host of a proxy_pass, leads to now.
 
     Returns:
         Addresses in order, the IP addresses of a name, the port (0 for a unix socket).
     """
     if server.startswith("unix:"):
-        return [server[5:]], [], 0
+        # nginx connects to the path as it stands, so a relative one hangs on the workers' directory.
+        return [os.path.join(directory, server[5:])], [], 0
     if server.startswith("["):
         host, _, rest = server[1:].partition("]")
         port = int(rest[1:]) if rest[1:].isdigit() else default_port
@@ -100,6 +103,12 @@ def addresses_of(server: str, default_port: int) -> Tuple[List[Address], List[st
         port = int(text) if text.isdigit() else default_port
     resolved = host_state.resolve(host)
     return [(address, port) for address in resolved], resolved, port
+
+
+def working_directory(facts: Facts) -> str:
+    """Directory in which the running nginx was started."""
+    master = facts.nginx.master if facts.nginx is not None else None
+    return Proc().link(master.pid, "cwd") or "/" if master is not None else "/"
 
 
 def ask_backends(facts: Facts, opened: bool) -> None:
@@ -117,7 +126,7 @@ def ask_backends(facts: Facts, opened: bool) -> None:
     client = client_request(question)
     sent = sent_request(upstream, client)
     for server in upstream.servers[:MOST_SERVERS]:
-        addresses, resolved, port = addresses_of(server, upstream.port)
+        addresses, resolved, port = addresses_of(server, upstream.port, working_directory(facts))
         found = BackendFacts(server, addresses[0] if addresses else None, resolved, sent=sent, client=client)
         if port:
             found.listeners = listeners([port])
@@ -148,9 +157,9 @@ def _ask_one(facts: Facts, found: BackendFacts, address: Address, upstream: Upst
     if opened:
         found.held = laboratory.send(found.sent, hold=LOOK)
         return
-    prefixes = [location.name.decode("utf-8", "replace") for location in _prefix_locations(facts)]
+    paths = other_paths(facts)
     scheme = "https" if question.endpoint.tls else "http"
-    found.search = laboratory.search(found.sent, found.client, prefixes, scheme)
+    found.search = laboratory.search(found.sent, found.client, paths, scheme)
     answer = found.search.as_sent
     if answer.error_kind in ("closed-without-answer", "not-http", "tls", "answer-timeout") or (
         answer.status == 400 and tls_name is None
@@ -180,11 +189,27 @@ def _ask_one(facts: Facts, found: BackendFacts, address: Address, upstream: Upst
             _look_elsewhere(facts, found)
 
 
-def _prefix_locations(facts: Facts) -> List[Location]:
+def other_paths(facts: Facts) -> List[Tuple[str, str]]:
+    """Request targets that another way of writing proxy_pass would send, each with words for it."""
     route = facts.route
-    if route is None:
+    upstream = route.upstream if route is not None else None
+    if route is None or upstream is None:
         return []
-    return [location for location in route.locations if not location.regex and not location.named]
+    path, mark, query = upstream.uri.partition("?")
+    found: List[Tuple[str, str]] = []
+    for location in route.locations:
+        if location.regex or location.named:
+            continue
+        prefix = location.name.decode("utf-8", "replace")
+        found += [(f"without the prefix {prefix}", target) for target in without_prefix(upstream.uri, prefix)]
+    uri_part = upstream_rules.uri_part_of(upstream)
+    if uri_part and path.startswith(uri_part) and not uri_part.endswith("/"):
+        rest = path[len(uri_part):]
+        if rest and not rest.startswith("/"):
+            found.append((WITH_SLASH, f"{uri_part}/{rest}{mark}{query}"))
+    if "//" in path:
+        found.append((WITH_SLASH, re.sub("/+", "/", path) + mark + query))
+    return found
 
 
 def _look_elsewhere(facts: Facts, found: BackendFacts) -> None:
@@ -219,7 +244,7 @@ def _ask_other_pass(facts: Facts) -> None:
         return
     server = directive.args[0].decode("utf-8", "replace") if directive.args else ""
     server = server.split("://", 1)[-1]
-    addresses, resolved, port = addresses_of(server, 80)
+    addresses, resolved, port = addresses_of(server, 80, working_directory(facts))
     client = client_request(facts.question)
     found = BackendFacts(server, addresses[0] if addresses else None, resolved, client=client)
     found.listeners = listeners([port]) if port else []

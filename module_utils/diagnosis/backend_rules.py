@@ -8,6 +8,7 @@ from typing import List, Optional, Sequence
 from ..websocket.result import Probe
 from .capacity import socket_limits
 from .errorlog import LogLine
+from .experiments import WITH_SLASH
 from .facts import BackendFacts, Facts
 from .findings import Evidence, Finding
 from .host_state import covering
@@ -53,6 +54,11 @@ def said(words: str, probe: Probe) -> Evidence:
 def refused_by_backend(facts: Facts, suspects: Sequence[Suspect], probe: Probe) -> List[Finding]:
     """The backend got the request and refused: because of what nginx made of it, or by itself."""
     certain = [suspect.finding for suspect in suspects if suspect.certain]
+    cached = next((suspect.finding for suspect in suspects if suspect.code == "cache"), None)
+    opens = [b.search.as_sent for b in facts.backends if b.search is not None and b.search.as_sent.opened]
+    if cached is not None and opens and opens[0].closed_after is None and probe.status != 101:
+        cached.evidence.append(said("nginx's own request, sent to the backend directly", opens[0]))
+        return [cached]
     for backend in facts.backends:
         if backend.session is not None and backend.session.opened and facts.session:
             return [_not_sticky(facts, suspects, backend)]
@@ -129,7 +135,7 @@ def _path_code(facts: Facts, backend: BackendFacts) -> str:
     assert backend.sent is not None and backend.client is not None
     route = facts.route
     opening, sent, client = backend.search.opening.path, backend.sent.path, backend.client.path
-    if "//" in sent and opening == re.sub("/+", "/", sent):
+    if any(words == WITH_SLASH and probe is backend.search.opening_probe for words, probe in backend.search.tried):
         return "proxy-pass-double-slash"
     if opening == client and route is not None and route.upstream is not None:
         return path_change(route, route.upstream, client) or "proxy-pass-strips-prefix"

@@ -8,7 +8,6 @@ breaks the opening request by itself is a cause; no guess from a status code is 
 from __future__ import annotations
 
 import dataclasses
-import re
 from typing import Callable, Dict, List, Optional, Sequence, Tuple
 
 from ..websocket.endpoint import Address
@@ -17,6 +16,7 @@ from ..websocket.result import Probe
 from .exchange import ask, header_value
 
 Headers = List[Tuple[str, str]]
+WITH_SLASH = "with one slash between proxy_pass and the rest"
 LIMIT = 16
 """Requests that one search may send to a backend."""
 
@@ -211,20 +211,20 @@ class Laboratory:
             hold=hold,
         )
 
-    def search(self, sent: Request, client: Request, prefixes: Sequence[str], scheme: str) -> Search:
+    def search(self, sent: Request, client: Request, paths: Sequence[Tuple[str, str]], scheme: str) -> Search:
         """Look for what makes the backend refuse.
 
         Args:
             sent: nginx's request.
             client: the client's request to nginx.
-            prefixes: path prefixes that a proxy_pass with a URI part might take away.
+            paths: targets that another proxy_pass would send, each with words for it.
             scheme: "http" or "https", as the client sees the site.
         """
         result = Search(self.send(sent))
         result.tried.append(("as nginx sends it", result.as_sent))
         if settled(result.as_sent):
             return result
-        for words, candidate in candidates(sent, client, prefixes, scheme):
+        for words, candidate in candidates(sent, client, paths, scheme):
             if len(result.tried) >= LIMIT:
                 break
             probe = self.send(candidate)
@@ -268,7 +268,7 @@ def settled(probe: Probe) -> bool:
 
 
 def candidates(
-    sent: Request, client: Request, prefixes: Sequence[str], scheme: str
+    sent: Request, client: Request, paths: Sequence[Tuple[str, str]], scheme: str
 ) -> List[Tuple[str, Request]]:
     """Requests to try, each with words for what was changed, those nearest to nginx's own first."""
     base = good_handshake(sent)
@@ -299,14 +299,7 @@ def candidates(
         whole = whole.with_header(name, value)
     whole = good_handshake(whole.with_header("X-Forwarded-For", None))
     single.append(("as the client sends it", whole))
-    for prefix in prefixes:
-        single += [
-            (f"without the prefix {prefix}", dataclasses.replace(base, target=target))
-            for target in without_prefix(base.target, prefix)
-        ]
-    if "//" in base.path:
-        merged = re.sub("/+", "/", base.path) + base.query
-        single.append(("with single slashes", dataclasses.replace(base, target=merged)))
+    single += [(words, dataclasses.replace(base, target=target)) for words, target in paths]
     if client.value("Origin") is not None:
         single.append(("without Origin", base.with_header("Origin", None)))
         single.append(("as the client sends it, without Origin", whole.with_header("Origin", None)))

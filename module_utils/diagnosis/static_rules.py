@@ -101,10 +101,18 @@ def suspects(facts: Facts) -> List[Suspect]:
         return found
     meant = _meant(facts, route)
     rule = _BY_KIND.get(route.answer.kind, _undecided)
+    ruled = rule(facts, route, meant)
     # nginx runs the rewrite phase, then access control, then the content (ngx_http_core_module phases).
     if route.answer.kind not in ("redirect", "return", "closed", "bad-request"):
-        found += [Suspect(*entry) for entry in access_rules.access_suspects(facts, route)]
-    found += rule(facts, route, meant)
+        refusals = [Suspect(*entry) for entry in access_rules.access_suspects(facts, route)]
+        if refusals and ruled and meant is not None and ruled[0].code == meant.code:
+            # The refusal belongs to a location that was not meant: that it answers at all is the fault.
+            ruled[0].answers += refusals[0].answers
+            ruled[0].finding.evidence += refusals[0].finding.evidence
+            ruled += refusals
+        else:
+            ruled = refusals + ruled
+    found += ruled
     found.sort(key=lambda suspect: not suspect.certain)
     found = _stray(facts, found) + found
     for suspect in found:

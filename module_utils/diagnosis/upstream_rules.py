@@ -303,6 +303,15 @@ def path_change(route: Route, upstream: Upstream, client_target: str) -> str:
     return "proxy-pass-strips-prefix" if len(sent) < len(client) else "proxy-pass-normalizes-path"
 
 
+def uri_part_of(upstream: Upstream) -> str:
+    """The URI part of proxy_pass; empty without one or with variables."""
+    written = upstream.directive.args[0].decode("utf-8", "replace") if upstream.directive.args else ""
+    rest = written.split("://", 1)[-1]
+    if "$" in written or rest.startswith("unix:"):
+        return ""
+    return rest[rest.find("/"):] if "/" in rest else ""
+
+
 def _way(route: Route, upstream: Upstream) -> Iterator[Judged]:
     """How nginx finds the backend."""
     level: Optional[Level] = route.level

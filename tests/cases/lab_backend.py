@@ -191,7 +191,7 @@ class LabBackend:
             if raw:
                 self._reply(connection, 400, "not HTTP/1.x")
             return
-        _, target, version = line.split(" ", 2)
+        method, target, version = line.split(" ", 2)
         if mode == "whoami":
             upgrade = any(name == "upgrade" for name, _ in headers)
             self._reply(connection, *((400, "this is a plain HTTP endpoint") if upgrade
@@ -200,7 +200,7 @@ class LabBackend:
             self._reply(connection, self.spec.get("status", 404), self.spec.get("body", "no such page"),
                         tuple(self.spec.get("headers", ())))
         else:
-            refusal = self._refusal(headers, target, version)
+            refusal = (405, "a handshake is a GET") if method != "GET" else self._refusal(headers, target, version)
             if refusal:
                 self._reply(connection, *refusal)
             else:

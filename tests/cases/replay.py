@@ -122,7 +122,9 @@ class Replay:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(self._path(name))
         with open(self._path("stderr.log"), "wb") as stderr:
-            self.process = subprocess.Popen(self._command(), stdout=subprocess.DEVNULL, stderr=stderr)
+            # A relative unix socket is looked for below nginx's working directory.
+            self.process = subprocess.Popen(self._command(), stdout=subprocess.DEVNULL, stderr=stderr,
+                                            cwd=self.prefix)
         self._wait_for(lambda: self.workers() and os.path.exists(self._path("nginx.pid")), "nginx did not start")
         steps = self.lab.get("steps", ())
         looks = [index for index, step in enumerate(steps) if step["op"] in LOOKING_STEPS]
