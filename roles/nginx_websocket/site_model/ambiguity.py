@@ -136,7 +136,8 @@ class Automaton:
             return self.alternatives(argument[1])
         if operator is codes.SUBPATTERN:
             outside = self.ignore_case
-            self.ignore_case = (outside or bool(argument[1] & re.IGNORECASE)) and not argument[2] & re.IGNORECASE
+            ignored = outside or bool(argument[1] & re.IGNORECASE)
+            self.ignore_case = ignored and not argument[2] & re.IGNORECASE
             part = self.sequence(argument[3])
             self.ignore_case = outside
             return part

@@ -141,7 +141,9 @@ class Reader:
             return TYPES[kind], ""
         problem = RULES[rule](str(value)) if rule in RULES and isinstance(value, (int, float)) else None
         expected, fix = problem or ("text", "Quote it, so that YAML takes it for text.")
-        return expected, "YAML takes this word for true or false: quote it." if isinstance(value, bool) else fix
+        if isinstance(value, bool):
+            fix = "YAML takes this word for true or false: quote it."
+        return expected, fix
 
     def judge(self, value: Value, place: str, rule: str) -> bool:
         """Return whether the rule of the value accepts it, and keep the refusal if it does not."""

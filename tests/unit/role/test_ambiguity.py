@@ -1,6 +1,7 @@
 """Patterns that take a backtracking matcher exponential time, and patterns that do not."""
 
 import pytest
+
 from roles.nginx_websocket.site_model.ambiguity import is_exponential
 
 

@@ -1,8 +1,9 @@
-"""What is quoted is read back as it was, by the tokenizer that the differential test holds against real nginx."""
+"""What is quoted is read back as it was, by the tokenizer that is tested against real nginx."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from module_utils.nginx_conf.tokens import words
 from module_utils.nginx_conf.tree import Source
 from roles.nginx_websocket.site_model.quoting import quoted, regex_literal, token

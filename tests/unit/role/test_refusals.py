@@ -284,7 +284,8 @@ def test_an_unknown_variable_is_refused():
 
 def test_no_site_at_all_is_refused():
     assert checked()["errors"] == [
-        "nginx_websocket_sites is [], expected at least one site. Describe it in the variables of the host or group."
+        "nginx_websocket_sites is [], expected at least one site. "
+        "Describe it in the variables of the host or group."
     ]
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from module_utils.nginx_conf import load
 
+from module_utils.nginx_conf import load
 from tests.unit.role.rendering import CERTBOT, ROOT, fitted, rendered
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -19,7 +19,7 @@ MINIMAL = {"name": "a.example", "backends": [{"name": "app"}], "websockets": [{"
 
 
 def same_as_golden(name: str, content: str) -> None:
-    """Compare with the golden file; ``UPDATE_GOLDEN=1`` writes it anew, for a person to read the difference."""
+    """Compare with the golden file; ``UPDATE_GOLDEN=1`` writes it anew, for a person to read."""
     path = GOLDEN / name
     if os.environ.get("UPDATE_GOLDEN"):
         path.write_text(content)
