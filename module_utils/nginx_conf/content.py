@@ -112,6 +112,11 @@ def try_files(exchange: Exchange, directive: Directive, hooks: Hooks) -> Optiona
         if has_variables(template) and prefix > 0 and value.startswith(exchange.uri[:prefix]):
             value = value[prefix:]
         kind = _kind(hooks, base + value) if base else None
+        if kind is None and exchange.fallback_of is directive and not want_directory:
+            # the fallback came back here: nginx would loop to a 500, so the file is meant to exist
+            _found(exchange, value, prefix, want_directory)
+            hooks.steps.append(Step("try_files", f"{printable(base + value)} is meant to exist", directive))
+            return None
         if kind is None:
             what = f"whether {printable(base + value)} exists is not in the configuration"
             hooks.undecided.append(Undecided(what, directive, "it does not exist"))
@@ -148,6 +153,7 @@ def _fallback(exchange: Exchange, directive: Directive, fallback: bytes, prefix:
     hooks.steps.append(Step("try_files", f"nothing found; {printable(value)}", directive))
     if value.startswith(b"@"):
         return Answer("internal-redirect", 0, None, directive, code="try_files", next_uri=value)
+    exchange.fallback_of = directive
     path, _mark, args = value.partition(b"?")
     return Answer("internal-redirect", 0, None, directive, code="try_files", next_uri=path, next_args=args)
 

@@ -225,6 +225,8 @@ class Exchange:
     opaque: Dict[bytes, Directive] = dataclasses.field(default_factory=dict)
     values: Dict[bytes, Union[bytes, CannotDecide]] = dataclasses.field(default_factory=dict)
     depth: int = 0
+    fallback_of: Optional[Directive] = None
+    """The ``try_files`` whose last argument is being followed."""
 
     # -- captures ---------------------------------------------------------------------------------
 
