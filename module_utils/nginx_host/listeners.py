@@ -51,7 +51,7 @@ class Listener:
         started = {
             "unit": f"systemd unit {self.unit}",
             "user unit": f"user unit {self.unit}",
-            "session": "started by hand from a login, not by systemd",
+            "session": f"started by hand ({self.unit}), not by systemd",
             "container": f"in a container ({self.unit[:40]})",
         }.get(self.origin, "not started by systemd")
         return f"pid {self.pid}, user {self.user}, {started}: {' '.join(self.argv)[:300]}"
@@ -130,11 +130,10 @@ def _find_processes(found: List[Listener], proc: Proc) -> None:
     for listener in found:
         listener.pids = held.get(listener.inode, [])
         listener.user = "" if listener.uid is None else user_name(listener.uid)
-        _describe_process(listener, proc)
-        listener.exe = listener.exe or executables.get(listener.pid or 0, "")
+        _describe_process(listener, executables, proc)
 
 
-def _describe_process(listener: Listener, proc: Proc) -> None:
+def _describe_process(listener: Listener, executables: Dict[int, str], proc: Proc) -> None:
     """Fill in the process that started what holds the socket."""
     # With socket activation systemd holds the socket too; the service is what answers.
     holders = [pid for pid in listener.pids if pid != 1] or listener.pids
@@ -143,7 +142,8 @@ def _describe_process(listener: Listener, proc: Proc) -> None:
         return
     first = min((pid for pid in parents if parents[pid] not in parents), default=min(parents))
     listener.pid = first
-    listener.exe = proc.exe(first)[0]
+    listener.exe = proc.exe(first)[0] or executables.get(first, "")
     listener.argv = masked_argv(proc.argv(first))
     listener.user = proc.user(first) or listener.user
-    listener.origin, listener.unit = origin_of(proc.cgroup(first))
+    program = os.path.basename(listener.exe or (listener.argv[0] if listener.argv else ""))
+    listener.origin, listener.unit = origin_of(proc.cgroup(first), program)

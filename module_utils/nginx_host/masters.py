@@ -154,7 +154,7 @@ def masters(proc: Optional[Proc] = None) -> List[Master]:
             continue
         options = parse_title(title)
         exe, deleted = proc.exe(pid)
-        origin, unit = origin_of(proc.cgroup(pid))
+        origin, unit = origin_of(proc.cgroup(pid), os.path.basename(exe))
         # A relative -p is used as it stands, so it hangs on the directory nginx was started in; a
         # relative -c hangs on the prefix (ngx_process_options), which the binary may have to supply.
         prefix = os.path.join(proc.link(pid, "cwd") or "/", options.prefix) if options.prefix else ""

@@ -10,6 +10,8 @@ import re
 from typing import Dict, List, Optional, Tuple
 
 _UNIT = re.compile(r"\.(service|scope|socket|mount)$")
+_GATEWAY = re.compile(r"(sshd?|dropbear|cron|crond|atd)(@.*)?\.service\Z|(\w+-)?getty@.*\.service\Z")
+_GATEWAY_PROGRAM = re.compile(r"sshd|dropbear|cron|atd|agetty|login")
 _CONTAINER = re.compile(r"(docker|libpod|crio|cri-containerd|lxc|kubepods|machine\.slice|buildkit)")
 
 
@@ -142,11 +144,13 @@ def _paths(data: bytes) -> Dict[str, str]:
     return dict(sorted(paths.items(), reverse=True))
 
 
-def origin_of(cgroup: str) -> Tuple[str, str]:
+def origin_of(cgroup: str, program: str = "") -> Tuple[str, str]:
     """Say how a process was started, from its control group.
 
     Args:
         cgroup: from `Proc.cgroup`.
+        program: name of its executable; what is found in the unit of a login or job service, and is not
+            that service itself, was started by hand: without pam_systemd a login leaves its processes there.
 
     Returns:
         Kind and name: ``("unit", "nginx.service")``, ``("user unit", "app.service")``,
@@ -160,6 +164,8 @@ def origin_of(cgroup: str) -> Tuple[str, str]:
     if not units or units[-1] == "init.scope":
         return "unknown", ""
     if units[-1].startswith("session-") and units[-1].endswith(".scope"):
+        return "session", units[-1]
+    if _GATEWAY.match(units[-1]) and not _GATEWAY_PROGRAM.match(program):
         return "session", units[-1]
     if len(units) > 1 and units[0].startswith("user@"):
         return "user unit", units[-1]

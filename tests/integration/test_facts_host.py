@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 
+ROOT = Path(__file__).resolve().parents[2]
 BACKEND = {"name": "api", "path": "/api/docs", "websocket_path": "/api/mqtt/ws/hints/probe"}
 LIVE = "/etc/letsencrypt/live/lammp.test"
 
@@ -313,6 +317,21 @@ def test_backend_by_hand_on_the_second_port(host):
     process = found["candidates"][1]["process"]
     assert (process["user"], process["unit"], process["address"]) == ("lammp", "", "0.0.0.0")
     assert "not started by systemd" in found["candidates"][1]["evidence"][0]
+
+
+def test_process_left_by_a_login_is_not_taken_for_a_unit(host):
+    command = "(nohup python3 -m http.server 3100 --bind 127.0.0.1 >/dev/null 2>&1 &)"
+    shell = [sys.executable, "lab/lab", "shell", host.name, command]
+    subprocess.run(shell, cwd=ROOT, check=True, stdin=subprocess.DEVNULL, capture_output=True)
+    try:
+        find = {"name": "hand", "ports": [3100]}
+        found = eventually(
+            lambda: (lambda b: b if b["answered"] else None)(facts(host, backends=[find])["backends"]["hand"])
+        )
+    finally:
+        host.sh("pkill -f '[h]ttp.server 3100'")
+    assert found["candidates"][0]["process"]["origin"] == "session"
+    assert "started by hand" in found["candidates"][0]["evidence"][0]
 
 
 def test_bad_arguments_name_what_is_wrong(host):

@@ -99,6 +99,22 @@ def test_origins(cgroup, origin):
     assert origin_of(cgroup) == origin
 
 
+@pytest.mark.parametrize(
+    "unit", ["ssh.service", "sshd.service", "ssh@3-1.2.3.4:22.service", "cron.service", "getty@tty1.service"]
+)
+def test_what_a_login_leaves_in_its_services_unit_was_started_by_hand(host, unit):
+    cgroup = f"/system.slice/{unit}"
+    assert origin_of(cgroup, "python3.11") == ("session", unit)
+    host.add(10, TITLE, cgroup=f"0::{cgroup}\n")
+    (master,) = masters(host.proc)
+    assert (master.origin, master.unit) == ("session", "")  # never `systemctl reload ssh`
+
+
+def test_the_login_service_itself_is_its_unit():
+    assert origin_of("/system.slice/ssh.service", "sshd") == ("unit", "ssh.service")
+    assert origin_of("/system.slice/sshguard.service", "sshguard") == ("unit", "sshguard.service")
+
+
 def test_cgroups_are_relative_to_our_own_init(tmp_path):
     # Inside a container that sees the host's hierarchy, and with version 1.
     host = FakeProc(tmp_path / "proc")
