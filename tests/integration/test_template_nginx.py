@@ -5,11 +5,11 @@ from __future__ import annotations
 import copy
 import json
 import re
-from pathlib import Path
 from typing import Any, Dict, List
 
 import pytest
 import yaml
+
 from module_utils.websocket import probe
 from roles.nginx_websocket.site_model.quoting import quoted
 from tests.unit.role.rendering import ROOT, rendered

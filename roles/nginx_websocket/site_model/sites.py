@@ -237,6 +237,9 @@ def _prefixes(site: Site, place: str, reader: Reader) -> None:
 def _origin_list(origins: List[str], place: str, reader: Reader) -> None:
     if "*" in origins and len(origins) > 1:
         reader.refuse(place, origins, "* alone, or a list of origins", "* allows all: take the others out.")
+    for index, origin in enumerate(origins):
+        if origin in origins[:index]:
+            reader.refuse(f"{place}[{index}]", origin, "each origin once", "Take it out of the list.")
 
 
 def _cross_origin(site: Site, place: str, reader: Reader) -> None:

@@ -125,6 +125,11 @@ TABLE = [
     ("origins", ["https://*"], "expected an origin"),
     ("origins", ["*", "https://a.org"], "* allows all: take the others out."),
     ("origins", ["https://[::1"], "expected an origin"),
+    (
+        "origins",
+        ["https://a.org", "https://a.org"],
+        ".origins[1] is 'https://a.org', expected each origin once",
+    ),
     ("websockets.0.path", "ws", "expected a path that begins with /"),
     ("websockets.0.path", "/ws/{token}", "Leave out the placeholder"),
     ("websockets.0.path", "/ws/?x", "leave out the query"),
