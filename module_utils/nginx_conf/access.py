@@ -61,7 +61,9 @@ def judge_access(route: Route) -> Optional[Upgrade]:
     allowed, rule = access_rule(level, route.request.remote)
     if allowed is not True and rule is not None:
         code = "method-not-allowed" if level.kind == "limit_except" else "access-denied"
-        text = "this rule answers 403" if allowed is False else "whether the client is let in depends on its address"
+        text = "this rule answers 403"
+        if allowed is None:
+            text = "whether the client is let in depends on its address"
         verdicts.append(Upgrade(allowed, code, text, rule))
     basic = level.nearest(b"auth_basic")[1]
     if basic and basic[-1].args[:1] != (b"off",) and not _has(route, "authorization"):

@@ -41,7 +41,16 @@ def blame(route: Route, verdict: Upgrade) -> Upgrade:
     """Replace a general cause by the one that names the block that was meant."""
     if verdict.cause not in WRONG_PLACE or route.server is None or route.listen is None:
         return verdict
-    for test in (_rewritten, _lost_location, _other_location, _duplicate_name, _other_address, _tls_twin, _default):
+    tests = (
+        _rewritten,
+        _lost_location,
+        _other_location,
+        _duplicate_name,
+        _other_address,
+        _tls_twin,
+        _default,
+    )
+    for test in tests:
         try:
             found = test(route, verdict)
         except (CannotDecide, RegexError):
@@ -68,7 +77,7 @@ def _rewritten(route: Route, verdict: Upgrade) -> Optional[Upgrade]:
     if step is None:
         return None
     where = last.title() if last is not None else "no location"
-    text = "the rewrite sends the request from %s to %s" % (first.title(), where)
+    text = f"the rewrite sends the request from {first.title()} to {where}"
     return _make("rewrite-relocates", text, step.directive)
 
 
@@ -81,7 +90,7 @@ def _lost_location(route: Route, verdict: Upgrade) -> Optional[Upgrade]:
     cause = _cause_of(loser, first)
     if cause is None:
         return None
-    text = "%s would carry the upgrade, but %s" % (loser.location.title(), loser.reason)
+    text = f"{loser.location.title()} would carry the upgrade, but {loser.reason}"
     return _make(cause, text, first.directive)
 
 
@@ -117,7 +126,7 @@ def _other_location(route: Route, verdict: Upgrade) -> Optional[Upgrade]:
         return None
     path = route.first_uri.decode("utf-8", "replace")
     taken = route.location.title() if route.location is not None else "no location"
-    text = "%s carries upgrades but does not match %s; %s takes it" % (meant[0].title(), path, taken)
+    text = f"{meant[0].title()} carries upgrades but does not match {path}; {taken} takes it"
     return _make("wrong-location", text, meant[0].directive)
 
 
@@ -158,7 +167,7 @@ def _other_address(route: Route, verdict: Upgrade) -> Optional[Upgrade]:
         server = _matching(route, group) or group.default
         if server in here.servers or not any(map(carries_upgrade, _all_locations(server))):
             continue
-        text = "the listen on %s hides every server on %s" % (here.address, group.address)
+        text = f"the listen on {here.address} hides every server on {group.address}"
         return _make("listen-address-captured", text, here.listens[0].directive)
     return None
 
@@ -191,7 +200,7 @@ def _default(route: Route, verdict: Upgrade) -> Optional[Upgrade]:
     for server in here.servers:
         if server is not route.server and any(map(carries_upgrade, _all_locations(server))):
             shown = route.host.decode("utf-8", "replace") or "a request without Host"
-            text = "no server name matches %s, so the default server answers" % shown
+            text = f"no server name matches {shown}, so the default server answers"
             assert route.server is not None
             return _make("default-server-captured", text, route.server.directive)
     return None

@@ -40,8 +40,9 @@ class Address:
         if self.family == "unix":
             return "unix:" + self.host
         if self.family == "inet6":
-            return "[%s]:%d" % (self.host, self.port)
-        return "%s:%d" % ("*" if self.host == WILDCARD4 else self.host, self.port)
+            return f"[{self.host}]:{self.port}"
+        host = "*" if self.host == WILDCARD4 else self.host
+        return f"{host}:{self.port}"
 
 
 @dataclasses.dataclass

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Optional
 
-from .listen import canonical_host
+from .listen import canonical_host, groups_for
 
 if TYPE_CHECKING:
     from .route import Route
@@ -27,16 +27,19 @@ def follow(outer: Route, upstream: Upstream) -> Optional[Route]:
             host, text = target, "80"
         port = int(text)
         host = "127.0.0.1" if host == "localhost" else host
-        address = "%s:%d" % (host, port)
+        address = f"{host}:{port}"
     if not canonical_host(host)[0]:
         return None
     groups = index_of(outer.configuration).groups
-    if not any(group.address.port == port and (group.address.host in (host, host[5:]) or group.address.wildcard)
-               for group in groups):
+    if port == 0:
+        ours = any(group.address.family == "unix" and group.address.host == host[5:] for group in groups)
+    else:
+        ours = bool(groups_for(groups, host, port))
+    if not ours:
         return None
     headers = [(header.name, header.value) for header in upstream.headers if header.value is not None]
     request = Request(
-        url="%s://%s/" % (upstream.scheme, "localhost" if port == 0 else address),
+        url="{}://{}/".format(upstream.scheme, "localhost" if port == 0 else address),
         headers=headers,
         address=address,
         method=upstream.method,

@@ -8,7 +8,7 @@ Rules of ``ngx_http_core_find_config_phase``, ``ngx_http_core_post_rewrite_phase
 from __future__ import annotations
 
 import dataclasses
-from typing import List, Optional, Tuple, Union
+from typing import List, Optional, Union
 
 from .content import HANDLERS, Answer, absolute_location, find_index, static_answer, try_files
 from .effective import Level
@@ -230,7 +230,7 @@ class Walker:
                 continue
             if not exchange.level.on(b"recursive_error_pages", False):
                 self.error_page = True
-            self._step("error_page", "%d → %s" % (answer.status, printable(uri)), directive)
+            self._step("error_page", f"{answer.status} → {printable(uri)}", directive)
             self.err_status = answer.status if overwrite is None else overwrite
             try:
                 target = exchange.evaluate(uri)

@@ -5,6 +5,9 @@ used to decide.  Where no PCRE library can be loaded, ``CannotDecide`` travels u
 then says that it cannot tell.
 """
 
+# ctypes has no types of its own for a library and its handles
+# ruff: noqa: ANN401
+
 from __future__ import annotations
 
 import ctypes
@@ -93,8 +96,7 @@ class _Pcre2:
         if not code:
             buffer = ctypes.create_string_buffer(256)
             self.message(error.value, buffer, 256)
-            words = (buffer.value.decode(), pattern.decode("utf-8", "replace"), offset.value)
-            raise RegexError('pcre2_compile() failed: %s in "%s" at offset %d' % words)
+            raise _bad_pattern("pcre2_compile", pattern, buffer.value.decode(), offset.value)
         return code, functools.partial(self.code_free, code)
 
     def _number(self, code: Any, what: int) -> int:
@@ -163,8 +165,7 @@ class _Pcre1:
         options = self.caseless if caseless else 0
         code = self.compile_(pattern, options, ctypes.byref(error), ctypes.byref(offset), None)
         if not code:
-            words = ((error.value or b"").decode(), pattern.decode("utf-8", "replace"), offset.value)
-            raise RegexError('pcre_compile() failed: %s in "%s" at offset %d' % words)
+            raise _bad_pattern("pcre_compile", pattern, (error.value or b"").decode(), offset.value)
         return code, functools.partial(self.free, code)
 
     def _number(self, code: Any, what: int) -> int:
@@ -186,6 +187,11 @@ class _Pcre1:
 
     def groups(self, code: Any) -> int:
         return self._number(code, 2)
+
+
+def _bad_pattern(function: str, pattern: bytes, message: str, offset: int) -> RegexError:
+    shown = pattern.decode("utf-8", "replace")
+    return RegexError(f'{function}() failed: {message} in "{shown}" at offset {offset}')
 
 
 def _name_table(address: Optional[int], count: int, size: int) -> List[Tuple[bytes, int]]:
@@ -250,7 +256,7 @@ class Regex:
         if result == self._library.no_match:
             return None
         if result < 0:
-            raise RegexError("pcre failed: %d" % result)
+            raise RegexError(f"pcre failed: {result}")
         groups = [subject[start:end] if start >= 0 else b"" for start, end in pairs]
         named = {name: groups[number] if number < len(groups) else b"" for name, number in self.names}
         return Match(groups, named)

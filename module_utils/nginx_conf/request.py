@@ -104,7 +104,7 @@ class Request:
         """What a browser puts into Host."""
         host, port = self.host_port()
         literal = f"[{host}]" if ":" in host else host
-        return literal if port == PORTS[self.scheme] else "%s:%d" % (literal, port)
+        return literal if port == PORTS[self.scheme] else f"{literal}:{port}"
 
     def header_list(self) -> List[Tuple[str, str]]:
         """All headers that the client sends, in order."""

@@ -207,7 +207,7 @@ class _Engine:
             outcome = self._redirect(directive, replacement, add_args, flag)
             self._step(
                 "rewrite",
-                "%s → %d %s" % (text, outcome.status, printable(outcome.location or b"?")),
+                f"{text} → {outcome.status} {printable(outcome.location or b'?')}",
                 directive,
             )
             return True, outcome

@@ -166,7 +166,7 @@ def _follow(result: Route, index: Index, file_kind: Optional[FileKind]) -> None:
     host, port = request.local_address()
     group = _pick_group(result, index, host, port)
     if group is None or group.default is None:
-        result.answer = Answer("not-listening", reason="no server listens on port %d of %s" % (port, host))
+        result.answer = Answer("not-listening", reason=f"no server listens on port {port} of {host}")
         return
     result.listen = group
     names = virtual_names(index, group, version)
@@ -178,9 +178,7 @@ def _follow(result: Route, index: Index, file_kind: Optional[FileKind]) -> None:
     initial, sni_match = _by_sni(result, names) if request.tls and tls else (group.default, None)
     result.server, result.server_match = initial, sni_match or NameMatch(initial, "default")
     authority, raw_target = split_absolute(request.raw_target())
-    target = parse_target(
-        raw_target, merge_slashes=initial.on(b"merge_slashes", True), version=version
-    )
+    target = parse_target(raw_target, merge_slashes=initial.on(b"merge_slashes", True), version=version)
 
     def select(name: bytes) -> Level:
         match = sni_match if sni_match is not None and sni_match.name == name else names.find(name)
@@ -261,14 +259,10 @@ def _pick_group(result: Route, index: Index, host: str, port: int) -> Optional[L
     if len(inet) > 1:
         others = ", ".join(str(g.address) for g in inet if g is not chosen)
         reason = (
-            "several addresses listen on port %d, and which one %s leads to is not in the configuration"
-            % (
-                port,
-                host,
-            )
+            f"several addresses listen on port {port}; which one {host} leads to is not in the configuration"
         )
         result.undecided.append(Undecided(reason, None, f"{chosen.address} (not {others})"))
-    result.listen_reason = "port %d; assumed %s" % (port, chosen.address)
+    result.listen_reason = f"port {port}; assumed {chosen.address}"
     return chosen
 
 

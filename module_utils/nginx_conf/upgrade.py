@@ -69,16 +69,16 @@ def _answered(route: Route) -> Upgrade:
     answer = route.answer
     directive = answer.directive or (route.level.directive if route.level else None)
     if answer.kind == "undecided":
-        return Upgrade(None, "wrong-location", "the route cannot be decided: %s" % answer.reason, directive)
+        return Upgrade(None, "wrong-location", f"the route cannot be decided: {answer.reason}", directive)
     simple = _SIMPLE.get(answer.code) or _SIMPLE.get(answer.kind)
     if answer.kind == "redirect" and answer.code in ("rewrite", "error-page"):
         return _redirected(route, directive)
     if answer.code == "try_files":
         return _try_files(route, directive)
     if answer.kind == "return" and _inside_referer_check(directive):
-        return Upgrade(False, "referer-check", "the request without Referer gets %d" % answer.status, directive)
+        return Upgrade(False, "referer-check", f"a request without Referer gets {answer.status}", directive)
     if simple is not None:
-        return Upgrade(False, simple[0], simple[1] % answer.reason if "%s" in simple[1] else simple[1], directive)
+        return Upgrade(False, simple[0], simple[1].replace("%s", answer.reason), directive)
     if answer.kind in ("static", "not-found", "forbidden", "autoindex"):
         return _static(route, directive)
     return _plain(route, directive)
@@ -99,14 +99,15 @@ def _plain(route: Route, directive: Optional[Directive]) -> Upgrade:
     if directive is not None and directive.name == b"proxy_pass" and b"ws" in directive.args[0][:3].lower():
         return Upgrade(False, "proxy-pass-ws-scheme", "proxy_pass takes http:// or https:// only", directive)
     words = {"closed": "nginx closes the connection", "handler": answer.reason}
-    text = words.get(answer.kind, "nginx itself answers %d" % answer.status)
-    return Upgrade(False, "wrong-location", "%s; the request never reaches a backend" % text, directive)
+    text = words.get(answer.kind, f"nginx itself answers {answer.status}")
+    return Upgrade(False, "wrong-location", f"{text}; the request never reaches a backend", directive)
 
 
 def _redirected(route: Route, directive: Optional[Directive]) -> Upgrade:
     answer = route.answer
     target = (answer.redirect_target or b"").decode("utf-8", "replace")
-    text = "nginx answers %d%s, and browsers do not follow it" % (answer.status, " to " + target if target else "")
+    shown = f" to {target}" if target else ""
+    text = f"nginx answers {answer.status}{shown}, and browsers do not follow it"
     host = route.host.decode("utf-8", "replace")
     if not route.request.tls and target.startswith("https://" + host):
         return Upgrade(False, "http-to-https-301", text, directive)
@@ -120,9 +121,10 @@ def _inside_referer_check(directive: Optional[Directive]) -> bool:
 
 def _try_files(route: Route, directive: Optional[Directive]) -> Upgrade:
     if route.level is not None and route.level.own(b"proxy_pass"):
-        text = "try_files answers %d before proxy_pass is reached" % route.answer.status
+        text = f"try_files answers {route.answer.status} before proxy_pass is reached"
         return Upgrade(False, "try-files-before-proxy", text, directive)
-    return Upgrade(False, "try_files-spa-fallback", "try_files answers %d" % route.answer.status, directive)
+    text = f"try_files answers {route.answer.status}"
+    return Upgrade(False, "try_files-spa-fallback", text, directive)
 
 
 def _static(route: Route, directive: Optional[Directive]) -> Upgrade:
@@ -136,7 +138,7 @@ def _static(route: Route, directive: Optional[Directive]) -> Upgrade:
         text = "the if block takes over and has no try_files, so nginx looks for a file"
         return Upgrade(False, "if-is-evil", text, level.directive)
     if fallback is not None:
-        text = "try_files falls back to %s, a file that nginx sends" % route.uri
+        text = f"try_files falls back to {route.uri}, a file that nginx sends"
         return Upgrade(False, "try_files-spa-fallback", text, fallback.directive)
     above = [parent for parent in (level.chain()[1:] if level else []) if parent.own(b"proxy_pass")]
     if above and level is not None:
@@ -154,7 +156,7 @@ def _proxied(route: Route, upstream: Upstream) -> Upgrade:
         verdict = test(route, upstream)
         if verdict is not None:
             return verdict
-    text = "the backend receives %s with Upgrade and Connection over HTTP/%s" % (upstream.uri, upstream.version)
+    text = f"the backend receives {upstream.uri} with Upgrade and Connection over HTTP/{upstream.version}"
     if upstream.version == "1.0":
         text = "the backend is asked over HTTP/1.0: many refuse the upgrade, some accept it"
         return Upgrade(None, "http10-upstream", text, upstream.version_directive or upstream.directive)
@@ -202,7 +204,7 @@ def _protocol(route: Route, upstream: Upstream) -> Optional[Upgrade]:
         return Upgrade(False, "http2-upstream", text, upstream.version_directive)
     if upstream.method != "GET" and route.request.method == "GET":
         directive = route.level.nearest(b"proxy_method")[1] if route.level else []
-        text = "the backend receives %s instead of GET" % upstream.method
+        text = f"the backend receives {upstream.method} instead of GET"
         return Upgrade(False, "method-not-allowed", text, directive[-1] if directive else upstream.directive)
     return None
 
@@ -237,7 +239,7 @@ def _unknown(headers: List[Header], name: str) -> Optional[Upgrade]:
     header = next((item for item in headers if item.value is None), None)
     if header is None:
         return None
-    text = "the value of %s cannot be told: %s" % (name, header.reason)
+    text = f"the value of {name} cannot be told: {header.reason}"
     return Upgrade(None, "missing-map", text, header.directive)
 
 
@@ -253,7 +255,7 @@ def _upgrade_header(route: Route, upstream: Upstream, level: Level) -> Optional[
     if unknown is not None:
         return unknown
     if not any("websocket" in (item.value or "").lower() for item in headers):
-        text = "the backend receives Upgrade: %s instead of websocket" % headers[0].value
+        text = f"the backend receives Upgrade: {headers[0].value} instead of websocket"
         return Upgrade(False, "upgrade-header-wrong-value", text, headers[0].directive or line)
     return None
 
@@ -268,10 +270,11 @@ def _connection_header(route: Route, upstream: Upstream, level: Level) -> Option
     if "upgrade" in tokens:
         return None
     shown = headers[0].value if headers else "no Connection header"
-    text = "the backend receives Connection: %s; it must hold upgrade" % shown
+    text = f"the backend receives Connection: {shown}; it must hold upgrade"
     if not headers:
         text = "the backend receives no Connection header; it must hold upgrade"
-    return Upgrade(False, "connection-header-wrong", text, line or _line(level, b"Upgrade") or upstream.directive)
+    line = line or _line(level, b"Upgrade")
+    return Upgrade(False, "connection-header-wrong", text, line or upstream.directive)
 
 
 def _lost(route: Route, upstream: Upstream, level: Level) -> Upgrade:
@@ -281,7 +284,7 @@ def _lost(route: Route, upstream: Upstream, level: Level) -> Upgrade:
     while outer is not None:
         above = [d for d in outer.own(b"proxy_set_header") if d.args and d.args[0].lower() == b"upgrade"]
         if above:
-            text = "one proxy_set_header on this level drops the whole list of %s, Upgrade too" % above[0].where()
+            text = f"one proxy_set_header on this level drops the whole list with {above[0].where()}"
             return Upgrade(False, "hop-header-inheritance", text, lines[0])
         outer = outer.parent
     added = [d for d in level.nearest(b"add_header")[1] if d.args and d.args[0].lower() == b"upgrade"]
@@ -295,7 +298,7 @@ def _lost(route: Route, upstream: Upstream, level: Level) -> Upgrade:
 def _handshake_headers(upstream: Upstream, level: Level) -> Optional[Upgrade]:
     for name in ("Sec-WebSocket-Key", "Sec-WebSocket-Version"):
         if not upstream.values(name):
-            text = "the backend does not receive %s" % name
+            text = f"the backend does not receive {name}"
             line = _line(level, name.encode())
             return Upgrade(False, "request-headers-not-passed", text, line or upstream.directive)
     line = _line(level, b"Sec-WebSocket-Protocol")
@@ -308,7 +311,7 @@ def _handshake_headers(upstream: Upstream, level: Level) -> Optional[Upgrade]:
 def _host_header(route: Route, upstream: Upstream) -> Optional[Upgrade]:
     hosts = upstream.values("Host")
     if len(hosts) > 1 and route.version < (1, 31, 4):
-        text = "the backend receives %d Host lines, and many refuse that with 400" % len(hosts)
+        text = f"the backend receives {len(hosts)} Host lines, and many refuse that with 400"
         return Upgrade(None, "duplicate-host-header", text, hosts[1].directive)
     return None
 
@@ -319,17 +322,17 @@ def _answer_side(route: Route, upstream: Upstream) -> Optional[Upgrade]:
     assert level is not None
     if route.answer.err_status:
         step = next((step for step in reversed(route.steps) if step.kind == "error_page"), None)
-        text = "error_page without = turns the 101 into %d" % route.answer.err_status
+        text = f"error_page without = turns the 101 into {route.answer.err_status}"
         return Upgrade(False, "error-page-intercept", text, step.directive if step else None)
     for line in level.nearest(b"proxy_hide_header")[1]:
         name = line.args[0].lower() if line.args else b""
         if name in (b"upgrade", b"sec-websocket-accept"):
-            text = "proxy_hide_header takes %s out of the 101" % line.args[0].decode("utf-8", "replace")
+            text = "proxy_hide_header takes {} out of the 101".format(line.args[0].decode("utf-8", "replace"))
             return Upgrade(False, "outer-proxy-strips-upgrade", text, line)
     if route.request.target is None and "?" in route.request.url and upstream.raw_uri is not None:
         query = route.request.url.partition("?")[2].partition("#")[0]
         if query and query.encode() not in upstream.raw_uri:
-            text = "the query string does not reach the backend: it sees %s" % upstream.uri
+            text = f"the query string does not reach the backend: it sees {upstream.uri}"
             return Upgrade(None, "query-string-lost", text, upstream.directive)
     return None
 
@@ -353,7 +356,7 @@ def _next_hop(route: Route, upstream: Upstream, verdict: Upgrade, hops: int) -> 
     if b"$" not in line.args[1]:
         text = "the outer proxy drops Upgrade, the inner one invents it: nginx opens no tunnel"
         return Upgrade(False, "upgrade-hardcoded-no-tunnel", text, line)
-    text = "the outer proxy (%s) drops Upgrade before %s gets it" % (upstream.directive.where(), line.where())
+    text = f"the outer proxy ({upstream.directive.where()}) drops Upgrade before {line.where()} gets it"
     return Upgrade(False, "outer-proxy-strips-upgrade", text, upstream.directive)
 
 
@@ -366,8 +369,9 @@ def _doubts(route: Route) -> Optional[Upgrade]:
         if _may_end(item):
             assert item.directive is not None
             inner = next(d for d in item.directive.block or [] if d.name in _DECISIVE)
-            code = "access-denied" if inner.args[:1] and inner.args[0][:1] == b"4" else "return-or-rewrite-redirect"
-            return Upgrade(None, code, "an if cannot be decided: %s" % item.reason, item.directive)
+            refused = bool(inner.args) and inner.args[0].startswith(b"4")
+            code = "access-denied" if refused else "return-or-rewrite-redirect"
+            return Upgrade(None, code, f"an if cannot be decided: {item.reason}", item.directive)
     return None
 
 

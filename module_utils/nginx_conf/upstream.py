@@ -215,7 +215,7 @@ def _block(http: Level, url: Url) -> Optional[Directive]:
 def _servers(block: Optional[Directive], url: Url) -> List[str]:
     if block is None:
         host = url.host.decode("utf-8", "replace")
-        return ["unix:" + host if url.unix else "%s:%d" % (host, url.port)]
+        return ["unix:" + host if url.unix else f"{host}:{url.port}"]
     servers = [c for c in block.block or () if c.name == b"server" and c.args and b"down" not in c.args]
     return [server.args[0].decode("utf-8", "replace") for server in servers]
 
