@@ -41,7 +41,7 @@ def test_own_sockets_are_found(tmp_path):
     for key in (("tcp", "127.0.0.1", ports[0]), ("tcp6", "::1", ports[1]), ("unix", path, 0)):
         item = found[key]
         assert item.pid == os.getpid()
-        assert "pytest" in " ".join(item.argv)
+        assert "python" in " ".join(item.argv)
         assert item.user
         assert f"pid {os.getpid()}" in item.describe()
     assert sorted(item.port for item in only) == sorted(ports)
