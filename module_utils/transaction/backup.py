@@ -96,8 +96,13 @@ class Backups:
     def _all(self) -> List[int]:
         return sorted(int(name) for name in self._files.names(self.directory) if name.isdigit())
 
+    def next_number(self) -> int:
+        """The number that the next backup gets."""
+        return max(self._all() or [0]) + 1
+
     def save(
         self,
+        number: int,
         changes: Sequence[Change],
         *,
         kind: str,
@@ -110,6 +115,7 @@ class Backups:
         """Write a new backup, whole and on the disk before this returns.
 
         Args:
+            number: from ``next_number``.
             changes: what the transaction is going to do.
             kind: ``deploy`` or ``rollback``.
             time: when, in UTC.
@@ -118,7 +124,6 @@ class Backups:
             sites: what will be deployed when the transaction has ended.
             restores: of a rollback, the backup it goes back to.
         """
-        number = max(self._all() or [0]) + 1
         directory = self.path(number)
         self._files.make_directory(self.directory, 0o700)
         self._files.mkdir(directory, 0o700)

@@ -147,7 +147,8 @@ def _settle_drift(host: Host, placements: List[Placement], on_drift: str) -> Lis
     paths = names([placement.path for placement in drifted])
     if on_drift == "fail":
         raise Refused(
-            f"drift: {paths} was edited by hand since the last release; nothing was changed. Take the edit (see "
+            f"drift: {paths} was edited by hand since the last release; nothing was changed. Take the edit "
+            "(see "
             "'drift') into the site's variables, or set on_drift to overwrite (a backup is kept) or keep.",
             diff=[change.difference() for placement in drifted for change in placement.changes],
         )
@@ -211,7 +212,8 @@ def _askable(host: Host, staged: Configuration, placements: Sequence[Placement])
         if not any((server.where(), release) in asked for server in marked):
             host.find(
                 "release-not-asked",
-                f"site {placement.site.name}: none of its listen addresses can be reached from the host itself, so "
+                f"site {placement.site.name}: none of its listen addresses can be reached from the host "
+                "itself, so "
                 "only the workers show that nginx took the release",
             )
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import os
 import shlex
 import signal
 import time
@@ -20,7 +21,7 @@ from .backup import Backup
 from .errorlog import LogWatch, log_paths
 from .files import temporary_name
 from .host import Host, by_whom, names, now, read_tree
-from .journal import ACTIVATE, PROVEN, RELOAD, UNDO, UNDONE, Record
+from .journal import ACTIVATE, PROVEN, RELOAD, SNAPSHOT, UNDO, UNDONE, Record
 from .model import APPLIED, ROLLBACK_FAILED, ROLLED_BACK, UNCHANGED, Change, NotProven, Refused, Site
 from .reload import reload
 from .routes import check_live
@@ -67,23 +68,25 @@ def execute(host: Host, plan: Plan, *, stopped: str = REFUSE) -> None:
     """
     with host.step("snapshot"):
         _unchanged_since(host, plan.changes)
+        record = Record(host.backups.next_number(), SNAPSHOT, now())
         try:
+            host.journal.write(record)
             backup = host.backups.save(
+                record.backup,
                 plan.changes,
                 kind=plan.kind,
-                time=now(),
+                time=record.started,
                 by=by_whom(),
                 sites_before=plan.sites_before,
                 sites=plan.sites_after,
                 restores=plan.restores,
             )
-            record = Record(backup.number, ACTIVATE, now())
-            host.journal.write(record)
+            host.journal.write(dataclasses.replace(record, step=ACTIVATE))
         except OSError as error:
             with contextlib.suppress(OSError):
-                host.backups.sweep()
+                tidy(host)
             raise Refused(
-                f"the snapshot could not be written to {host.backups.directory}: {error}; nothing was changed"
+                f"the snapshot could not be written to {host.state_dir}: {error}; nothing was changed"
             ) from error
     told = False
     try:
@@ -262,6 +265,7 @@ def restore(host: Host, backup: Backup) -> List[str]:
         temporary = temporary_name(change.path)
         if host.files.entry(temporary).kind != "absent":
             host.files.unlink(temporary)
+            host.files.sync_directory(os.path.dirname(temporary))
         current = host.files.entry(change.path)
         if current.same(change.before):
             continue
@@ -292,7 +296,7 @@ def _prove_old(host: Host, backup: Backup) -> None:
 def tidy(host: Host) -> None:
     """Close the journal's transaction; after a kill in here the next run comes here again."""
     record = host.journal.read()
-    if record is not None and record.step == UNDONE:
+    if record is not None and record.step in (SNAPSHOT, UNDONE):
         host.backups.remove(record.backup)
     elif record is not None:
         host.backups.prune(host.keep)
@@ -337,9 +341,10 @@ def recover(host: Host) -> str:
     if host.check:
         raise Refused(f"{begun}; check mode leaves it, the next real run undoes it first")
     with host.step("recover"):
-        if record.step in (PROVEN, UNDONE):
+        if record.step in (SNAPSHOT, PROVEN, UNDONE):
             tidy(host)
-            return f"{begun}, when nothing but tidying was left; that is done"
+            left = "before anything was changed" if record.step == SNAPSHOT else "when only tidying was left"
+            return f"{begun}, {left}; what it left behind is removed"
         try:
             backup = host.backups.load(record.backup)
         except (OSError, ValueError, KeyError) as error:

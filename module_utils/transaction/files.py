@@ -62,6 +62,10 @@ class Filesystem:
             xattrs=tuple(attributes),
         )
 
+    def is_directory(self, path: str) -> bool:
+        """Whether a directory stands there, not a link to one."""
+        return os.path.isdir(path) and not os.path.islink(path)
+
     def names(self, path: str) -> List[str]:
         """The names in a directory, sorted; none when it does not exist."""
         try:
@@ -163,7 +167,7 @@ class Filesystem:
         """Remove a directory of ours with all it holds."""
         for name in self.names(path):
             child = os.path.join(path, name)
-            if os.path.isdir(child) and not os.path.islink(child):
+            if self.is_directory(child):
                 self.remove_tree(child)
             else:
                 self.unlink(child)

@@ -14,6 +14,8 @@ from typing import Optional
 from .files import Filesystem
 from .model import ABSENT, Entry
 
+SNAPSHOT = "snapshot"
+"""The backup is being written; nothing else was touched."""
 ACTIVATE = "activate"
 """Files may have begun to change; nginx was not told."""
 RELOAD = "reload"
