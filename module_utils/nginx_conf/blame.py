@@ -148,7 +148,7 @@ def _duplicate_name(route: Route, verdict: Upgrade) -> Optional[Upgrade]:
 def _matching(route: Route, group: ListenGroup) -> Optional[Level]:
     from .route import index_of, virtual_names
 
-    found = virtual_names(index_of(route.configuration), group, route.version).find(route.host)
+    found = virtual_names(index_of(route.configuration), group, route.version).lookup(route.host)
     return found.server if found is not None else None
 
 

@@ -253,7 +253,7 @@ def _pick_group(result: Route, index: Index, host: str, port: int) -> Optional[L
         return groups[0] if groups else None
     name = guessed_host(result.request, result.version)
     inet = [g for g in groups if g.address.family == "inet"] or groups
-    named = [g for g in inet if virtual_names(index, g, result.version).find(name) is not None]
+    named = [g for g in inet if virtual_names(index, g, result.version).lookup(name) is not None]
     wildcard = [g for g in inet if g.address.wildcard]
     chosen = (named or wildcard or inet)[0]
     if len(inet) > 1:
@@ -305,8 +305,8 @@ def _candidates(result: Route) -> List[Candidate]:
 
 def _would_match(server: Level, host: bytes, version: Version) -> bool:
     """Whether the server, were it alone, would have a name for the host."""
-    alone = ListenGroup(address=None, servers=[server, server], default=server)  # type: ignore[arg-type]
+    alone = ListenGroup(address=None, servers=[server], default=server)  # type: ignore[arg-type]
     try:
-        return VirtualNames(alone, version).find(host) is not None
+        return VirtualNames(alone, version).lookup(host) is not None
     except (CannotDecide, RegexError):
         return False

@@ -162,8 +162,14 @@ class VirtualNames:
         Raises:
             CannotDecide: a regex name would have to be tried and PCRE is missing.
         """
-        if not self.searched:
-            return None
+        return self.lookup(host) if self.searched else None
+
+    def lookup(self, host: bytes) -> Optional[NameMatch]:
+        """The server that has a name for the host; nginx skips this for the only server of an address.
+
+        Raises:
+            CannotDecide: a regex name would have to be tried and PCRE is missing.
+        """
         if host in self.exact:
             return NameMatch(self.exact[host], "exact", host)
         if host:

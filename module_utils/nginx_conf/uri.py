@@ -99,6 +99,8 @@ def parse_target(raw: bytes, *, merge_slashes: bool = True, version: Version = (
         # an absolute-form target without a path: the unparsed URI is not used then
         target = _parse_complex(b"/" + raw, merge_slashes)
         return dataclasses.replace(target, unparsed=raw, valid_unparsed=False)
+    if not raw.startswith(b"/"):
+        raise BadRequest("client sent invalid request: the target does not start with /")
     path, _mark, args = raw.partition(b"?")
     simple = b"#" not in raw and b"%" not in path and b"//" not in path and b"/." not in path
     if simple:
