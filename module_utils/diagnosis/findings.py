@@ -6,6 +6,7 @@ import dataclasses
 from typing import Any, Dict, List, Optional, Sequence
 
 from ..websocket.masking import without
+from .discreet import discreet
 from .vocabulary import CODES
 
 WORKS, FAILS, CANNOT_TELL = "works", "fails", "cannot tell"
@@ -87,11 +88,11 @@ class Finding:
             "is_cause": self.is_cause,
             "title": self.title,
             "evidence": [
-                {"kind": item.kind, "text": item.text, "file": item.file, "line": item.line}
+                {"kind": item.kind, "text": discreet(item.text), "file": item.file, "line": item.line}
                 for item in self.evidence
             ],
             "fix": self.fix,
-            "diff": change.diff(),
+            "diff": "".join(discreet(line) + "\n" for line in change.diff().splitlines()),
             "commands": list(change.commands),
             "link": CODES[self.code].link,
         }

@@ -78,7 +78,7 @@ def _capacity(facts: Facts) -> Iterator[Finding]:
         if limit.sockets < 16:
             weight += 10
         yield Finding(limit.code, weight=max(weight, 70 if limit.sockets < 16 else 20), evidence=_at(
-            limit.directive, f"{limit.words}: {limit.sockets} socket(s) at a time"))
+            limit.directive, limit.words), detail=f"{limit.words} allows {limit.sockets} socket(s) at a time")
 
 
 def _files(facts: Facts) -> Iterator[Finding]:

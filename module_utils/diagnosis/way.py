@@ -11,6 +11,7 @@ from ..nginx_conf.route import Route
 from ..nginx_conf.tree import Directive
 from ..websocket.masking import masked_headers, masked_url
 from .backend import probes_of
+from .discreet import discreet
 from .facts import Facts
 from .findings import Finding
 from .intent import titled
@@ -96,6 +97,9 @@ def _server(route: Route) -> List[Step]:
 def _inside(route: Route) -> List[Step]:
     found = [_step("location" if step.kind == "location" else "rewrite", f"{step.kind}: {step.text}", step.directive)
              for step in route.steps]
+    if found and found[-1].station == "location" and route.location is not None and (
+            found[-1].line == (route.location.directive.line if route.location.directive is not None else 0)):
+        found.pop()
     if route.location is not None:
         losers = [f"{loser.location.title()} ({loser.location.directive.where() if loser.location.directive else '-'}"
                   f"): {loser.reason}" for loser in route.losers]
@@ -118,7 +122,7 @@ def _request(route: Route) -> List[Step]:
     for (name, value), header in zip(masked_headers(values), upstream.headers):
         request.append(f"{name}: {value}  [{header.source}]")
     return [
-        _step("directives", f"passed on to {upstream.url}", upstream.directive, more=lines),
+        _step("directives", f"passed on to {discreet(upstream.url)}", upstream.directive, more=lines),
         _step("headers", "the request as the backend gets it", more=request),
     ]
 
@@ -177,7 +181,7 @@ def route_data(facts: Facts) -> Optional[Dict[str, Any]]:
         "uri": masked_url(route.uri),
         "answer": {"kind": route.answer.kind, "status": route.answer.status, "reason": route.answer.reason},
         "upstream": None if upstream is None else {
-            "proxy_pass": upstream.url, "where": upstream.directive.where(), "servers": upstream.servers,
+            "proxy_pass": discreet(upstream.url), "where": upstream.directive.where(), "servers": upstream.servers,
             "http_version": upstream.version, "method": upstream.method, "uri": masked_url(upstream.uri),
             "headers": [{"name": name, "value": value, "source": header.source} for (name, value), header in zip(
                 masked_headers([(h.name, h.value or "") for h in upstream.headers]), upstream.headers)],
@@ -239,6 +243,6 @@ def excerpts(facts: Facts, findings: Sequence[Finding]) -> List[Dict[str, Any]]:
         keep = sorted({number for mark in marks for number in range(mark - AROUND, mark + AROUND + 1)
                        if 0 < number <= len(lines)})
         found.append({"file": file, "lines": [
-            {"number": number, "text": lines[number - 1].rstrip("\r")[:300], "code": marks.get(number, ""),
+            {"number": number, "text": discreet(lines[number - 1].rstrip("\r")[:300]), "code": marks.get(number, ""),
              "marked": number in marks} for number in keep[:120]]})
     return found
