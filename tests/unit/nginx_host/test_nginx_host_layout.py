@@ -84,6 +84,12 @@ def test_names_that_the_pattern_asks_for(conf, tmp_path):
         assert not layout.includes(str(tmp_path / other))
 
 
+def test_dot_files_are_not_found_by_a_bare_star(conf, tmp_path):
+    layout = find_layout(conf("events {}\nhttp { include sites/*; }\n"))
+    assert layout.includes(str(tmp_path / "sites/a.test"))
+    assert not layout.includes(str(tmp_path / "sites/.a.test"))
+
+
 def test_nothing_included(conf):
     with pytest.raises(
         LayoutError, match=r"includes no directory.*add a line such as 'include .*/conf.d/\*.conf;'"
