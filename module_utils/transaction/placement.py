@@ -115,13 +115,14 @@ def _owned(
             continue
         touching = (
             known
+            or any(server.release for server in held)
             or ports is None
             or any(
                 (address.family, address.port) in ports for server in ours for address in server.addresses()
             )
         )
         if not touching:
-            continue  # the same names on other ports: another service, left alone
+            continue  # the same names on other ports, and not written by us: another service, left alone
         foreign = [server for server in held if any(name not in everyone for name in claims([server]))]
         if foreign and not known:
             others = ", ".join(
@@ -195,8 +196,8 @@ def _place(
         raise Refused(f"site {site.name}: {path} is not a plain file; nothing was changed")
     shown = next((name for name in real if real[name] == path), "")
     strangers = [name for name in live.files if os.path.realpath(name) == path and name not in owned]
-    if strangers and grouped.get(strangers[0]):
-        theirs = grouped[strangers[0]]
+    theirs = grouped.get(strangers[0], []) if strangers else []
+    if any(name not in site.server_names for name in claims(theirs)):
         raise Refused(
             f"site {site.name} would be written to {path}, but that file serves {', '.join(claims(theirs))} "
             f"({theirs[0].where()}); choose another path or name"
