@@ -8,6 +8,8 @@ Location, body, and the request that reaches the backend: address, request line,
 On a disagreement it prints the smallest configuration and request it finds and exits 1.
 """
 
+# ruff: noqa: UP031  (one format for a whole address or report line)
+
 from __future__ import annotations
 
 import argparse
@@ -25,8 +27,9 @@ from typing import Dict, List, Optional, Sequence, Tuple
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.dirname(os.path.dirname(HERE))]
 
-from routing_configs import FILES, Node, Renderer, make_site  # noqa: E402
+from routing_configs import FILES, make_site  # noqa: E402
 from routing_nginx import Backend, Client, Nginx, Reply, nginx_version  # noqa: E402
+from routing_nodes import Node, Renderer  # noqa: E402
 from routing_requests import Probe, Vocabulary, make_probe  # noqa: E402
 
 from module_utils.nginx_conf.files import local_files  # noqa: E402
@@ -64,7 +67,18 @@ class Bench:
         openssl = shutil.which("openssl")
         if openssl is None:
             return ""
-        command = [openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=test"]
+        command = [
+            openssl,
+            "req",
+            "-x509",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-days",
+            "2",
+            "-subj",
+            "/CN=test",
+        ]
         command += ["-keyout", self.work + "/key.pem", "-out", self.work + "/cert.pem"]
         subprocess.run(command, check=True, capture_output=True)
         return self.work
@@ -74,7 +88,7 @@ class Bench:
         self.backend.stop()
         shutil.rmtree(self.work, ignore_errors=True)
 
-    def start(self, sites: Sequence["Site"]) -> Tuple[Nginx, str]:
+    def start(self, sites: Sequence[Site]) -> Tuple[Nginx, str]:
         """Start nginx with these sites; the text says why it did not start."""
         self.client.close()
         self.starts += 1
@@ -105,7 +119,7 @@ class Site:
         self.tls = FIRST_PORT + place * 3 + 2 if tls else 0
         self.nodes = make_site(seed, self.ports, BACKEND_PORT, bench.root, self.tls, bench.certs)
 
-    def with_nodes(self, nodes: List[Node]) -> "Site":
+    def with_nodes(self, nodes: List[Node]) -> Site:
         other = Site.__new__(Site)
         other.seed, other.ports, other.tls, other.nodes = self.seed, self.ports, self.tls, nodes
         return other
@@ -149,7 +163,7 @@ def expected_mark(found: Route) -> Optional[str]:
 
 
 def compare(probe: Probe, reply: Reply, found: Route) -> str:
-    """"" when both agree, else what differs."""
+    """ "" when both agree, else what differs."""
     answer = found.answer
     if found.undecided or answer.kind == "undecided":
         return "undecided: %s" % [item.reason for item in found.undecided]
@@ -161,24 +175,34 @@ def compare(probe: Probe, reply: Reply, found: Route) -> str:
         return "nginx closed or refused (%d), route says %s %d" % (reply.status, answer.kind, answer.status)
     mark, expected = reply.headers.get("x-loc"), expected_mark(found)
     if answer.kind not in ("bad-request", "plain-http-to-tls-port") and mark != expected:
-        return "location: nginx %r, route %r" % (mark, expected)
+        return f"location: nginx {mark!r}, route {expected!r}"
     if answer.kind == "proxy":
         return compare_upstream(probe, reply, found)
     if "x-echo" in reply.headers:
         return "nginx proxied, route says %s %d" % (answer.kind, answer.status)
     partial = answer.kind == "static" and reply.status in (206, 416)
     if answer.status != reply.status and not partial:
-        return "status: nginx %d, route %d (%s %s)" % (reply.status, answer.status, answer.kind, answer.reason)
+        return "status: nginx %d, route %d (%s %s)" % (
+            reply.status,
+            answer.status,
+            answer.kind,
+            answer.reason,
+        )
     target = None if answer.redirect_target is None else answer.redirect_target.decode("latin-1")
     if (reply.headers.get("location") or None) != (target or None):
-        return "Location: nginx %r, route %r" % (reply.headers.get("location"), target)
+        return "Location: nginx {!r}, route {!r}".format(reply.headers.get("location"), target)
     if probe.method == "HEAD":
         return ""
-    if answer.kind == "return" and answer.text is not None and reply.body != answer.text and reply.status != 204:
-        return "body: nginx %r, route %r" % (reply.body, answer.text)
+    if (
+        answer.kind == "return"
+        and answer.text is not None
+        and reply.body != answer.text
+        and reply.status != 204
+    ):
+        return f"body: nginx {reply.body!r}, route {answer.text!r}"
     file = "file:" + os.path.normpath(answer.path)
     if answer.kind == "static" and reply.status == 200 and reply.body.decode() != file:
-        return "file: nginx %r, route %r" % (reply.body, answer.path)
+        return f"file: nginx {reply.body!r}, route {answer.path!r}"
     return ""
 
 
@@ -196,13 +220,15 @@ def compare_upstream(probe: Probe, reply: Reply, found: Route) -> str:
     seen = json.loads(reply.body.decode())
     address = upstream.servers[0].rpartition(":")[0]
     if seen["address"] != address:
-        return "backend: nginx %s, route %s" % (seen["address"], address)
-    line = "%s %s HTTP/%s" % (upstream.method, (upstream.raw_uri or b"").decode("latin-1"), upstream.version)
+        return "backend: nginx {}, route {}".format(seen["address"], address)
+    line = "{} {} HTTP/{}".format(
+        upstream.method, (upstream.raw_uri or b"").decode("latin-1"), upstream.version
+    )
     if seen["line"] != line:
-        return "request line: nginx %r, route %r" % (seen["line"], line)
+        return "request line: nginx {!r}, route {!r}".format(seen["line"], line)
     headers = [[header.name, header.value] for header in upstream.headers]
     if seen["headers"] != headers:
-        return "headers: nginx %r, route %r" % (seen["headers"], headers)
+        return "headers: nginx {!r}, route {!r}".format(seen["headers"], headers)
     return ""
 
 
@@ -225,7 +251,7 @@ def disagrees(bench: Bench, site: Site, probe: Probe) -> str:
             return ""
         return check(bench, probe, load(nginx.conf, prefix=nginx.work))
     except Exception as failure:  # a crash of ours is a disagreement too
-        return "route() failed: %r" % failure
+        return f"route() failed: {failure!r}"
     finally:
         nginx.stop()
 
@@ -273,17 +299,19 @@ def report(bench: Bench, site: Site, probe: Probe, difference: str, limit: float
     print("DISAGREEMENT (configuration seed %d): %s" % (site.seed, difference))
     small, request, text = shrink(bench, site, probe, limit)
     content, files = render([small])
-    print("\nsmallest configuration:\n%s" % content)
+    print(f"\nsmallest configuration:\n{content}")
     for name, body in files:
-        print("# %s\n%s" % (name, body))
-    print("\nrequest to %s" % request.describe())
+        print(f"# {name}\n{body}")
+    print(f"\nrequest to {request.describe()}")
     print("difference: %s" % (text or "gone when the configuration stands alone; " + difference))
 
 
 # -- main -------------------------------------------------------------------------------------------
 
 
-def run_batch(bench: Bench, sites: List[Site], probes: int, seed: int, tally: Dict[str, int]) -> Optional[Tuple[Site, Probe, str]]:
+def run_batch(
+    bench: Bench, sites: List[Site], probes: int, seed: int, tally: Dict[str, int]
+) -> Optional[Tuple[Site, Probe, str]]:
     """Probe a batch of configurations in one nginx; the first disagreement."""
     nginx, error = bench.start(sites)
     if error:
@@ -294,7 +322,9 @@ def run_batch(bench: Bench, sites: List[Site], probes: int, seed: int, tally: Di
                 print("seed %d refused: %s" % (sites[0].seed, error))
             return None
         half = len(sites) // 2
-        return run_batch(bench, sites[:half], probes, seed, tally) or run_batch(bench, sites[half:], probes, seed, tally)
+        return run_batch(bench, sites[:half], probes, seed, tally) or run_batch(
+            bench, sites[half:], probes, seed, tally
+        )
     try:
         configuration = load(nginx.conf, prefix=nginx.work)
         for site in sites:
@@ -305,7 +335,7 @@ def run_batch(bench: Bench, sites: List[Site], probes: int, seed: int, tally: Di
                 try:
                     difference = check(bench, probe, configuration)
                 except Exception as failure:
-                    difference = "route() failed: %r" % failure
+                    difference = f"route() failed: {failure!r}"
                 tally["probes"] += 1
                 if difference:
                     return site, probe, difference
@@ -342,7 +372,10 @@ def main() -> int:
         "nginx %s: %d probes, %d configurations, %d refused by nginx, no disagreement, %.0f s (seed %d)"
         % (".".join(map(str, bench.version)), *tally.values(), seconds, options.seed)
     )
-    print("answers: " + ", ".join("%s %d" % item for item in sorted(bench.kinds.items(), key=lambda item: -item[1])))
+    print(
+        "answers: "
+        + ", ".join("%s %d" % item for item in sorted(bench.kinds.items(), key=lambda item: -item[1]))
+    )
     if tally["refused"] * 20 > options.configs:
         print("too many configurations were refused: the generator makes invalid ones")
         return 1

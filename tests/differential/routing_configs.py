@@ -4,88 +4,26 @@ Every location proxies to an address of its own (127.1.x.y) and adds ``X-Loc``, 
 and the client see which one nginx chose.
 """
 
+# ruff: noqa: UP031  (one format for a whole address or report line)
+
 from __future__ import annotations
 
 import random
-from typing import Iterator, List, Optional, Sequence, Tuple
+from typing import List, Sequence, Tuple
+
+from routing_nodes import Node, flat, quote
 
 SEGMENTS = ("a", "b", "ws", "A", "x.php", "api", "dir", "f.txt", "a b", "é")
 NAMES = ("a.test", "b.test", "www.a.test", "x.y.a.test", "A.test", "net", "a.net")
-PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./:$^~*=@?&+%,!-[]<>|")
 FILES = ("index.html", "a/index.html", "dir/f.txt", "f.txt", "x.php", "a/x.php", "ws/f.txt", "index.php", "é")
-
-
-class Node:
-    """One directive: name, words, and the block if it has one; an include file is a node too."""
-
-    def __init__(self, name: str, *args: str, block: Optional[List[Node]] = None, raw: str = "") -> None:
-        self.name = name
-        self.args = list(args)
-        self.block = block
-        self.raw = raw
-
-    def copy(self) -> Node:
-        block = None if self.block is None else [child.copy() for child in self.block]
-        return Node(self.name, *self.args, block=block, raw=self.raw)
-
-    def walk(self) -> Iterator[Tuple[List[Node], int]]:
-        """Every removable place, outer first: the list and the index in it."""
-        if self.block is None:
-            return
-        for index, child in enumerate(self.block):
-            yield self.block, index
-            yield from child.walk()
-
-
-def quote(word: str, style: int = 0) -> str:
-    """Write a word so that nginx reads it back unchanged."""
-    plain = word and all(c in PLAIN for c in word) and style == 0
-    if plain and not word.startswith(("}", "{")):
-        return word
-    if style == 2 and "'" not in word:
-        return "'%s'" % word.replace("\\", "\\\\")
-    return '"%s"' % word.replace("\\", "\\\\").replace('"', '\\"')
-
-
-class Renderer:
-    """Writes a configuration; ``include`` nodes become files of their own."""
-
-    def __init__(self, seed: int) -> None:
-        self.files: List[Tuple[str, str]] = []
-        self.random = random.Random(seed)
-        self.stem = "inc_%d" % seed
-
-    def text(self, nodes: Sequence[Node], depth: int = 0) -> str:
-        pad = "    " * depth
-        lines: List[str] = []
-        for node in nodes:
-            if node.name == "include" and node.block is not None:
-                name = "%s_%d.conf" % (self.stem, len(self.files))
-                self.files.append((name, ""))
-                place = len(self.files) - 1
-                self.files[place] = (name, self.text(node.block))
-                lines.append("%sinclude %s;" % (pad, name))
-            elif node.block is None:
-                lines.append("%s%s;" % (pad, self.head(node)))
-            else:
-                lines.append("%s%s {" % (pad, self.head(node)))
-                lines.append(self.text(node.block, depth + 1))
-                lines.append("%s}" % pad)
-        return "\n".join(line for line in lines if line)
-
-    def head(self, node: Node) -> str:
-        if node.raw:
-            return "%s %s" % (node.name, node.raw)
-        words = [node.name or '""'] + [quote(word, self.random.choice((0, 0, 1, 2))) for word in node.args]
-        if node.name and any(c not in PLAIN for c in node.name):
-            words[0] = quote(node.name, 1)
-        return " ".join(words)
 
 
 class Maker:
     """Makes one random configuration."""
 
-    def __init__(self, rng: random.Random, ports: Sequence[int], backend: int, root: str, tls: int, certs: str) -> None:
+    def __init__(
+        self, rng: random.Random, ports: Sequence[int], backend: int, root: str, tls: int, certs: str
+    ) -> None:
         self.rng = rng
         self.ports = ports
         self.backend = backend
@@ -116,7 +54,9 @@ class Maker:
     def site(self) -> List[Node]:
         """The nodes of one configuration, to stand in an http block."""
         nodes = [self.map_block(index) for index in range(self.rng.randint(0, 3))]
-        upstreams = [Node("upstream", self.prefix + "_up", block=[Node("server", "127.1.9.9:%d" % self.backend)])]
+        upstreams = [
+            Node("upstream", self.prefix + "_up", block=[Node("server", "127.1.9.9:%d" % self.backend)])
+        ]
         servers = self.servers()
         if self.chance(0.3):
             index = self.rng.randrange(len(servers))
@@ -125,7 +65,9 @@ class Maker:
 
     def map_block(self, index: int) -> Node:
         name = "%s_map%d" % (self.prefix, index)
-        source = self.pick(("$http_x", "$uri", "$host", "$http_upgrade", "$args", "$request_method:$http_x", "$arg_q"))
+        source = self.pick(
+            ("$http_x", "$uri", "$host", "$http_upgrade", "$args", "$request_method:$http_x", "$arg_q")
+        )
         entries: List[Node] = []
         if self.chance(0.8):
             entries.append(Node("default", self.pick(("dflt", "", "$http_x", "up-$request_method"))))
@@ -195,10 +137,27 @@ class Maker:
 
     def names(self) -> List[Node]:
         choices = (
-            "a.test", "b.test", "www.a.test", "*.a.test", "*.test", "a.*", ".a.test", "www.*", "x.y.a.test",
-            "~^(?<sub>[a-z]+)\\.test$", "~A\\.", "~^(www\\.)?b\\.test$", "net", ".net", "", "_", "A.Net", "*.y.a.test",
-            "~^.{4}$", "www.a.*",
-        )  # fmt: skip
+            "a.test",
+            "b.test",
+            "www.a.test",
+            "*.a.test",
+            "*.test",
+            "a.*",
+            ".a.test",
+            "www.*",
+            "x.y.a.test",
+            "~^(?<sub>[a-z]+)\\.test$",
+            "~A\\.",
+            "~^(www\\.)?b\\.test$",
+            "net",
+            ".net",
+            "",
+            "_",
+            "A.Net",
+            "*.y.a.test",
+            "~^.{4}$",
+            "www.a.*",
+        )
         nodes: List[Node] = []
         for _index in range(self.rng.choice((0, 1, 1, 2))):
             nodes.append(Node("server_name", *self.rng.sample(choices, self.rng.randint(1, 3))))
@@ -209,7 +168,7 @@ class Maker:
             return body
         low = self.rng.randrange(1, len(body))
         high = self.rng.randrange(low, len(body)) + 1
-        return body[:low] + [Node("include", block=body[low:high])] + body[high:]
+        return [*body[:low], Node("include", block=body[low:high]), *body[high:]]
 
     def server_settings(self) -> List[Node]:
         nodes: List[Node] = []
@@ -230,18 +189,40 @@ class Maker:
         if self.chance(0.1):
             nodes.append(Node("proxy_pass_request_headers", "off"))
         if self.chance(0.2):
-            nodes.append(Node("index", *self.rng.sample(("index.html", "index.php", "f.txt", "/a/index.html"), 2)))
+            nodes.append(
+                Node("index", *self.rng.sample(("index.html", "index.php", "f.txt", "/a/index.html"), 2))
+            )
         return nodes
 
     # -- values -----------------------------------------------------------------------------------
 
     def value(self, captures: bool = False) -> str:
         choices = [
-            "lit", "$uri", "$request_uri", "$args", "$host", "$http_x", "$http_upgrade", "$arg_q", "$is_args$args",
-            "$scheme://$host", "$server_port", "$server_name", "$request_method", "${http_host}x", "$cookie_c",
-            "$http_x_y", "$proxy_host", "$sub", "$remote_addr", "$document_uri",
-            "$query_string", "$server_addr", "$http_connection", "$proxy_port",
-        ]  # fmt: skip
+            "lit",
+            "$uri",
+            "$request_uri",
+            "$args",
+            "$host",
+            "$http_x",
+            "$http_upgrade",
+            "$arg_q",
+            "$is_args$args",
+            "$scheme://$host",
+            "$server_port",
+            "$server_name",
+            "$request_method",
+            "${http_host}x",
+            "$cookie_c",
+            "$http_x_y",
+            "$proxy_host",
+            "$sub",
+            "$remote_addr",
+            "$document_uri",
+            "$query_string",
+            "$server_addr",
+            "$http_connection",
+            "$proxy_port",
+        ]
         choices += ["$" + name for name, regex in self.maps if not (captures and regex)]
         choices += ["$" + name for name in self.variables]
         if captures:
@@ -251,7 +232,9 @@ class Maker:
     def headers(self) -> List[Node]:
         nodes: List[Node] = []
         for _index in range(self.rng.randint(1, 4)):
-            name = self.pick(("Upgrade", "Connection", "Host", "X-One", "X-Two", "TE", "X", "upgrade", "Keep-Alive"))
+            name = self.pick(
+                ("Upgrade", "Connection", "Host", "X-One", "X-Two", "TE", "X", "upgrade", "Keep-Alive")
+            )
             if name in ("Upgrade", "upgrade"):
                 value = self.pick(("$http_upgrade", "websocket", "", "$http_x"))
             elif name == "Connection":
@@ -275,9 +258,25 @@ class Maker:
     def regex(self) -> str:
         return self.pick(
             (
-                "\\.php$", "^/a", "^/(?<cap>[a-z]+)/(.*)$", "^/ws", "/b/?$", "\\.(php|txt)$", "x", "^/(a|b)/(.+)$",
-                "[[:upper:]]", "^/a$", "/$", "^/(.*)", "^(/api)?/(?<cap>.*)$", "^/.{2}/", "\\s", "(?i)/WS/", "^/dir", "é",
-            )  # fmt: skip
+                "\\.php$",
+                "^/a",
+                "^/(?<cap>[a-z]+)/(.*)$",
+                "^/ws",
+                "/b/?$",
+                "\\.(php|txt)$",
+                "x",
+                "^/(a|b)/(.+)$",
+                "[[:upper:]]",
+                "^/a$",
+                "/$",
+                "^/(.*)",
+                "^(/api)?/(?<cap>.*)$",
+                "^/.{2}/",
+                "\\s",
+                "(?i)/WS/",
+                "^/dir",
+                "é",
+            )
         )
 
     def locations(self) -> List[Node]:
@@ -345,7 +344,7 @@ class Maker:
             nodes.append(Node("autoindex", "on"))
         if kind in ("prefix", "^~") and name.endswith("/") and self.chance(0.04) and action >= 0.8:
             nodes.append(Node("alias", self.root + "/" + self.pick(("a/", "dir/", ""))))
-        if self.chance(0.06) and not nodes[-1].name == "limit_except":
+        if self.chance(0.06) and nodes[-1].name != "limit_except":
             nodes.append(Node("limit_except", "GET", block=[Node("proxy_pass", "http://" + self.target())]))
         return nodes
 
@@ -353,7 +352,9 @@ class Maker:
         base = "http://" + (self.target() if self.chance(0.92) else self.prefix + "_up")
         choice = self.rng.random()
         if choice < 0.3:
-            tail = self.pick(("$uri", "$request_uri", "/v/$http_x", "/v$uri$is_args$args", "/q?$args", "?z=$arg_q"))
+            tail = self.pick(
+                ("$uri", "$request_uri", "/v/$http_x", "/v$uri$is_args$args", "/q?$args", "?z=$arg_q")
+            )
             if regex and self.chance(0.6):
                 tail = self.pick(("/c/$1", "/c/$2?k=$1", "/$cap"))
             return Node("proxy_pass", base + (tail if self.chance(0.8) else ""))
@@ -383,12 +384,18 @@ class Maker:
     def error_page(self) -> Node:
         codes = self.rng.sample(("404", "403", "418", "500", "405"), self.rng.randint(1, 2))
         over = self.pick(("", "", "=", "=200"))
-        target = self.pick(("/err", "/a/", "/index.html", *self.named, *self.named, "http://err.test/x", "/f.txt?e=1"))
+        target = self.pick(
+            ("/err", "/a/", "/index.html", *self.named, *self.named, "http://err.test/x", "/f.txt?e=1")
+        )
         return Node("error_page", *codes, *([over] if over else []), target)
 
     def try_files(self) -> Node:
-        first = self.rng.sample(("$uri", "$uri/", "/f.txt", "/dir$uri", "$uri.txt", "/a/index.html"), self.rng.randint(1, 2))
-        last = self.pick(("=404", "=418", "/index.html", "/f.txt", "/api?x=1", "/ws/$arg_q", *self.named, *self.named))
+        first = self.rng.sample(
+            ("$uri", "$uri/", "/f.txt", "/dir$uri", "$uri.txt", "/a/index.html"), self.rng.randint(1, 2)
+        )
+        last = self.pick(
+            ("=404", "=418", "/index.html", "/f.txt", "/api?x=1", "/ws/$arg_q", *self.named, *self.named)
+        )
         return Node("try_files", *first, last)
 
     # -- rewrites ---------------------------------------------------------------------------------
@@ -396,18 +403,20 @@ class Maker:
     def condition(self) -> str:
         kind = self.rng.random()
         if kind < 0.3:
-            return "($%s)" % self.pick(("http_x", "args", "arg_q", "http_upgrade", *(name for name, _r in self.maps)))
+            return "(${})".format(
+                self.pick(("http_x", "args", "arg_q", "http_upgrade", *(name for name, _r in self.maps)))
+            )
         if kind < 0.6:
             value = self.pick(("GET", "one", "a.test", "/a", "", "websocket", "$http_x"))
             variable = self.pick(("request_method", "http_x", "host", "uri", "http_upgrade", "scheme"))
-            return "($%s %s %s)" % (variable, self.pick(("=", "!=")), quote(value, 1))
+            return "(${} {} {})".format(variable, self.pick(("=", "!=")), quote(value, 1))
         if kind < 0.9:
             pattern = self.pick(("^/a", "one", "^(.)(.)", "WEB", "php$", "^$", "(?<cap>[a-z]+)"))
             variable = self.pick(("uri", "http_x", "request_uri", "host", "args"))
             operator = self.pick(("~", "~*", "!~", "!~*"))
-            return "($%s %s %s)" % (variable, operator, quote(pattern, 1))
+            return f"(${variable} {operator} {quote(pattern, 1)})"
         path = self.pick(("f.txt", "dir", "nope", "a/index.html"))
-        return "(%s %s/%s)" % (self.pick(("-f", "-d", "-e", "!-f", "!-e", "!-d")), self.root, path)
+        return "({} {}/{})".format(self.pick(("-f", "-d", "-e", "!-f", "!-e", "!-d")), self.root, path)
 
     def rewrites(self, level: str, depth: int = 0) -> List[Node]:
         nodes: List[Node] = []
@@ -440,24 +449,28 @@ class Maker:
         return nodes
 
     def rewrite(self) -> Node:
-        pattern = self.pick(("^/a/(.*)$", "^/(.*)/b$", "^/ws(/.*)?$", "^/(?<cap>a+)", "php", "^(.*)$", "^/b/", "/x"))
+        pattern = self.pick(
+            ("^/a/(.*)$", "^/(.*)/b$", "^/ws(/.*)?$", "^/(?<cap>a+)", "php", "^(.*)$", "^/b/", "/x")
+        )
         target = self.pick(
             (
-                "/a/$1", "/ws/$1", "/b?x=$1", "/api/$1?", "/new", "/$cap/z", "/x.php?p=$1&q=$arg_q", "/dir$uri",
-                "http://r.test/$1", "$scheme://$host/r/$1", "/q $1", "/b?x=$1?y", "/$http_x",
-            )  # fmt: skip
+                "/a/$1",
+                "/ws/$1",
+                "/b?x=$1",
+                "/api/$1?",
+                "/new",
+                "/$cap/z",
+                "/x.php?p=$1&q=$arg_q",
+                "/dir$uri",
+                "http://r.test/$1",
+                "$scheme://$host/r/$1",
+                "/q $1",
+                "/b?x=$1?y",
+                "/$http_x",
+            )
         )
         flag = self.pick(("", "last", "last", "break", "break", "redirect", "permanent"))
         return Node("rewrite", pattern, target, *([flag] if flag else []))
-
-
-def flat(nodes: Sequence[Node]) -> Iterator[Node]:
-    """Nodes with includes opened."""
-    for node in nodes:
-        if node.name == "include" and node.block is not None:
-            yield from flat(node.block)
-        else:
-            yield node
 
 
 def make_site(seed: int, ports: Sequence[int], backend: int, root: str, tls: int, certs: str) -> List[Node]:

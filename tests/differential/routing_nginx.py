@@ -1,5 +1,7 @@
 """A real nginx, a backend that reports what it receives, and a raw client."""
 
+# ruff: noqa: UP031  (one format for a whole address or report line)
+
 from __future__ import annotations
 
 import asyncio
@@ -51,7 +53,9 @@ class _Echo(asyncio.Protocol):
         while b"\r\n\r\n" in self.buffer:
             head, self.buffer = self.buffer.split(b"\r\n\r\n", 1)
             lines = head.split(b"\r\n")
-            headers = [line.split(b": ", 1) if b": " in line else [line.rstrip(b":"), b""] for line in lines[1:]]
+            headers = [
+                line.split(b": ", 1) if b": " in line else [line.rstrip(b":"), b""] for line in lines[1:]
+            ]
             document = {
                 "address": self.address,
                 "line": lines[0].decode("latin-1"),
@@ -63,7 +67,8 @@ class _Echo(asyncio.Protocol):
             )
             connection = b"" if keep else b"Connection: close\r\n"
             self.transport.write(
-                b"HTTP/1.1 200 OK\r\nX-Echo: 1\r\n%sContent-Length: %d\r\n\r\n%s" % (connection, len(body), body)
+                b"HTTP/1.1 200 OK\r\nX-Echo: 1\r\n%sContent-Length: %d\r\n\r\n%s"
+                % (connection, len(body), body)
             )
             if not keep:
                 self.transport.close()
@@ -83,7 +88,9 @@ class Backend:
 
     def __init__(self, port: int) -> None:
         listener = socket.create_server(("0.0.0.0", port), backlog=512)
-        self.process = multiprocessing.get_context("fork").Process(target=_serve, args=(listener,), daemon=True)
+        self.process = multiprocessing.get_context("fork").Process(
+            target=_serve, args=(listener,), daemon=True
+        )
         self.process.start()
         listener.close()
 
@@ -97,7 +104,7 @@ def nginx_version(binary: str) -> Tuple[int, ...]:
     done = subprocess.run([binary, "-v"], capture_output=True, text=True, check=True)
     match = re.search(r"nginx/(\d+)\.(\d+)\.(\d+)", done.stderr)
     if match is None:
-        raise RuntimeError("no version in %r" % done.stderr)
+        raise RuntimeError(f"no version in {done.stderr!r}")
     return tuple(int(part) for part in match.groups())
 
 
@@ -161,7 +168,9 @@ class Client:
             connection.close()
         self.connections.clear()
 
-    def send(self, address: Tuple[str, int], raw: bytes, method: str, sni: Optional[str] = None, tls: bool = False) -> Reply:
+    def send(
+        self, address: Tuple[str, int], raw: bytes, method: str, sni: Optional[str] = None, tls: bool = False
+    ) -> Reply:
         """Send one request; status 0 means the connection was closed, -1 that nobody listens."""
         key = (*address, (sni or "") if tls else None)
         for fresh in (False, True):

@@ -1,12 +1,15 @@
 """Random requests for the routing differential test."""
 
+# ruff: noqa: UP031  (one format for a whole address or report line)
+
 from __future__ import annotations
 
 import dataclasses
 import random
 from typing import List, Optional, Sequence, Tuple
 
-from routing_configs import NAMES, SEGMENTS, Node
+from routing_configs import NAMES, SEGMENTS
+from routing_nodes import Node
 
 
 @dataclasses.dataclass
@@ -23,14 +26,14 @@ class Probe:
 
     def raw(self) -> bytes:
         """The bytes on the wire."""
-        lines = ["%s %s HTTP/%s" % (self.method, self.target, self.version)]
-        lines += ["%s: %s" % header for header in self.headers]
+        lines = [f"{self.method} {self.target} HTTP/{self.version}"]
+        lines += ["{}: {}".format(*header) for header in self.headers]
         return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 
     def describe(self) -> str:
         """For a report."""
-        place = "%s:%d%s" % (*self.address, " TLS sni=%s" % self.sni if self.tls else "")
-        return "%s\n%s" % (place, self.raw().decode("latin-1"))
+        place = "%s:%d%s" % (*self.address, f" TLS sni={self.sni}" if self.tls else "")
+        return "{}\n{}".format(place, self.raw().decode("latin-1"))
 
 
 def _segment(rng: random.Random) -> str:
@@ -40,7 +43,7 @@ def _segment(rng: random.Random) -> str:
     for char in text:
         roll = rng.random()
         if char == " " or roll < 0.07:
-            out.append("%%%02X" % ord(char) if rng.random() < 0.7 else "%%%02x" % ord(char))
+            out.append(f"%{ord(char):02X}" if rng.random() < 0.7 else f"%{ord(char):02x}")
         elif roll < 0.09:
             out.append(char.swapcase())
         else:
@@ -51,13 +54,32 @@ def _segment(rng: random.Random) -> str:
 def _target(rng: random.Random) -> str:
     parts = [_segment(rng) for _index in range(rng.choice((0, 1, 1, 2, 2, 3, 4)))]
     for _index in range(rng.choice((0, 0, 0, 1, 2))):
-        odd = ("", ".", "..", "%2F", "%2e%2e", "%3Fa", "%23", "%25", "+", "%0A", "a%00b", "%zz", "a;b", "~", "%2B", "&")
+        odd = (
+            "",
+            ".",
+            "..",
+            "%2F",
+            "%2e%2e",
+            "%3Fa",
+            "%23",
+            "%25",
+            "+",
+            "%0A",
+            "a%00b",
+            "%zz",
+            "a;b",
+            "~",
+            "%2B",
+            "&",
+        )
         parts.insert(rng.randint(0, len(parts)), rng.choice(odd))
     text = "/" + "/".join(parts)
     if rng.random() < 0.4:
         text += "/"
     if rng.random() < 0.4:
-        text += "?" + rng.choice(("q=1", "", "q=one&x=2", "x=/a", "a?b", "q=%41+b", "Q=2", "q", "x=1#frag", "&&q=z"))
+        text += "?" + rng.choice(
+            ("q=1", "", "q=one&x=2", "x=/a", "a?b", "q=%41+b", "Q=2", "q", "x=1#frag", "&&q=z")
+        )
     if rng.random() < 0.02:
         text += "#x/y"
     if rng.random() < 0.03:
@@ -66,11 +88,26 @@ def _target(rng: random.Random) -> str:
 
 
 def _host(rng: random.Random, port: int) -> str:
-    name = rng.choice((*NAMES, *NAMES, "q.test", "abcd", "127.0.0.1", "[::1]", "a.net.", "x.y.z.net", "B.TEST", "a.y.a.test"))
+    name = rng.choice(
+        (
+            *NAMES,
+            *NAMES,
+            "q.test",
+            "abcd",
+            "127.0.0.1",
+            "[::1]",
+            "a.net.",
+            "x.y.z.net",
+            "B.TEST",
+            "a.y.a.test",
+        )
+    )
     if rng.random() < 0.5:
         name += ":%d" % port
     if rng.random() < 0.02:
-        name = rng.choice(("a..test", "", "a/b", ".a.test", "a.test.:1", "a test", "[::1", "a.test:x", "a_b", "*.test"))
+        name = rng.choice(
+            ("a..test", "", "a/b", ".a.test", "a.test.:1", "a test", "[::1", "a.test:x", "a_b", "*.test")
+        )
     return name
 
 
@@ -109,7 +146,7 @@ class Vocabulary:
         elif roll < 0.8:
             place = rng.randrange(len(text))
             if text[place] != "%" and text[max(0, place - 2) : place].find("%") < 0:
-                text = text[:place] + "%%%02x" % ord(text[place]) + text[place + 1 :]
+                text = text[:place] + f"%{ord(text[place]):02x}" + text[place + 1 :]
         elif roll < 0.85:
             text += rng.choice((".php", ".txt", "x", "%0A", "//"))
         if not text.startswith("/"):
@@ -128,7 +165,9 @@ def make_probe(rng: random.Random, ports: Sequence[int], tls: int, words: Vocabu
     probe = Probe(address, target, "GET", [])
     if tls and rng.random() < 0.12:
         probe.tls, probe.address = True, ("127.0.0.1", tls)
-        probe.sni = rng.choice((None, "a.test", "b.test", "www.a.test", "nosuch.example", "x.y.a.test", "net"))
+        probe.sni = rng.choice(
+            (None, "a.test", "b.test", "www.a.test", "nosuch.example", "x.y.a.test", "net")
+        )
     elif tls and rng.random() < 0.01:
         probe.address = ("127.0.0.1", tls)
     if rng.random() < 0.06:
@@ -139,7 +178,11 @@ def make_probe(rng: random.Random, ports: Sequence[int], tls: int, words: Vocabu
     roll = rng.random()
     same = probe.sni if probe.sni and roll < 0.5 else _host(rng, probe.address[1])
     if words.names and 0.5 < roll < 0.9:
-        same = rng.choice(("", "", "w.", "www.")) + rng.choice(words.names) + rng.choice(("", "", ".", ".org", ":80"))
+        same = (
+            rng.choice(("", "", "w.", "www."))
+            + rng.choice(words.names)
+            + rng.choice(("", "", ".", ".org", ":80"))
+        )
     if roll > 0.01:
         headers.append((rng.choice(("Host", "host", "HOST")), same))
     if roll > 0.995:
@@ -148,8 +191,10 @@ def make_probe(rng: random.Random, ports: Sequence[int], tls: int, words: Vocabu
         headers.append(("Upgrade", rng.choice(("websocket", "WebSocket", "h2c"))))
         headers.append(("Connection", rng.choice(("Upgrade", "keep-alive, Upgrade", "upgrade"))))
     extra = (
-        ("X", "one"), ("X", "two"), ("X", "ONE"), ("x-y", "1"), ("X_Y", "2"), ("TE", "trailers"), ("Cookie", "c=5; d=6"),
-        ("X-One", "client"), ("Keep-Alive", "5"), ("Accept", "*/*"), ("X", ""), ("Cookie", "C=7"), ("Range", "bytes=0-"),
+        ("X", "one"), ("X", "two"), ("X", "ONE"), ("x-y", "1"), ("X_Y", "2"), ("TE", "trailers"),
+        ("Cookie", "c=5; d=6"),
+        ("X-One", "client"), ("Keep-Alive", "5"), ("Accept", "*/*"), ("X", ""), ("Cookie", "C=7"),
+        ("Range", "bytes=0-"),
         ("X.Y", "dot"), ("Expect", "x"), ("X-Two", "a  b"),
     )  # fmt: skip
     for _index in range(rng.choice((0, 1, 2, 3))):

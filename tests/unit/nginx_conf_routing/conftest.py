@@ -1,5 +1,8 @@
 """Configurations from text, without files."""
 
+# percent formatting, because braces are nginx's own
+# ruff: noqa: UP031
+
 from __future__ import annotations
 
 import pytest

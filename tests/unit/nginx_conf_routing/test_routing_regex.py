@@ -1,5 +1,8 @@
 """PCRE as nginx uses it, and what happens without it."""
 
+# percent formatting, because braces are nginx's own
+# ruff: noqa: UP031
+
 from __future__ import annotations
 
 import pytest

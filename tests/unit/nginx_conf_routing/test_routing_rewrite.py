@@ -1,5 +1,8 @@
 """Rewrites, conditions, variables, files."""
 
+# percent formatting, because braces are nginx's own
+# ruff: noqa: UP031
+
 from __future__ import annotations
 
 import pytest
@@ -70,7 +73,10 @@ def test_undecided_condition_is_said_and_taken_as_false(located):
 
 
 def test_if_takes_over_the_location_but_keeps_its_handler(located):
-    text = 'location / { if ($http_upgrade) { set $x 1; } proxy_pass http://127.0.0.1:9/sub/; proxy_set_header X "$x"; }'
+    text = """location / {
+        if ($http_upgrade) { set $x 1; }
+        proxy_pass http://127.0.0.1:9/sub/; proxy_set_header X "$x";
+    }"""
     found = located(text, "/y")
     assert found.level.kind == "if"
     assert found.upstream.uri == "/sub/y"
@@ -169,8 +175,8 @@ def test_effective_directives_name_their_place(located):
 
 def test_header_list_is_all_or_nothing(located):
     text = (
-        "proxy_set_header Upgrade $http_upgrade; proxy_set_header X 1; location / { proxy_set_header Y 2; %s }"
-        % P
+        "proxy_set_header Upgrade $http_upgrade; proxy_set_header X 1;"
+        " location / { proxy_set_header Y 2; %s }" % P
     )
     names = [header.name for header in located(text).upstream.headers]
     assert names == ["Y", "Host", "Connection", "Sec-WebSocket-Key", "Sec-WebSocket-Version"]

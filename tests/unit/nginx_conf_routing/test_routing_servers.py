@@ -68,7 +68,10 @@ def test_request_without_host(serve):
 
 
 def test_default_server_wins_over_the_first(serve):
-    servers = "server { listen 8080; return 200 one; } server { listen 8080 default_server; server_name d; return 200 two; }"
+    servers = """
+    server { listen 8080; return 200 one; }
+    server { listen 8080 default_server; server_name d; return 200 two; }
+    """
     assert serve(servers, host="unknown:8080").answer.text == b"two"
 
 
@@ -97,7 +100,10 @@ def test_nobody_listens(serve):
 
 
 def test_unknown_address_is_said(serve):
-    servers = "server { listen 127.0.0.1:8080; server_name x; } server { listen 127.0.0.2:8080; server_name a.test; }"
+    servers = """
+    server { listen 127.0.0.1:8080; server_name x; }
+    server { listen 127.0.0.2:8080; server_name a.test; }
+    """
     found = serve(servers, address="")
     assert str(found.listen.address) == "127.0.0.2:8080"
     assert "127.0.0.1:8080" in found.undecided[0].assumed

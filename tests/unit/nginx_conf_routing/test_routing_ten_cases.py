@@ -1,5 +1,8 @@
 """Location and server selection where intuition is wrong; each was verified on real nginx."""
 
+# percent formatting, because braces are nginx's own
+# ruff: noqa: UP031
+
 from __future__ import annotations
 
 import pytest
@@ -89,7 +92,10 @@ def test_index_redirects_internally(located):
 
 
 def test_exact_address_hides_the_wildcard(serve):
-    servers = "server { listen 8080; server_name a.test; } server { listen 127.0.0.1:8080; server_name b.test; return 204; }"
+    servers = """
+    server { listen 8080; server_name a.test; }
+    server { listen 127.0.0.1:8080; server_name b.test; return 204; }
+    """
     found = serve(servers, host="a.test:8080")
     assert found.server_match.how == "default"
     assert found.answer.status == 204
@@ -97,7 +103,10 @@ def test_exact_address_hides_the_wildcard(serve):
 
 
 def test_dotted_name_after_its_exact_name_is_dropped_whole(serve):
-    servers = "server { listen 8080; server_name x.test; return 204; } server { listen 8080; server_name net.com .net.com; }"
+    servers = """
+    server { listen 8080; server_name x.test; return 204; }
+    server { listen 8080; server_name net.com .net.com; }
+    """
     found = serve(servers, host="www.net.com:8080")
     assert found.answer.status == 204
     assert found.server_match.how == "default"

@@ -1,5 +1,8 @@
 """The verdict: what lets an upgrade through, what stops it, and where."""
 
+# percent formatting, because braces are nginx's own
+# ruff: noqa: UP031
+
 from __future__ import annotations
 
 import pytest
