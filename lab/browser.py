@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import tempfile
 from typing import Any, Callable, Dict, List, Mapping, Optional
 
 from . import docker, images, pki
@@ -67,7 +68,8 @@ def visit(
         on_event: called with each event as it happens, see lab/images/browser/visit.py.
 
     Returns:
-        The report: reached, title, document, status, hints, sockets, console, screenshot.
+        The report: reached, title, document, failure (why the page did not load), status, hints, sockets, console,
+        screenshot.
 
     Raises:
         LabError: the browser itself failed; a page that fails is a report, not an error.
@@ -82,16 +84,19 @@ def visit(
     command += ["python3", "/opt/browser/visit.py", url, "--until", until, "--hint", hint]
     command += ["--timeout", f"{timeout:g}", "--screenshot", SHOT if screenshot else ""]
     events: List[Event] = []
-    with subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    # Errors go to a file: a full pipe that nobody reads would stop the browser.
+    with tempfile.TemporaryFile("w+") as errors, subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, text=True
     ) as process:
-        assert process.stdout is not None and process.stderr is not None
+        assert process.stdout is not None
         for line in process.stdout:
             event = json.loads(line)
             events.append(event)
             if on_event is not None:
                 on_event(event)
-        said = process.stderr.read()
+        process.wait()
+        errors.seek(0)
+        said = errors.read()
     if not events or events[-1]["event"] != "report":
         raise LabError(f"the browser could not visit {url}: {said.strip()[-1500:]}")
     report = events[-1]

@@ -30,8 +30,10 @@ class Progress:
         self.title = title
         self.started = time.monotonic()
         self.live = sys.stderr.isatty()
-        self._shown = 0.0
-        if not self.live:
+        self._shown = self.started - 1.0
+        if self.live:
+            self.now("")
+        else:
             say(f"  … {title}")
 
     def now(self, doing: str) -> None:

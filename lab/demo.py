@@ -51,9 +51,7 @@ def _before(names: Dict[str, str]) -> None:
     report = browser.visit(PAGE, names, screenshot="before.png")
     errors = [entry for entry in map(_console, report["console"]) if "WebSocket" in entry]
     if report["status"] != "failed" or not errors:
-        raise LabError(
-            f"the broken host is not broken: the page says {report['status']!r}, the console {errors}"
-        )
+        raise LabError(f"the broken host is not broken: {_seen(report)}")
     for error in errors:
         _say(f"console  {_red(error)}")
     _say(f"page     status light: {_red(report['status'])} ({_relative(report['screenshot'])})")
@@ -84,9 +82,7 @@ def _after(host: hosts.Host, names: Dict[str, str]) -> None:
     opened = [socket for socket in report["sockets"] if socket["status"] == 101]
     errors = [entry for entry in map(_console, report["console"]) if "WebSocket" in entry]
     if report["status"] != "open" or not opened or errors:
-        raise LabError(
-            f"the WebSocket still fails: page {report['status']!r}, {report['sockets']}, console {errors}"
-        )
+        raise LabError(f"the WebSocket still fails: {_seen(report)}")
     if not any(HINT in shown for shown in report["hints"]):
         raise LabError(
             f"the socket is open, but the hint did not appear in the page within 20 s: {report['hints']}"
@@ -180,6 +176,13 @@ def _recap(lines: List[str], host: hosts.Host) -> Dict[str, int]:
             pairs = (pair.split("=") for pair in found.group(2).split())
             return {name: int(value) for name, value in pairs}
     raise LabError(f"Ansible's recap does not name the host {host.name}")
+
+
+def _seen(report: Dict[str, Any]) -> str:
+    """Say what the browser saw, for an error."""
+    page = report.get("failure") or f"the page says {report['status']!r}"
+    console = "; ".join(map(_console, report["console"])) or "nothing"
+    return f"{page}; sockets: {report['sockets']}; console: {console}"
 
 
 def _console(entry: Dict[str, str]) -> str:

@@ -3,7 +3,7 @@
 Events in the order in which they happen:
     {"event": "status", "status": "open"}        the page's status light changed
     {"event": "hints", "hints": […]}             the page's list of hints changed
-    {"event": "report", …}                       last: console, handshakes, light, hints, title, screenshot
+    {"event": "report", …}                       last: failure to load, console, handshakes, light, hints, …
 
 The page is read as a person reads it (its status light and its list); handshakes are read from the DevTools
 protocol (Network.webSocket*), errors from the browser's console.
@@ -19,6 +19,7 @@ import time
 from typing import Any, Dict, List
 
 from selenium import webdriver
+from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
@@ -59,6 +60,7 @@ class Watch:
         self.sockets: Dict[str, Dict[str, Any]] = {}
         self.console: List[Dict[str, str]] = []
         self.document: Dict[str, Any] = {}
+        self.failure = ""
 
     def look(self) -> None:
         """Read the page once and print what changed."""
@@ -108,6 +110,7 @@ class Watch:
             reached=reached,
             title=self.driver.title,
             document=self.document,
+            failure=self.failure,
             status=self.status,
             hints=self.hints,
             sockets=list(self.sockets.values()),
@@ -123,7 +126,11 @@ def visit(arguments: argparse.Namespace, profile: str) -> bool:
         driver.set_page_load_timeout(arguments.timeout)
         watch = Watch(driver)
         deadline = time.monotonic() + arguments.timeout
-        driver.get(arguments.url)
+        try:
+            driver.get(arguments.url)
+        except WebDriverException as error:  # no address, no answer, no trust
+            watch.failure = (error.msg or "").splitlines()[0]
+            deadline = 0.0
         watch.look()
         while not watch.done(arguments.until, arguments.hint) and time.monotonic() < deadline:
             time.sleep(POLL)
