@@ -55,7 +55,7 @@ def fit(sites: Sequence[Site], facts: Facts, live: Sequence[Mapping[str, Any]] =
 
 def _without_nginx(sites: Sequence[Site], nginx: Mapping[str, Any]) -> List[str]:
     """Return why the host cannot carry a site at all."""
-    if not nginx["found"]:
+    if not nginx["found"] or not nginx.get("binary"):
         which = "nginx_websocket_binary and nginx_websocket_conf_path say which one is meant."
         return [f"{nginx['message']} {which if nginx.get('ambiguous') else ''}".rstrip()]
     if nginx.get("layout_error") and not all(site["file"] for site in sites):

@@ -48,6 +48,7 @@ def facts(
     return {
         "nginx": {
             "found": True,
+            "binary": "/usr/sbin/nginx",
             "message": "",
             "http2_form": http2_form,
             "error_logs": ["/var/log/nginx/error.log"],

@@ -82,6 +82,12 @@ def test_no_nginx():
     assert refusals(plan, found) == ["no nginx on this host: install it (apt install nginx)"]
 
 
+def test_another_nginx_than_the_one_that_is_named():
+    plan, found = prepared()
+    found["nginx"] = {"found": True, "message": "no nginx here: /opt/nginx does not exist"}
+    assert refusals(plan, found) == ["no nginx here: /opt/nginx does not exist"]
+
+
 def test_several_nginx():
     plan, found = prepared()
     found["nginx"] = {"found": False, "ambiguous": True, "message": "two masters run."}

@@ -22,7 +22,7 @@ EXAMPLES = int(os.environ.get("HYPOTHESIS_EXAMPLES", "400"))
 FUZZ = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 
 #: Words that mean something other than a value.
-SPECIAL = {"*", "auto", "none", "0", "", "null", "proxy_protocol"}
+SPECIAL = {"/", "*", "auto", "none", "0", "", "null", "proxy_protocol"}
 
 CHARACTERS = "\\\"'{};#$ \t\n\r\0\x7f%&|<>()[]*^~?!:/.,+-_@=a0Zé\u00a0\u2028"
 
