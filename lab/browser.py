@@ -68,8 +68,8 @@ def visit(
         on_event: called with each event as it happens, see lab/images/browser/visit.py.
 
     Returns:
-        The report: reached, title, document, failure (why the page did not load), status, hints, sockets, console,
-        screenshot.
+        The report: reached, title, document, failure (why the page did not load), status, hints, sockets,
+        console, screenshot.
 
     Raises:
         LabError: the browser itself failed; a page that fails is a report, not an error.
