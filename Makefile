@@ -21,7 +21,7 @@ shell: setup ## Log in to the demo's host
 	@$(LAB) shell demo
 
 demo-down: ## Remove the demo's containers; stop the docker engine if it was started for them
-	@$(or $(wildcard $(PYTHON)),python3) lab/lab down --all --engine
+	@$(or $(wildcard $(PYTHON)),python3) lab/lab down demo browser --engine
 
 lab-images: setup ## Build all images of the lab
 	@$(LAB) images --suite all --browser
