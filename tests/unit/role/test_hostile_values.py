@@ -96,6 +96,38 @@ def test_what_is_accepted_stays_inside_its_directive(case):
         assert skeleton(rendered(site)[0]) == GOOD[index]
 
 
+ATTACKS = [
+    ";",
+    " ",
+    " ;",
+    "{",
+    "}",
+    '"',
+    "'",
+    "\\",
+    "#",
+    " #",
+    "\n",
+    "$host",
+    "${host}",
+    "; return 444; #",
+    "\\n",
+]
+
+
+@pytest.mark.parametrize(("index", "place"), PLACES, ids=lambda part: str(part))
+def test_no_attack_leaves_its_directive(index, place):
+    """Each of the characters that mean something to nginx, in front of, within and behind each value."""
+    value = str(at(SITES[index], place))
+    middle = len(value) // 2
+    for attack in ATTACKS:
+        for hostile in (attack + value, value[:middle] + attack + value[middle:], value + attack):
+            site = copy.deepcopy(SITES[index])
+            at(site, place[:-1])[place[-1]] = hostile
+            if not checked(site)["errors"]:
+                assert skeleton(rendered(site)[0]) == GOOD[index], hostile
+
+
 ANYTHING = st.recursive(
     st.one_of(
         st.none(),
