@@ -13,7 +13,7 @@ from .execute import Plan, confirm_running, execute, recover
 from .files import Filesystem
 from .host import STATE_DIR, Host, names, read_tree
 from .instance import Instance
-from .model import Change, ConfError, Failure, Outcome, Refused, Site, Validation
+from .model import APPLIED, Change, ConfError, Failure, Outcome, Refused, Site, Validation
 from .overlay import Overlay
 from .placement import Placement, place
 from .release import LITERAL, LOCATION, release_id
@@ -65,6 +65,13 @@ def deploy(
         outcome.message = outcome.message or str(failure)
         outcome.errors = outcome.errors or failure.errors
         outcome.diff = failure.diff or outcome.diff
+    except OSError as error:
+        # ``execute`` undoes by itself what it writes; here only reading can have failed.
+        host.outcome.failed = True
+        host.outcome.message = f"the host's files could not be read or locked: {error}; nothing was changed"
+    if host.outcome.outcome == APPLIED:
+        live = names([f"{name} {release}" for name, release in host.outcome.releases.items()])
+        host.outcome.message = f"live and proven: {live}"
     if host.outcome.recovered:
         host.outcome.changed = host.outcome.changed or not check
     return host.outcome

@@ -111,7 +111,14 @@ def execute(host: Host, plan: Plan, *, stopped: str = REFUSE) -> None:
         return
     host.outcome.outcome, host.outcome.changed, host.outcome.backup = APPLIED, True, backup.number
     with host.step("commit"):
-        tidy(host)
+        try:
+            tidy(host)
+        except OSError as error:
+            host.find(
+                "not-tidied",
+                f"the release is live and proven, but journal or old backups could not be removed: {error}",
+                "make room or make it writable; the next run tidies up",
+            )
     host.count_draining()
 
 
@@ -232,7 +239,8 @@ def undo(host: Host, backup: Backup, record: Record, *, told: bool) -> None:
     outcome.backup = None
     try:
         with _deaf(), host.step("undo"):
-            host.journal.write(dataclasses.replace(record, step=UNDO))
+            with contextlib.suppress(OSError):  # a full disk must not stop an undo that needs no room
+                host.journal.write(dataclasses.replace(record, step=UNDO))
             restored = restore(host, backup)
             if told:
                 _prove_old(host, backup)

@@ -59,6 +59,9 @@ def rollback(
         host.outcome.failed = True
         host.outcome.message = host.outcome.message or str(failure)
         host.outcome.errors = host.outcome.errors or failure.errors
+    except (OSError, ValueError) as error:
+        host.outcome.failed = True
+        host.outcome.message = f"the host's files or backups could not be read: {error}; nothing was changed"
     if host.outcome.recovered:
         host.outcome.changed = host.outcome.changed or not check
     return host.outcome

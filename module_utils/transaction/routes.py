@@ -43,7 +43,8 @@ def check_static(sites: Sequence[Site], configuration: Configuration, nginx: Ins
     findings = []
     for site in sites:
         for check in site.routes:
-            taken = route(configuration, Request(check.url), version=nginx.version)
+            origin = [("Origin", check.origin)] if check.origin else []
+            taken = route(configuration, Request(check.url, headers=origin), version=nginx.version)
             upgrade = taken.upgrade
             if upgrade.survives is False:
                 place = f" ({upgrade.directive.where()})" if upgrade.directive is not None else ""

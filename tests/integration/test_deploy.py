@@ -9,12 +9,12 @@ import time
 
 import pytest
 
-from tests.integration.transaction_host import PACKAGE, URL, TransactionHost, site
+from tests.integration.transaction_host import PACKAGE, SUITE, URL, TransactionHost, site
 
 
 @pytest.fixture(scope="module")
 def started(lab_up):
-    return TransactionHost(lab_up("deploy"))
+    return TransactionHost(lab_up("deploy", suite=SUITE))
 
 
 @pytest.fixture

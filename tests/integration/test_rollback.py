@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from tests.integration.transaction_host import TransactionHost, site
+from tests.integration.transaction_host import SUITE, TransactionHost, site
 
 PATH = "/etc/nginx/sites-available/lammp.conf"
 
 
 @pytest.fixture(scope="module")
 def started(lab_up):
-    host = TransactionHost(lab_up("rollback"))
+    host = TransactionHost(lab_up("rollback", suite=SUITE))
     host.releases = []
     for tail in ("# one", "# two", "# three"):
         done = host.deploy(site(tail=tail))

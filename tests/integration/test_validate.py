@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.integration.transaction_host import TransactionHost
+from tests.integration.transaction_host import SUITE, TransactionHost
 
 GOOD = "server { listen 80; server_name v.test; }\n"
 BAD = "server {\n    listen 80;\n    server_name v.test;\n    nonsense on;\n}\n"
@@ -12,7 +12,7 @@ BAD = "server {\n    listen 80;\n    server_name v.test;\n    nonsense on;\n}\n"
 
 @pytest.fixture(scope="module")
 def started(lab_up):
-    return TransactionHost(lab_up("validate"))
+    return TransactionHost(lab_up("validate", suite=SUITE))
 
 
 @pytest.fixture

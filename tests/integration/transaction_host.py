@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import tarfile
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Tuple
 
 ROOT = Path(__file__).resolve().parents[2]
+SUITE = os.environ.get("NGINX_WEBSOCKET_TEST_SUITE", "bookworm")
 PACKAGE = "/opt/nginx-websocket-test"
 NAMES = ("lammp.test",)
 URL = "ws://lammp.test/api/mqtt/ws/hints/session-874q8t"
