@@ -70,7 +70,12 @@ class Maker:
         )
         entries: List[Node] = []
         if self.chance(0.8):
-            entries.append(Node("default", self.pick(("dflt", "", "$http_x", "up-$request_method"))))
+            entries.append(
+                Node(
+                    "default",
+                    self.pick(("dflt", "", "$http_x", "up-$request_method", "u-$uri", "u-$uri-$args", "$v0")),
+                )
+            )
         hostnames = source == "$host" and self.chance(0.7)
         if hostnames:
             entries.insert(0, Node("hostnames"))
@@ -327,6 +332,8 @@ class Maker:
             nodes.append(Node("proxy_pass_request_headers", self.pick(("on", "off"))))
         if self.chance(0.25):
             nodes += self.rewrites("location")
+        if self.maps and self.chance(0.1):
+            nodes += self.map_twice()
         if self.chance(0.12):
             nodes.append(self.error_page())
         action = self.rng.random()
@@ -342,11 +349,22 @@ class Maker:
             nodes.append(self.try_files())
         if self.chance(0.05):
             nodes.append(Node("autoindex", "on"))
-        if kind in ("prefix", "^~") and name.endswith("/") and self.chance(0.04) and action >= 0.8:
+        if kind in ("prefix", "^~") and name.endswith("/") and action >= 0.8 and self.chance(0.6):
             nodes.append(Node("alias", self.root + "/" + self.pick(("a/", "dir/", ""))))
+            if self.chance(0.6) and not any(node.name == "try_files" for node in nodes):
+                nodes.append(self.try_files())
         if self.chance(0.06) and nodes[-1].name != "limit_except":
             nodes.append(Node("limit_except", "GET", block=[Node("proxy_pass", "http://" + self.target())]))
         return nodes
+
+    def map_twice(self) -> List[Node]:
+        """A map that is used before and after the URI changes: it keeps its first value."""
+        name = self.rng.choice(self.maps)[0]
+        return [
+            Node("set", "$v0", "$" + name),
+            Node("rewrite", "^(.*)$", self.pick(("/ws/m", "/m$1")), "break"),
+            Node("proxy_set_header", "X-Map", "$%s-$v0" % name),
+        ]
 
     def proxy_pass(self, bare: bool, regex: bool) -> Node:
         base = "http://" + (self.target() if self.chance(0.92) else self.prefix + "_up")
@@ -425,7 +443,11 @@ class Maker:
             kind = self.rng.random()
             if kind < 0.3:
                 name = "v%d" % self.rng.randint(0, 3)
-                nodes.append(Node("set", "$" + name, self.value(captures=not open_ended and depth == 0)))
+                plain = [found for found, regex in self.maps if not regex]
+                value = self.value(captures=not open_ended and depth == 0)
+                if plain and self.chance(0.3):
+                    value = "$" + self.pick(plain)
+                nodes.append(Node("set", "$" + name, value))
                 if name not in self.variables:
                     self.variables.append(name)
             elif kind < 0.65:
