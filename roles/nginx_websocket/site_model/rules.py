@@ -89,4 +89,5 @@ RULES: Dict[str, Callable[[Any], Problem]] = {
     "nginx_websocket_verify_timeout": values.number(1, 300, "seconds"),
     "nginx_websocket_serial[]": values.batch,
     "nginx_websocket_max_fail_percentage": values.number(0, 100, "percent"),
+    "nginx_websocket_rollback_to": values.rollback_point,
 }
