@@ -96,7 +96,12 @@ _SIMPLE = {
 
 def _plain(route: Route, directive: Optional[Directive]) -> Upgrade:
     answer = route.answer
-    if directive is not None and directive.name == b"proxy_pass" and b"ws" in directive.args[0][:3].lower():
+    if (
+        directive is not None
+        and directive.name == b"proxy_pass"
+        and directive.args
+        and directive.args[0].lower().startswith((b"ws:", b"wss:"))
+    ):
         return Upgrade(False, "proxy-pass-ws-scheme", "proxy_pass takes http:// or https:// only", directive)
     words = {"closed": "nginx closes the connection", "handler": answer.reason}
     text = words.get(answer.kind, f"nginx itself answers {answer.status}")

@@ -117,7 +117,7 @@ def proxy_pass_of(level: Level) -> Tuple[Optional[Directive], Optional[Level]]:
     """The ``proxy_pass`` in force: not inherited, except into ``if`` and ``limit_except``."""
     current: Optional[Level] = level
     while current is not None:
-        found = current.own(b"proxy_pass")
+        found = [directive for directive in current.own(b"proxy_pass") if directive.args]
         if found:
             return found[0], current
         if current.kind not in ("if", "limit_except"):
