@@ -39,6 +39,8 @@ class Question:
     connections: int = 0
     """Sockets that must be open at the same time; 0 when it is not known."""
     cafile: Optional[str] = None
+    verify: bool = True
+    """Whether a certificate must verify; switched off where only its issuer is unknown to this host."""
     timeout: float = 5.0
     address: str = ""
     """Address to connect to in place of what the name resolves to: IP, IP:port, [IPv6]:port."""

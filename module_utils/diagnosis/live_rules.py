@@ -13,7 +13,7 @@ from . import backend_rules, config_rules
 from .capacity import socket_limits
 from .facts import Facts, Hop
 from .findings import Evidence, Finding
-from .observe import read_timeout
+from .observe import certificate_fault, read_timeout
 from .static_rules import Suspect
 
 CONNECT_KINDS = ("dns", "connect-refused", "connect-timeout", "connect-failed")
@@ -117,6 +117,7 @@ def _tls(facts: Facts, suspects: Sequence[Suspect], hop: Optional[Hop]) -> List[
 def certificate_finding(facts: Facts, hop: Hop, problem: str) -> Finding:
     """The finding for a certificate that does not verify."""
     tls = hop.probe.tls
+    problem = certificate_fault(hop.probe, facts.question.url) or problem
     shown = ", ".join(f"{key} {tls[key]}" for key in ("subject", "issuer", "names", "not_after") if tls.get(key))
     return Finding("cert-invalid", evidence=[told(hop), Evidence("probe", f"certificate: {problem}; {shown}")],
                    detail=f"the certificate is not valid: {problem}; clients give up without asking")
@@ -140,7 +141,9 @@ def _protocol(facts: Facts, suspects: Sequence[Suspect], hop: Optional[Hop]) -> 
         return []
     proxied = facts.hop("with PROXY")
     line = facts.logged("proxy-protocol-mismatch")
-    if line is not None or (proxied is not None and (proxied.probe.opened or proxied.probe.status is not None)):
+    # A server that does not expect the line takes it for a bad request.
+    helped = proxied is not None and (proxied.probe.opened or proxied.probe.status not in (None, 400))
+    if line is not None or helped:
         evidence = [line.evidence()] if line is not None else []
         evidence += [told(proxied)] if proxied is not None else []
         static_evidence = next((s.finding.evidence for s in suspects if s.code == "proxy-protocol-mismatch"), [])

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import re
 import socket
 import threading
+import time
 from typing import Callable, List, Optional, Sequence, Tuple
 
 from ..nginx_conf.files import local_files
@@ -14,9 +16,11 @@ from ..nginx_conf.load import load
 from ..nginx_conf.route import Route, route
 from ..nginx_conf.tree import ConfSyntaxError
 from ..nginx_host.binary import NginxError, find_binary
+from ..nginx_host.certificates import covers
 from ..nginx_host.describe import describe
 from ..nginx_host.listeners import listeners
 from ..nginx_host.masters import Master, choose, masters
+from ..websocket.endpoint import parse_url
 from ..websocket.probe import probe
 from ..websocket.result import Probe
 from . import host_state
@@ -28,6 +32,10 @@ from .sockets import http2_alpn, open_together, session_probe
 
 LOOK = 2.5
 """Seconds for which an opened socket is watched."""
+FOREIGN_ORIGIN = "https://origin-check.invalid"
+PUBLIC_AUTHORITIES = ("Let's Encrypt", "ZeroSSL", "Google Trust Services", "DigiCert Inc", "Sectigo Limited", "GoDaddy",
+                      "GlobalSign", "Amazon", "Buypass", "SSL Corporation", "Actalis", "Entrust", "Certum",
+                      "TrustAsia Technologies, Inc.")
 OVERLAP = 0.8
 """Seconds for which sockets that are opened together stay open."""
 SHORT_TIMEOUT = 15.0
@@ -198,11 +206,20 @@ def _probe(facts: Facts, address: Tuple[str, int]) -> None:
         facts.hops.append(Hop("alpn", "TLS with the client's ALPN " + ", ".join(question.alpn), note))
     # The first handshake comes first of all: a limit_req must not count anything of ours before it.
     first = handshake(question, address)
+    if first.error_kind == "tls" and unknown_issuer(first):
+        # A private authority may be known to the clients and not to this host: say so, and look on.
+        facts.hops.append(Hop("unknown issuer", "TLS with this host's authorities", first))
+        question.verify = False
+        first = handshake(question, address)
     facts.hops.append(Hop("loopback", "through nginx on this host", first))
+    if first.error_kind == "closed-without-answer":
+        facts.hops.append(Hop("with PROXY", "the same with a PROXY protocol line",
+                              handshake(question, address, proxy_protocol=True)))
     _public(facts, address)
     opened = first.opened and first.closed_after is None
     if opened:
         _limits(facts, address)
+        _origins(facts, address)
     tasks: List[Callable[[], None]] = []
     if opened:
         hold = hold_seconds(facts)
@@ -245,6 +262,46 @@ def _probe(facts: Facts, address: Tuple[str, int]) -> None:
         )
 
 
+def unknown_issuer(probe: Probe) -> bool:
+    """Whether the certificate fails only because this host does not know who issued it."""
+    problem = str(probe.tls.get("verify_error", ""))
+    if not re.search(r"unable to get local issuer|unable to verify the first|in certificate chain", problem):
+        return False
+    if certificate_fault(probe, probe.url):
+        return False
+    # The issuer is one that every browser knows: then its intermediate is missing in the file, which browsers mind.
+    issuer = str(probe.tls.get("issuer", ""))
+    return not any(f"O={name}" in issuer for name in PUBLIC_AUTHORITIES)
+
+
+def certificate_fault(probe: Probe, url: str) -> str:
+    """What is wrong with a certificate by its own words, whoever issued it; empty when nothing is.
+
+    OpenSSL names an unknown issuer first and then looks no further.
+    """
+    names = [str(name) for name in probe.tls.get("names", ())]
+    host = parse_url(url).host
+    if names and not any(covers(name, host) for name in names):
+        return f"it is for {', '.join(names[:5])}, not for {host}"
+    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    ends, begins = str(probe.tls.get("not_after", "")), str(probe.tls.get("not_before", ""))
+    if ends and ends < now:
+        return f"it expired {ends}"
+    if begins and begins > now:
+        return f"it is not valid before {begins}"
+    return ""
+
+
+def _origins(facts: Facts, address: Tuple[str, int]) -> None:
+    """Pages of this very site, and of any other: are they let in?"""
+    question = facts.question
+    for name, origin in (("own origin", None if question.origin else question.endpoint.origin),
+                         ("foreign origin", FOREIGN_ORIGIN)):
+        if origin is not None:
+            answer = handshake(dataclasses.replace(question, origin=origin), address)
+            facts.hops.append(Hop(name, f"through nginx with Origin {origin}", answer))
+
+
 def _with_target(url: str, target: str) -> str:
     scheme, rest = url.split("://", 1)
     return f"{scheme}://{rest.split('/')[0].split('?')[0]}{target}"
@@ -262,6 +319,7 @@ def handshake(
         headers=([("Host", question.host_header)] if question.host else []) + list(question.headers),
         timeout=question.timeout,
         cafile=question.cafile,
+        verify=question.verify,
         hold=hold,
         proxy_protocol=proxy_protocol,
     )

@@ -233,7 +233,7 @@ def _other_headers(facts: Facts, route: Route, upstream: Upstream) -> Iterator[J
                 line, "Sec-WebSocket-Key is blanked"), fix="do not blank Sec-WebSocket-Key"), line is not None
     protocol = _header_line(upstream, b"sec-websocket-protocol")
     if protocol is not None and not upstream.values("Sec-WebSocket-Protocol"):
-        yield Finding("subprotocol-stripped", weight=40, evidence=_at(
+        yield Finding("subprotocol-stripped", weight=66, evidence=_at(
             protocol, "the subprotocols that the client offers do not reach the backend")), bool(
                 facts.question.subprotocols)
     hosts = upstream.values("Host")

@@ -26,8 +26,10 @@ NAMESPACES = ["unshare", "--net", "--pid", "--mount", "--fork", "--mount-proc"]
 SETUP = "ip link set lo up && cp /etc/hosts {0} && mount --bind {0} /etc/hosts && exec \"$@\""
 
 
-def question_of(case: Dict[str, Any], replay: Replay) -> Question:
-    """What a user would ask who has this client."""
+def question_of(case: Dict[str, Any], replay: Replay, bare: bool = False) -> Question:
+    """What a user would ask who has this client; bare, one who tells nothing but the URL."""
+    if bare:
+        return Question(url=case["url"])
     client = replay.client()
     cafile = os.path.join(replay.prefix, "certs/ca.pem")
     return Question(
@@ -45,13 +47,13 @@ def question_of(case: Dict[str, Any], replay: Replay) -> Question:
     )
 
 
-def run_case(name: str, nginx: str, data: str = DATA) -> Dict[str, Any]:
+def run_case(name: str, nginx: str, data: str = DATA, bare: bool = False) -> Dict[str, Any]:
     """Replay one case, diagnose it, compare."""
     case = load_case(name, data)
     version = nginx_version(nginx)
     with in_directory(os.path.join(tempfile.gettempdir(), "case-" + name)) as work, Replay(case, work, nginx) as replay:
         report: Report = diagnose(
-            question_of(case, replay), binary=nginx,
+            question_of(case, replay, bare), binary=nginx,
             conf_path=os.path.join(replay.prefix, "nginx.conf") if replay.config_error else "",
             prefix=replay.prefix if replay.config_error else "")
         result = report.as_data()
@@ -66,11 +68,11 @@ def run_case(name: str, nginx: str, data: str = DATA) -> Dict[str, Any]:
             "verdict": result["verdict"], "causes": causes, "right": right, "report": result}
 
 
-def run_apart(name: str, nginx: str, data: str) -> Dict[str, Any]:
+def run_apart(name: str, nginx: str, data: str, bare: bool = False) -> Dict[str, Any]:
     """The same in namespaces of its own."""
     with tempfile.TemporaryDirectory() as work:
         command = [*NAMESPACES, "sh", "-c", SETUP.format(os.path.join(work, "hosts")), "sh", sys.executable,
-                   "-m", "tests.cases.run_cases", "--here", name, "--nginx", nginx, "--data", data]
+                   "-m", "tests.cases.run_cases", "--here", name, "--nginx", nginx, "--data", data, *(["--bare"] if bare else [])]
         done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                               universal_newlines=True, timeout=300)
     if done.returncode:
@@ -103,17 +105,18 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=6)
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--no-slow", action="store_true", help="leave out the cases that take more than a minute")
+    parser.add_argument("--bare", action="store_true", help="ask with the URL alone, as a user who knows no more")
     parser.add_argument("--here", metavar="NAME", help="run one case without namespaces and print its result as JSON")
     options = parser.parse_args()
     if options.here:
-        print(json.dumps(run_case(options.here, options.nginx, options.data)))
+        print(json.dumps(run_case(options.here, options.nginx, options.data, options.bare)))
         return 0
     names = [name for name in case_names(options.data)
              if not options.words or any(word in name for word in options.words)]
     if options.no_slow:
         names = [name for name in names if not load_case(name, options.data).get("lab", {}).get("slow")]
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
-        results = list(pool.map(lambda name: run_apart(name, options.nginx, options.data), names))
+        results = list(pool.map(lambda name: run_apart(name, options.nginx, options.data, options.bare), names))
     print(json.dumps(results) if options.json else table(results))
     return 0 if all(result["right"] for result in results) else 1
 
