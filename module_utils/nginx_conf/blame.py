@@ -53,7 +53,7 @@ def blame(route: Route, verdict: Upgrade) -> Upgrade:
     for test in tests:
         try:
             found = test(route, verdict)
-        except (CannotDecide, RegexError):
+        except (CannotDecide, RegexError, RecursionError):
             continue
         if found is not None:
             return found

@@ -158,6 +158,10 @@ def route(
         result.answer = Answer("undecided", reason=str(error))
     except RegexError as error:
         result.answer = Answer("error", 500, reason=str(error))
+    except RecursionError:
+        text = "blocks are nested too deeply to be followed"
+        result.undecided.append(Undecided(text))
+        result.answer = Answer("undecided", reason=text)
     return result
 
 
@@ -231,7 +235,7 @@ def _walk(result: Route, exchange: Exchange, file_kind: Optional[FileKind]) -> N
         first = result.selections[0]
         try:
             result.losers = explain_losers(result.server, walker.searched[0], first, result.version)
-        except (CannotDecide, RegexError):
+        except (CannotDecide, RegexError, RecursionError):
             result.losers = []
 
 

@@ -91,6 +91,15 @@ def test_index_redirects_internally(located):
     assert found.uri == "/index.html"
 
 
+def test_nesting_without_end_is_said_and_not_followed(located):
+    depth = 3000
+    found = located("".join("location /%s {" % ("a" * n) for n in range(depth)) + "}" * depth, "/" + "a" * depth)
+    assert found.answer.kind == "undecided"
+    assert found.upgrade.survives is None
+    shallow = located("".join("location /b%s {" % ("a" * n) for n in range(depth)) + "}" * depth, "/x")
+    assert shallow.upgrade.survives is False
+
+
 def test_exact_address_hides_the_wildcard(serve):
     servers = """
     server { listen 8080; server_name a.test; }
