@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import threading
 import time
@@ -14,7 +15,7 @@ from tests.integration.transaction_host import PACKAGE, SUITE, URL, TransactionH
 
 @pytest.fixture(scope="module")
 def started(lab_up):
-    return TransactionHost(lab_up("deploy", suite=SUITE))
+    return TransactionHost(lab_up(f"tx-deploy-{os.getpid()}", suite=SUITE))
 
 
 @pytest.fixture

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from tests.integration.transaction_host import SUITE, TransactionHost, site
@@ -11,7 +13,7 @@ PATH = "/etc/nginx/sites-available/lammp.conf"
 
 @pytest.fixture(scope="module")
 def started(lab_up):
-    host = TransactionHost(lab_up("rollback", suite=SUITE))
+    host = TransactionHost(lab_up(f"tx-rollback-{os.getpid()}", suite=SUITE))
     host.releases = []
     for tail in ("# one", "# two", "# three"):
         done = host.deploy(site(tail=tail))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from tests.integration.transaction_host import SUITE, TransactionHost
@@ -12,7 +14,7 @@ BAD = "server {\n    listen 80;\n    server_name v.test;\n    nonsense on;\n}\n"
 
 @pytest.fixture(scope="module")
 def started(lab_up):
-    return TransactionHost(lab_up("validate", suite=SUITE))
+    return TransactionHost(lab_up(f"tx-validate-{os.getpid()}", suite=SUITE))
 
 
 @pytest.fixture
