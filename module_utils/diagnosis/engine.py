@@ -98,20 +98,24 @@ def diagnose_dump(question: Question, dump: bytes, *, version: Sequence[int] = D
         version: of the nginx that runs it.
         name: name of the file, when it is a single one.
     """
-    facts = Facts(question, version=tuple(version))
-    refusals: List[Finding] = []
     try:
-        facts.configuration = read_dump(dump, name)
+        configuration = read_dump(dump, name)
     except ConfSyntaxError as error:
-        facts.configuration_error = str(error)
-        refusals = [Finding("nginx-config-invalid", weight=100, evidence=[Evidence(
+        unread = Finding("nginx-config-invalid", is_cause=True, evidence=[Evidence(
             "configuration", error.message, error.file, error.line)],
-            detail=f"the configuration cannot be read: {error.message}")]
-    found: List[Suspect] = []
-    if facts.configuration is not None:
-        refusals = config_rules.refusals_in_tree(facts.configuration, facts.version)
-        facts.route = route(facts.configuration, question.route_request(), version=facts.version)
-        found = _suspects(facts)
+            detail=f"the configuration cannot be read: {error.message}")
+        facts = Facts(question, version=tuple(version), configuration_error=str(error))
+        return Report(question, FAILS, _sentence(facts, FAILS, [unread]), [unread], facts)
+    return diagnose_configuration(question, configuration, version=version)
+
+
+def diagnose_configuration(question: Question, configuration: Configuration, *,
+                           version: Sequence[int] = DEFAULT_VERSION) -> Report:
+    """Diagnose one URL from a loaded configuration alone: no host, no files, no probe."""
+    facts = Facts(question, version=tuple(version), configuration=configuration)
+    refusals = config_rules.refusals_in_tree(configuration, facts.version)
+    facts.route = route(configuration, question.route_request(), version=facts.version)
+    found = _suspects(facts)
     causes = refusals[:1] or [suspect.finding for suspect in found if suspect.certain][:1]
     for cause in causes:
         cause.is_cause = True

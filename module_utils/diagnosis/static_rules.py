@@ -22,7 +22,7 @@ from . import access_rules, upstream_rules
 from .changes import change_for
 from .facts import Facts
 from .findings import Evidence, Finding
-from .intent import Meant, Place, find_meant, titled
+from .intent import Meant, Place, all_locations, carries_upgrade, find_meant, titled
 
 
 @dataclasses.dataclass
@@ -281,7 +281,14 @@ def _bad_request(facts: Facts, route: Route, meant: Optional[Meant]) -> List[Sus
 
 def _no_backend(facts: Facts, route: Route, meant: Optional[Meant]) -> List[Suspect]:
     """Static files, a listing, 403 or 404: no backend is asked."""
-    certain = settled_by_files_only(route)
+    certain = settled_by_files_only(route) and not _error_page_may_proxy(route)
+    missing: List[Suspect] = []
+    if not facts.live and _site_missing(route):
+        certain = False
+        missing = [Suspect(Finding("not-included-file", weight=90, evidence=at(
+            route.server.directive if route.server is not None else None,
+            "no server has this name, and no location of this configuration carries an upgrade: the site's file may "
+            "not be included")), False)]
     answers = (route.answer.status,) if route.answer.status else (200, 403, 404, 405)
     if route.answer.code == "internal":
         return [Suspect(Finding("internal-location", evidence=at(
@@ -301,11 +308,34 @@ def _no_backend(facts: Facts, route: Route, meant: Optional[Meant]) -> List[Susp
             return [Suspect(Finding("try-files-before-proxy", evidence=at(
                 tried.directive, "try_files ends the request in the location that has proxy_pass")),
                 certain, answers)]
-        return [Suspect(Finding("try_files-spa-fallback", evidence=at(
+        if tried.directive is not None and tried.directive.args[-1].startswith(b"="):
+            return [*missing, Suspect(Finding("location-without-handler", evidence=[
+                *at(tried.directive, "try_files ends here without a backend"), *_handler_evidence(route)]),
+                certain, answers)]
+        return [*missing, Suspect(Finding("try_files-spa-fallback", evidence=at(
             tried.directive, "try_files answers this path: " + tried.text)), certain, answers)]
     if meant is not None:
         return [from_meant(meant, certain, route, answers)]
-    return [Suspect(Finding("location-without-handler", evidence=_handler_evidence(route)), certain, answers)]
+    return [*missing, Suspect(Finding("location-without-handler", evidence=_handler_evidence(route)),
+                              certain, answers)]
+
+
+def _error_page_may_proxy(route: Route) -> bool:
+    """A 404 that an error_page hands on to somebody else: whether it comes to that depends on a file."""
+    if route.answer.status or route.level is None:
+        return False
+    return any(b"404" in directive.args for directive in route.level.nearest(b"error_page")[1])
+
+
+def _site_missing(route: Route) -> bool:
+    """No server has the name, and nowhere is a WebSocket location: the site itself may be left out."""
+    if route.server_match is None or route.server_match.how != "default":
+        return False
+    host = host_name(route).decode("utf-8", "replace")
+    if not host or _is_ip(host.strip("[]")):
+        return False
+    return not any(carries_upgrade(location) for server in index_of(route.configuration).servers
+                   for location in all_locations(server))
 
 
 def _strong(route: Route, meant: Meant) -> bool:
