@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -13,6 +14,7 @@ from typing import Any, Callable, Dict, Generator, List, Sequence
 import pytest
 
 from lab import hosts
+from lab.state import lock
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
@@ -102,14 +104,18 @@ def lab_up() -> Generator[LabUp, None, None]:
     leave it in any state.
     """
     started: List[str] = []
+    with contextlib.ExitStack() as held:
 
-    def up(name: str, *, suite: str = "bookworm", scenes: Sequence[str] = ()) -> LabHost:
-        started.append(name)
-        return LabHost(hosts.up([name], suite, scenes, recreate=True)[0])
+        def up(name: str, *, suite: str = "bookworm", scenes: Sequence[str] = ()) -> LabHost:
+            if name not in started:
+                # Somebody else's tests in the same checkout may have a host of that name: wait for them.
+                held.enter_context(lock(f"test-{name}"))
+                started.append(name)
+            return LabHost(hosts.up([name], suite, scenes, recreate=True)[0])
 
-    yield up
-    if not os.environ.get("NGINX_WEBSOCKET_KEEP_LAB"):
-        hosts.down(started)
+        yield up
+        if not os.environ.get("NGINX_WEBSOCKET_KEEP_LAB"):
+            hosts.down(started)
 
 
 @pytest.fixture(scope="session")
