@@ -1,4 +1,4 @@
-"""The verification suite must notice: each case breaks one thing on a host that passes, and is told by name."""
+"""The verification suite must notice: each case breaks one thing on a sound host, and is told by name."""
 
 from __future__ import annotations
 
