@@ -86,6 +86,17 @@ options:
     description: Seconds to wait for another transaction on the host, or for certbot.
     type: float
     default: 60.0
+  max_sockets:
+    description: >-
+      WebSockets that nginx shall have room for at once. Each takes two connections and two descriptors of a
+      worker; C(worker_connections) and C(worker_rlimit_nofile) are raised where they are too small, by
+      replacing their values in the file where they stand, in the same transaction. 0 leaves them alone.
+    type: int
+    default: 0
+  start:
+    description: Start an nginx that is stopped. Without it such a host is refused.
+    type: bool
+    default: false
   state_dir:
     description: Where lock, journal and backups live.
     type: path
@@ -272,6 +283,8 @@ def main() -> None:
             "enabled_dir": {"type": "path", "default": ""},
         },
         supports_check_mode=True,
+            "max_sockets": {"type": "int", "default": 0},
+            "start": {"type": "bool", "default": False},
     )
     given = module.params
     try:
@@ -296,6 +309,8 @@ def main() -> None:
         result["diff"] = difference
     for finding in outcome.findings:
         module.warn(finding.message)
+        max_sockets=given["max_sockets"],
+        start=given["start"],
     if outcome.failed:
         module.fail_json(msg=outcome.message, **result)
     module.exit_json(msg=outcome.message, **result)

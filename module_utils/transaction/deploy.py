@@ -8,8 +8,9 @@ from typing import Dict, List, Mapping, Optional, Sequence
 from ..nginx_conf import Configuration
 from . import neighbours
 from .answers import questions
+from .budget import budget_changes, budget_findings
 from .evidence import hand_edit
-from .execute import Plan, confirm_running, execute, recover
+from .execute import REFUSE, START, Plan, confirm_running, execute, recover
 from .files import Filesystem
 from .host import STATE_DIR, Host, names, read_tree
 from .instance import Instance
@@ -36,6 +37,8 @@ def deploy(
     deadline: float = 15.0,
     lock_timeout: float = 60.0,
     files: Optional[Filesystem] = None,
+    max_sockets: int = 0,
+    start: bool = False,
 ) -> Outcome:
     """Deploy some sites as one transaction with one reload.
 
@@ -49,6 +52,8 @@ def deploy(
         deadline: seconds that reload and proof may take.
         lock_timeout: seconds to wait for another transaction, or for certbot.
         files: the file system; tests pass another.
+        max_sockets: WebSockets that nginx shall have room for (see ``budget``); 0 leaves its limits alone.
+        start: start nginx when it is stopped, instead of refusing.
 
     Returns:
         The outcome; ``failed`` says whether the caller should fail.
@@ -58,7 +63,7 @@ def deploy(
         _check_input(sites, on_drift)
         with host.locked(lock_timeout):
             host.outcome.recovered = recover(host)
-            _deploy(host, sites, on_drift)
+            _deploy(host, sites, on_drift, max_sockets, START if start else REFUSE)
     except Failure as failure:
         outcome = host.outcome
         outcome.failed = True
@@ -100,7 +105,7 @@ def _check_input(sites: Sequence[Site], on_drift: str) -> None:
         raise Refused(f"the site name {names(sorted(doubled))} is used twice")
 
 
-def _deploy(host: Host, sites: Sequence[Site], on_drift: str) -> None:
+def _deploy(host: Host, sites: Sequence[Site], on_drift: str, max_sockets: int, stopped: str) -> None:
     outcome, nginx = host.outcome, host.nginx
     with host.step("compare"):
         if nginx.layout is None and not all(site.path for site in sites):
@@ -109,7 +114,8 @@ def _deploy(host: Host, sites: Sequence[Site], on_drift: str) -> None:
         deployed = host.deployed()
         placements = place(sites, tree, nginx, host.files, deployed)
         placements = _settle_drift(host, placements, on_drift)
-        changes = [change for placement in placements for change in placement.changes]
+        changes = budget_changes(max_sockets, tree.configuration, nginx, host.files)
+        changes += [change for placement in placements for change in placement.changes]
         for placement in placements:
             outcome.releases[placement.site.name] = release_id(placement.site.content)
             outcome.previous[placement.site.name] = placement.previous
@@ -124,12 +130,15 @@ def _deploy(host: Host, sites: Sequence[Site], on_drift: str) -> None:
         return
     staged = _judge(host, changes, placements, chosen)
     if not changes:
-        confirm_running(host, staged, chosen)
+        confirm_running(host, staged, chosen, stopped=stopped)
+        if nginx.master is None and stopped == START:
+            outcome.changed = True
+            outcome.outcome = outcome.outcome if host.check else APPLIED
         return
     if host.check:
         outcome.changed = True
         return
-    if nginx.master is None:
+    if nginx.master is None and stopped == REFUSE:
         raise Refused(
             "nginx is not running, so a release cannot be proven; nothing was changed. Start it: "
             "systemctl start nginx"
@@ -138,7 +147,9 @@ def _deploy(host: Host, sites: Sequence[Site], on_drift: str) -> None:
     for placement in placements:
         after[placement.site.name] = {"path": placement.path, "release": release_id(placement.site.content)}
     changes = _ordered(host, changes)
-    execute(host, Plan("deploy", changes, staged, deployed, after, chosen))
+    execute(host, Plan("deploy", changes, staged, deployed, after, chosen), stopped=stopped)
+    if outcome.outcome == APPLIED:
+        outcome.findings += budget_findings(max_sockets, host.nginx.master)
 
 
 def _settle_drift(host: Host, placements: List[Placement], on_drift: str) -> List[Placement]:

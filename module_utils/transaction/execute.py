@@ -97,7 +97,7 @@ def execute(host: Host, plan: Plan, *, stopped: str = REFUSE) -> None:
             host.journal.write(dataclasses.replace(record, step=RELOAD))
             told = True
             if host.nginx.master is None:
-                _wake(host, plan.staged, stopped)
+                _wake(host, plan.staged, stopped, plan.sites)
             else:
                 bring_to_life(host, plan.staged, plan.sites)
             host.journal.write(dataclasses.replace(record, step=PROVEN))
@@ -169,7 +169,7 @@ def confirm_running(host: Host, tree: Configuration, sites: Sequence[Site], *, s
     """
     outcome = host.outcome
     if host.nginx.master is None:
-        _wake(host, tree, stopped)
+        _wake(host, tree, stopped, sites)
         return
     nginx = host.nginx
     with host.step("prove"):
@@ -205,7 +205,7 @@ def confirm_running(host: Host, tree: Configuration, sites: Sequence[Site], *, s
     host.count_draining()
 
 
-def _wake(host: Host, tree: Configuration, stopped: str) -> None:
+def _wake(host: Host, tree: Configuration, stopped: str, sites: Sequence[Site] = ()) -> None:
     """nginx is stopped and the disk holds what it should."""
     command = f"systemctl start {host.nginx.unit or 'nginx'}"
     if stopped == REFUSE:
@@ -223,6 +223,7 @@ def _wake(host: Host, tree: Configuration, stopped: str) -> None:
         host.outcome.changed = True
     with host.step("prove"):
         prove(questions(tree, host.nginx), deadline)
+        prove_routes(host, tree, sites)
 
 
 def undo(host: Host, backup: Backup, record: Record, *, told: bool) -> None:

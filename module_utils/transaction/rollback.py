@@ -186,6 +186,12 @@ def _changes(host: Host, targets: Mapping[str, Tuple[Entry, str]], history: Sequ
         if path in written and not current.same(written[path]):
             host.find(
                 "drift",
+        if path in written and not site and not current.same(written[path]):
+            host.find(
+                "edited-since",
+                f"{path} is not a site's file and was edited since the last transaction: it is left as it is",
+            )
+            continue
                 f"{path} was edited since the last transaction; the edit is kept in this rollback's backup",
             )
         changes.append(Change(path, current, entry, site))
