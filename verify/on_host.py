@@ -40,6 +40,15 @@ def run(argv: List[str], timeout: float = 60.0) -> Dict[str, Any]:
     return {"rc": done.returncode, "out": done.stdout, "err": done.stderr.decode("utf-8", "replace")}
 
 
+def elsewhere(directory: str) -> bool:
+    """Whether a process has another root directory, as those in containers of this host have."""
+    try:
+        there, here = os.stat(directory + "/root"), os.stat("/")
+    except OSError:
+        return False
+    return (there.st_dev, there.st_ino) != (here.st_dev, here.st_ino)
+
+
 def processes() -> List[Dict[str, Any]]:
     """Return every nginx process as /proc shows it: nginx writes its role and state into its title."""
     found = []
@@ -47,7 +56,7 @@ def processes() -> List[Dict[str, Any]]:
         try:
             with open(directory + "/cmdline", "rb") as stream:
                 title = stream.read().replace(b"\0", b" ").decode("utf-8", "replace").strip()
-            if not title.startswith("nginx: "):
+            if not title.startswith("nginx: ") or elsewhere(directory):
                 continue
             with open(directory + "/stat", "rb") as stream:
                 # The command name may hold spaces and brackets: fields count from the last ")".

@@ -1,0 +1,51 @@
+"""What the host's own report makes of `nginx -T` and of releases."""
+
+from __future__ import annotations
+
+import hashlib
+
+from verify import on_host
+
+TEMPLATE = (
+    b"# @RELEASE@\nserver { location = /.well-known/nginx-websocket/@RELEASE@ { return 200 @RELEASE@; } }\n"
+)
+RELEASE = hashlib.sha256(TEMPLATE).hexdigest()[:32]
+LIVE = TEMPLATE.replace(b"@RELEASE@", RELEASE.encode())
+
+
+def dump(*paths):
+    return b"".join(
+        b"# configuration file %s:\n%s\n" % (str(path).encode(), path.read_bytes()) for path in paths
+    )
+
+
+def test_a_release_is_found_in_its_file(tmp_path):
+    main, site = tmp_path / "nginx.conf", tmp_path / "a.test"
+    main.write_bytes(b"http { include a.test; }\n")
+    site.write_bytes(LIVE)
+    (found,) = on_host.release_files(dump(main, site))
+    assert (found["path"], found["releases"], found["edited"]) == (str(site), [RELEASE], False)
+
+
+def test_an_edit_shows(tmp_path):
+    site = tmp_path / "a.test"
+    site.write_bytes(LIVE + b"# by hand\n")
+    assert on_host.release_files(dump(site))[0]["edited"] is True
+
+
+def test_a_comment_that_looks_like_a_header_divides_nothing(tmp_path):
+    site = tmp_path / "a.test"
+    site.write_bytes(b"# configuration file /nowhere/at/all:\n" + LIVE)
+    (found,) = on_host.release_files(dump(site))
+    assert found["path"] == str(site)
+
+
+def test_the_file_of_a_site(tmp_path):
+    site, link = tmp_path / "available-a.test.conf", tmp_path / "a.test.conf"
+    site.write_bytes(LIVE)
+    link.symlink_to(site)
+    files = on_host.release_files(dump(link))
+    assert on_host.file_of({"site": "a.test", "file": ""}, files) == files[0]
+    assert on_host.file_of({"site": "b.test", "file": ""}, files) is None
+    assert on_host.file_of({"site": "b.test", "file": str(site)}, files) == files[0]
+    assert on_host.file_of({"site": "a.test", "file": "/elsewhere"}, files) is None
