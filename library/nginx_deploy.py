@@ -232,6 +232,13 @@ old_workers:
     where the kernel does not show them).
   returned: after a reload
   type: dict
+sockets:
+  description: >-
+    Connections between nginx and its backends, which every open WebSocket has one of - C(before), C(after)
+    and how many were C(lost) (idle connections that nginx may keep are not). Empty when nginx did not run.
+  returned: always
+  type: dict
+  sample: {before: 41, after: 41, lost: 0}
 remedy:
   description: Shell commands that put the host back by hand.
   returned: always
@@ -276,6 +283,8 @@ def main() -> None:
             "keep": {"type": "int", "default": 10},
             "proof_timeout": {"type": "float", "default": 15.0},
             "lock_timeout": {"type": "float", "default": 60.0},
+            "max_sockets": {"type": "int", "default": 0},
+            "start": {"type": "bool", "default": False},
             "state_dir": {"type": "path", "default": "/var/lib/nginx_websocket"},
             "binary": {"type": "path", "default": ""},
             "conf_path": {"type": "path", "default": ""},
@@ -283,8 +292,6 @@ def main() -> None:
             "enabled_dir": {"type": "path", "default": ""},
         },
         supports_check_mode=True,
-            "max_sockets": {"type": "int", "default": 0},
-            "start": {"type": "bool", "default": False},
     )
     given = module.params
     try:
@@ -302,6 +309,8 @@ def main() -> None:
         keep=given["keep"],
         deadline=given["proof_timeout"],
         lock_timeout=given["lock_timeout"],
+        max_sockets=given["max_sockets"],
+        start=given["start"],
     )
     result = outcome.as_dict()
     difference = result.pop("diff")
@@ -309,8 +318,6 @@ def main() -> None:
         result["diff"] = difference
     for finding in outcome.findings:
         module.warn(finding.message)
-        max_sockets=given["max_sockets"],
-        start=given["start"],
     if outcome.failed:
         module.fail_json(msg=outcome.message, **result)
     module.exit_json(msg=outcome.message, **result)

@@ -125,6 +125,13 @@ findings:
   returned: when O(list=false)
   type: list
   elements: dict
+sockets:
+  description: >-
+    Connections between nginx and its backends, which every open WebSocket has one of - C(before), C(after)
+    and how many were C(lost) (idle connections that nginx may keep are not). Empty when nginx did not run.
+  returned: when O(list=false)
+  type: dict
+  sample: {before: 41, after: 41, lost: 0}
 remedy:
   description: Shell commands that put the host back by hand.
   returned: when O(list=false)

@@ -183,6 +183,8 @@ class Outcome:
     warnings: List[ConfError] = dataclasses.field(default_factory=list)
     method: str = ""
     old_workers: Dict[str, Optional[int]] = dataclasses.field(default_factory=dict)
+    sockets: Dict[str, int] = dataclasses.field(default_factory=dict)
+    """Connections to backends ``before`` and ``after``, and how many were ``lost``; see ``sockets``."""
     remedy: List[str] = dataclasses.field(default_factory=list)
     """Shell commands for a person, when the rollback failed."""
 
@@ -205,6 +207,7 @@ class Outcome:
             "warnings_of_nginx": [warning.sentence() for warning in self.warnings],
             "method": self.method,
             "old_workers": self.old_workers,
+            "sockets": self.sockets,
             "remedy": self.remedy,
         }
 

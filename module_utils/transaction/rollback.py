@@ -13,6 +13,7 @@ from .instance import Instance
 from .model import APPLIED, Change, Entry, Failure, Outcome, Refused
 from .overlay import Overlay
 from .release import claimed
+from .sockets import SocketWatch
 from .validation import validate
 
 PREVIOUS, ORIGINAL = "previous", "original"
@@ -106,7 +107,9 @@ def _rollback(host: Host, to: str, start: bool) -> None:
         return
     staged = read_tree(nginx, Overlay(changes, host.files)).configuration
     plan = Plan("rollback", _ordered(changes), staged, before, after, restores=restores)
-    execute(host, plan, stopped=START if start else LEAVE)
+    # The live tree may be the broken one that is left behind, so the backends are those of the older state.
+    with SocketWatch(host, staged):
+        execute(host, plan, stopped=START if start else LEAVE)
     if outcome.outcome == APPLIED:
         outcome.message = f"back to {_named(to, restores)}: {names([change.path for change in changes])}"
 
@@ -183,15 +186,15 @@ def _changes(host: Host, targets: Mapping[str, Tuple[Entry, str]], history: Sequ
             raise Refused(f"{path} is neither a file nor a link any more; nothing was changed")
         if current.same(entry):
             continue
-        if path in written and not current.same(written[path]):
-            host.find(
-                "drift",
         if path in written and not site and not current.same(written[path]):
             host.find(
                 "edited-since",
                 f"{path} is not a site's file and was edited since the last transaction: it is left as it is",
             )
             continue
+        if path in written and not current.same(written[path]):
+            host.find(
+                "drift",
                 f"{path} was edited since the last transaction; the edit is kept in this rollback's backup",
             )
         changes.append(Change(path, current, entry, site))

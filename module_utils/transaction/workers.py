@@ -53,6 +53,11 @@ def serving(master: int) -> FrozenSet[int]:
     return frozenset(pid for pid, title in titles.items() if _WORKER in title and _SHUTTING_DOWN not in title)
 
 
+def all_of(master: int) -> FrozenSet[int]:
+    """Worker processes, those that shut down included."""
+    return frozenset(pid for pid in _children(master) if _WORKER in _title(pid))
+
+
 def draining(master: int) -> Dict[int, Optional[int]]:
     """Old workers that still hold connections: process id → established TCP connections.
 
