@@ -75,6 +75,8 @@ def conclude_live(facts: Facts) -> Report:
         # A failure that no rule explains stays a failure nobody can explain: no verdict by guess.
         opened = None if not causes else False
     others = risks.risks(facts, [suspect for suspect in found if suspect.finding not in causes])
+    if not causes:
+        others += live_rules.disagreement(facts, found)
     findings = ranked([*causes, *others])
     verdict = conclude(findings, opened)
     return Report(facts.question, verdict, _sentence(facts, verdict, findings), findings, facts)

@@ -402,3 +402,19 @@ def _certain(suspects: Sequence[Suspect], codes: Sequence[str] = ()) -> List[Fin
 
 Step = Callable[[Facts, Sequence[Suspect], Optional[Hop]], List[Finding]]
 STEPS: Sequence[Step] = (_configuration, _running, _connection, _tls, _protocol, _answer, _hanging, _handshake)
+
+
+def disagreement(facts: Facts, suspects: Sequence[Suspect]) -> List[Finding]:
+    """What nginx does is not what the files lead to, and nothing that was looked at says why."""
+    hop = facts.main_hop
+    if hop is None or facts.route is None or facts.nginx is None or facts.nginx.master is None:
+        return []
+    predicted = next((suspect for suspect in suspects if suspect.certain and suspect.answers), None)
+    if hop.opened and predicted is not None:
+        words = f"by the files it should be {predicted.code}"
+    elif hop.probe.status is not None and not hop.opened and _contradicts(
+            facts, suspects, answered_by(facts, hop.probe) == "backend"):
+        words = "by the files the handshake should open"
+    else:
+        return []
+    return [Finding("static-live-disagree", weight=95, evidence=[told(hop), Evidence("configuration", words)])]
