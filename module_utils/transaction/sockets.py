@@ -11,7 +11,7 @@ import contextlib
 import dataclasses
 import re
 from types import TracebackType
-from typing import Dict, FrozenSet, Iterable, Iterator, Optional, Set, Tuple, Type
+from typing import FrozenSet, Iterable, Iterator, Optional, Set, Tuple, Type
 
 from ..nginx_conf import Configuration, Directive
 from . import workers
@@ -84,7 +84,7 @@ def _targets(directive: Directive) -> Iterator[Tuple[int, str]]:
         scheme = _SCHEME.match(address)
         rest = address[scheme.end() :] if scheme else address
         secure = bool(scheme) and address.startswith((b"https:", b"grpcs:"))
-    elif directive.name == b"server" and directive.parent is not None and directive.parent.name == b"upstream":
+    elif directive.name == b"server" and directive.parent and directive.parent.name == b"upstream":
         rest, secure = address, False
     else:
         return
@@ -125,10 +125,10 @@ def opened(master: int, where: Backends) -> Open:
 
 def _owner(pid: int) -> str:
     """The user that a process runs as; its entry in /proc belongs to root, as nginx is not dumpable."""
-    with contextlib.suppress(OSError), open(f"/proc/{pid}/status", encoding="utf-8", errors="replace") as stream:
+    with contextlib.suppress(OSError), open(f"/proc/{pid}/status", "rb") as stream:
         for line in stream:
-            if line.startswith("Uid:"):
-                return line.split()[2]
+            if line.startswith(b"Uid:"):
+                return line.split()[2].decode("ascii")
     return ""
 
 
@@ -191,11 +191,12 @@ class SocketWatch:
                 "a reload keeps open sockets in the old workers: look for worker_shutdown_timeout and for "
                 "something that restarts nginx or the backend; clients may also have left on their own",
             )
-        surviving = len((self._first.all & before.all & after.all) - gone)
+        surviving = len(self._first.all & before.all & after.all)
         if surviving and self._backends.cut and host.outcome.changed:
             host.find(
                 "sockets-will-end",
-                f"nginx ends the {surviving} sockets that were open before {self._backends.cut} after the reload",
+                f"{surviving} sockets from before are still open; nginx ends them {self._backends.cut} after "
+                "the reload",
                 "remove worker_shutdown_timeout, or have the clients connect again",
             )
 
