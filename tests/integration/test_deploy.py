@@ -447,8 +447,8 @@ def test_certbot_is_waited_for_and_kept_out(host):
 def test_a_hundred_sites_are_one_transaction_with_one_reload(host):
     sites = [site(f"s{i}", (f"s{i}.lammp.test",), routes=False) for i in range(100)]
     host.sh(
-        "sed -i '1i error_log /var/log/nginx/error.log notice;' /etc/nginx/nginx.conf; systemctl restart nginx; "
-        "truncate -s 0 /var/log/nginx/error.log"
+        "sed -i '1i error_log /var/log/nginx/error.log notice;' /etc/nginx/nginx.conf; "
+        "systemctl restart nginx; truncate -s 0 /var/log/nginx/error.log"
     )
     done = host.deploy(*sites)
     assert done["outcome"] == "applied", done["message"]
