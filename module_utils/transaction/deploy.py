@@ -20,6 +20,7 @@ from .placement import Placement, place
 from .release import LITERAL, LOCATION, release_id
 from .routes import check_static
 from .servers import servers_by_file
+from .sockets import SocketWatch
 from .validation import parsed, validate, was_read
 
 _SITE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}\Z")
@@ -36,9 +37,9 @@ def deploy(
     keep: int = 10,
     deadline: float = 15.0,
     lock_timeout: float = 60.0,
-    files: Optional[Filesystem] = None,
     max_sockets: int = 0,
     start: bool = False,
+    files: Optional[Filesystem] = None,
 ) -> Outcome:
     """Deploy some sites as one transaction with one reload.
 
@@ -51,9 +52,9 @@ def deploy(
         keep: how many backups to keep.
         deadline: seconds that reload and proof may take.
         lock_timeout: seconds to wait for another transaction, or for certbot.
-        files: the file system; tests pass another.
         max_sockets: WebSockets that nginx shall have room for (see ``budget``); 0 leaves its limits alone.
         start: start nginx when it is stopped, instead of refusing.
+        files: the file system; tests pass another.
 
     Returns:
         The outcome; ``failed`` says whether the caller should fail.
@@ -128,9 +129,11 @@ def _deploy(host: Host, sites: Sequence[Site], on_drift: str, max_sockets: int, 
     chosen = [placement.site for placement in placements]
     if not placements:
         return
+    watch = SocketWatch(host, tree.configuration)
     staged = _judge(host, changes, placements, chosen)
     if not changes:
-        confirm_running(host, staged, chosen, stopped=stopped)
+        with watch:
+            confirm_running(host, staged, chosen, stopped=stopped)
         if nginx.master is None and stopped == START:
             outcome.changed = True
             outcome.outcome = outcome.outcome if host.check else APPLIED
@@ -147,7 +150,8 @@ def _deploy(host: Host, sites: Sequence[Site], on_drift: str, max_sockets: int, 
     for placement in placements:
         after[placement.site.name] = {"path": placement.path, "release": release_id(placement.site.content)}
     changes = _ordered(host, changes)
-    execute(host, Plan("deploy", changes, staged, deployed, after, chosen), stopped=stopped)
+    with watch:
+        execute(host, Plan("deploy", changes, staged, deployed, after, chosen), stopped=stopped)
     if outcome.outcome == APPLIED:
         outcome.findings += budget_findings(max_sockets, host.nginx.master)
 
