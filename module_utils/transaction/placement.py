@@ -6,14 +6,14 @@ import dataclasses
 import os
 from typing import Dict, List, Mapping, Optional, Sequence, Set, Tuple
 
-from ..nginx_conf import Configuration, ConfSyntaxError
+from ..nginx_conf import ConfSyntaxError
 from .files import Filesystem
 from .host import Tree
 from .instance import Instance
 from .model import ABSENT, Change, Entry, Finding, Refused, Site
 from .overlay import canonical
 from .release import claimed, pristine, stamped
-from .servers import Server, candidate_servers, claims, scanned_names, servers_by_file
+from .servers import candidate_servers, claims, scanned_names, servers_by_file
 
 
 @dataclasses.dataclass
@@ -64,18 +64,12 @@ def place(
                     f"the sites {other} and {site.name} both claim the server name {name}; give it to one "
                     "of them"
                 )
-    live = tree.configuration
-    grouped = servers_by_file(live)
-    owned = {}
+    live = _Live(tree)
+    placements = []
     for site in sites:
         last = deployed.get(site.name, {})
-        owned[site.name] = _owned(site, live, grouped, everyone, last) + _unreadable(
-            site, tree, everyone, last
-        )
-    placements = [
-        _place(site, owned[site.name], live, grouped, nginx, files, deployed.get(site.name, {}))
-        for site in sites
-    ]
+        owned = _owned(site, live, everyone, last) + _unreadable(site, live, everyone, last)
+        placements.append(_place(site, owned, live, nginx, files, last))
     written: Dict[str, str] = {}
     for placement in placements:
         other = written.setdefault(placement.path, placement.site.name)
@@ -85,6 +79,30 @@ def place(
                 "give one of them another path"
             )
     return placements
+
+
+class _Live:
+    """The live files, to be asked by name and by path for each of many sites."""
+
+    def __init__(self, tree: Tree) -> None:
+        self.main = tree.configuration.main
+        self.broken = tree.broken
+        self.servers = servers_by_file(tree.configuration)
+        self.real = {path: os.path.realpath(path) for path in tree.configuration.files}
+        """Path as nginx names it → the file behind it."""
+        self.shown: Dict[str, List[str]] = {}
+        """The file → paths under which nginx reads it."""
+        for path, real in self.real.items():
+            self.shown.setdefault(real, []).append(path)
+        self.named: Dict[str, List[str]] = {}
+        """Server name → files that hold it, in nginx's order."""
+        for path, held in self.servers.items():
+            for name in dict.fromkeys(claims(held)):
+                self.named.setdefault(name, []).append(path)
+
+    def last(self, deployed: Mapping[str, str]) -> List[str]:
+        """The paths under which nginx reads what the last transaction wrote for a site."""
+        return [path for path in self.shown.get(deployed.get("path", ""), []) if path != self.main]
 
 
 def _addresses(content: bytes) -> Optional[Set[Tuple[str, int]]]:
@@ -100,19 +118,19 @@ def _addresses(content: bytes) -> Optional[Set[Tuple[str, int]]]:
 
 def _owned(
     site: Site,
-    live: Configuration,
-    grouped: Mapping[str, List[Server]],
+    live: _Live,
     everyone: Mapping[str, str],
     deployed: Mapping[str, str],
 ) -> List[str]:
     """Live files, as nginx names them, whose servers are all this site's."""
     ports = _addresses(stamped(site.content))
+    last = [path for path in live.last(deployed) if path not in live.broken]
+    holding = [path for name in site.server_names for path in live.named.get(name.lower(), [])]
     found = []
-    for path, held in grouped.items():
+    for path in dict.fromkeys(last + holding):
+        held = live.servers.get(path, [])
         ours = [server for server in held if any(everyone.get(name) == site.name for name in server.names)]
-        known = path != live.main and _is_last(path, deployed)
-        if not ours and not known:
-            continue
+        known = path in last
         touching = (
             known
             or any(server.release for server in held)
@@ -142,39 +160,33 @@ def _owned(
                 )
             )
         found.append(path)
-    emptied = [path for path in live.files if path not in grouped and path != live.main]
-    return found + [path for path in emptied if _is_last(path, deployed)]
-
-
-def _unreadable(
-    site: Site, tree: Tree, everyone: Mapping[str, str], deployed: Mapping[str, str]
-) -> List[str]:
-    """Live files that nginx cannot read, but that are plainly this site's: to be repaired."""
-    found = []
-    for path, content in tree.broken.items():
-        names = scanned_names(content)
-        ours = [name for name in names if everyone.get(name) == site.name]
-        if _is_last(path, deployed) or (ours and all(name in everyone for name in names)):
-            found.append(path)
     return found
 
 
-def _is_last(path: str, deployed: Mapping[str, str]) -> bool:
-    """Whether a live file is the one that the last transaction wrote for the site."""
-    return canonical(os.path.realpath(path)) == deployed.get("path")
+def _unreadable(
+    site: Site, live: _Live, everyone: Mapping[str, str], deployed: Mapping[str, str]
+) -> List[str]:
+    """Live files that nginx cannot read, but that are plainly this site's: to be repaired."""
+    found = []
+    last = live.last(deployed)
+    for path, content in live.broken.items():
+        names = scanned_names(content)
+        ours = [name for name in names if everyone.get(name) == site.name]
+        if path in last or (ours and all(name in everyone for name in names)):
+            found.append(path)
+    return found
 
 
 def _place(
     site: Site,
     owned: Sequence[str],
-    live: Configuration,
-    grouped: Mapping[str, List[Server]],
+    live: _Live,
     nginx: Instance,
     files: Filesystem,
     deployed: Mapping[str, str],
 ) -> Placement:
     layout = nginx.layout
-    real = {path: os.path.realpath(path) for path in owned}
+    real = {path: live.real[path] for path in owned}
     if site.path:
         path = os.path.realpath(site.path) if os.path.exists(site.path) else canonical(site.path)
     elif len(set(real.values())) == 1:
@@ -195,9 +207,13 @@ def _place(
     if current.kind not in ("file", "absent"):
         raise Refused(f"site {site.name}: {path} is not a plain file; nothing was changed")
     shown = next((name for name in real if real[name] == path), "")
-    strangers = [name for name in live.files if os.path.realpath(name) == path and name not in owned]
-    theirs = grouped.get(strangers[0], []) if strangers else []
-    if any(name not in site.server_names for name in claims(theirs)):
+    theirs = [
+        server
+        for name in live.shown.get(path, [])
+        if name not in owned
+        for server in live.servers.get(name, [])
+    ]
+    if not {name.lower() for name in site.server_names}.issuperset(claims(theirs)):
         raise Refused(
             f"site {site.name} would be written to {path}, but that file serves {', '.join(claims(theirs))} "
             f"({theirs[0].where()}); choose another path or name"
