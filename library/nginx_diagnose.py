@@ -232,6 +232,10 @@ def main() -> None:
         address=params["address"] or "",
     )
     try:
+        question.endpoint  # noqa: B018  the URL is judged before anything is asked
+    except ValueError as error:
+        module.fail_json(msg=f"url {masked_url(params['url'])}: {error}")
+    try:
         if params["dump"]:
             with open(params["dump"], "rb") as file:
                 dump = file.read()
@@ -239,8 +243,10 @@ def main() -> None:
         else:
             report = diagnose(question, binary=params["binary"] or "", conf_path=params["conf_path"] or "",
                               prefix=params["prefix"] or "")
-    except (ValueError, OSError) as error:
-        module.fail_json(msg="%s" % error)
+    except ValueError as error:
+        module.fail_json(msg=str(error))
+    except OSError as error:
+        module.fail_json(msg=f"dump {params['dump']} cannot be read: {error.strerror}")
     data = report.as_data()
     module.exit_json(changed=False, msg=data["sentence"], diagnosis=data)
 
