@@ -89,5 +89,11 @@ RULES: Dict[str, Callable[[Any], Problem]] = {
     "nginx_websocket_verify_timeout": values.number(1, 300, "seconds"),
     "nginx_websocket_serial[]": values.batch,
     "nginx_websocket_max_fail_percentage": values.number(0, 100, "percent"),
+    "nginx_websocket_soak": values.number(0, 86400, "seconds"),
+    "nginx_websocket_soak_interval": values.number(1, 3600, "seconds"),
+    "nginx_websocket_summary_json": values.local_file,
+    "nginx_websocket_summary_junit": values.local_file,
+    "nginx_websocket_summary_html": values.local_file,
+    "nginx_websocket_summary_retry": values.local_file,
     "nginx_websocket_rollback_to": values.rollback_point,
 }

@@ -170,6 +170,13 @@ def file_or(*words: str) -> Check:
     return check
 
 
+def local_file(value: str) -> Problem:
+    """Accept nothing, or a file's path on the controller, absolute or from the current directory."""
+    if not any(character < " " for character in value):
+        return None
+    return "a path on the controller", "Leave out line breaks and control characters."
+
+
 def backend_name(value: str) -> Problem:
     """Accept a name that can become a part of an upstream's name."""
     if _BACKEND.match(value):
