@@ -5,14 +5,13 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
-from typing import List, Optional, Sequence, Tuple
+from typing import List, Optional, Tuple
 
 from ..nginx_conf.upstream import Upstream
-from ..nginx_host.listeners import Listener, listeners
+from ..nginx_host.listeners import listeners
 from ..nginx_host.proc import Proc
 from ..websocket.endpoint import Address
 from ..websocket.handshake import new_key
-from ..websocket.result import Probe
 from . import host_state, upstream_rules
 from .exchange import ask
 from .experiments import HANDSHAKE, WITH_SLASH, Laboratory, Request, good_handshake, without_prefix
@@ -251,26 +250,3 @@ def _ask_other_pass(facts: Facts) -> None:
     facts.backends.append(found)
     if addresses:
         found.plain = Laboratory(addresses[0], None, 3.0).send(good_handshake(client))
-
-
-def probes_of(found: Sequence[BackendFacts]) -> List[Tuple[str, Probe]]:
-    """Every experiment with its words, for the report."""
-    result: List[Tuple[str, Probe]] = []
-    for backend in found:
-        if backend.search is not None:
-            result += [(f"{backend.server}, {words}", probe) for words, probe in backend.search.tried]
-        for words, probe in (
-            ("held open", backend.held),
-            ("an ordinary request", backend.plain),
-            ("in the other scheme", backend.other_scheme),
-            ("with a server name in TLS", backend.with_name),
-            ("with Socket.IO's session", backend.session),
-        ):
-            if probe is not None:
-                result.append((f"{backend.server}, {words}", probe))
-    return result
-
-
-def is_nginx(listener: Listener) -> bool:
-    """Whether an nginx holds the socket."""
-    return "nginx" in listener.exe or any("nginx: " in word for word in listener.argv[:1])

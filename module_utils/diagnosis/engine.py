@@ -11,10 +11,9 @@ from ..nginx_conf.regex import CannotDecide
 from ..nginx_conf.route import route
 from ..nginx_conf.tree import Configuration, ConfSyntaxError
 from ..websocket.masking import header_secrets, masked_url, url_secrets
-from . import config_rules, live_rules, risks, way
+from . import config_rules, risks, way
 from .facts import DEFAULT_VERSION, Facts, Question
 from .findings import FAILS, WORKS, Evidence, Finding, conclude, ranked, scrubbed
-from .observe import observe
 from .static_rules import Suspect, suspects
 
 
@@ -62,11 +61,15 @@ def diagnose(question: Question, *, binary: str = "", conf_path: str = "", prefi
     Raises:
         ValueError: the URL, a header or the CA file cannot be used.
     """
+    from .observe import observe  # a dump needs nothing of what asks a host
+
     return conclude_live(observe(question, binary=binary, conf_path=conf_path, prefix=prefix))
 
 
 def conclude_live(facts: Facts) -> Report:
     """The report for a host that was looked at."""
+    from . import live_rules
+
     found = _suspects(facts)
     causes = live_rules.causes(facts, found)
     hop = facts.main_hop
@@ -154,7 +157,7 @@ def _sentence(facts: Facts, verdict: str, findings: Sequence[Finding]) -> str:
         hint = f"; the first risk is {risk.code}" if risk is not None else ""
         return f"{url}: cannot tell from the configuration alone{reach}{hint}."
     hop = facts.main_hop
-    seen = live_rules.told(hop).text if hop is not None else "no handshake could be made"
+    seen = way.told(hop).text if hop is not None else "no handshake could be made"
     return f"{url}: cannot tell: {seen}, and nothing that was looked at explains it."
 
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Dict, List, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, Dict, List, Optional, Sequence, Tuple
 
 from ..nginx_conf.request import Request as RouteRequest
-from ..nginx_conf.route import Route
-from ..nginx_conf.tree import Configuration
-from ..nginx_host.describe import Nginx
-from ..nginx_host.listeners import Listener
 from ..websocket.endpoint import Address, Endpoint, parse_url
-from ..websocket.result import Probe
-from .errorlog import LogLine
-from .experiments import Request, Search
+
+if TYPE_CHECKING:
+    from ..nginx_conf.route import Route
+    from ..nginx_conf.tree import Configuration
+    from ..nginx_host.describe import Nginx
+    from ..nginx_host.listeners import Listener
+    from ..websocket.result import Probe
+    from .errorlog import LogLine
+    from .experiments import Request, Search
 
 Version = Tuple[int, ...]
 DEFAULT_VERSION: Version = (1, 22, 1)

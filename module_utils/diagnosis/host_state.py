@@ -17,14 +17,12 @@ from ..nginx_host.describe import Nginx
 from ..nginx_host.listeners import Listener
 from ..nginx_host.masters import Master
 from ..nginx_host.proc import Proc
+from .backups import BACKUP
 from .facts import ConfigTest, NewerFile
 from .intent import carries_upgrade, own_match, titled
 
 MARGIN = 0.05
 """Seconds by which a file must be newer than a worker: two clock ticks and the kernel's coarse clock."""
-BACKUP = re.compile(r"(?i)(\.(bak|backup|old|orig|save|swp|tmp|rpmsave|rpmnew)|~|\.dpkg-\w+|\.\d{6,}"
-                    r"|[-_.](bak|backup|old|copy)\b[^/]*)$")
-"""Names that editors, package managers and people give to what they keep aside."""
 STRAY_LIMIT = 300
 STRAY_SIZE = 1 << 20
 # Before the error log of the configuration is open nginx writes "nginx: [emerg] …", afterwards a line of that log.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from typing import Iterator, List, Optional, Sequence, Tuple
+from typing import FrozenSet, Iterator, List, Optional, Sequence, Tuple
 
 from ..nginx_conf.effective import Level, header_list
 from ..nginx_conf.listen import ListenGroup, groups_for, listens_of
@@ -198,44 +198,40 @@ def _named_fallback(server: Level, level: Level) -> Optional[Level]:
 
 def _other_server(place: Place) -> Optional[Meant]:
     group = next(iter(groups_for(place.groups, place.address, place.port)), None)
+    members = {id(server.directive) for server in group.servers} if group is not None else set()
+    known = frozenset(_all_names(place))
     for server in place.servers:
         if _same(server, place.server):
             continue
-        location = serving(server, place.uri, place.version)
-        if location is None:
-            continue
-        code = _server_relation(place, group, server)
-        if code:
+        code = _server_relation(place, id(server.directive) in members, server, known)
+        location = serving(server, place.uri, place.version) if code else None
+        if location is not None:
             why = {
                 "duplicate-server-name": "has the same name on the same address, and nginx ignores it",
                 "listen-address-captured": "listens on another address of this port",
                 "default-server-captured": "listens here too, but has another name",
                 "ws-missing-in-tls-server": "has this name, but another port",
             }[code]
-            return Meant(
-                code, location, f"{titled(location)} in {titled(server)} carries the upgrade; it {why}"
-            )
+            return Meant(code, location, f"{titled(location)} in {titled(server)} carries the upgrade; it {why}")
     return None
 
 
-def _server_relation(place: Place, group: Optional[ListenGroup], server: Level) -> str:
+def _server_relation(place: Place, in_group: bool, server: Level, known: FrozenSet[bytes]) -> str:
     """How a server that would do better came to lose; empty when it is a stranger to this request."""
-    in_group = group is not None and any(_same(server, other) for other in group.servers)
     names, chosen = set(_lowered(server)), set(_lowered(place.server))
-    wanted = _fits(server, place)
     if in_group:
         # By nginx's rule the later of two equal names is dropped (ngx_http_server_names).
-        if names & chosen and (wanted or place.host not in _all_names(place)):
+        if names & chosen and (place.host not in known or _fits(server, place)):
             return "duplicate-server-name"
         return "default-server-captured" if place.how == "default" else ""
+    wanted = _fits(server, place)
+    if not wanted and place.how != "default" and not names & (chosen - {b"", b"_"}):
+        return ""
     ports = {address.port for listen in listens_of(server) for address in listen.addresses}
     if place.port in ports:
         return "listen-address-captured" if wanted or place.how == "default" else ""
-    return (
-        "ws-missing-in-tls-server"
-        if wanted or names & (chosen - {b"", b"_"}) or (names == chosen and place.how == "default")
-        else ""
-    )
+    return "ws-missing-in-tls-server" if wanted or names & (chosen - {b"", b"_"}) or (
+        names == chosen and place.how == "default") else ""
 
 
 def _lowered(server: Level) -> List[bytes]:
@@ -248,6 +244,11 @@ def _all_names(place: Place) -> List[bytes]:
 
 def _fits(server: Level, place: Place) -> bool:
     """Whether a server would take the host by its names alone."""
+    names_of = _lowered(server)
+    if place.host in names_of:
+        return True
+    if not any(name[:1] in (b"~", b".", b"*") or name.endswith(b".*") for name in names_of):
+        return False
     group = ListenGroup(next(iter(place.groups)).address, [server], default=server)
     names = VirtualNames(group, place.version)
     names.searched = True

@@ -13,25 +13,13 @@ from . import backend_rules, config_rules
 from .capacity import socket_limits
 from .facts import Facts, Hop
 from .findings import Evidence, Finding
-from .observe import certificate_fault, read_timeout
+from .observe import certificate_fault
 from .static_rules import Suspect
+from .timing import read_timeout
+from .way import told
 
 CONNECT_KINDS = ("dns", "connect-refused", "connect-timeout", "connect-failed")
 NGINX_PAGES = ("<center>nginx", "<center>openresty", "<center>tengine", "<center>angie", "<center>freenginx")
-
-
-def told(hop: Hop) -> Evidence:
-    """A hop's result as evidence."""
-    probe = hop.probe
-    if probe.opened and not probe.error:
-        text = "101, the WebSocket opens"
-    elif probe.status is not None and probe.error_kind == "http-status":
-        location = probe.header("Location")
-        text = f"{probe.status} {probe.reason}" + (f" to {location}" if location else "")
-    else:
-        text = probe.error or probe.error_kind
-    where = f" at {probe.address}" if probe.address else ""
-    return Evidence("probe", f"{hop.words}{where}: {text}")
 
 
 def causes(facts: Facts, suspects: Sequence[Suspect]) -> List[Finding]:

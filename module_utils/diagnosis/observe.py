@@ -29,6 +29,7 @@ from .capacity import socket_limits
 from .errorlog import LogWatch, reload_failures
 from .facts import Facts, Hop, Question
 from .sockets import http2_alpn, open_together, session_probe
+from .timing import read_timeout
 
 LOOK = 2.5
 """Seconds for which an opened socket is watched."""
@@ -354,35 +355,6 @@ def hold_seconds(facts: Facts) -> float:
     if timeout is not None and timeout <= SHORT_TIMEOUT:
         return max(LOOK, timeout + 1.0)
     return LOOK
-
-
-def read_timeout(found: Optional[Route]) -> Optional[float]:
-    """``proxy_read_timeout`` in seconds; None when it cannot be told."""
-    if found is None:
-        return None
-    effective = found.effective.get("proxy_read_timeout")
-    return seconds_of(effective.value) if effective is not None else None
-
-
-UNITS = {
-    "": 1.0,
-    "ms": 0.001,
-    "s": 1.0,
-    "m": 60.0,
-    "h": 3600.0,
-    "d": 86400.0,
-    "w": 604800.0,
-    "M": 2592000.0,
-    "y": 31536000.0,
-}
-
-
-def seconds_of(text: str) -> Optional[float]:
-    """A time as nginx writes it (``ngx_parse_time``): ``90``, ``1h 30m``, ``500ms``."""
-    parts = re.findall(r"(\d+)(ms|[smhdwMy]?)", text.replace(" ", ""))
-    if not parts or "".join(number + unit for number, unit in parts) != text.replace(" ", ""):
-        return None
-    return sum(int(number) * UNITS[unit] for number, unit in parts)
 
 
 def _limits(facts: Facts, address: Tuple[str, int]) -> None:

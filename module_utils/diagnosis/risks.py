@@ -9,12 +9,12 @@ from ..nginx_conf.route import index_of, virtual_names
 from ..nginx_conf.tree import Directive
 from ..nginx_conf.variables import variable_names
 from . import config_rules
+from .backups import BACKUP
 from .capacity import socket_limits
 from .facts import Facts
 from .findings import Evidence, Finding
-from .host_state import BACKUP
-from .observe import read_timeout, seconds_of
 from .static_rules import Suspect
+from .timing import read_timeout, seconds_of
 
 CERT_DAYS = 14
 IDLE_LIMIT = 120.0

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Dict, List, Optional, Sequence
+from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence, Tuple
 
 from ..nginx_conf.effective import Level
 from ..nginx_conf.location import Location
 from ..nginx_conf.route import Route
 from ..nginx_conf.tree import Directive
 from ..websocket.masking import masked_headers, masked_url
-from .backend import probes_of
 from .discreet import discreet
-from .facts import Facts
-from .findings import Finding
+from .facts import BackendFacts, Facts, Hop
+from .findings import Evidence, Finding
 from .intent import titled
+
+if TYPE_CHECKING:
+    from ..websocket.result import Probe
 
 AROUND = 3
 SHOWN = ("proxy_http_version", "proxy_read_timeout", "proxy_send_timeout", "proxy_connect_timeout",
@@ -147,6 +149,20 @@ def _answers(facts: Facts) -> List[Step]:
     return found
 
 
+def told(hop: Hop) -> Evidence:
+    """A hop's result as evidence."""
+    probe = hop.probe
+    if probe.opened and not probe.error:
+        text = "101, the WebSocket opens"
+    elif probe.status is not None and probe.error_kind == "http-status":
+        location = probe.header("Location")
+        text = f"{probe.status} {probe.reason}" + (f" to {location}" if location else "")
+    else:
+        text = probe.error or probe.error_kind
+    where = f" at {probe.address}" if probe.address else ""
+    return Evidence("probe", f"{hop.words}{where}: {text}")
+
+
 def outcome(probe: Any) -> str:
     """What came of a probe, in a few words."""
     if probe.opened:
@@ -158,6 +174,24 @@ def outcome(probe: Any) -> str:
     if probe.status is not None and not probe.error:
         return f"{probe.status} {probe.reason}"
     return str(probe.error or probe.error_kind)
+
+
+def probes_of(found: Sequence[BackendFacts]) -> List[Tuple[str, Probe]]:
+    """Every experiment with its words, for the report."""
+    result: List[Tuple[str, Probe]] = []
+    for backend in found:
+        if backend.search is not None:
+            result += [(f"{backend.server}, {words}", probe) for words, probe in backend.search.tried]
+        for words, probe in (
+            ("held open", backend.held),
+            ("an ordinary request", backend.plain),
+            ("in the other scheme", backend.other_scheme),
+            ("with a server name in TLS", backend.with_name),
+            ("with Socket.IO's session", backend.session),
+        ):
+            if probe is not None:
+                result.append((f"{backend.server}, {words}", probe))
+    return result
 
 
 # ---------------------------------------------------------------------------------------- data
