@@ -295,6 +295,10 @@ def _candidates(result: Route) -> List[Candidate]:
         chosen = server is result.server
         if chosen and match is not None and match.how != "default":
             reason = f"{match.how} name {printable(match.name)}"
+        elif chosen and len(group.servers) == 1:
+            # nginx does not look at the names of an address's only server
+            fits = "has this name" if _would_match(server, host, result.version) else "takes every name"
+            reason = f"the only server of the address, and it {fits}"
         elif chosen:
             kind = "default_server" if group.default_explicit else "first server of the address"
             reason = f"no name matches {shown}; {kind}"
