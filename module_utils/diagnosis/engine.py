@@ -17,6 +17,10 @@ from .findings import FAILS, WORKS, Evidence, Finding, conclude, ranked, scrubbe
 from .static_rules import Suspect, suspects
 
 
+# A configuration that nginx refuses may hold directives without their arguments; rules that read them say so here.
+BROKEN = (ValueError, IndexError, KeyError, TypeError, AttributeError, RecursionError)
+
+
 @dataclasses.dataclass
 class Report:
     """What the diagnosis says about one URL."""
@@ -88,7 +92,7 @@ def conclude_live(facts: Facts) -> Report:
 def _suspects(facts: Facts) -> List[Suspect]:
     try:
         return suspects(facts)
-    except CannotDecide as error:
+    except (CannotDecide, *BROKEN) as error:
         facts.notes.append(f"the static analysis cannot decide: {error}")
         return []
 
@@ -119,7 +123,11 @@ def diagnose_configuration(question: Question, configuration: Configuration, *,
     """Diagnose one URL from a loaded configuration alone: no host, no files, no probe."""
     facts = Facts(question, version=tuple(version), configuration=configuration)
     refusals = config_rules.refusals_in_tree(configuration, facts.version)
-    facts.route = route(configuration, question.route_request(), version=facts.version)
+    question.endpoint  # noqa: B018  a bad URL is the caller's mistake, and no broken configuration
+    try:
+        facts.route = route(configuration, question.route_request(), version=facts.version)
+    except BROKEN as error:
+        facts.notes.append(f"the configuration cannot be followed: {error}")
     found = _suspects(facts)
     causes = refusals[:1] or [suspect.finding for suspect in found if suspect.certain][:1]
     for cause in causes:

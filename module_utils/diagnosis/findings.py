@@ -42,17 +42,11 @@ class Change:
         if not self.file:
             return ""
         before, after = len(self.removed), len(self.added)
-        # In a unified diff a pure insertion names the line that it follows (POSIX diff, "-U").
-        start = self.line if before else self.line - 1
-        head = [
-            "--- " + self.file,
-            "+++ " + self.file,
-            "@@ -%d,%d +%d,%d @@" % (start, before, self.line, after),
-        ]
-        return (
-            "\n".join(head + ["-" + line for line in self.removed] + ["+" + line for line in self.added])
-            + "\n"
-        )
+        # In a unified diff an empty side names the line before it (POSIX diff, "-U").
+        old, new = (self.line if before else self.line - 1), (self.line if after else self.line - 1)
+        lines = [f"--- {self.file}", f"+++ {self.file}", f"@@ -{old},{before} +{new},{after} @@"]
+        lines += [f"-{line}" for line in self.removed] + [f"+{line}" for line in self.added]
+        return "\n".join(lines) + "\n"
 
 
 @dataclasses.dataclass

@@ -149,7 +149,12 @@ def _read_configuration(facts: Facts, address: Tuple[str, int], conf_path: str) 
     if facts.configuration is None:
         return
     text = "[%s]:%d" % address if ":" in address[0] else "%s:%d" % address
-    facts.route = follow(facts, text, address[0])
+    try:
+        facts.route = follow(facts, text, address[0])
+    except (ValueError, IndexError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        # nginx refuses such a file too (nginx -t has the words for it): the old configuration serves.
+        facts.notes.append(f"the configuration cannot be followed: {error}")
+        return
     if facts.route.server is not None and facts.route.upgrade.survives is not True:
         facts.stray_files = host_state.stray_files(
             facts.configuration,
