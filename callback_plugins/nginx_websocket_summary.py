@@ -168,10 +168,13 @@ class CallbackModule(CallbackBase):
         # A loop tells its elements one by one.
         if _action(task) in ("nginx_deploy", "nginx_rollback") and "results" not in told:
             host.transaction(told, undo=phase == "undo", check=rollout.check)
+        message = _message(told)
+        if phase == "verify" and _action(task) == "assert":
+            message = _judged(host, message)
+            if host.outcome == record.NOT_REACHED:
+                host.outcome = record.VERIFIED
         if unreachable or failed:
-            host.failed(_message(told), unreachable=unreachable)
-        elif phase == "verify" and _action(task) == "assert":
-            _judged(host, told)
+            host.failed(message, unreachable=unreachable)
         host.saw(phase or "other", start, now)
 
     def _took_item(self, result: CallbackTaskResult) -> None:
@@ -226,13 +229,14 @@ def _message(told: Mapping[str, Any]) -> str:
     return "failed without a message"
 
 
-def _judged(host: record.HostRecord, told: Mapping[str, Any]) -> None:
-    """Read the verdict of the verification, which tasks/verify.yml puts into the message."""
-    lines = str(told.get("msg", "")).splitlines()
-    for line in lines:
+def _judged(host: record.HostRecord, message: str) -> str:
+    """Read the verdict of the verification, which tasks/verify.yml puts into the message; return the rest."""
+    rest = []
+    for line in message.splitlines():
         if line.startswith(WORTH_KNOWING):
             host.find("", line[len(WORTH_KNOWING) :])
         elif line.endswith(" checks passed.") and line.split(" ")[0].isdigit():
             host.passed = int(line.split(" ")[0])
-    if host.outcome == record.NOT_REACHED:
-        host.outcome = record.VERIFIED
+        else:
+            rest.append(line)
+    return "\n".join(rest)

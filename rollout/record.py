@@ -31,9 +31,13 @@ DONE = frozenset({UNCHANGED, APPLIED, VERIFIED})
 #: With these somebody has to look at the host.
 BAD = frozenset({ROLLED_BACK, ROLLBACK_FAILED, FAILED, UNREACHABLE})
 
+#: So many lines of a failure's message are kept.
+WHY_LINES = 200
+
 #: Phase of a task by the file that it stands in.
 PHASES = {
-    "prepare": "prepare", "deploy": "deploy", "verify": "verify", "soak": "soak", "undo": "undo",
+    "prepare": "prepare", "check": "prepare", "look": "prepare", "install": "prepare", "service": "prepare",
+    "deploy": "deploy", "verify": "verify", "soak": "soak", "undo": "undo",
     "take_back": "take back", "rollback": "roll back",
 }  # fmt: skip
 
@@ -175,7 +179,7 @@ class HostRecord:
         elif self.outcome not in (ROLLED_BACK, ROLLBACK_FAILED):
             self.outcome = FAILED
         lines = [masked(line.rstrip()) for line in message.splitlines() if line.strip()]
-        self.why += [line for line in lines[:20] if line not in self.why]
+        self.why += [line for line in lines[:WHY_LINES] if line not in self.why]
 
 
 @dataclass
@@ -219,10 +223,16 @@ class Rollout:
         return batch
 
     def end_batch(self, now: float) -> None:
-        """Note that the batch that runs has ended."""
+        """Note that the batch that runs has ended; one that came to no host is forgotten."""
         self.end = now
-        if self.batches and not self.batches[-1].end:
-            self.batches[-1].end = now
+        if not self.batches or self.batches[-1].end:
+            return
+        batch = self.batches[-1]
+        batch.end = now
+        if not any(self.hosts[name].phases for name in batch.hosts):
+            self.batches.pop()
+            for name in batch.hosts:
+                self.hosts[name].batch = 0
 
     def counts(self) -> Dict[str, int]:
         """Return how many hosts have which outcome, in the order of `OUTCOMES`, none left out that occurs."""

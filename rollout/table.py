@@ -115,7 +115,7 @@ def _conclusion(rollout: Rollout) -> str:
     total = len(rollout.hosts)
     text = f"{total} host{'' if total == 1 else 's'}: {counted}"
     if len(rollout.planned) > 1:
-        text += f"; batch {len(rollout.batches)} of {len(rollout.planned)}"
+        text += f"; {len(rollout.batches)} of {len(rollout.planned)} batches"
     if rollout.check:
         text += " (check mode: nothing was changed)"
     return f"{text}; {rollout.end - rollout.start:.1f} s"
