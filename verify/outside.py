@@ -14,16 +14,28 @@ from dataclasses import dataclass, field
 from typing import Dict, Tuple
 
 from module_utils.websocket import Probe, masked_url, probe
+from module_utils.websocket.connection import proxy_protocol_line
 
 
 @dataclass(frozen=True)
 class Door:
-    """Where a site is entered: address and port of the host, and the name that is asked for."""
+    """Where a site is entered: address and port of the host, and the name that is asked for.
+
+    With ``proxy_protocol`` the door opens to load balancers only, so the connection begins as one of theirs.
+    """
 
     address: str
     port: int
     name: str
     tls: bool
+    proxy_protocol: bool = False
+
+    def connect(self, timeout: float) -> socket.socket:
+        """Connect to the address rather than to what the name resolves to."""
+        sock = socket.create_connection((self.address, self.port), timeout)
+        if self.proxy_protocol:
+            sock.sendall(proxy_protocol_line(sock))
+        return sock
 
     @property
     def origin(self) -> str:
@@ -103,10 +115,11 @@ class _Connection(http.client.HTTPConnection):
         super().__init__(door.name, door.port, timeout=timeout)
         self._door = door
         self._context = context
+        self._patience = timeout
 
     def connect(self) -> None:
-        """Connect to the address rather than to what the name resolves to."""
-        self.sock = socket.create_connection((self._door.address, self._door.port), self.timeout)
+        """Connect to the door."""
+        self.sock = self._door.connect(self._patience)
         if self._door.tls:
             self.sock = self._context.wrap_socket(self.sock, server_hostname=self._door.name)
 
@@ -126,7 +139,6 @@ class User:
         self._lax.verify_mode = ssl.CERT_NONE
         self._lax.set_alpn_protocols(["http/1.1"])
 
-
     def ask(self, ask: Ask) -> Answer:
         """Send a request. The certificate is not checked here: `handshake` has a test of its own for that."""
         connection = _Connection(ask.door, self._lax, self.timeout)
@@ -143,7 +155,7 @@ class User:
     def handshake(self, door: Door) -> Tls:
         """Make a TLS handshake as a browser does: certificate and name checked, HTTP/2 offered."""
         try:
-            plain = socket.create_connection((door.address, door.port), self.timeout)
+            plain = door.connect(self.timeout)
             with self._strict.wrap_socket(plain, server_hostname=door.name) as tls:
                 return Tls(version=tls.version() or "", alpn=tls.selected_alpn_protocol() or "")
         except ssl.SSLCertVerificationError as error:
@@ -161,4 +173,5 @@ class User:
             timeout=self.timeout,
             cafile=self.ca_file or None,
             verify=False,
+            proxy_protocol=shake.door.proxy_protocol,
         )

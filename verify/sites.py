@@ -68,12 +68,14 @@ class Site:
         address: Address at which the controller reaches the host.
         variables: The completed site.
         release: The release id that the transaction reported; empty when this run deployed nothing.
+        direct: Whether the address is the host's own, rather than that of a load balancer in front.
     """
 
     name: str
     address: str
     variables: Dict[str, Any]
     release: str = ""
+    direct: bool = True
 
     @property
     def names(self) -> Tuple[str, ...]:
@@ -101,13 +103,18 @@ class Site:
         """What plain HTTP does: redirect, serve or none."""
         return self.http.get("mode") or ("redirect" if self.has_tls else "serve")
 
+    def _door(self, port: int, name: str, tls: bool) -> Door:
+        listen = self.variables.get("listen") or {}
+        proxied = self.direct and bool(listen.get("proxy_protocol"))
+        return Door(self.address, port, name or self.names[0], tls=tls, proxy_protocol=proxied)
+
     def plain_door(self, name: str = "") -> Door:
         """Return the plain HTTP entrance."""
-        return Door(self.address, int(self.http.get("port", 80)), name or self.names[0], tls=False)
+        return self._door(int(self.http.get("port", 80)), name, tls=False)
 
     def tls_door(self, name: str = "") -> Door:
         """Return the HTTPS entrance."""
-        return Door(self.address, int(self.tls.get("port", 443)), name or self.names[0], tls=True)
+        return self._door(int(self.tls.get("port", 443)), name, tls=True)
 
     def doors(self, name: str = "") -> List[Door]:
         """Return the entrances behind which the site itself is served, the safest first."""

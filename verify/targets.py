@@ -85,8 +85,9 @@ def parse(document: Dict[str, Any]) -> Targets:
         values = dict(given)
         releases = values.pop("releases", None) or {}
         connection = values.pop("connection", None)
+        direct = values.pop("direct", True)
         sites = [
-            Site(site["name"], values["address"], site, release=releases.get(site["name"], ""))
+            Site(site["name"], values["address"], site, release=releases.get(site["name"], ""), direct=direct)
             for site in values.pop("sites", [])
         ]
         hosts.append(
