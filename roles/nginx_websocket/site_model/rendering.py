@@ -6,6 +6,7 @@ import os.path
 from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 from .identifiers import stem, upstream
+from .limits import limits
 from .questions import CERTBOT_DHPARAM, CERTBOT_OPTIONS, IPV6_INTERFACES
 from .quoting import quoted, regex_literal, token
 from .sites import usual_ports
@@ -59,6 +60,7 @@ def model(site: Site, facts: Facts) -> Dict[str, Any]:
         "peer": "$realip_remote_addr" if site["real_ip"]["trusted"] else "$remote_addr",
         "host_header": "$host" if usual_ports(site) else "$http_host",
         "max_body_size": site["max_body_size"],
+        "limits": limits(site),
         "headers": headers(site),
         "upstreams": [servers(site, backend) for backend in site["backends"]],
         "websockets": [

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Callable, Dict
 
-from . import values
+from . import service_values, values
 from .regex import location_regex
 from .values import Problem
 
@@ -65,6 +65,11 @@ _SITE: Dict[str, Callable[[Any], Problem]] = {
     "uploads[].max_body_size": values.size,
     "uploads[].timeout": values.time,
     "max_body_size": values.size,
+    "limits.sockets": values.number(1, 100_000, "a number of sockets"),
+    "limits.handshakes_per_minute": values.number(1, 60_000, "a number of handshakes"),
+    "limits.requests_per_second": values.number(1, 100_000, "a number of requests"),
+    "limits.burst": values.number(1, 100_000, "a number of requests"),
+    "limits.header_size": values.header_size,
     "spa.root": values.file_path,
     "spa.assets[]": values.url_path,
     "access_log": values.file_or("auto", "none"),
@@ -73,8 +78,25 @@ _SITE: Dict[str, Callable[[Any], Problem]] = {
     "file": values.file_path,
 }
 
+_SERVICE: Dict[str, Callable[[Any], Problem]] = {
+    "name": service_values.unit_name,
+    "user": service_values.ordinary_user,
+    "group": service_values.ordinary_user,
+    "working_directory": values.file_path,
+    "command[]": service_values.command_word,
+    "port": values.port,
+    "environment.key": service_values.environment_name,
+    "environment.value": service_values.command_word,
+    "environment_file": values.file_path,
+    "writable_paths[]": values.file_path,
+    "after[]": service_values.unit_file_name,
+    "start_timeout": values.number(1, 600, "seconds"),
+}
+
 RULES: Dict[str, Callable[[Any], Problem]] = {
     **{f"{_SITES}.{place}": rule for place, rule in _SITE.items()},
+    "nginx_websocket_max_sockets": values.number(0, 1_000_000, "a number of sockets"),
+    **{f"nginx_websocket_backend_service.{place}": rule for place, rule in _SERVICE.items()},
     "nginx_websocket_binary": values.file_or(""),
     "nginx_websocket_conf_path": values.file_or(""),
     "nginx_websocket_site_dir": values.file_or(""),

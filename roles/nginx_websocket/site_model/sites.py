@@ -31,6 +31,7 @@ def complete(site: Site, place: str, reader: Reader) -> Site:
     _prefixes(site, place, reader)
     _cross_origin(site, place, reader)
     _headers(site, place, reader)
+    _limits(site, place, reader)
     return site
 
 
@@ -271,6 +272,15 @@ def _headers(site: Site, place: str, reader: Reader) -> None:
         reader.refuse(
             variable, "", "this header to be set by tls.hsts", "Set tls.hsts.enabled to true there."
         )
+
+
+def _limits(site: Site, place: str, reader: Reader) -> None:
+    limits = site["limits"]
+    counted = [key for key in ("sockets", "handshakes_per_minute", "requests_per_second") if limits[key]]
+    if counted and site["listen"]["proxy_protocol"] and not site["real_ip"]["trusted"]:
+        expected = "real_ip.trusted to name the proxy in front, or all clients count as one"
+        fix = "Set real_ip.trusted to its addresses, and real_ip.header to proxy_protocol."
+        reader.refuse(f"{place}.limits.{counted[0]}", limits[counted[0]], expected, fix)
 
 
 def usual_ports(site: Site) -> bool:

@@ -122,6 +122,14 @@ def size(value: str) -> Problem:
     return "a size, such as 512k, 10m or 1g", "Write a whole number and one of k, m, g; 0 means no limit."
 
 
+def header_size(value: str) -> Problem:
+    """Accept a size that nginx keeps for every client that needs it, so not any."""
+    expected = "a size from 1k to 64k, such as 16k"
+    if _SIZE.match(value) and value.lower().endswith("k") and 1 <= int(value[:-1]) <= 64:
+        return None
+    return expected, "Write a whole number and k; nginx may keep four of them for each client."
+
+
 def url_path(value: str) -> Problem:
     """Accept a path as nginx compares it: absolute, decoded, slashes merged, no dot segments, no query."""
     expected = "a path that begins with /, such as /ws/"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Mapping
+from typing import Any, Dict, List, Mapping, Optional
 
+from . import service
 from .hosting import refuse_clashes
 from .questions import questions
 from .sites import complete
@@ -21,13 +22,15 @@ def check(variables: Mapping[str, Any]) -> Dict[str, Any]:
 
     Returns:
         A dictionary of ``sites`` (completed, empty unless all is right), ``settings`` (the other variables,
-        without the prefix), ``questions`` (what `nginx_facts` must find out) and ``errors`` (messages, each
-        naming variable, value, what was expected and the fix).
+        without the prefix), ``service`` (the backend's unit, None where there shall be none), ``questions``
+        (what `nginx_facts` must find out) and ``errors`` (messages, each naming variable, value, what was
+        expected and the fix).
     """
     reader = Reader()
     read = reader.mapping(variables, options(), "", "")
     settings = {name[len(PREFIX) :]: value for name, value in read.items() if name != SITES}
     sites: List[Dict[str, Any]] = []
+    unit: Optional[Dict[str, Any]] = None
     if not reader.refusals:
         if not read[SITES]:
             reader.refuse(
@@ -36,8 +39,16 @@ def check(variables: Mapping[str, Any]) -> Dict[str, Any]:
         for index, site in enumerate(read[SITES]):
             sites.append(complete(site, f"{SITES}[{index}]", reader))
         refuse_clashes(sites, SITES, reader)
+        if settings["backend_service"]:
+            unit = service.complete(settings["backend_service"], settings["max_sockets"], reader)
     errors = [str(refusal) for refusal in reader.refusals]
     if errors:
         sites = []
     asked = questions(sites, settings["detect_timeout"]) if sites else {}
-    return {"sites": sites, "settings": settings, "questions": asked, "errors": errors}
+    return {
+        "sites": sites,
+        "settings": settings,
+        "service": None if errors else unit,
+        "questions": asked,
+        "errors": errors,
+    }

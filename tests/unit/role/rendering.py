@@ -87,9 +87,18 @@ def _templating() -> Any:
 
 def render(model: Dict[str, Any]) -> str:
     """Render one site by the role's template."""
+    return _render("site.conf.j2", "site", model)
+
+
+def render_unit(model: Dict[str, Any]) -> str:
+    """Render the backend's unit by the role's template."""
+    return _render("backend.service.j2", "unit", model)
+
+
+def _render(template: str, name: str, model: Dict[str, Any]) -> str:
     content: str = _templating().run(
-        ["site.conf.j2"],
-        {"site": model, "ansible_search_path": [str(TEMPLATES.parent)]},
-        template_vars={"site": model},
+        [template],
+        {name: model, "ansible_search_path": [str(TEMPLATES.parent)]},
+        template_vars={name: model},
     )[0]
     return content
