@@ -51,8 +51,17 @@ def main() -> None:
         for _ in range(args.rounds):
             nginx.append(run([args.nginx, "-t", "-c", str(conf)])[0])
             for words, path, verdict in ASKED:
-                _, peak, out = run([sys.executable, "-c", DIAGNOSE, str(ROOT), str(dump),
-                                    f"ws://127.0.0.1:18080{path}", host])
+                _, peak, out = run(
+                    [
+                        sys.executable,
+                        "-c",
+                        DIAGNOSE,
+                        str(ROOT),
+                        str(dump),
+                        f"ws://127.0.0.1:18080{path}",
+                        host,
+                    ]
+                )
                 result = json.loads(out)
                 if result["verdict"] != verdict:
                     sys.exit(f"{path}: the verdict is {result['verdict']}, not {verdict}")

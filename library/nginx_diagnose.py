@@ -184,7 +184,7 @@ def version_of(text: str) -> tuple:
     """
     parts = text.split(".")
     if len(parts) < 2 or not all(part.isdigit() for part in parts):
-        raise ValueError("nginx_version %r is no version: expected numbers such as 1.22.1" % text)
+        raise ValueError(f"nginx_version {text!r} is no version: expected numbers such as 1.22.1")
     return tuple(int(part) for part in parts[:3])
 
 
@@ -239,10 +239,16 @@ def main() -> None:
         if params["dump"]:
             with open(params["dump"], "rb") as file:
                 dump = file.read()
-            report = diagnose_dump(question, dump, version=version_of(params["nginx_version"]), name=params["dump"])
+            report = diagnose_dump(
+                question, dump, version=version_of(params["nginx_version"]), name=params["dump"]
+            )
         else:
-            report = diagnose(question, binary=params["binary"] or "", conf_path=params["conf_path"] or "",
-                              prefix=params["prefix"] or "")
+            report = diagnose(
+                question,
+                binary=params["binary"] or "",
+                conf_path=params["conf_path"] or "",
+                prefix=params["prefix"] or "",
+            )
     except ValueError as error:
         module.fail_json(msg=str(error))
     except OSError as error:

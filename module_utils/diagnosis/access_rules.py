@@ -36,13 +36,21 @@ def access_suspects(facts: Facts, route: Route) -> List[Entry]:
         if not rules or any(not refuses for _, refuses, _ in rules):
             return []
         return [_entry(rule, sure=all(entry[2] for entry in rules), level=level) for rule in rules]
-    return [_entry(rule, sure=rule[2], level=level)
-            for rule in (denied, basic, service) if rule is not None and rule[1]]
+    return [
+        _entry(rule, sure=rule[2], level=level)
+        for rule in (denied, basic, service)
+        if rule is not None and rule[1]
+    ]
 
 
 # code, directive and words; whether it refuses (may refuse); whether that is sure
 Rule = Tuple[Tuple[str, Directive, str], bool, bool]
-_ANSWERS = {"access-denied": (403,), "method-not-allowed": (403,), "auth-basic": (401,), "auth-request": (401, 403, 500)}
+_ANSWERS = {
+    "access-denied": (403,),
+    "method-not-allowed": (403,),
+    "auth-basic": (401,),
+    "auth-request": (401, 403, 500),
+}
 
 
 def _entry(rule: Rule, sure: bool, level: Level) -> Entry:
@@ -58,7 +66,9 @@ def _allow_deny(level: Level, remote: str) -> Optional[Rule]:
     verdict, decisive = decide(rules, remote)
     code = "method-not-allowed" if found.kind == "limit_except" else "access-denied"
     if verdict is True:
-        return None if found.kind == "limit_except" else ((code, rules[0], "lets this client pass"), False, True)
+        return (
+            None if found.kind == "limit_except" else ((code, rules[0], "lets this client pass"), False, True)
+        )
     directive = decisive or rules[-1]
     words = directive.name.decode() + " " + b" ".join(directive.args).decode("utf-8", "replace")
     if found.kind == "limit_except" and found.directive is not None:
@@ -104,7 +114,11 @@ def _auth_basic(level: Level, facts: Facts) -> Optional[Rule]:
         return None
     sends = any(name.lower() == "authorization" for name, _ in facts.question.headers)
     sure = not sends and b"$" not in found[-1].args[0]
-    return ("auth-basic", found[-1], "auth_basic asks for a password, and the handshake brings none"), True, sure
+    return (
+        ("auth-basic", found[-1], "auth_basic asks for a password, and the handshake brings none"),
+        True,
+        sure,
+    )
 
 
 def _auth_request(level: Level) -> Optional[Rule]:

@@ -85,7 +85,9 @@ def sent_request(upstream: Upstream, client: Request) -> Request:
     )
 
 
-def addresses_of(server: str, default_port: int, directory: str = "/") -> Tuple[List[Address], List[str], int]:
+def addresses_of(
+    server: str, default_port: int, directory: str = "/"
+) -> Tuple[List[Address], List[str], int]:
     """What a ``server`` of an upstream, or the host of a proxy_pass, leads to now.
 
     Returns:
@@ -203,7 +205,7 @@ def other_paths(facts: Facts) -> List[Tuple[str, str]]:
         found += [(f"without the prefix {prefix}", target) for target in without_prefix(upstream.uri, prefix)]
     uri_part = upstream_rules.uri_part_of(upstream)
     if uri_part and path.startswith(uri_part) and not uri_part.endswith("/"):
-        rest = path[len(uri_part):]
+        rest = path[len(uri_part) :]
         if rest and not rest.startswith("/"):
             found.append((WITH_SLASH, f"{uri_part}/{rest}{mark}{query}"))
     if "//" in path:

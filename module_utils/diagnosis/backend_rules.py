@@ -15,11 +15,25 @@ from .host_state import covering
 from .static_rules import Suspect
 from .upstream_rules import path_change
 
-HOP_CODES = ("no-upgrade-header", "hop-header-inheritance", "add-header-not-proxy-set-header",
-             "upgrade-header-wrong-value", "connection-header-wrong", "outer-proxy-strips-upgrade",
-             "upgrade-hardcoded-no-tunnel", "wrong-location", "shadowed-by-prefix-caret", "regex-shadows-prefix",
-             "regex-order", "rewrite-relocates", "default-server-captured", "duplicate-server-name",
-             "listen-address-captured", "ws-missing-in-tls-server", "not-included-file")
+HOP_CODES = (
+    "no-upgrade-header",
+    "hop-header-inheritance",
+    "add-header-not-proxy-set-header",
+    "upgrade-header-wrong-value",
+    "connection-header-wrong",
+    "outer-proxy-strips-upgrade",
+    "upgrade-hardcoded-no-tunnel",
+    "wrong-location",
+    "shadowed-by-prefix-caret",
+    "regex-shadows-prefix",
+    "regex-order",
+    "rewrite-relocates",
+    "default-server-captured",
+    "duplicate-server-name",
+    "listen-address-captured",
+    "ws-missing-in-tls-server",
+    "not-included-file",
+)
 BY_PROPERTY = {
     "method": "method-changed",
     "version": "http10-upstream",
@@ -71,7 +85,10 @@ def refused_by_backend(facts: Facts, suspects: Sequence[Suspect], probe: Probe) 
                 found.append(finding)
         if found:
             return found[:1]
-    if any(backend.session is not None and backend.session.opened for backend in facts.backends) and facts.session:
+    if (
+        any(backend.session is not None and backend.session.opened for backend in facts.backends)
+        and facts.session
+    ):
         return [_not_sticky(facts, suspects, facts.backends[0])]
     if certain:
         own = [finding for finding in _own_refusal(facts, probe) if finding.code not in ("backend-error",)]
@@ -82,20 +99,31 @@ def refused_by_backend(facts: Facts, suspects: Sequence[Suspect], probe: Probe) 
 
 
 def _not_sticky(facts: Facts, suspects: Sequence[Suspect], backend: BackendFacts) -> Finding:
-    known = next((suspect.finding.evidence for suspect in suspects if suspect.code == "no-sticky-session"), [])
+    known = next(
+        (suspect.finding.evidence for suspect in suspects if suspect.code == "no-sticky-session"), []
+    )
     answer = facts.session[-1]
-    return Finding("no-sticky-session", evidence=[
-        *known, said("a session opened by polling through nginx, then upgraded through nginx", answer),
-        said(f"the same straight to {backend.server}", backend.session or answer)])
+    return Finding(
+        "no-sticky-session",
+        evidence=[
+            *known,
+            said("a session opened by polling through nginx, then upgraded through nginx", answer),
+            said(f"the same straight to {backend.server}", backend.session or answer),
+        ],
+    )
 
 
-def _for_property(facts: Facts, suspects: Sequence[Suspect], backend: BackendFacts, name: str) -> Optional[Finding]:
+def _for_property(
+    facts: Facts, suspects: Sequence[Suspect], backend: BackendFacts, name: str
+) -> Optional[Finding]:
     """The finding for a property of nginx's request that breaks it."""
     search = backend.search
     assert search is not None and search.opening is not None and search.opening_probe is not None
     sent = backend.sent
-    evidence = [said(f"nginx's own request, sent to {backend.server}", search.as_sent),
-                said(f"the same, {search.tried[-1 - _after_opening(backend)][0]}", search.opening_probe)]
+    evidence = [
+        said(f"nginx's own request, sent to {backend.server}", search.as_sent),
+        said(f"the same, {search.tried[-1 - _after_opening(backend)][0]}", search.opening_probe),
+    ]
     certain = {suspect.code: suspect.finding for suspect in suspects if suspect.certain}
     code = BY_PROPERTY.get(name, "")
     if name in ("Upgrade", "Connection"):
@@ -135,7 +163,9 @@ def _path_code(facts: Facts, backend: BackendFacts) -> str:
     assert backend.sent is not None and backend.client is not None
     route = facts.route
     opening, sent, client = backend.search.opening.path, backend.sent.path, backend.client.path
-    if any(words == WITH_SLASH and probe is backend.search.opening_probe for words, probe in backend.search.tried):
+    if any(
+        words == WITH_SLASH and probe is backend.search.opening_probe for words, probe in backend.search.tried
+    ):
         return "proxy-pass-double-slash"
     if opening == client and route is not None and route.upstream is not None:
         return path_change(route, route.upstream, client) or "proxy-pass-strips-prefix"
@@ -158,33 +188,62 @@ def _own_refusal(facts: Facts, probe: Probe) -> List[Finding]:
     if asked.opened and asked.closed_after is None:
         return []  # It opens when it is asked directly: the backend is not what refuses.
     evidence = [said(f"a right handshake, sent to {backend.server}", asked)]
-    evidence += [Evidence("process", f"{item.address}:{item.port}: {item.describe()}") for item in backend.listeners[:2]]
+    evidence += [
+        Evidence("process", f"{item.address}:{item.port}: {item.describe()}")
+        for item in backend.listeners[:2]
+    ]
     if elsewhere is not None and elsewhere.other_port is not None:
         listener, answer = elsewhere.other_port
         evidence.append(said(f"port {listener.port} of this host ({listener.describe()})", answer))
-        return [Finding("wrong-backend", evidence=evidence, detail=(
-            f"another application answers at {backend.server}; the WebSocket opens on port {listener.port}"),
-            fix=f"proxy_pass to port {listener.port}")]
+        return [
+            Finding(
+                "wrong-backend",
+                evidence=evidence,
+                detail=(
+                    f"another application answers at {backend.server}; the WebSocket opens on port {listener.port}"
+                ),
+                fix=f"proxy_pass to port {listener.port}",
+            )
+        ]
     if asked.closed_after is not None:
         return [Finding("backend-closed", evidence=evidence)]
     status = asked.status or probe.status or 0
     if status in (401, 407):
         return [Finding("backend-auth", evidence=evidence)]
     if status == 403:
-        return [Finding("backend-auth", evidence=evidence, detail=(
-            "the backend refuses the handshake (403), whatever the Host and Origin: a token or cookie is missing, "
-            "or the application has no WebSocket on this path"))]
+        return [
+            Finding(
+                "backend-auth",
+                evidence=evidence,
+                detail=(
+                    "the backend refuses the handshake (403), whatever the Host and Origin: a token or cookie is missing, "
+                    "or the application has no WebSocket on this path"
+                ),
+            )
+        ]
     if status >= 500:
         return [Finding("backend-error", evidence=evidence, detail=f"the backend answers {status} by itself")]
     if status in (301, 302, 303, 307, 308):
-        return [Finding("backend-error", evidence=evidence, detail=(
-            f"the backend itself redirects ({status} to {asked.header('Location')})"))]
+        return [
+            Finding(
+                "backend-error",
+                evidence=evidence,
+                detail=(f"the backend itself redirects ({status} to {asked.header('Location')})"),
+            )
+        ]
     plain = backend.plain
     if 200 <= status < 300 and plain is not None and plain.status == status:
         evidence.append(said("an ordinary request there", plain))
-        return [Finding("backend-no-websocket", evidence=evidence, detail=(
-            "the backend answers the handshake like any other request: it ignores upgrades, or it is another "
-            "application"))]
+        return [
+            Finding(
+                "backend-no-websocket",
+                evidence=evidence,
+                detail=(
+                    "the backend answers the handshake like any other request: it ignores upgrades, or it is another "
+                    "application"
+                ),
+            )
+        ]
     return [Finding("backend-no-websocket", evidence=evidence)]
 
 
@@ -196,8 +255,13 @@ def unreachable_backend(facts: Facts, suspects: Sequence[Suspect], probe: Probe)
     line = _upstream_line(facts.log)
     logged = [line.evidence()] if line is not None else []
     code = line.code if line is not None else ""
-    if code in ("upstream-header-too-big", "upstream-permission-denied", "resolver-missing", "http2-upstream",
-                "upstream-host-not-found"):
+    if code in (
+        "upstream-header-too-big",
+        "upstream-permission-denied",
+        "resolver-missing",
+        "http2-upstream",
+        "upstream-host-not-found",
+    ):
         return [Finding(code, evidence=[*_known(suspects, code), *logged])]
     if code == "upstream-marked-down":
         return [_no_live(facts, logged)]
@@ -207,8 +271,13 @@ def unreachable_backend(facts: Facts, suspects: Sequence[Suspect], probe: Probe)
         found = _broken(facts, backend, logged, line)
         if found is not None:
             return [found]
-    certain = [suspect.finding for suspect in suspects if suspect.certain and suspect.code in (
-        "resolver-missing", "http2-upstream", "upgrade-hardcoded-no-tunnel", "wrong-pass-directive")]
+    certain = [
+        suspect.finding
+        for suspect in suspects
+        if suspect.certain
+        and suspect.code
+        in ("resolver-missing", "http2-upstream", "upgrade-hardcoded-no-tunnel", "wrong-pass-directive")
+    ]
     if certain:
         return certain[:1]
     if code:
@@ -231,9 +300,16 @@ def _no_live(facts: Facts, logged: List[Evidence]) -> Finding:
     limit = next((limit for limit in socket_limits(facts) if limit.code == "upstream-max-conns"), None)
     answering = [b for b in facts.backends if b.search is not None and b.search.as_sent.opened]
     if limit is not None and limit.directive is not None and answering:
-        return Finding("upstream-max-conns", evidence=[
-            Evidence("configuration", limit.words, limit.directive.file, limit.directive.line), *logged])
-    evidence = logged + [said(f"{b.server}, asked directly", b.search.as_sent) for b in facts.backends if b.search]
+        return Finding(
+            "upstream-max-conns",
+            evidence=[
+                Evidence("configuration", limit.words, limit.directive.file, limit.directive.line),
+                *logged,
+            ],
+        )
+    evidence = logged + [
+        said(f"{b.server}, asked directly", b.search.as_sent) for b in facts.backends if b.search
+    ]
     if not answering:
         down = [b for b in facts.backends if b.search and b.search.as_sent.error_kind == "connect-refused"]
         if down and len(down) == len(facts.backends):
@@ -241,7 +317,9 @@ def _no_live(facts: Facts, logged: List[Evidence]) -> Finding:
     return Finding("upstream-marked-down", evidence=evidence)
 
 
-def _broken(facts: Facts, backend: BackendFacts, logged: List[Evidence], line: Optional[LogLine]) -> Optional[Finding]:
+def _broken(
+    facts: Facts, backend: BackendFacts, logged: List[Evidence], line: Optional[LogLine]
+) -> Optional[Finding]:
     """Why this backend's address gives nginx no answer."""
     stale = _stale_address(backend, line)
     if stale is not None:
@@ -249,8 +327,10 @@ def _broken(facts: Facts, backend: BackendFacts, logged: List[Evidence], line: O
         return stale
     if backend.address is None:
         if backend.search is None and backend.plain is None and not backend.server.startswith("unix:"):
-            return Finding("upstream-host-not-found", evidence=[Evidence(
-                "socket", f"{backend.server} does not resolve on this host"), *logged])
+            return Finding(
+                "upstream-host-not-found",
+                evidence=[Evidence("socket", f"{backend.server} does not resolve on this host"), *logged],
+            )
         return None
     direct = backend.search.as_sent if backend.search is not None else backend.plain
     if direct is None:
@@ -265,11 +345,19 @@ def _broken(facts: Facts, backend: BackendFacts, logged: List[Evidence], line: O
         return Finding("backend-connect-timeout", evidence=asked)
     if kind == "answer-timeout":
         if backend.other_scheme is not None and (backend.other_scheme.opened or backend.other_scheme.status):
-            return Finding("upstream-scheme-mismatch", evidence=[*asked, said(
-                "in the other scheme", backend.other_scheme)])
+            return Finding(
+                "upstream-scheme-mismatch",
+                evidence=[*asked, said("in the other scheme", backend.other_scheme)],
+            )
         return Finding("backend-hang", evidence=asked)
-    if kind == "tls" and backend.with_name is not None and (backend.with_name.opened or backend.with_name.status):
-        return Finding("upstream-sni-missing", evidence=[*asked, said("with a server name", backend.with_name)])
+    if (
+        kind == "tls"
+        and backend.with_name is not None
+        and (backend.with_name.opened or backend.with_name.status)
+    ):
+        return Finding(
+            "upstream-sni-missing", evidence=[*asked, said("with a server name", backend.with_name)]
+        )
     if kind in ("closed-without-answer", "not-http", "tls"):
         other = backend.other_scheme
         if other is not None and (other.opened or other.status is not None):
@@ -292,13 +380,22 @@ def _stale_address(backend: BackendFacts, line: Optional[LogLine]) -> Optional[F
     used = match.group(1).strip("[]") if match else ""
     if not used or used in backend.resolved or not re.match(r"^[0-9a-f.:]+$", used):
         return None
-    return Finding("stale-upstream-dns", evidence=[Evidence(
-        "socket", f"nginx uses {used}; {backend.server} resolves to {', '.join(backend.resolved)} now")])
+    return Finding(
+        "stale-upstream-dns",
+        evidence=[
+            Evidence(
+                "socket", f"nginx uses {used}; {backend.server} resolves to {', '.join(backend.resolved)} now"
+            )
+        ],
+    )
 
 
 def _nobody_there(backend: BackendFacts, evidence: List[Evidence]) -> Finding:
     """The connection is refused: is the backend on another address, another port, or not there at all?"""
-    heard = [Evidence("socket", f"{item.address}:{item.port} is open: {item.describe()}") for item in backend.listeners]
+    heard = [
+        Evidence("socket", f"{item.address}:{item.port} is open: {item.describe()}")
+        for item in backend.listeners
+    ]
     address = backend.address
     if isinstance(address, tuple) and backend.listeners and covering(backend.listeners, *address) is None:
         other_family = [item for item in backend.listeners if (item.family == "tcp6") != (":" in address[0])]
@@ -306,9 +403,12 @@ def _nobody_there(backend: BackendFacts, evidence: List[Evidence]) -> Finding:
             return Finding("backend-ipv6-localhost", evidence=evidence + heard)
     if backend.other_port is not None:
         listener, answer = backend.other_port
-        return Finding("backend-down", evidence=[*evidence, said(f"port {listener.port} of this host", answer)], detail=(
-            f"nothing listens at {backend.server}; the WebSocket opens on port {listener.port}"),
-            fix=f"proxy_pass to port {listener.port}")
+        return Finding(
+            "backend-down",
+            evidence=[*evidence, said(f"port {listener.port} of this host", answer)],
+            detail=(f"nothing listens at {backend.server}; the WebSocket opens on port {listener.port}"),
+            fix=f"proxy_pass to port {listener.port}",
+        )
     return Finding("backend-down", evidence=evidence + heard)
 
 

@@ -12,7 +12,7 @@ from .findings import Change
 UPGRADE_LINES = (
     "proxy_http_version 1.1;",
     "proxy_set_header Upgrade $http_upgrade;",
-    "proxy_set_header Connection \"upgrade\";",
+    'proxy_set_header Connection "upgrade";',
 )
 
 
@@ -22,10 +22,10 @@ def line_of(configuration: Configuration, directive: Directive) -> Tuple[str, Li
     lines = data.decode("utf-8", "replace").split("\n")
     if not 0 < directive.line <= len(lines):
         return "", []
-    last = directive.line + data[directive.start:directive.end].count(b"\n")
+    last = directive.line + data[directive.start : directive.end].count(b"\n")
     first = lines[directive.line - 1]
     match = re.match(r"[ \t]*", first)
-    return (match.group() if match else ""), [line.rstrip("\r") for line in lines[directive.line - 1:last]]
+    return (match.group() if match else ""), [line.rstrip("\r") for line in lines[directive.line - 1 : last]]
 
 
 def replace(configuration: Configuration, directive: Directive, *texts: str) -> Optional[Change]:
@@ -51,38 +51,72 @@ def change_for(code: str, route: Route) -> Optional[Change]:
     configuration, upstream = route.configuration, route.upstream
     answer = route.answer.directive
     if upstream is None:
-        if code in ("internal-location", "return-status") and answer is not None and answer.name == b"internal":
+        if (
+            code in ("internal-location", "return-status")
+            and answer is not None
+            and answer.name == b"internal"
+        ):
             return replace(configuration, answer)
         return None
     level = route.level
-    own = {line.args[0].lower() for line in (upstream.header_level.own(b"proxy_set_header")
-                                             if upstream.header_level is not None else []) if line.args}
-    if code in ("no-upgrade-header", "hop-header-inheritance", "add-header-not-proxy-set-header",
-                "outer-proxy-strips-upgrade"):
+    own = {
+        line.args[0].lower()
+        for line in (
+            upstream.header_level.own(b"proxy_set_header") if upstream.header_level is not None else []
+        )
+        if line.args
+    }
+    if code in (
+        "no-upgrade-header",
+        "hop-header-inheritance",
+        "add-header-not-proxy-set-header",
+        "outer-proxy-strips-upgrade",
+    ):
         skip = 0 if upstream.version == "1.0" else 1
-        lines = [line for line in UPGRADE_LINES[skip:]
-                 if not line.startswith("proxy_set_header") or line.split()[1].lower().encode() not in own
-                 or code != "hop-header-inheritance"]
+        lines = [
+            line
+            for line in UPGRADE_LINES[skip:]
+            if not line.startswith("proxy_set_header")
+            or line.split()[1].lower().encode() not in own
+            or code != "hop-header-inheritance"
+        ]
         return insert_after(configuration, upstream.directive, *lines)
     if code == "http10-upstream":
         if upstream.version_directive is not None:
             return replace(configuration, upstream.version_directive, "proxy_http_version 1.1;")
         return insert_after(configuration, upstream.directive, "proxy_http_version 1.1;")
     for header, cure, codes in (
-            (b"upgrade", "proxy_set_header Upgrade $http_upgrade;",
-             ("upgrade-header-wrong-value", "upgrade-hardcoded-no-tunnel")),
-            (b"connection", "proxy_set_header Connection \"upgrade\";", ("connection-header-wrong",)),
-            (b"host", "proxy_set_header Host $http_host;", ("host-header-wrong",))):
+        (
+            b"upgrade",
+            "proxy_set_header Upgrade $http_upgrade;",
+            ("upgrade-header-wrong-value", "upgrade-hardcoded-no-tunnel"),
+        ),
+        (b"connection", 'proxy_set_header Connection "upgrade";', ("connection-header-wrong",)),
+        (b"host", "proxy_set_header Host $http_host;", ("host-header-wrong",)),
+    ):
         if code in codes and upstream.header_level is not None:
-            line = next((line for line in upstream.header_level.own(b"proxy_set_header")
-                         if line.args and line.args[0].lower() == header), None)
+            line = next(
+                (
+                    line
+                    for line in upstream.header_level.own(b"proxy_set_header")
+                    if line.args and line.args[0].lower() == header
+                ),
+                None,
+            )
             if line is not None:
                 return replace(configuration, line, cure)
             return insert_after(configuration, upstream.directive, cure)
-    if code in ("request-headers-not-passed", "subprotocol-stripped", "response-header-hidden") and level is not None:
-        name = {"request-headers-not-passed": b"proxy_pass_request_headers",
-                "response-header-hidden": b"proxy_hide_header"}.get(code, b"proxy_set_header")
+    if (
+        code in ("request-headers-not-passed", "subprotocol-stripped", "response-header-hidden")
+        and level is not None
+    ):
+        name = {
+            "request-headers-not-passed": b"proxy_pass_request_headers",
+            "response-header-hidden": b"proxy_hide_header",
+        }.get(code, b"proxy_set_header")
         for line in level.nearest(name)[1]:
-            if code != "subprotocol-stripped" or (line.args and line.args[0].lower() == b"sec-websocket-protocol"):
+            if code != "subprotocol-stripped" or (
+                line.args and line.args[0].lower() == b"sec-websocket-protocol"
+            ):
                 return replace(configuration, line)
     return None

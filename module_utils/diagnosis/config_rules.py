@@ -44,8 +44,12 @@ def from_message(test: ConfigTest, configuration: Optional[Configuration] = None
             code = "http2-upstream"
     words = _PLACE.sub("", message)
     detail = "" if code else f"nginx -t refuses the configuration on disk: {words}"
-    return Finding(code or "nginx-config-invalid", detail=detail, weight=100,
-                   evidence=[Evidence("nginx", f"{test.command or 'nginx -t'}: {words}", file, line)])
+    return Finding(
+        code or "nginx-config-invalid",
+        detail=detail,
+        weight=100,
+        evidence=[Evidence("nginx", f"{test.command or 'nginx -t'}: {words}", file, line)],
+    )
 
 
 def _line_text(path: str, line: int) -> str:
@@ -64,8 +68,13 @@ def refusals_in_tree(configuration: Configuration, version: Tuple[int, ...]) -> 
             found += _proxy_pass(directive)
         elif directive.name == b"proxy_set_header" and len(directive.args) != 2:
             if directive.args and directive.args[0].lower() == b"upgrade":
-                found.append(_finding("upgrade-header-wrong-value", directive,
-                                      "invalid number of arguments: Upgrade has no value"))
+                found.append(
+                    _finding(
+                        "upgrade-header-wrong-value",
+                        directive,
+                        "invalid number of arguments: Upgrade has no value",
+                    )
+                )
         elif directive.name == b"proxy_http_version" and directive.args == (b"2",) and version < (1, 29, 4):
             found.append(_finding("http2-upstream", directive, "before nginx 1.29.4 the value 2 is refused"))
     found += _unknown_variables(configuration)
@@ -73,14 +82,18 @@ def refusals_in_tree(configuration: Configuration, version: Tuple[int, ...]) -> 
 
 
 def _finding(code: str, directive: Directive, text: str) -> Finding:
-    return Finding(code, evidence=[Evidence("configuration", text, directive.file, directive.line)], weight=100)
+    return Finding(
+        code, evidence=[Evidence("configuration", text, directive.file, directive.line)], weight=100
+    )
 
 
 def _contexts(directives: Sequence[Directive], outer: Tuple[bytes, ...]) -> Iterator[Finding]:
     for directive in directives:
         if directive.name == b"map" and directive.block is not None and (not outer or outer[-1] != b"http"):
             words = outer[-1].decode() if outer else "main"
-            yield _finding("map-wrong-context", directive, f"\"map\" directive is not allowed here ({words} context)")
+            yield _finding(
+                "map-wrong-context", directive, f'"map" directive is not allowed here ({words} context)'
+            )
         elif directive.block and directive.name in (b"http", b"server", b"location", b"if"):
             yield from _contexts(directive.block, (*outer, directive.name))
 
@@ -91,18 +104,19 @@ def _proxy_pass(directive: Directive) -> Iterator[Finding]:
         return
     low = value.lower()
     if not low.startswith((b"http://", b"https://")) and not has_variables(value):
-        yield _finding("proxy-pass-ws-scheme", directive, "invalid URL prefix in "
-                       + value.decode("utf-8", "replace"))
+        yield _finding(
+            "proxy-pass-ws-scheme", directive, "invalid URL prefix in " + value.decode("utf-8", "replace")
+        )
         return
     rest = value.split(b"://", 1)[-1]
-    if rest.startswith(b"unix:"):
-        rest = rest[5:].partition(b":")[2]
-    else:
-        rest = rest[len(rest.split(b"/")[0]):]
+    rest = rest[5:].partition(b":")[2] if rest.startswith(b"unix:") else rest[len(rest.split(b"/")[0]):]
     parent = directive.parent
     if rest and parent is not None and not has_variables(value) and _no_prefix(parent):
-        yield _finding("proxy-pass-uri-in-regex", directive,
-                       "proxy_pass cannot have a URI part here: " + value.decode("utf-8", "replace"))
+        yield _finding(
+            "proxy-pass-uri-in-regex",
+            directive,
+            "proxy_pass cannot have a URI part here: " + value.decode("utf-8", "replace"),
+        )
 
 
 def _no_prefix(block: Directive) -> bool:
@@ -119,13 +133,27 @@ def _unknown_variables(configuration: Configuration) -> Iterator[Finding]:
     for directive in configuration.walk():
         if directive.name in (b"map", b"geo", b"split_clients") and directive.args:
             defined.add(directive.args[-1][1:])
-        elif directive.name in (b"set", b"perl_set", b"js_set", b"js_var", b"auth_request_set",
-                                b"set_by_lua_block", b"set_by_lua") and directive.args:
+        elif (
+            directive.name
+            in (
+                b"set",
+                b"perl_set",
+                b"js_set",
+                b"js_var",
+                b"auth_request_set",
+                b"set_by_lua_block",
+                b"set_by_lua",
+            )
+            and directive.args
+        ):
             defined.add(directive.args[0][1:])
         if directive.name == b"proxy_set_header":
             used += [(name, directive) for argument in directive.args for name in variable_names(argument)]
     for name, directive in used:
-        if b"upgrade" in name and name not in defined and not name.startswith(
-                (b"http_", b"sent_http_", b"upstream_http_", b"arg_", b"cookie_")):
-            yield _finding("missing-map", directive, f"unknown \"{name.decode()}\" variable")
+        if (
+            b"upgrade" in name
+            and name not in defined
+            and not name.startswith((b"http_", b"sent_http_", b"upstream_http_", b"arg_", b"cookie_"))
+        ):
+            yield _finding("missing-map", directive, f'unknown "{name.decode()}" variable')
             return

@@ -7,10 +7,14 @@ from typing import List, Match
 
 from ..websocket.masking import MASK, header_secrets, masked_url, token_like
 
-_HEADER = re.compile(r"^(\s*[+-]?\s*(?:proxy_set_header|add_header|grpc_set_header|fastcgi_param|uwsgi_param|"
-                     r"scgi_param|more_set_headers)\s+)(\S+)(\s+)(.+?)(;.*)?$")
-_SECRET_DIRECTIVE = re.compile(r"(?i)^(\s*[+-]?\s*(?:secure_link_secret|auth_jwt_key|set\s+\$\w*(?:secret|token|passw|"
-                               r"api_?key|credential)\w*)\s+)(.+?)(;.*)?$")
+_HEADER = re.compile(
+    r"^(\s*[+-]?\s*(?:proxy_set_header|add_header|grpc_set_header|fastcgi_param|uwsgi_param|"
+    r"scgi_param|more_set_headers)\s+)(\S+)(\s+)(.+?)(;.*)?$"
+)
+_SECRET_DIRECTIVE = re.compile(
+    r"(?i)^(\s*[+-]?\s*(?:secure_link_secret|auth_jwt_key|set\s+\$\w*(?:secret|token|passw|"
+    r"api_?key|credential)\w*)\s+)(.+?)(;.*)?$"
+)
 _USERINFO = re.compile(r"([a-z]+://)[^/\s\"';@]+@")
 _WORD = re.compile(r"[^\s;{}\"'()=~,]+")
 _URL = re.compile(r"[a-z]+://[^\s\"';)]+")
@@ -41,6 +45,9 @@ def discreet(text: str) -> str:
 def _word(match: Match[str]) -> str:
     word = match.group()
     # Paths, variables, regexes and addresses are what a reader needs; none of them is a secret by itself.
-    if any(char in word for char in "/$\\^*[]|<>?") or word.replace(".", "").replace(":", "").isalnum() is False:
+    if (
+        any(char in word for char in "/$\\^*[]|<>?")
+        or word.replace(".", "").replace(":", "").isalnum() is False
+    ):
         return word
     return MASK if token_like(word) else word

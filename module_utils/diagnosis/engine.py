@@ -16,7 +16,6 @@ from .facts import DEFAULT_VERSION, Facts, Question
 from .findings import FAILS, WORKS, Evidence, Finding, conclude, ranked, scrubbed
 from .static_rules import Suspect, suspects
 
-
 # A configuration that nginx refuses may hold directives without their arguments; rules that read them say so here.
 BROKEN = (ValueError, IndexError, KeyError, TypeError, AttributeError, RecursionError)
 
@@ -84,6 +83,10 @@ def conclude_live(facts: Facts) -> Report:
     others = risks.risks(facts, [suspect for suspect in found if suspect.finding not in causes])
     if not causes:
         others += live_rules.disagreement(facts, found)
+    lonely = live_rules.unreached(facts)
+    others += lonely
+    if opened and any(finding.code != "listen-ipv6-missing" for finding in lonely):
+        opened = None  # It opens here; whether anybody else comes this far is another question.
     findings = ranked([*causes, *others])
     verdict = conclude(findings, opened)
     return Report(facts.question, verdict, _sentence(facts, verdict, findings), findings, facts)
@@ -97,8 +100,9 @@ def _suspects(facts: Facts) -> List[Suspect]:
         return []
 
 
-def diagnose_dump(question: Question, dump: bytes, *, version: Sequence[int] = DEFAULT_VERSION,
-                  name: str = "") -> Report:
+def diagnose_dump(
+    question: Question, dump: bytes, *, version: Sequence[int] = DEFAULT_VERSION, name: str = ""
+) -> Report:
     """Diagnose one URL from a configuration alone.
 
     Args:
@@ -110,16 +114,20 @@ def diagnose_dump(question: Question, dump: bytes, *, version: Sequence[int] = D
     try:
         configuration = read_dump(dump, name)
     except ConfSyntaxError as error:
-        unread = Finding("nginx-config-invalid", is_cause=True, evidence=[Evidence(
-            "configuration", error.message, error.file, error.line)],
-            detail=f"the configuration cannot be read: {error.message}")
+        unread = Finding(
+            "nginx-config-invalid",
+            is_cause=True,
+            evidence=[Evidence("configuration", error.message, error.file, error.line)],
+            detail=f"the configuration cannot be read: {error.message}",
+        )
         facts = Facts(question, version=tuple(version), configuration_error=str(error))
         return Report(question, FAILS, _sentence(facts, FAILS, [unread]), [unread], facts)
     return diagnose_configuration(question, configuration, version=version)
 
 
-def diagnose_configuration(question: Question, configuration: Configuration, *,
-                           version: Sequence[int] = DEFAULT_VERSION) -> Report:
+def diagnose_configuration(
+    question: Question, configuration: Configuration, *, version: Sequence[int] = DEFAULT_VERSION
+) -> Report:
     """Diagnose one URL from a loaded configuration alone: no host, no files, no probe."""
     facts = Facts(question, version=tuple(version), configuration=configuration)
     refusals = config_rules.refusals_in_tree(configuration, facts.version)
@@ -148,8 +156,11 @@ def read_dump(dump: bytes, name: str = "") -> Configuration:
     """
     if b"# configuration file " in dump:
         return load_dump(dump)
-    return load(name or "nginx.conf", read=lambda path: dump if path == (name or "nginx.conf") else b"",
-                glob=lambda pattern: [])
+    return load(
+        name or "nginx.conf",
+        read=lambda path: dump if path == (name or "nginx.conf") else b"",
+        glob=lambda pattern: [],
+    )
 
 
 def _sentence(facts: Facts, verdict: str, findings: Sequence[Finding]) -> str:
@@ -165,6 +176,8 @@ def _sentence(facts: Facts, verdict: str, findings: Sequence[Finding]) -> str:
         hint = f"; the first risk is {risk.code}" if risk is not None else ""
         return f"{url}: cannot tell from the configuration alone{reach}{hint}."
     hop = facts.main_hop
+    if hop is not None and hop.opened:
+        return f"{url}: cannot tell: {findings[0].title}."
     seen = way.told(hop).text if hop is not None else "no handshake could be made"
     return f"{url}: cannot tell: {seen}, and nothing that was looked at explains it."
 
@@ -179,4 +192,3 @@ def _reach(facts: Facts) -> str:
 def _where(facts: Facts) -> str:
     hop = facts.main_hop
     return f" ({hop.words})" if hop is not None else ""
-

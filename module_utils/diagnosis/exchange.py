@@ -63,10 +63,10 @@ def ask(
     Returns:
         The probe; its ``url`` is a description, since no URL leads to a backend this way.
     """
-    lines = ["%s %s HTTP/%s" % (method, target, version)] + ["%s: %s" % pair for pair in headers]
+    lines = [f"{method} {target} HTTP/{version}"] + ["{}: {}".format(*pair) for pair in headers]
     request = "\r\n".join(lines) + "\r\n\r\n"
     scheme = "https" if tls_name is not None else "http"
-    result = Probe(url="%s://%s%s" % (scheme, address_text(address), target), request=request)
+    result = Probe(url=f"{scheme}://{address_text(address)}{target}", request=request)
     key = header_value(headers, "Sec-WebSocket-Key") or ""
     offered = [name.strip() for name in (header_value(headers, "Sec-WebSocket-Protocol") or "").split(",")]
     deadline = Deadline(timeout)
@@ -98,7 +98,7 @@ def ask(
     except Failure as failure:
         result.error_kind, result.error = failure.kind, failure.message
     except NotHttp as error:
-        result.error_kind, result.error = "not-http", "the answer is not HTTP/1: %s" % error
+        result.error_kind, result.error = "not-http", f"the answer is not HTTP/1: {error}"
     finally:
         result.seconds = result.seconds or deadline.elapsed()
         if sock is not None:
@@ -121,7 +121,7 @@ def _secure(sock: socket.socket, name: str, deadline: Deadline) -> socket.socket
         raise Failure("tls", "TLS handshake failed: %s" % (error.reason or error)) from None
     except OSError as error:
         sock.close()
-        raise Failure("tls", "the connection broke during the TLS handshake: %s" % error) from None
+        raise Failure("tls", f"the connection broke during the TLS handshake: {error}") from None
 
 
 def read_answer(sock: socket.socket, deadline: Deadline) -> Tuple[Head, bytes]:
@@ -141,7 +141,7 @@ def read_answer(sock: socket.socket, deadline: Deadline) -> Tuple[Head, bytes]:
             continue
         chunk = receive(sock, deadline)
         if chunk is None:
-            raise Failure("answer-timeout", "connected, but no answer within %.1f s" % deadline.elapsed())
+            raise Failure("answer-timeout", f"connected, but no answer within {deadline.elapsed():.1f} s")
         if not chunk:
             said = " after " + looks_like(data) if data else " without a byte"
             raise Failure("closed-without-answer", "the connection was closed" + said)

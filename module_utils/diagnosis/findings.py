@@ -133,7 +133,7 @@ def scrubbed(data: Any, secrets: Sequence[str]) -> Any:
     if isinstance(data, str):
         text = without(data, secrets)
         return "".join(
-            char if char in "\n\t" or char.isprintable() else "\\x%02x" % ord(char) for char in text
+            char if char in "\n\t" or char.isprintable() else f"\\x{ord(char):02x}" for char in text
         )
     if isinstance(data, dict):
         return {key: scrubbed(value, secrets) for key, value in data.items()}

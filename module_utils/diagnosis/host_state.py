@@ -266,8 +266,12 @@ def _neighbours(configuration: Configuration) -> List[str]:
             continue
         for name in names[:STRAY_LIMIT]:
             path = os.path.join(directory, name)
-            if path not in seen and not BACKUP.search(name) and os.path.isfile(path) and (
-                    os.path.getsize(path) <= STRAY_SIZE):
+            if (
+                path not in seen
+                and not BACKUP.search(name)
+                and os.path.isfile(path)
+                and (os.path.getsize(path) <= STRAY_SIZE)
+            ):
                 seen.append(path)
     return seen[:STRAY_LIMIT]
 

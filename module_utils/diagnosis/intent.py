@@ -212,7 +212,9 @@ def _other_server(place: Place) -> Optional[Meant]:
                 "default-server-captured": "listens here too, but has another name",
                 "ws-missing-in-tls-server": "has this name, but another port",
             }[code]
-            return Meant(code, location, f"{titled(location)} in {titled(server)} carries the upgrade; it {why}")
+            return Meant(
+                code, location, f"{titled(location)} in {titled(server)} carries the upgrade; it {why}"
+            )
     return None
 
 
@@ -230,8 +232,11 @@ def _server_relation(place: Place, in_group: bool, server: Level, known: FrozenS
     ports = {address.port for listen in listens_of(server) for address in listen.addresses}
     if place.port in ports:
         return "listen-address-captured" if wanted or place.how == "default" else ""
-    return "ws-missing-in-tls-server" if wanted or names & (chosen - {b"", b"_"}) or (
-        names == chosen and place.how == "default") else ""
+    return (
+        "ws-missing-in-tls-server"
+        if wanted or names & (chosen - {b"", b"_"}) or (names == chosen and place.how == "default")
+        else ""
+    )
 
 
 def _lowered(server: Level) -> List[bytes]:

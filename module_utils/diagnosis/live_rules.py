@@ -46,25 +46,38 @@ def _configuration(facts: Facts, suspects: Sequence[Suspect], hop: Optional[Hop]
     if finding is None:
         return []
     running = facts.nginx is not None and facts.nginx.master is not None
-    words = "nginx goes on with the configuration that it loaded before" if running else "nginx does not start with it"
+    words = (
+        "nginx goes on with the configuration that it loaded before"
+        if running
+        else "nginx does not start with it"
+    )
     finding.evidence.append(Evidence("process", words))
     return [finding]
 
 
 def _running(facts: Facts, suspects: Sequence[Suspect], hop: Optional[Hop]) -> List[Finding]:
     if facts.owner is not None and not facts.owner_is_nginx:
-        return [Finding("other-process-on-port", evidence=[Evidence(
-            "process", f"port {facts.owner.port} on {facts.owner.address}: {facts.owner.describe()}")])]
+        return [
+            Finding(
+                "other-process-on-port",
+                evidence=[
+                    Evidence(
+                        "process",
+                        f"port {facts.owner.port} on {facts.owner.address}: {facts.owner.describe()}",
+                    )
+                ],
+            )
+        ]
     if facts.nginx is None or facts.nginx.master is None:
-        return [Finding("nginx-not-running", evidence=[Evidence("process", facts.nginx_choice or "no nginx master")])]
+        return [
+            Finding(
+                "nginx-not-running", evidence=[Evidence("process", facts.nginx_choice or "no nginx master")]
+            )
+        ]
     return []
 
 
 def _connection(facts: Facts, suspects: Sequence[Suspect], hop: Optional[Hop]) -> List[Finding]:
-    other = facts.hop("other address")
-    refused = other is not None and other.probe.error_kind == "connect-refused"
-    if other is not None and refused and ":" in other.probe.error.split(" refused")[0].strip("[]").split("]")[0]:
-        return [Finding("listen-ipv6-missing", evidence=[told(other)])]
     if hop is None or hop.probe.error_kind not in CONNECT_KINDS:
         return []
     if hop.probe.error_kind == "dns":
@@ -106,9 +119,14 @@ def certificate_finding(facts: Facts, hop: Hop, problem: str) -> Finding:
     """The finding for a certificate that does not verify."""
     tls = hop.probe.tls
     problem = certificate_fault(hop.probe, facts.question.url) or problem
-    shown = ", ".join(f"{key} {tls[key]}" for key in ("subject", "issuer", "names", "not_after") if tls.get(key))
-    return Finding("cert-invalid", evidence=[told(hop), Evidence("probe", f"certificate: {problem}; {shown}")],
-                   detail=f"the certificate is not valid: {problem}; clients give up without asking")
+    shown = ", ".join(
+        f"{key} {tls[key]}" for key in ("subject", "issuer", "names", "not_after") if tls.get(key)
+    )
+    return Finding(
+        "cert-invalid",
+        evidence=[told(hop), Evidence("probe", f"certificate: {problem}; {shown}")],
+        detail=f"the certificate is not valid: {problem}; clients give up without asking",
+    )
 
 
 def _protocol(facts: Facts, suspects: Sequence[Suspect], hop: Optional[Hop]) -> List[Finding]:
@@ -134,14 +152,26 @@ def _protocol(facts: Facts, suspects: Sequence[Suspect], hop: Optional[Hop]) -> 
     if line is not None or helped:
         evidence = [line.evidence()] if line is not None else []
         evidence += [told(proxied)] if proxied is not None else []
-        static_evidence = next((s.finding.evidence for s in suspects if s.code == "proxy-protocol-mismatch"), [])
+        static_evidence = next(
+            (s.finding.evidence for s in suspects if s.code == "proxy-protocol-mismatch"), []
+        )
         return [Finding("proxy-protocol-mismatch", evidence=[*static_evidence, *evidence])]
     for code in ("worker-connections", "open-file-limit"):
         line = facts.logged(code)
         if line is not None:
             return [Finding(code, evidence=[line.evidence()])]
-    return _certain(suspects, ("return-status", "default-server-captured", "duplicate-server-name",
-                               "listen-address-captured", "wrong-location", "regex-order", "regex-shadows-prefix"))
+    return _certain(
+        suspects,
+        (
+            "return-status",
+            "default-server-captured",
+            "duplicate-server-name",
+            "listen-address-captured",
+            "wrong-location",
+            "regex-order",
+            "regex-shadows-prefix",
+        ),
+    )
 
 
 # ---------------------------------------------------------------------------------------- the answer
@@ -192,8 +222,12 @@ def _contradicts(facts: Facts, suspects: Sequence[Suspect], from_backend: bool) 
     if any(suspect.certain for suspect in suspects):
         return False
     # What disk would send opens when it is sent directly: then something else was sent.
-    return any(backend.search is not None and backend.search.as_sent.opened and
-               backend.search.as_sent.closed_after is None for backend in facts.backends)
+    return any(
+        backend.search is not None
+        and backend.search.as_sent.opened
+        and backend.search.as_sent.closed_after is None
+        for backend in facts.backends
+    )
 
 
 def _stale(facts: Facts) -> List[Finding]:
@@ -201,8 +235,15 @@ def _stale(facts: Facts) -> List[Finding]:
     if not facts.newer_files:
         return []
     newest = facts.newer_files[0]
-    evidence = [Evidence("file", f"{item.path} changed {item.changed - facts.workers_started:.0f} s after the "
-                         "workers started", item.path, 0) for item in facts.newer_files[:3]]
+    evidence = [
+        Evidence(
+            "file",
+            f"{item.path} changed {item.changed - facts.workers_started:.0f} s after the workers started",
+            item.path,
+            0,
+        )
+        for item in facts.newer_files[:3]
+    ]
     reasons = [line for line in facts.emergencies if line.time >= int(newest.changed) - 1]
     if reasons:
         return [Finding("reload-failed", evidence=[line.evidence() for line in reasons[:3]] + evidence)]
@@ -215,7 +256,8 @@ def _by_nginx(facts: Facts, suspects: Sequence[Suspect], hop: Hop) -> List[Findi
     text = probe.body
     if status == 400 and "plain HTTP request was sent to HTTPS port" in text:
         return _certain(suspects, ("plain-http-to-tls-port",)) or [
-            Finding("plain-http-to-tls-port", evidence=[told(hop)])]
+            Finding("plain-http-to-tls-port", evidence=[told(hop)])
+        ]
     if status in (400, 414, 431, 494) and ("Header Or Cookie Too Large" in text or status in (414, 431, 494)):
         return [Finding("request-header-too-large", evidence=[told(hop)])]
     if status in (502, 504):
@@ -223,7 +265,9 @@ def _by_nginx(facts: Facts, suspects: Sequence[Suspect], hop: Hop) -> List[Findi
         found = backend_rules.unreachable_backend(facts, suspects, probe)
         if found:
             return found
-    line = next((line for line in facts.log if line.code in ("limit-req", "limit-conn", "auth-request")), None)
+    line = next(
+        (line for line in facts.log if line.code in ("limit-req", "limit-conn", "auth-request")), None
+    )
     if line is not None and status not in (200, 301, 302, 303, 307, 308, 404):
         return [Finding(line.code, evidence=[*_evidence(suspects, line.code), line.evidence()])]
     for suspect in suspects:
@@ -242,8 +286,11 @@ def _supported(facts: Facts, suspect: Suspect) -> bool:
     """Whether the log or the nature of the rule confirms a suspect that the configuration leaves open."""
     if suspect.code in ("access-denied", "method-not-allowed"):
         return facts.logged("access-denied") is not None or not facts.log_readable
-    return suspect.code in ("auth-request", "auth-basic") or facts.logged(suspect.code) is not None or (
-        suspect.code not in ("undecided", "cache", "error-page-intercept"))
+    return (
+        suspect.code in ("auth-request", "auth-basic")
+        or facts.logged(suspect.code) is not None
+        or (suspect.code not in ("undecided", "cache", "error-page-intercept"))
+    )
 
 
 def _evidence(suspects: Sequence[Suspect], code: str) -> List[Evidence]:
@@ -257,11 +304,17 @@ def _hidden_refusal(facts: Facts, suspects: Sequence[Suspect], probe: Probe) -> 
         return []
     for backend in facts.backends:
         direct = backend.search.as_sent if backend.search is not None else None
-        if direct is not None and direct.status is not None and direct.status >= 300 and (
-                direct.status, direct.body) != (probe.status, probe.body):
+        if (
+            direct is not None
+            and direct.status is not None
+            and direct.status >= 300
+            and (direct.status, direct.body) != (probe.status, probe.body)
+        ):
             own = backend_rules.refused_by_backend(facts, suspects, direct)
-            evidence = [*suspect.finding.evidence, Evidence(
-                "probe", f"the backend itself, asked the same: {direct.status} {direct.reason}")]
+            evidence = [
+                *suspect.finding.evidence,
+                Evidence("probe", f"the backend itself, asked the same: {direct.status} {direct.reason}"),
+            ]
             return [Finding("error-page-intercept", evidence=evidence), *own]
     return []
 
@@ -297,8 +350,10 @@ def _closed(facts: Facts, suspects: Sequence[Suspect], hop: Hop) -> List[Finding
         return certain
     after = hop.probe.closed_after or 0.0
     timeout = read_timeout(facts.route)
-    direct = [backend.held or (backend.search.as_sent if backend.search is not None else None)
-              for backend in facts.backends]
+    direct = [
+        backend.held or (backend.search.as_sent if backend.search is not None else None)
+        for backend in facts.backends
+    ]
     stays = any(probe is not None and probe.opened and probe.closed_after is None for probe in direct)
     closes = any(probe is not None and probe.closed_after is not None for probe in direct)
     if timeout is not None and abs(after - timeout) < max(0.7, timeout * 0.02) and not closes:
@@ -307,9 +362,21 @@ def _closed(facts: Facts, suspects: Sequence[Suspect], hop: Hop) -> List[Finding
         return backend_rules.refused_by_backend(facts, suspects, hop.probe)
     if closes or not stays:
         code = f" with close code {hop.probe.close_code}" if hop.probe.close_code else ""
-        return [Finding("backend-closed", evidence=[told(hop), Evidence(
-            "probe", "asked directly, the backend closes as well" if closes else "the backend could not be compared")],
-            detail=f"the backend closes the socket {after:.1f} s after opening it{code}")]
+        return [
+            Finding(
+                "backend-closed",
+                evidence=[
+                    told(hop),
+                    Evidence(
+                        "probe",
+                        "asked directly, the backend closes as well"
+                        if closes
+                        else "the backend could not be compared",
+                    ),
+                ],
+                detail=f"the backend closes the socket {after:.1f} s after opening it{code}",
+            )
+        ]
     return []
 
 
@@ -319,10 +386,20 @@ def timeout_finding(facts: Facts, timeout: float, evidence: List[Evidence]) -> F
     if effective is not None:
         directive = effective.directive
         words = f"proxy_read_timeout is {effective.value} ({'set here' if directive else effective.source})"
-        evidence.insert(0, Evidence("configuration", words, directive.file if directive else "",
-                                    directive.line if directive else 0))
-    return Finding("timeout-short", evidence=evidence,
-                   detail=f"nginx closes the socket after {timeout:g} s of silence (proxy_read_timeout)")
+        evidence.insert(
+            0,
+            Evidence(
+                "configuration",
+                words,
+                directive.file if directive else "",
+                directive.line if directive else 0,
+            ),
+        )
+    return Finding(
+        "timeout-short",
+        evidence=evidence,
+        detail=f"nginx closes the socket after {timeout:g} s of silence (proxy_read_timeout)",
+    )
 
 
 # ---------------------------------------------------------------------------------------- it opens, but
@@ -332,18 +409,27 @@ def _after_open(facts: Facts, suspects: Sequence[Suspect]) -> List[Finding]:
     """One socket opens.  Does a second, does it last, does the client get what it needs?"""
     found: List[Finding] = []
     found += _protocol(facts, suspects, None)
-    found += _connection(facts, suspects, None)
     found += _refused_together(facts)
     held = facts.hop("held")
     if held is not None and held.probe.closed_after is not None:
         found += _closed(facts, [], held)
     timeout = read_timeout(facts.route)
     if timeout is not None and facts.question.ping_interval > timeout:
-        found.append(timeout_finding(facts, timeout, [Evidence(
-            "probe", f"the application is silent for up to {facts.question.ping_interval:g} s")]))
+        found.append(
+            timeout_finding(
+                facts,
+                timeout,
+                [
+                    Evidence(
+                        "probe", f"the application is silent for up to {facts.question.ping_interval:g} s"
+                    )
+                ],
+            )
+        )
     front = facts.hop("public")
     local = facts.hop("loopback")
-    if front is not None and local is not None and local.opened and not front.opened:
+    reached = front is not None and front.probe.error_kind not in CONNECT_KINDS
+    if front is not None and reached and local is not None and local.opened and not front.opened:
         found.append(Finding("front-differs", evidence=[told(local), told(front)]))
     for finding in found:
         finding.is_cause = True
@@ -369,10 +455,19 @@ def _refused_together(facts: Facts) -> List[Finding]:
     limit = known[code]
     line = facts.logged("upstream-marked-down" if code == "upstream-max-conns" else code)
     directive = limit.directive
-    evidence = [Evidence("configuration", limit.words, directive.file if directive else "",
-                         directive.line if directive else 0),
-                Evidence("probe", f"of {len(facts.many)} sockets opened together {opened} opened, the others got "
-                         + _outcome(refused[0]))]
+    evidence = [
+        Evidence(
+            "configuration",
+            limit.words,
+            directive.file if directive else "",
+            directive.line if directive else 0,
+        ),
+        Evidence(
+            "probe",
+            f"of {len(facts.many)} sockets opened together {opened} opened, the others got "
+            + _outcome(refused[0]),
+        ),
+    ]
     return [Finding(code, evidence=evidence + ([line.evidence()] if line is not None else []))]
 
 
@@ -389,7 +484,41 @@ def _certain(suspects: Sequence[Suspect], codes: Sequence[str] = ()) -> List[Fin
 
 
 Step = Callable[[Facts, Sequence[Suspect], Optional[Hop]], List[Finding]]
-STEPS: Sequence[Step] = (_configuration, _running, _connection, _tls, _protocol, _answer, _hanging, _handshake)
+STEPS: Sequence[Step] = (
+    _configuration,
+    _running,
+    _connection,
+    _tls,
+    _protocol,
+    _answer,
+    _hanging,
+    _handshake,
+)
+
+
+def unreached(facts: Facts) -> List[Finding]:
+    """Ways to this host that nobody could walk: never a cause while nginx itself opens the socket."""
+    found: List[Finding] = []
+    hop, public, other = facts.main_hop, facts.hop("public"), facts.hop("other address")
+    if hop is None or not hop.opened:
+        return found
+    if public is not None and public.probe.error_kind in CONNECT_KINDS:
+        code = "name-not-resolved" if public.probe.error_kind == "dns" else "address-unreachable"
+        found.append(
+            Finding(
+                code,
+                weight=97,
+                evidence=[told(public), told(hop)],
+                detail=(
+                    "nginx on this host opens the socket, but this host does not reach the name's address: a firewall, a wrong "
+                    "record, or a router that does not turn a host's own traffic back to it"
+                ),
+                fix="ask from outside; -e address=IP asks nginx on this host alone",
+            )
+        )
+    if other is not None and other.probe.error_kind == "connect-refused" and "[" in other.probe.error:
+        found.append(Finding("listen-ipv6-missing", weight=80, evidence=[told(other)]))
+    return found
 
 
 def disagreement(facts: Facts, suspects: Sequence[Suspect]) -> List[Finding]:
@@ -400,9 +529,14 @@ def disagreement(facts: Facts, suspects: Sequence[Suspect]) -> List[Finding]:
     predicted = next((suspect for suspect in suspects if suspect.certain and suspect.answers), None)
     if hop.opened and predicted is not None:
         words = f"by the files it should be {predicted.code}"
-    elif hop.probe.status is not None and not hop.opened and _contradicts(
-            facts, suspects, answered_by(facts, hop.probe) == "backend"):
+    elif (
+        hop.probe.status is not None
+        and not hop.opened
+        and _contradicts(facts, suspects, answered_by(facts, hop.probe) == "backend")
+    ):
         words = "by the files the handshake should open"
     else:
         return []
-    return [Finding("static-live-disagree", weight=95, evidence=[told(hop), Evidence("configuration", words)])]
+    return [
+        Finding("static-live-disagree", weight=95, evidence=[told(hop), Evidence("configuration", words)])
+    ]

@@ -34,9 +34,22 @@ from .timing import read_timeout
 LOOK = 2.5
 """Seconds for which an opened socket is watched."""
 FOREIGN_ORIGIN = "https://origin-check.invalid"
-PUBLIC_AUTHORITIES = ("Let's Encrypt", "ZeroSSL", "Google Trust Services", "DigiCert Inc", "Sectigo Limited", "GoDaddy",
-                      "GlobalSign", "Amazon", "Buypass", "SSL Corporation", "Actalis", "Entrust", "Certum",
-                      "TrustAsia Technologies, Inc.")
+PUBLIC_AUTHORITIES = (
+    "Let's Encrypt",
+    "ZeroSSL",
+    "Google Trust Services",
+    "DigiCert Inc",
+    "Sectigo Limited",
+    "GoDaddy",
+    "GlobalSign",
+    "Amazon",
+    "Buypass",
+    "SSL Corporation",
+    "Actalis",
+    "Entrust",
+    "Certum",
+    "TrustAsia Technologies, Inc.",
+)
 OVERLAP = 0.8
 """Seconds for which sockets that are opened together stay open."""
 SHORT_TIMEOUT = 15.0
@@ -219,8 +232,13 @@ def _probe(facts: Facts, address: Tuple[str, int]) -> None:
         first = handshake(question, address)
     facts.hops.append(Hop("loopback", "through nginx on this host", first))
     if first.error_kind == "closed-without-answer":
-        facts.hops.append(Hop("with PROXY", "the same with a PROXY protocol line",
-                              handshake(question, address, proxy_protocol=True)))
+        facts.hops.append(
+            Hop(
+                "with PROXY",
+                "the same with a PROXY protocol line",
+                handshake(question, address, proxy_protocol=True),
+            )
+        )
     _public(facts, address)
     opened = first.opened and first.closed_after is None
     if opened:
@@ -301,8 +319,10 @@ def certificate_fault(probe: Probe, url: str) -> str:
 def _origins(facts: Facts, address: Tuple[str, int]) -> None:
     """Pages of this very site, and of any other: are they let in?"""
     question = facts.question
-    for name, origin in (("own origin", None if question.origin else question.endpoint.origin),
-                         ("foreign origin", FOREIGN_ORIGIN)):
+    for name, origin in (
+        ("own origin", None if question.origin else question.endpoint.origin),
+        ("foreign origin", FOREIGN_ORIGIN),
+    ):
         if origin is not None:
             answer = handshake(dataclasses.replace(question, origin=origin), address)
             facts.hops.append(Hop(name, f"through nginx with Origin {origin}", answer))

@@ -47,10 +47,15 @@ def _idle(facts: Facts) -> Iterator[Finding]:
         return
     effective = route.effective["proxy_read_timeout"]
     where = effective.source if effective.directive is None else ""
-    yield Finding("timeout-short", weight=50 if timeout >= 60 else 60, evidence=_at(
-        effective.directive, f"proxy_read_timeout {effective.value}" + (f" ({where})" if where else "")),
+    yield Finding(
+        "timeout-short",
+        weight=50 if timeout >= 60 else 60,
+        evidence=_at(
+            effective.directive, f"proxy_read_timeout {effective.value}" + (f" ({where})" if where else "")
+        ),
         detail=f"after {timeout:g} s without a byte in either direction nginx closes the socket "
-        "(proxy_read_timeout): the application must ping more often")
+        "(proxy_read_timeout): the application must ping more often",
+    )
 
 
 def _reload(facts: Facts) -> Iterator[Finding]:
@@ -59,12 +64,23 @@ def _reload(facts: Facts) -> Iterator[Finding]:
             if directive.name == b"worker_shutdown_timeout" and directive.args:
                 text = directive.args[0].decode("utf-8", "replace")
                 seconds = seconds_of(text)
-                yield Finding("reload-closes-sockets", weight=65 if seconds is None or seconds < 300 else 25,
-                              evidence=_at(directive, f"worker_shutdown_timeout {text}"),
-                              detail=f"every reload closes all open sockets after {text} (worker_shutdown_timeout)")
+                yield Finding(
+                    "reload-closes-sockets",
+                    weight=65 if seconds is None or seconds < 300 else 25,
+                    evidence=_at(directive, f"worker_shutdown_timeout {text}"),
+                    detail=f"every reload closes all open sockets after {text} (worker_shutdown_timeout)",
+                )
     if facts.old_workers:
-        yield Finding("reload-old-sockets-old-config", weight=35, evidence=[Evidence(
-            "process", f"{facts.old_workers} worker(s) from before the last reload are still shutting down")])
+        yield Finding(
+            "reload-old-sockets-old-config",
+            weight=64,
+            evidence=[
+                Evidence(
+                    "process",
+                    f"{facts.old_workers} worker(s) from before the last reload are still shutting down",
+                )
+            ],
+        )
 
 
 def _capacity(facts: Facts) -> Iterator[Finding]:
@@ -77,8 +93,12 @@ def _capacity(facts: Facts) -> Iterator[Finding]:
             continue
         if limit.sockets < 16:
             weight += 10
-        yield Finding(limit.code, weight=max(weight, 70 if limit.sockets < 16 else 20), evidence=_at(
-            limit.directive, limit.words), detail=f"{limit.words} allows {limit.sockets} socket(s) at a time")
+        yield Finding(
+            limit.code,
+            weight=max(weight, 70 if limit.sockets < 16 else 20),
+            evidence=_at(limit.directive, limit.words),
+            detail=f"{limit.words} allows {limit.sockets} socket(s) at a time",
+        )
 
 
 def _files(facts: Facts) -> Iterator[Finding]:
@@ -87,15 +107,22 @@ def _files(facts: Facts) -> Iterator[Finding]:
     for include in facts.configuration.includes:
         for path in include.files:
             if any(char in include.pattern for char in "*?[") and BACKUP.search(path):
-                yield Finding("backup-file-included", weight=45, evidence=[Evidence(
-                    "file", f"include {include.pattern} takes it", path, 1)],
-                    fix=f"move {path} out of the included directory, then reload")
+                yield Finding(
+                    "backup-file-included",
+                    weight=45,
+                    evidence=[Evidence("file", f"include {include.pattern} takes it", path, 1)],
+                    fix=f"move {path} out of the included directory, then reload",
+                )
     seen: Dict[bytes, Directive] = {}
     for directive in index_of(facts.configuration).http.own(b"map"):
         name = directive.args[-1] if directive.args else b""
         if name in seen and b"upgrade" in name:
-            yield Finding("duplicate-map", weight=15, evidence=_at(
-                seen[name], "first " + name.decode("utf-8", "replace")) + _at(directive, "and again; this one holds"))
+            yield Finding(
+                "duplicate-map",
+                weight=15,
+                evidence=_at(seen[name], "first " + name.decode("utf-8", "replace"))
+                + _at(directive, "and again; this one holds"),
+            )
         seen[name] = directive
 
 
@@ -105,8 +132,14 @@ def _names(facts: Facts) -> Iterator[Finding]:
         return
     names = virtual_names(index_of(facts.configuration), route.listen, route.version)
     for name, server in names.conflicts[:3]:
-        yield Finding("duplicate-server-name", weight=30, evidence=_at(
-            server.directive, f"{name.decode('utf-8', 'replace')} on {route.listen.address} is ignored here"))
+        yield Finding(
+            "duplicate-server-name",
+            weight=30,
+            evidence=_at(
+                server.directive,
+                f"{name.decode('utf-8', 'replace')} on {route.listen.address} is ignored here",
+            ),
+        )
 
 
 def _headers(facts: Facts) -> Iterator[Finding]:
@@ -117,9 +150,12 @@ def _headers(facts: Facts) -> Iterator[Finding]:
         if len(line.args) != 2 or line.args[0].lower() != b"connection":
             continue
         if line.args[1].lower() == b"upgrade":
-            yield Finding("connection-hardcoded", weight=8, evidence=_at(line, "Connection is always upgrade"))
+            yield Finding(
+                "connection-hardcoded", weight=8, evidence=_at(line, "Connection is always upgrade")
+            )
         elif route.upstream.block is not None and any(
-                child.name == b"keepalive" for child in route.upstream.block.block or ()):
+            child.name == b"keepalive" for child in route.upstream.block.block or ()
+        ):
             yield from _closing_map(facts, line)
 
 
@@ -137,8 +173,15 @@ def _stale(facts: Facts) -> Iterator[Finding]:
     changed = [item for item in facts.newer_files if item.content]
     if not changed:
         return
-    evidence = [Evidence("file", f"changed {item.changed - facts.workers_started:.0f} s after the workers started",
-                         item.path, 0) for item in changed[:3]]
+    evidence = [
+        Evidence(
+            "file",
+            f"changed {item.changed - facts.workers_started:.0f} s after the workers started",
+            item.path,
+            0,
+        )
+        for item in changed[:3]
+    ]
     reasons = [line.evidence() for line in facts.emergencies if line.time >= int(changed[0].changed) - 1]
     if reasons:
         yield Finding("reload-failed", weight=85, evidence=reasons[:3] + evidence)
@@ -155,34 +198,58 @@ def _tls(facts: Facts) -> Iterator[Finding]:
     ends = str(tls.get("not_after", ""))
     if ends:
         try:
-            left = (time.mktime(time.strptime(ends, "%Y-%m-%dT%H:%M:%SZ")) - time.mktime(time.gmtime())) / 86400
+            left = (
+                time.mktime(time.strptime(ends, "%Y-%m-%dT%H:%M:%SZ")) - time.mktime(time.gmtime())
+            ) / 86400
         except (ValueError, OverflowError):
             left = float("inf")
         if left < CERT_DAYS:
-            yield Finding("tls-weak", weight=48, evidence=[Evidence("probe", f"the certificate ends {ends}")],
-                          detail=f"the certificate ends in {max(0, int(left))} days", fix="renew the certificate")
+            yield Finding(
+                "tls-weak",
+                weight=48,
+                evidence=[Evidence("probe", f"the certificate ends {ends}")],
+                detail=f"the certificate ends in {max(0, int(left))} days",
+                fix="renew the certificate",
+            )
     server = facts.route.server if facts.route is not None else None
     if server is not None and facts.question.endpoint.tls:
         for directive in server.nearest(b"ssl_protocols")[1]:
-            old = [arg.decode() for arg in directive.args if arg in (b"SSLv2", b"SSLv3", b"TLSv1", b"TLSv1.1")]
+            old = [
+                arg.decode() for arg in directive.args if arg in (b"SSLv2", b"SSLv3", b"TLSv1", b"TLSv1.1")
+            ]
             modern = [arg for arg in directive.args if arg in (b"TLSv1.2", b"TLSv1.3")]
             if old and not modern:
                 yield Finding("tls-weak", weight=48, evidence=_at(directive, "only " + " ".join(old)))
             elif old:
-                yield Finding("tls-weak", weight=18, evidence=_at(directive, " ".join(old) + " is still offered"))
+                yield Finding(
+                    "tls-weak", weight=18, evidence=_at(directive, " ".join(old) + " is still offered")
+                )
 
 
 def _socket(facts: Facts) -> Iterator[Finding]:
     hop = facts.main_hop
     own, foreign = facts.hop("own origin"), facts.hop("foreign origin")
     if own is not None and own.probe.status in (400, 401, 403, 404) and hop is not None and hop.opened:
-        yield Finding("origin-rejected", weight=78, evidence=[Evidence(
-            "probe", f"{own.words}: {own.probe.status} {own.probe.reason}; without Origin the WebSocket opens")],
+        yield Finding(
+            "origin-rejected",
+            weight=78,
+            evidence=[
+                Evidence(
+                    "probe",
+                    f"{own.words}: {own.probe.status} {own.probe.reason}; without Origin the WebSocket opens",
+                )
+            ],
             detail=f"a page of this very site is refused: Origin {facts.question.endpoint.origin} gets "
-            f"{own.probe.status}")
+            f"{own.probe.status}",
+        )
     if foreign is not None and foreign.probe.opened:
-        yield Finding("origin-open", weight=15, evidence=[Evidence(
-            "probe", "a handshake with Origin https://origin-check.invalid opens as well")])
+        yield Finding(
+            "origin-open",
+            weight=15,
+            evidence=[
+                Evidence("probe", "a handshake with Origin https://origin-check.invalid opens as well")
+            ],
+        )
     if hop is not None and hop.opened and hop.probe.error_kind == "pong-timeout":
         yield Finding("no-pong", weight=5, evidence=[Evidence("probe", hop.probe.error)])
 
@@ -190,5 +257,7 @@ def _socket(facts: Facts) -> Iterator[Finding]:
 def _configuration(facts: Facts) -> Iterator[Finding]:
     finding = config_rules.refused(facts)
     if finding is not None:
-        finding.evidence.append(Evidence("process", "the next reload fails, and a restart leaves the site down"))
+        finding.evidence.append(
+            Evidence("process", "the next reload fails, and a restart leaves the site down")
+        )
         yield finding

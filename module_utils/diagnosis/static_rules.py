@@ -121,8 +121,13 @@ def suspects(facts: Facts) -> List[Suspect]:
     return found
 
 
-UNEXPLAINED = ("no-upgrade-header", "location-without-handler", "try_files-spa-fallback", "return-status",
-               "not-included-file")
+UNEXPLAINED = (
+    "no-upgrade-header",
+    "location-without-handler",
+    "try_files-spa-fallback",
+    "return-status",
+    "not-included-file",
+)
 
 
 def _stray(facts: Facts, found: Sequence[Suspect]) -> List[Suspect]:
@@ -131,9 +136,19 @@ def _stray(facts: Facts, found: Sequence[Suspect]) -> List[Suspect]:
     if not facts.stray_files or first is None or first.code not in UNEXPLAINED:
         return []
     path, words, line = facts.stray_files[0]
-    return [Suspect(Finding("not-included-file", evidence=[
-        Evidence("file", f"{words} stands in a file that no include takes", path, line), *first.finding.evidence]),
-        True, first.answers)]
+    return [
+        Suspect(
+            Finding(
+                "not-included-file",
+                evidence=[
+                    Evidence("file", f"{words} stands in a file that no include takes", path, line),
+                    *first.finding.evidence,
+                ],
+            ),
+            True,
+            first.answers,
+        )
+    ]
 
 
 # ---------------------------------------------------------------------------------------- the connection
@@ -148,35 +163,93 @@ def _connection(facts: Facts, route: Route) -> List[Suspect]:
         other = [group for group in groups if group.address.port == port]
         if ":" in host and any(group.address.family == "inet" for group in other):
             directive = next((listen.directive for group in other for listen in group.listens), None)
-            return [Suspect(Finding("listen-ipv6-missing", evidence=at(
-                directive, f"port {port} has IPv4 listen directives only, and the request goes to {host}")), True)]
-        return [Suspect(Finding("port-not-listening", evidence=[Evidence(
-            "configuration", f"no server listens on port {port} of {host}")]), True)]
+            return [
+                Suspect(
+                    Finding(
+                        "listen-ipv6-missing",
+                        evidence=at(
+                            directive,
+                            f"port {port} has IPv4 listen directives only, and the request goes to {host}",
+                        ),
+                    ),
+                    True,
+                )
+            ]
+        return [
+            Suspect(
+                Finding(
+                    "port-not-listening",
+                    evidence=[Evidence("configuration", f"no server listens on port {port} of {host}")],
+                ),
+                True,
+            )
+        ]
     group = route.listen
     if group is None:
         return []
     directive = next((listen.directive for listen in group.listens if listen.directive is not None), None)
     if kind == "tls-not-enabled":
-        return [Suspect(Finding("tls-not-enabled", evidence=at(
-            directive, f"{group.address} has no ssl")), True)]
+        return [
+            Suspect(Finding("tls-not-enabled", evidence=at(directive, f"{group.address} has no ssl")), True)
+        ]
     if group.proxy_protocol and not facts.live:
         direct = _is_ip(host) and ipaddress.ip_address(host).is_loopback
-        return [Suspect(Finding("proxy-protocol-mismatch", evidence=at(
-            directive, "listen asks for the PROXY protocol")), direct)]
+        return [
+            Suspect(
+                Finding(
+                    "proxy-protocol-mismatch", evidence=at(directive, "listen asks for the PROXY protocol")
+                ),
+                direct,
+            )
+        ]
     if group.proxy_protocol:
-        return [Suspect(Finding("proxy-protocol-mismatch", evidence=at(
-            directive, "listen asks for the PROXY protocol")), False)]
+        return [
+            Suspect(
+                Finding(
+                    "proxy-protocol-mismatch", evidence=at(directive, "listen asks for the PROXY protocol")
+                ),
+                False,
+            )
+        ]
     if kind == "plain-http-to-tls-port":
-        return [Suspect(Finding("plain-http-to-tls-port", evidence=at(
-            directive, f"{group.address} expects TLS, and the URL is ws://")), True, (400,))]
+        return [
+            Suspect(
+                Finding(
+                    "plain-http-to-tls-port",
+                    evidence=at(directive, f"{group.address} expects TLS, and the URL is ws://"),
+                ),
+                True,
+                (400,),
+            )
+        ]
     if group.http2 and not group.ssl and not route.request.tls and route.version < (1, 25, 1):
         http2 = next((listen.directive for listen in group.listens if listen.has("http2")), directive)
-        return [Suspect(Finding("h2c-on-plain-port", evidence=at(
-            http2, "listen has http2 without ssl, and before nginx 1.25.1 such a port speaks HTTP/2 only")), True)]
+        return [
+            Suspect(
+                Finding(
+                    "h2c-on-plain-port",
+                    evidence=at(
+                        http2,
+                        "listen has http2 without ssl, and before nginx 1.25.1 such a port speaks HTTP/2 only",
+                    ),
+                ),
+                True,
+            )
+        ]
     offers = route.server is not None and (group.http2 or route.server.on(b"http2", False))
     if offers and route.request.tls and "h2" in facts.question.alpn:
-        return [Suspect(Finding("http2-only", evidence=at(
-            directive, "the client offers h2 in ALPN, this listen takes it, and then reads HTTP/2 only")), True)]
+        return [
+            Suspect(
+                Finding(
+                    "http2-only",
+                    evidence=at(
+                        directive,
+                        "the client offers h2 in ALPN, this listen takes it, and then reads HTTP/2 only",
+                    ),
+                ),
+                True,
+            )
+        ]
     return []
 
 
@@ -195,7 +268,9 @@ def _meant(facts: Facts, route: Route) -> Optional[Meant]:
 
 def settled_by_files_only(route: Route) -> bool:
     """Whether what is undecided concerns files alone: a file never opens a WebSocket."""
-    return all("exist" in item.reason or "relative to nginx's prefix" in item.reason for item in route.undecided)
+    return all(
+        "exist" in item.reason or "relative to nginx's prefix" in item.reason for item in route.undecided
+    )
 
 
 def from_meant(meant: Meant, certain: bool, route: Route, answers: Tuple[int, ...] = ()) -> Suspect:
@@ -220,8 +295,12 @@ def _redirect(facts: Facts, route: Route, meant: Optional[Meant]) -> List[Suspec
     if meant is not None and meant.code in ("duplicate-server-name", "listen-address-captured"):
         return [from_meant(meant, certain, route, status)]
     target = (answer.redirect_target or b"").decode("utf-8", "backslashreplace")
-    evidence = at(answer.directive, f"{_words(answer.directive)} answers {answer.status}" + (
-        f" to {target}" if target else "") if answer.directive is not None else f"{answer.status} to {target}")
+    evidence = at(
+        answer.directive,
+        f"{_words(answer.directive)} answers {answer.status}" + (f" to {target}" if target else "")
+        if answer.directive is not None
+        else f"{answer.status} to {target}",
+    )
     if answer.code in ("auto-redirect", "directory"):
         code = "trailing-slash-redirect" if answer.code == "auto-redirect" else "location-without-handler"
     elif target.lower().startswith("https://") and not route.request.tls:
@@ -236,7 +315,7 @@ def _redirect(facts: Facts, route: Route, meant: Optional[Meant]) -> List[Suspec
 def _adds_slash(route: Route, target: str) -> bool:
     """Whether a Location is the request's own path with a slash behind it."""
     path = target.split("://", 1)[-1]
-    path = path[path.find("/"):] if "/" in path else ""
+    path = path[path.find("/") :] if "/" in path else ""
     return path.split("?")[0] == route.first_uri.decode("utf-8", "backslashreplace") + "/"
 
 
@@ -247,14 +326,32 @@ def _return(facts: Facts, route: Route, meant: Optional[Meant]) -> List[Suspect]
     if answer.directive is not None:
         condition = _enclosing_if(answer.directive)
         if condition is not None and b"$invalid_referer" in b"".join(condition.args):
-            return [Suspect(Finding("referer-check", evidence=at(
-                condition, "the handshake carries no Referer, and valid_referers has no none")), certain, status)]
+            return [
+                Suspect(
+                    Finding(
+                        "referer-check",
+                        evidence=at(
+                            condition, "the handshake carries no Referer, and valid_referers has no none"
+                        ),
+                    ),
+                    certain,
+                    status,
+                )
+            ]
     if meant is not None:
         return [from_meant(meant, certain, route, status)]
     evidence = at(answer.directive, _words(answer.directive) if answer.directive else answer.reason)
-    return [Suspect(Finding("return-status", evidence=evidence,
-                            detail=f"a return directive answers {answer.status} before any backend is asked"),
-                    certain, status)]
+    return [
+        Suspect(
+            Finding(
+                "return-status",
+                evidence=evidence,
+                detail=f"a return directive answers {answer.status} before any backend is asked",
+            ),
+            certain,
+            status,
+        )
+    ]
 
 
 def _enclosing_if(directive: Directive) -> Optional[Directive]:
@@ -270,13 +367,26 @@ def _closed(facts: Facts, route: Route, meant: Optional[Meant]) -> List[Suspect]
     certain = settled_by_files_only(route)
     if meant is not None:
         return [from_meant(meant, certain, route)]
-    return [Suspect(Finding("return-status", evidence=at(route.answer.directive, "return 444 closes the connection"),
-                            detail="return 444 closes the connection without an answer"), certain)]
+    return [
+        Suspect(
+            Finding(
+                "return-status",
+                evidence=at(route.answer.directive, "return 444 closes the connection"),
+                detail="return 444 closes the connection without an answer",
+            ),
+            certain,
+        )
+    ]
 
 
 def _bad_request(facts: Facts, route: Route, meant: Optional[Meant]) -> List[Suspect]:
-    return [Suspect(Finding("bad-request-uri", evidence=[Evidence("configuration", route.answer.reason)]),
-                    True, (400,))]
+    return [
+        Suspect(
+            Finding("bad-request-uri", evidence=[Evidence("configuration", route.answer.reason)]),
+            True,
+            (400,),
+        )
+    ]
 
 
 def _no_backend(facts: Facts, route: Route, meant: Optional[Meant]) -> List[Suspect]:
@@ -285,39 +395,96 @@ def _no_backend(facts: Facts, route: Route, meant: Optional[Meant]) -> List[Susp
     missing: List[Suspect] = []
     if not facts.live and _site_missing(route):
         certain = False
-        missing = [Suspect(Finding("not-included-file", weight=90, evidence=at(
-            route.server.directive if route.server is not None else None,
-            "no server has this name, and no location of this configuration carries an upgrade: the site's file may "
-            "not be included")), False)]
+        missing = [
+            Suspect(
+                Finding(
+                    "not-included-file",
+                    weight=90,
+                    evidence=at(
+                        route.server.directive if route.server is not None else None,
+                        "no server has this name, and no location of this configuration carries an upgrade: the site's file may "
+                        "not be included",
+                    ),
+                ),
+                False,
+            )
+        ]
     answers = (route.answer.status,) if route.answer.status else (200, 403, 404, 405)
     if route.answer.code == "internal":
-        return [Suspect(Finding("internal-location", evidence=at(
-            route.answer.directive, "the location is internal")), certain, (404,))]
+        return [
+            Suspect(
+                Finding("internal-location", evidence=at(route.answer.directive, "the location is internal")),
+                certain,
+                (404,),
+            )
+        ]
     strong = meant is not None and (meant.code != "wrong-location" or _strong(route, meant))
     if meant is not None and strong:
         return [from_meant(meant, certain, route, answers)]
     tried = next((step for step in route.steps if step.kind == "try_files"), None)
     entered_if = route.level is not None and route.level.kind == "if"
     if entered_if and route.level is not None:
-        return [Suspect(Finding("if-is-evil", evidence=at(
-            route.level.directive, "this if is entered, and inside it neither try_files nor the handler of the "
-            "location holds")), certain, answers)]
+        return [
+            Suspect(
+                Finding(
+                    "if-is-evil",
+                    evidence=at(
+                        route.level.directive,
+                        "this if is entered, and inside it neither try_files nor the handler of the "
+                        "location holds",
+                    ),
+                ),
+                certain,
+                answers,
+            )
+        ]
     if tried is not None:
         owner = _owner(tried.directive)
         if owner is not None and owner.block and any(child.name == b"proxy_pass" for child in owner.block):
-            return [Suspect(Finding("try-files-before-proxy", evidence=at(
-                tried.directive, "try_files ends the request in the location that has proxy_pass")),
-                certain, answers)]
+            return [
+                Suspect(
+                    Finding(
+                        "try-files-before-proxy",
+                        evidence=at(
+                            tried.directive, "try_files ends the request in the location that has proxy_pass"
+                        ),
+                    ),
+                    certain,
+                    answers,
+                )
+            ]
         if tried.directive is not None and tried.directive.args[-1].startswith(b"="):
-            return [*missing, Suspect(Finding("location-without-handler", evidence=[
-                *at(tried.directive, "try_files ends here without a backend"), *_handler_evidence(route)]),
-                certain, answers)]
-        return [*missing, Suspect(Finding("try_files-spa-fallback", evidence=at(
-            tried.directive, "try_files answers this path: " + tried.text)), certain, answers)]
+            return [
+                *missing,
+                Suspect(
+                    Finding(
+                        "location-without-handler",
+                        evidence=[
+                            *at(tried.directive, "try_files ends here without a backend"),
+                            *_handler_evidence(route),
+                        ],
+                    ),
+                    certain,
+                    answers,
+                ),
+            ]
+        return [
+            *missing,
+            Suspect(
+                Finding(
+                    "try_files-spa-fallback",
+                    evidence=at(tried.directive, "try_files answers this path: " + tried.text),
+                ),
+                certain,
+                answers,
+            ),
+        ]
     if meant is not None:
         return [from_meant(meant, certain, route, answers)]
-    return [*missing, Suspect(Finding("location-without-handler", evidence=_handler_evidence(route)),
-                              certain, answers)]
+    return [
+        *missing,
+        Suspect(Finding("location-without-handler", evidence=_handler_evidence(route)), certain, answers),
+    ]
 
 
 def _error_page_may_proxy(route: Route) -> bool:
@@ -334,15 +501,19 @@ def _site_missing(route: Route) -> bool:
     host = host_name(route).decode("utf-8", "replace")
     if not host or _is_ip(host.strip("[]")):
         return False
-    return not any(carries_upgrade(location) for server in index_of(route.configuration).servers
-                   for location in all_locations(server))
+    return not any(
+        carries_upgrade(location)
+        for server in index_of(route.configuration).servers
+        for location in all_locations(server)
+    )
 
 
 def _strong(route: Route, meant: Meant) -> bool:
     from .intent import STRONG, likeness
 
     return isinstance(meant.location, Location) and (
-        likeness(meant.location, route.first_uri, route.version)[0] >= STRONG)
+        likeness(meant.location, route.first_uri, route.version)[0] >= STRONG
+    )
 
 
 def _owner(directive: Optional[Directive]) -> Optional[Directive]:
@@ -364,8 +535,18 @@ def _pass(facts: Facts, route: Route, meant: Optional[Meant]) -> List[Suspect]:
     if meant is not None:
         return [from_meant(meant, True, route)]
     name = route.answer.directive.name.decode() if route.answer.directive is not None else "pass"
-    return [Suspect(Finding("wrong-pass-directive", evidence=at(
-        route.answer.directive, f"{name} speaks another protocol than HTTP, in which nothing can be upgraded")), True)]
+    return [
+        Suspect(
+            Finding(
+                "wrong-pass-directive",
+                evidence=at(
+                    route.answer.directive,
+                    f"{name} speaks another protocol than HTTP, in which nothing can be upgraded",
+                ),
+            ),
+            True,
+        )
+    ]
 
 
 def _error(facts: Facts, route: Route, meant: Optional[Meant]) -> List[Suspect]:
@@ -373,8 +554,17 @@ def _error(facts: Facts, route: Route, meant: Optional[Meant]) -> List[Suspect]:
         # The last file of try_files is missing as far as anybody knows, which alone makes this a cycle.
         return _no_backend(facts, route, meant)
     certain = not route.undecided
-    return [Suspect(Finding("return-status", evidence=at(route.answer.directive, route.answer.reason),
-                            detail=f"nginx itself answers 500: {route.answer.reason}"), certain, (500,))]
+    return [
+        Suspect(
+            Finding(
+                "return-status",
+                evidence=at(route.answer.directive, route.answer.reason),
+                detail=f"nginx itself answers 500: {route.answer.reason}",
+            ),
+            certain,
+            (500,),
+        )
+    ]
 
 
 def _undecided(facts: Facts, route: Route, meant: Optional[Meant]) -> List[Suspect]:
@@ -395,9 +585,17 @@ def _proxy(facts: Facts, route: Route, meant: Optional[Meant]) -> List[Suspect]:
 
 Rule = Callable[[Facts, Route, Optional[Meant]], List[Suspect]]
 _BY_KIND = {
-    "redirect": _redirect, "return": _return, "closed": _closed, "bad-request": _bad_request,
-    "static": _no_backend, "autoindex": _no_backend, "not-found": _no_backend, "forbidden": _no_backend,
-    "pass": _pass, "error": _error, "proxy": _proxy,
+    "redirect": _redirect,
+    "return": _return,
+    "closed": _closed,
+    "bad-request": _bad_request,
+    "static": _no_backend,
+    "autoindex": _no_backend,
+    "not-found": _no_backend,
+    "forbidden": _no_backend,
+    "pass": _pass,
+    "error": _error,
+    "proxy": _proxy,
 }
 
 

@@ -45,14 +45,31 @@ def upstream_suspects(facts: Facts, route: Route, meant: Optional[Meant]) -> Lis
 
 def _method_and_version(upstream: Upstream) -> Iterator[Judged]:
     if upstream.method.upper() != "GET":
-        yield Finding("method-changed", evidence=_at(
-            upstream.directive, f"the backend gets {upstream.method} in place of GET")), True
+        yield (
+            Finding(
+                "method-changed",
+                evidence=_at(upstream.directive, f"the backend gets {upstream.method} in place of GET"),
+            ),
+            True,
+        )
     if upstream.version.startswith("2"):
-        yield Finding("http2-upstream", evidence=_at(
-            upstream.version_directive, "proxy_http_version 2: an HTTP/1.1 upgrade cannot pass")), True
+        yield (
+            Finding(
+                "http2-upstream",
+                evidence=_at(
+                    upstream.version_directive, "proxy_http_version 2: an HTTP/1.1 upgrade cannot pass"
+                ),
+            ),
+            True,
+        )
     elif upstream.version == "1.0":
-        where = _at(upstream.version_directive, "proxy_http_version 1.0") if upstream.version_directive else _at(
-            upstream.directive, "no proxy_http_version here, and before nginx 1.29.7 the default is 1.0")
+        where = (
+            _at(upstream.version_directive, "proxy_http_version 1.0")
+            if upstream.version_directive
+            else _at(
+                upstream.directive, "no proxy_http_version here, and before nginx 1.29.7 the default is 1.0"
+            )
+        )
         yield Finding("http10-upstream", evidence=where, weight=60), False
 
 
@@ -63,12 +80,17 @@ def _hop_headers(route: Route, upstream: Upstream, meant: Optional[Meant]) -> It
     upgrade, connection = upstream.values("Upgrade"), upstream.values("Connection")
     if any(header.value is None for header in upgrade + connection):
         reason = next(header.reason for header in upgrade + connection if header.value is None)
-        yield Finding("undecided", evidence=_at(upstream.directive, f"Upgrade or Connection: {reason}")), False
+        yield (
+            Finding("undecided", evidence=_at(upstream.directive, f"Upgrade or Connection: {reason}")),
+            False,
+        )
         return
     line = _header_line(upstream, b"upgrade")
     value = upgrade[0].value if upgrade else None
     good = value is not None and value.lower() == "websocket"
-    tokens = [token.strip().lower() for token in ((connection[0].value or "") if connection else "").split(",")]
+    tokens = [
+        token.strip().lower() for token in ((connection[0].value or "") if connection else "").split(",")
+    ]
     if good and "upgrade" in tokens:
         yield from _next_hop(route, upstream)
         return
@@ -78,8 +100,13 @@ def _hop_headers(route: Route, upstream: Upstream, meant: Optional[Meant]) -> It
     if not good:
         written = b" ".join(line.args[1:]).decode("utf-8", "replace") if line is not None else ""
         got = f"{value!r}" if value else "no Upgrade at all"
-        yield Finding("upgrade-header-wrong-value", evidence=_at(
-            line, f"Upgrade is {written or 'empty'}, and the backend gets {got}")), True
+        yield (
+            Finding(
+                "upgrade-header-wrong-value",
+                evidence=_at(line, f"Upgrade is {written or 'empty'}, and the backend gets {got}"),
+            ),
+            True,
+        )
         return
     yield _connection_wrong(route, upstream, meant)
 
@@ -90,9 +117,13 @@ def _connection_wrong(route: Route, upstream: Upstream, meant: Optional[Meant]) 
     got = f"{values[0].value!r}" if values else "no Connection at all"
     where = line or _header_line(upstream, b"upgrade")
     if meant is not None:
-        return Finding(meant.code, evidence=[meant.evidence(), *_at(where, f"here the backend gets {got}")]), True
-    return Finding("connection-header-wrong", evidence=_at(
-        where, f"the backend gets {got} as Connection, and needs the word upgrade")), True
+        return Finding(
+            meant.code, evidence=[meant.evidence(), *_at(where, f"here the backend gets {got}")]
+        ), True
+    return Finding(
+        "connection-header-wrong",
+        evidence=_at(where, f"the backend gets {got} as Connection, and needs the word upgrade"),
+    ), True
 
 
 def _header_line(upstream: Upstream, name: bytes) -> Optional[Directive]:
@@ -108,17 +139,29 @@ def _missing(route: Route, upstream: Upstream, meant: Optional[Meant]) -> Iterat
     level = route.level
     assert level is not None
     lost = _lost_by_inheritance(upstream)
-    added = [line for line in level.nearest(b"add_header")[1] if line.args and line.args[0].lower() == b"upgrade"]
+    added = [
+        line for line in level.nearest(b"add_header")[1] if line.args and line.args[0].lower() == b"upgrade"
+    ]
     behind = _own_server(route, upstream)
     plain = _at(upstream.directive, f"{titled(level)} sends no Upgrade header")
     if lost is not None:
         own = upstream.header_level.own(b"proxy_set_header")[0] if upstream.header_level is not None else None
-        yield Finding("hop-header-inheritance", evidence=_at(
-            lost, "Upgrade is set here, at an outer level") + _at(
-                own, "this proxy_set_header of the inner level replaces the whole inherited list")), True
+        yield (
+            Finding(
+                "hop-header-inheritance",
+                evidence=_at(lost, "Upgrade is set here, at an outer level")
+                + _at(own, "this proxy_set_header of the inner level replaces the whole inherited list"),
+            ),
+            True,
+        )
     elif added:
-        yield Finding("add-header-not-proxy-set-header", evidence=_at(
-            added[0], "add_header Upgrade goes to the browser") + plain), True
+        yield (
+            Finding(
+                "add-header-not-proxy-set-header",
+                evidence=_at(added[0], "add_header Upgrade goes to the browser") + plain,
+            ),
+            True,
+        )
     elif behind is not None:
         yield _stripped_before(route, upstream, behind)
     elif meant is not None:
@@ -126,8 +169,14 @@ def _missing(route: Route, upstream: Upstream, meant: Optional[Meant]) -> Iterat
     else:
         empty = _empty_include(route)
         if empty is not None:
-            yield Finding("not-included-file", weight=90, evidence=_at(
-                empty, "this include of the server matches no file")), not route_is_live(route)
+            yield (
+                Finding(
+                    "not-included-file",
+                    weight=90,
+                    evidence=_at(empty, "this include of the server matches no file"),
+                ),
+                not route_is_live(route),
+            )
         yield Finding("no-upgrade-header", evidence=plain), True
 
 
@@ -178,9 +227,15 @@ def _own_server(route: Route, upstream: Upstream) -> Optional[Route]:
         return None
     headers = [(header.name, header.value) for header in upstream.headers if header.value is not None]
     request = Request(
-        url=f"{upstream.scheme}://{server}/", headers=headers, method=upstream.method,
-        target=upstream.raw_uri, exact_headers=True, http_version="1.0" if upstream.version == "1.0" else "1.1",
-        remote="127.0.0.1", address=server)
+        url=f"{upstream.scheme}://{server}/",
+        headers=headers,
+        method=upstream.method,
+        target=upstream.raw_uri,
+        exact_headers=True,
+        http_version="1.0" if upstream.version == "1.0" else "1.1",
+        remote="127.0.0.1",
+        address=server,
+    )
     inner = follow_route(route.configuration, request, version=route.version)
     return inner if inner.upstream is not None or inner.server is not None else None
 
@@ -195,8 +250,11 @@ def _stripped_before(route: Route, upstream: Upstream, inner: Route) -> Judged:
         if values and (values[0].value or "").lower() == "websocket":
             literal = _header_line(following, b"upgrade")
             if literal is not None and not has_variables(literal.args[1]):
-                return Finding("upgrade-hardcoded-no-tunnel", evidence=_at(
-                    literal, "Upgrade is a literal here, while the client's own never arrives") + evidence), True
+                return Finding(
+                    "upgrade-hardcoded-no-tunnel",
+                    evidence=_at(literal, "Upgrade is a literal here, while the client's own never arrives")
+                    + evidence,
+                ), True
         line = _header_line(following, b"upgrade")
         if line is not None:
             return Finding("outer-proxy-strips-upgrade", evidence=evidence), True
@@ -210,8 +268,16 @@ def _next_hop(route: Route, upstream: Upstream) -> Iterator[Judged]:
     while inner is not None and inner.upstream is not None and hops < MOST_HOPS:
         upgrade = inner.upstream.values("Upgrade")
         if not upgrade or (upgrade[0].value or "").lower() != "websocket":
-            yield Finding("no-upgrade-header", evidence=_at(
-                inner.upstream.directive, "the second hop, in this configuration too, sends no Upgrade")), True
+            yield (
+                Finding(
+                    "no-upgrade-header",
+                    evidence=_at(
+                        inner.upstream.directive,
+                        "the second hop, in this configuration too, sends no Upgrade",
+                    ),
+                ),
+                True,
+            )
             return
         inner = _own_server(inner, inner.upstream)
         hops += 1
@@ -225,29 +291,62 @@ def _other_headers(facts: Facts, route: Route, upstream: Upstream) -> Iterator[J
         level = route.level
         found = level.nearest(b"proxy_pass_request_headers")[1] if level is not None else []
         if found and found[-1].args and found[-1].args[0] == b"off":
-            yield Finding("request-headers-not-passed", evidence=_at(
-                found[-1], "the backend gets no Sec-WebSocket-Key")), True
+            yield (
+                Finding(
+                    "request-headers-not-passed",
+                    evidence=_at(found[-1], "the backend gets no Sec-WebSocket-Key"),
+                ),
+                True,
+            )
         else:
             line = _header_line(upstream, b"sec-websocket-key")
-            yield Finding("request-headers-not-passed", evidence=_at(
-                line, "Sec-WebSocket-Key is blanked"), fix="do not blank Sec-WebSocket-Key"), line is not None
+            yield (
+                Finding(
+                    "request-headers-not-passed",
+                    evidence=_at(line, "Sec-WebSocket-Key is blanked"),
+                    fix="do not blank Sec-WebSocket-Key",
+                ),
+                line is not None,
+            )
     protocol = _header_line(upstream, b"sec-websocket-protocol")
     if protocol is not None and not upstream.values("Sec-WebSocket-Protocol"):
-        yield Finding("subprotocol-stripped", weight=66, evidence=_at(
-            protocol, "the subprotocols that the client offers do not reach the backend")), bool(
-                facts.question.subprotocols)
+        yield (
+            Finding(
+                "subprotocol-stripped",
+                weight=66,
+                evidence=_at(protocol, "the subprotocols that the client offers do not reach the backend"),
+            ),
+            bool(facts.question.subprotocols),
+        )
     hosts = upstream.values("Host")
     if len(hosts) > 1 and route.version < (1, 31, 4):
-        lines = [line for line in (upstream.header_level.own(b"proxy_set_header") if upstream.header_level else [])
-                 if line.args and line.args[0].lower() == b"host"]
-        yield Finding("duplicate-host-header", weight=70, evidence=[
-            item for line in lines for item in _at(line, "one Host line")]), False
+        lines = [
+            line
+            for line in (upstream.header_level.own(b"proxy_set_header") if upstream.header_level else [])
+            if line.args and line.args[0].lower() == b"host"
+        ]
+        yield (
+            Finding(
+                "duplicate-host-header",
+                weight=70,
+                evidence=[item for line in lines for item in _at(line, "one Host line")],
+            ),
+            False,
+        )
     for name, _ in facts.question.headers:
         if "_" in name and not upstream.values(name):
             server = route.listen.default if route.listen is not None else None
-            yield Finding("header-underscore-dropped", weight=65, evidence=_at(
-                server.directive if server is not None else None,
-                f"underscores_in_headers is off here, so nginx drops {name}")), False
+            yield (
+                Finding(
+                    "header-underscore-dropped",
+                    weight=65,
+                    evidence=_at(
+                        server.directive if server is not None else None,
+                        f"underscores_in_headers is off here, so nginx drops {name}",
+                    ),
+                ),
+                False,
+            )
 
 
 def _answer_headers(route: Route) -> Iterator[Judged]:
@@ -257,20 +356,39 @@ def _answer_headers(route: Route) -> Iterator[Judged]:
     for line in route.level.nearest(b"proxy_hide_header")[1]:
         name = line.args[0].lower() if line.args else b""
         if name in NEEDED[:3]:
-            yield Finding("response-header-hidden", evidence=_at(
-                line, f"{name.decode()} of the 101 is hidden from the client")), True
+            yield (
+                Finding(
+                    "response-header-hidden",
+                    evidence=_at(line, f"{name.decode()} of the 101 is hidden from the client"),
+                ),
+                True,
+            )
 
 
 def _target(facts: Facts, route: Route, upstream: Upstream) -> Iterator[Judged]:
     """Path and query as the backend gets them; only the backend knows whether they are right."""
     client = facts.question.endpoint.target
     if "?" in client and "?" not in upstream.uri:
-        yield Finding("query-string-lost", weight=80, evidence=_at(
-            upstream.directive, f"the backend gets {upstream.uri.split('?')[0]} without the query")), False
+        yield (
+            Finding(
+                "query-string-lost",
+                weight=80,
+                evidence=_at(
+                    upstream.directive, f"the backend gets {upstream.uri.split('?')[0]} without the query"
+                ),
+            ),
+            False,
+        )
     code = path_change(route, upstream, client)
     if code:
-        yield Finding(code, weight=50, evidence=_at(
-            upstream.directive, f"the backend gets the path {upstream.uri.split('?')[0]}")), False
+        yield (
+            Finding(
+                code,
+                weight=50,
+                evidence=_at(upstream.directive, f"the backend gets the path {upstream.uri.split('?')[0]}"),
+            ),
+            False,
+        )
 
 
 def path_change(route: Route, upstream: Upstream, client_target: str) -> str:
@@ -291,9 +409,9 @@ def path_change(route: Route, upstream: Upstream, client_target: str) -> str:
     if has_variables(written) and uri_part[1] and not has_variables(uri_part[2]):
         return "proxy-pass-variable-uri"
     if route.first_uri.decode("utf-8", "backslashreplace") != client and (
-            sent.endswith(route.first_uri.decode("utf-8", "backslashreplace")[-len(sent):])):
-        if len(sent) >= len(client.replace("//", "/")) - 2:
-            return "proxy-pass-normalizes-path"
+        sent.endswith(route.first_uri.decode("utf-8", "backslashreplace")[-len(sent) :])
+    ) and len(sent) >= len(client.replace("//", "/")) - 2:
+        return "proxy-pass-normalizes-path"
     location = route.location
     if isinstance(location, Location) and not location.regex and uri_part[1]:
         prefix = location.name.decode("utf-8", "backslashreplace")
@@ -309,24 +427,57 @@ def uri_part_of(upstream: Upstream) -> str:
     rest = written.split("://", 1)[-1]
     if "$" in written or rest.startswith("unix:"):
         return ""
-    return rest[rest.find("/"):] if "/" in rest else ""
+    return rest[rest.find("/") :] if "/" in rest else ""
 
 
 def _way(route: Route, upstream: Upstream) -> Iterator[Judged]:
     """How nginx finds the backend."""
     level: Optional[Level] = route.level
     if upstream.resolver_needed and level is not None and not level.nearest(b"resolver")[1]:
-        yield Finding("resolver-missing", evidence=_at(
-            upstream.directive, f"{upstream.host} is a name in a variable, and no resolver is set")), True
+        yield (
+            Finding(
+                "resolver-missing",
+                evidence=_at(
+                    upstream.directive, f"{upstream.host} is a name in a variable, and no resolver is set"
+                ),
+            ),
+            True,
+        )
     if level is not None and level.value(b"proxy_cache", b"off") != b"off":
         line = level.nearest(b"proxy_cache")[1][-1]
-        yield Finding("cache", weight=45, evidence=_at(line, "answers of this location may come from a cache")), False
+        yield (
+            Finding("cache", weight=45, evidence=_at(line, "answers of this location may come from a cache")),
+            False,
+        )
     if level is not None and level.on(b"proxy_intercept_errors", False) and level.nearest(b"error_page")[1]:
-        yield Finding("error-page-intercept", weight=45, evidence=_at(
-            level.nearest(b"error_page")[1][-1], "a refusal of the backend is replaced by this page")), False
+        yield (
+            Finding(
+                "error-page-intercept",
+                weight=45,
+                evidence=_at(
+                    level.nearest(b"error_page")[1][-1], "a refusal of the backend is replaced by this page"
+                ),
+            ),
+            False,
+        )
     block = upstream.block
-    if block is not None and len(upstream.servers) > 1 and not any(
-            child.name in (b"ip_hash", b"hash", b"sticky", b"least_conn_sticky") for child in block.block or ()):
-        yield Finding("no-sticky-session", weight=30, evidence=_at(
-            block, f"{len(upstream.servers)} servers without ip_hash, hash or sticky: a session that begins by "
-            "polling may go on at another one")), False
+    if (
+        block is not None
+        and len(upstream.servers) > 1
+        and not any(
+            child.name in (b"ip_hash", b"hash", b"sticky", b"least_conn_sticky")
+            for child in block.block or ()
+        )
+    ):
+        yield (
+            Finding(
+                "no-sticky-session",
+                weight=30,
+                evidence=_at(
+                    block,
+                    f"{len(upstream.servers)} servers without ip_hash, hash or sticky: a session that begins by "
+                    "polling may go on at another one",
+                ),
+            ),
+            False,
+        )

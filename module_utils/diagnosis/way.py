@@ -19,8 +19,13 @@ if TYPE_CHECKING:
     from ..websocket.result import Probe
 
 AROUND = 3
-SHOWN = ("proxy_http_version", "proxy_read_timeout", "proxy_send_timeout", "proxy_connect_timeout",
-         "proxy_buffering")
+SHOWN = (
+    "proxy_http_version",
+    "proxy_read_timeout",
+    "proxy_send_timeout",
+    "proxy_connect_timeout",
+    "proxy_buffering",
+)
 
 
 @dataclasses.dataclass
@@ -41,8 +46,9 @@ class Step:
         return dataclasses.asdict(self)
 
 
-def _step(station: str, text: str, directive: Optional[Directive] = None, state: str = "",
-          more: Sequence[str] = ()) -> Step:
+def _step(
+    station: str, text: str, directive: Optional[Directive] = None, state: str = "", more: Sequence[str] = ()
+) -> Step:
     if directive is None:
         return Step(station, text, state=state, more=list(more))
     return Step(station, text, directive.file, directive.line, state, list(more))
@@ -69,8 +75,13 @@ def _name(facts: Facts) -> List[Step]:
 def _listen(facts: Facts) -> List[Step]:
     found: List[Step] = []
     if facts.owner is not None:
-        found.append(_step("listen", f"{facts.owner.address}:{facts.owner.port}, {facts.owner.describe()}",
-                           state="ok" if facts.owner_is_nginx else "bad"))
+        found.append(
+            _step(
+                "listen",
+                f"{facts.owner.address}:{facts.owner.port}, {facts.owner.describe()}",
+                state="ok" if facts.owner_is_nginx else "bad",
+            )
+        )
     elif facts.live:
         found.append(_step("listen", f"nothing listens on port {facts.question.endpoint.port}", state="bad"))
     hop = facts.main_hop
@@ -79,8 +90,14 @@ def _listen(facts: Facts) -> List[Step]:
         words = [str(tls.get(key)) for key in ("version", "cipher", "subject") if tls.get(key)]
         error = str(tls.get("verify_error", ""))
         alpn = tls.get("alpn") or "none chosen"
-        found.append(_step("tls", f"SNI {facts.question.endpoint.host}, ALPN {alpn}: {', '.join(words)}"
-                           + (f"; {error}" if error else ""), state="bad" if error else "ok"))
+        found.append(
+            _step(
+                "tls",
+                f"SNI {facts.question.endpoint.host}, ALPN {alpn}: {', '.join(words)}"
+                + (f"; {error}" if error else ""),
+                state="bad" if error else "ok",
+            )
+        )
     return found
 
 
@@ -88,8 +105,12 @@ def _server(route: Route) -> List[Step]:
     if route.server is None:
         return [_step("server", route.answer.reason or route.answer.kind, state="bad")]
     chosen = next((item for item in route.candidates if item.chosen), None)
-    others = [f"{' '.join(item.names)} ({item.server.directive.where() if item.server.directive else '-'}): "
-              f"{item.reason}" for item in route.candidates if not item.chosen]
+    others = [
+        f"{' '.join(item.names)} ({item.server.directive.where() if item.server.directive else '-'}): "
+        f"{item.reason}"
+        for item in route.candidates
+        if not item.chosen
+    ]
     reason = chosen.reason if chosen is not None else ""
     names = " ".join(name for name in (chosen.names if chosen else [])) or "without a name"
     listen = f", {route.listen_reason}" if route.listen_reason else ""
@@ -97,15 +118,28 @@ def _server(route: Route) -> List[Step]:
 
 
 def _inside(route: Route) -> List[Step]:
-    found = [_step("location" if step.kind == "location" else "rewrite", f"{step.kind}: {step.text}", step.directive)
-             for step in route.steps]
-    if found and found[-1].station == "location" and route.location is not None and (
-            found[-1].line == (route.location.directive.line if route.location.directive is not None else 0)):
+    found = [
+        _step(
+            "location" if step.kind == "location" else "rewrite", f"{step.kind}: {step.text}", step.directive
+        )
+        for step in route.steps
+    ]
+    if (
+        found
+        and found[-1].station == "location"
+        and route.location is not None
+        and (found[-1].line == (route.location.directive.line if route.location.directive is not None else 0))
+    ):
         found.pop()
     if route.location is not None:
-        losers = [f"{loser.location.title()} ({loser.location.directive.where() if loser.location.directive else '-'}"
-                  f"): {loser.reason}" for loser in route.losers]
-        found.append(_step("location", f"{route.location.title()} answers", route.location.directive, more=losers))
+        losers = [
+            f"{loser.location.title()} ({loser.location.directive.where() if loser.location.directive else '-'}"
+            f"): {loser.reason}"
+            for loser in route.losers
+        ]
+        found.append(
+            _step("location", f"{route.location.title()} answers", route.location.directive, more=losers)
+        )
     return found
 
 
@@ -114,13 +148,23 @@ def _request(route: Route) -> List[Step]:
     if upstream is None:
         answer = route.answer
         words = f"{answer.kind}" + (f" {answer.status}" if answer.status else "")
-        return [_step("answer", f"nginx answers by itself: {words} {answer.reason}".rstrip(), answer.directive,
-                      state="bad")]
-    lines = [f"{item.name} {item.value} ({item.source})" for item in
-             (route.effective[name] for name in SHOWN if name in route.effective)]
+        return [
+            _step(
+                "answer",
+                f"nginx answers by itself: {words} {answer.reason}".rstrip(),
+                answer.directive,
+                state="bad",
+            )
+        ]
+    lines = [
+        f"{item.name} {item.value} ({item.source})"
+        for item in (route.effective[name] for name in SHOWN if name in route.effective)
+    ]
     request = [f"{upstream.method} {masked_url(upstream.uri)} HTTP/{upstream.version}"]
-    values = [(header.name, header.value if header.value is not None else f"(unknown: {header.reason})")
-              for header in upstream.headers]
+    values = [
+        (header.name, header.value if header.value is not None else f"(unknown: {header.reason})")
+        for header in upstream.headers
+    ]
     for (name, value), header in zip(masked_headers(values), upstream.headers):
         request.append(f"{name}: {value}  [{header.source}]")
     return [
@@ -134,7 +178,9 @@ def _backend(facts: Facts) -> List[Step]:
     for backend in facts.backends:
         words = [f"{item.address}:{item.port}: {item.describe()}" for item in backend.listeners]
         name = f"{backend.server}" + (f" → {', '.join(backend.resolved)}" if backend.resolved else "")
-        found.append(_step("backend", name, more=words, state="" if words or not backend.listeners else "bad"))
+        found.append(
+            _step("backend", name, more=words, state="" if words or not backend.listeners else "bad")
+        )
     return found
 
 
@@ -142,10 +188,17 @@ def _answers(facts: Facts) -> List[Step]:
     found = []
     for words, probe in probes_of(facts.backends):
         if "as nginx sends it" in words or "right handshake" in words:
-            found.append(_step("answer", f"direct to the backend ({words}): {outcome(probe)}",
-                               state="ok" if probe.opened else "bad"))
+            found.append(
+                _step(
+                    "answer",
+                    f"direct to the backend ({words}): {outcome(probe)}",
+                    state="ok" if probe.opened else "bad",
+                )
+            )
     for hop in facts.hops:
-        found.append(_step("answer", f"{hop.words}: {outcome(hop.probe)}", state="ok" if hop.opened else "bad"))
+        found.append(
+            _step("answer", f"{hop.words}: {outcome(hop.probe)}", state="ok" if hop.opened else "bad")
+        )
     return found
 
 
@@ -207,20 +260,36 @@ def route_data(facts: Facts) -> Optional[Dict[str, Any]]:
         "listen": str(route.listen.address) if route.listen is not None else "",
         "server": _place(route.server),
         "server_reason": next((item.reason for item in route.candidates if item.chosen), ""),
-        "candidates": [{"names": item.names, "reason": item.reason, "chosen": item.chosen,
-                        "where": _where(item.server)} for item in route.candidates[:50]],
+        "candidates": [
+            {"names": item.names, "reason": item.reason, "chosen": item.chosen, "where": _where(item.server)}
+            for item in route.candidates[:50]
+        ],
         "location": _place(route.location),
-        "losers": [{"location": titled(loser.location), "where": _where(loser.location), "reason": loser.reason}
-                   for loser in route.losers[:50]],
+        "losers": [
+            {"location": titled(loser.location), "where": _where(loser.location), "reason": loser.reason}
+            for loser in route.losers[:50]
+        ],
         "uri": masked_url(route.uri),
         "answer": {"kind": route.answer.kind, "status": route.answer.status, "reason": route.answer.reason},
-        "upstream": None if upstream is None else {
-            "proxy_pass": discreet(upstream.url), "where": upstream.directive.where(), "servers": upstream.servers,
-            "http_version": upstream.version, "method": upstream.method, "uri": masked_url(upstream.uri),
-            "headers": [{"name": name, "value": value, "source": header.source} for (name, value), header in zip(
-                masked_headers([(h.name, h.value or "") for h in upstream.headers]), upstream.headers)],
+        "upstream": None
+        if upstream is None
+        else {
+            "proxy_pass": discreet(upstream.url),
+            "where": upstream.directive.where(),
+            "servers": upstream.servers,
+            "http_version": upstream.version,
+            "method": upstream.method,
+            "uri": masked_url(upstream.uri),
+            "headers": [
+                {"name": name, "value": value, "source": header.source}
+                for (name, value), header in zip(
+                    masked_headers([(h.name, h.value or "") for h in upstream.headers]), upstream.headers
+                )
+            ],
         },
-        "directives": {name: {"value": item.value, "source": item.source} for name, item in route.effective.items()},
+        "directives": {
+            name: {"value": item.value, "source": item.source} for name, item in route.effective.items()
+        },
         "undecided": [item.reason for item in route.undecided],
     }
 
@@ -232,14 +301,19 @@ def _where(level: Optional[Level]) -> str:
 def _place(level: Optional[Level]) -> Optional[Dict[str, Any]]:
     if level is None:
         return None
-    return {"text": titled(level), "where": _where(level),
-            "kind": "location" if isinstance(level, Location) else level.kind}
+    return {
+        "text": titled(level),
+        "where": _where(level),
+        "kind": "location" if isinstance(level, Location) else level.kind,
+    }
 
 
 def probe_data(facts: Facts) -> List[Dict[str, Any]]:
     """Every probe and experiment, in order."""
     found = [{"hop": hop.name, "words": hop.words, **hop.probe.to_dict()} for hop in facts.hops]
-    found += [{"hop": "direct", "words": words, **probe.to_dict()} for words, probe in probes_of(facts.backends)]
+    found += [
+        {"hop": "direct", "words": words, **probe.to_dict()} for words, probe in probes_of(facts.backends)
+    ]
     found += [{"hop": "together", "words": facts.many_reason, **probe.to_dict()} for probe in facts.many]
     return found
 
@@ -248,8 +322,12 @@ def nginx_data(facts: Facts) -> Dict[str, Any]:
     """Which nginx it is."""
     data: Dict[str, Any] = {"version": ".".join(str(number) for number in facts.version), "live": facts.live}
     if facts.nginx is not None:
-        data.update(binary=facts.nginx.binary.path, conf_path=facts.nginx.conf_path, choice=facts.nginx_choice,
-                    pid=facts.nginx.master.pid if facts.nginx.master else None)
+        data.update(
+            binary=facts.nginx.binary.path,
+            conf_path=facts.nginx.conf_path,
+            choice=facts.nginx_choice,
+            pid=facts.nginx.master.pid if facts.nginx.master else None,
+        )
     if facts.test is not None:
         data["test"] = {"valid": facts.test.valid, "messages": facts.test.messages[:10]}
     return data
@@ -274,9 +352,26 @@ def excerpts(facts: Facts, findings: Sequence[Finding]) -> List[Dict[str, Any]]:
         if data is None:
             continue
         lines = data.decode("utf-8", "replace").split("\n")
-        keep = sorted({number for mark in marks for number in range(mark - AROUND, mark + AROUND + 1)
-                       if 0 < number <= len(lines)})
-        found.append({"file": file, "lines": [
-            {"number": number, "text": discreet(lines[number - 1].rstrip("\r")[:300]), "code": marks.get(number, ""),
-             "marked": number in marks} for number in keep[:120]]})
+        keep = sorted(
+            {
+                number
+                for mark in marks
+                for number in range(mark - AROUND, mark + AROUND + 1)
+                if 0 < number <= len(lines)
+            }
+        )
+        found.append(
+            {
+                "file": file,
+                "lines": [
+                    {
+                        "number": number,
+                        "text": discreet(lines[number - 1].rstrip("\r")[:300]),
+                        "code": marks.get(number, ""),
+                        "marked": number in marks,
+                    }
+                    for number in keep[:120]
+                ],
+            }
+        )
     return found

@@ -50,8 +50,12 @@ class WebSocketRoute:
 def websocket_routes(configuration: Configuration) -> Iterator[Tuple[WebSocketRoute, str]]:
     """Locations that carry an upgrade, each with a URL that leads to it and the address to ask."""
     for server in index_of(configuration).servers:
-        addresses = [(address, listen.has("ssl")) for listen in listens_of(server) for address in listen.addresses
-                     if address.family != "unix"]
+        addresses = [
+            (address, listen.has("ssl"))
+            for listen in listens_of(server)
+            for address in listen.addresses
+            if address.family != "unix"
+        ]
         for location in all_locations(server):
             if not carries_upgrade(location) or location.named or not addresses:
                 continue
@@ -78,9 +82,12 @@ def _described(server: Level, location: Location, address: Address, tls: bool, p
     port = "" if address.port == usual else f":{address.port}"
     passes = location.own(b"proxy_pass")
     return WebSocketRoute(
-        url=f"{scheme}://{host}{port}{path}", location=titled(location),
+        url=f"{scheme}://{host}{port}{path}",
+        location=titled(location),
         where=location.directive.where() if location.directive is not None else "",
-        server=" ".join(names), proxy_pass=passes[0].args[0].decode("utf-8", "replace") if passes else "")
+        server=" ".join(names),
+        proxy_pass=passes[0].args[0].decode("utf-8", "replace") if passes else "",
+    )
 
 
 def sample_path(location: Location) -> Optional[str]:
@@ -137,18 +144,44 @@ def routes_report(*, binary: str = "", conf_path: str = "") -> Dict[str, Any]:
     """The list in the shape of a diagnosis, so that one report serves both."""
     data = list_routes(binary=binary, conf_path=conf_path)
     states = [item["state"] for item in data["routes"]]
-    verdict = FAILS if FAILS in states else (WORKS if states and all(state == WORKS for state in states) else CANNOT_TELL)
-    counts = ", ".join(f"{states.count(state)} {words}" for state, words in (
-        (WORKS, "open"), (FAILS, "fail"), (CANNOT_TELL, "not settled")) if state in states)
-    sentence = f"{len(states)} WebSocket route(s): {counts}." if states else "This nginx has no WebSocket route."
+    verdict = (
+        FAILS
+        if FAILS in states
+        else (WORKS if states and all(state == WORKS for state in states) else CANNOT_TELL)
+    )
+    counts = ", ".join(
+        f"{states.count(state)} {words}"
+        for state, words in ((WORKS, "open"), (FAILS, "fail"), (CANNOT_TELL, "not settled"))
+        if state in states
+    )
+    sentence = (
+        f"{len(states)} WebSocket route(s): {counts}." if states else "This nginx has no WebSocket route."
+    )
     if not states and data["notes"]:
         sentence = "No WebSocket route was found: " + "; ".join(data["notes"])
-    return {"url": "", "verdict": verdict, "sentence": sentence, "findings": [], "route": None, "way": [],
-            "excerpts": [], "probes": [], "nginx": {}, "notes": data["notes"], "routes": data["routes"]}
+    return {
+        "url": "",
+        "verdict": verdict,
+        "sentence": sentence,
+        "findings": [],
+        "route": None,
+        "way": [],
+        "excerpts": [],
+        "probes": [],
+        "nginx": {},
+        "notes": data["notes"],
+        "routes": data["routes"],
+    }
 
 
-def judge(item: WebSocketRoute, configuration: Configuration, version: Tuple[int, ...], address: str, asked: bool,
-          timeout: float) -> None:
+def judge(
+    item: WebSocketRoute,
+    configuration: Configuration,
+    version: Tuple[int, ...],
+    address: str,
+    asked: bool,
+    timeout: float,
+) -> None:
     """Fill in the state of a route: by the configuration where that settles it, else by one handshake."""
     question = Question(item.url, timeout=timeout, address=address)
     facts = Facts(question, version=tuple(version), live=asked, configuration=configuration)
@@ -170,4 +203,3 @@ def judge(item: WebSocketRoute, configuration: Configuration, version: Tuple[int
     else:
         # The path is made up: a real one may open where this one is refused.
         item.reason = f"the route reaches its backend; {probe.status or probe.error} for a made-up path"
-

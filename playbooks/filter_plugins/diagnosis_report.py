@@ -9,9 +9,18 @@ from typing import Any, Callable, Dict, List
 WIDTH = 110
 MARKS = {"ok": "✓", "bad": "✗"}
 WORDS = {"works": "WORKS", "fails": "FAILS", "cannot tell": "CANNOT TELL"}
-STATIONS = {"name": "name", "listen": "listen", "tls": "TLS", "server": "server", "rewrite": "rewrite",
-            "location": "location", "directives": "passes to", "headers": "request", "backend": "backend",
-            "answer": "answer"}
+STATIONS = {
+    "name": "name",
+    "listen": "listen",
+    "tls": "TLS",
+    "server": "server",
+    "rewrite": "rewrite",
+    "location": "location",
+    "directives": "passes to",
+    "headers": "request",
+    "backend": "backend",
+    "answer": "answer",
+}
 
 Data = Dict[str, Any]
 
@@ -31,9 +40,9 @@ def diagnosis_text(data: Data, host: str = "") -> str:
         lines += ["", f"  {'Cause' if number == 0 else 'And, once that is cured'}: {finding['code']}"]
         lines += _finding(finding, "    ")
     if data.get("routes"):
-        lines += ["", "  WebSocket routes"] + _routes(data["routes"])
+        lines += ["", "  WebSocket routes", *_routes(data["routes"])]
     if data["way"]:
-        lines += ["", "  The way of the request"] + _way(data["way"])
+        lines += ["", "  The way of the request", *_way(data["way"])]
     if others:
         lines += ["", "  Also found, not the cause"]
         for finding in others:
@@ -49,8 +58,14 @@ def diagnosis_text(data: Data, host: str = "") -> str:
 
 
 def _wrapped(text: str, first: str, rest: str = "") -> List[str]:
-    return textwrap.wrap(text, WIDTH, initial_indent=first, subsequent_indent=rest or " " * len(first),
-                         break_long_words=False, break_on_hyphens=False) or [first]
+    return textwrap.wrap(
+        text,
+        WIDTH,
+        initial_indent=first,
+        subsequent_indent=rest or " " * len(first),
+        break_long_words=False,
+        break_on_hyphens=False,
+    ) or [first]
 
 
 def _evidence(item: Data) -> str:
@@ -130,10 +145,12 @@ def diagnosis_html(hosts: Dict[str, Data], title: str = "Why the WebSocket does 
         title: of the page.
     """
     body = "".join(_host_html(name, data) for name, data in hosts.items())
-    return ("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" "
-            "content=\"width=device-width, initial-scale=1\"><meta http-equiv=\"Content-Security-Policy\" "
-            f"content=\"default-src 'none'; style-src 'unsafe-inline'\"><title>{_text(title)}</title>"
-            f"<style>{STYLE}</style></head><body><h1>{_text(title)}</h1>{body}</body></html>\n")
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" '
+        'content="width=device-width, initial-scale=1"><meta http-equiv="Content-Security-Policy" '
+        f"content=\"default-src 'none'; style-src 'unsafe-inline'\"><title>{_text(title)}</title>"
+        f"<style>{STYLE}</style></head><body><h1>{_text(title)}</h1>{body}</body></html>\n"
+    )
 
 
 def _text(value: object) -> str:
@@ -142,49 +159,68 @@ def _text(value: object) -> str:
 
 def _host_html(name: str, data: Data) -> str:
     kind = {"works": "works", "fails": "fails"}.get(data["verdict"], "tell")
-    parts = [f"<h2>{_text(name)} <span class=\"verdict {kind}\">{_text(data['verdict'])}</span></h2>",
-             f"<p>{_text(data['sentence'])}</p>"]
+    parts = [
+        f'<h2>{_text(name)} <span class="verdict {kind}">{_text(data["verdict"])}</span></h2>',
+        f"<p>{_text(data['sentence'])}</p>",
+    ]
     for finding in data["findings"]:
         if finding["is_cause"]:
             parts.append(f"<h3>Cause: <code>{_text(finding['code'])}</code></h3>" + _finding_html(finding))
     if data.get("routes"):
         parts.append(_routes_html(data["routes"]))
     if data.get("way"):
-        parts.append("<h3>The way of the request</h3><ol class=\"way\">"
-                     + "".join(_step_html(step) for step in data["way"]) + "</ol>")
+        parts.append(
+            '<h3>The way of the request</h3><ol class="way">'
+            + "".join(_step_html(step) for step in data["way"])
+            + "</ol>"
+        )
     for excerpt in data.get("excerpts", []):
         parts.append(_excerpt_html(excerpt))
     others = [finding for finding in data["findings"] if not finding["is_cause"]]
     if others:
         parts.append("<h3>Also found, not the cause</h3>")
-        parts += [f"<details><summary><code>{_text(finding['code'])}</code> {_text(finding['title'])}</summary>"
-                  f"{_finding_html(finding)}</details>" for finding in others]
+        parts += [
+            f"<details><summary><code>{_text(finding['code'])}</code> {_text(finding['title'])}</summary>"
+            f"{_finding_html(finding)}</details>"
+            for finding in others
+        ]
     if data.get("notes"):
-        parts.append("<h3>Not looked at</h3><ul>" + "".join(f"<li>{_text(note)}</li>" for note in data["notes"])
-                     + "</ul>")
+        parts.append(
+            "<h3>Not looked at</h3><ul>"
+            + "".join(f"<li>{_text(note)}</li>" for note in data["notes"])
+            + "</ul>"
+        )
     return "".join(parts)
 
 
 def _finding_html(finding: Data) -> str:
-    evidence = "".join(f"<li>{_text(item['kind'])}: {_text(_evidence(item))}</li>" for item in finding["evidence"])
+    evidence = "".join(
+        f"<li>{_text(item['kind'])}: {_text(_evidence(item))}</li>" for item in finding["evidence"]
+    )
     diff = "".join(_diff_line(line) for line in finding["diff"].splitlines())
     commands = "".join(f"$ {_text(command)}\n" for command in finding["commands"])
-    return (f"<p>{_text(finding['title'])}</p><ul>{evidence}</ul><p><b>Fix:</b> {_text(finding['fix'])} "
-            f"(<a href=\"{_text(finding['link'])}\">documentation</a>)</p>"
-            + (f"<pre>{diff}</pre>" if diff else "") + (f"<pre>{commands}</pre>" if commands else ""))
+    return (
+        f"<p>{_text(finding['title'])}</p><ul>{evidence}</ul><p><b>Fix:</b> {_text(finding['fix'])} "
+        f'(<a href="{_text(finding["link"])}">documentation</a>)</p>'
+        + (f"<pre>{diff}</pre>" if diff else "")
+        + (f"<pre>{commands}</pre>" if commands else "")
+    )
 
 
 def _diff_line(line: str) -> str:
     kind = "add" if line.startswith("+") else "del" if line.startswith("-") else ""
-    return f"<span class=\"{kind}\">{_text(line)}</span>\n"
+    return f'<span class="{kind}">{_text(line)}</span>\n'
 
 
 def _step_html(step: Data) -> str:
-    place = f" <span class=\"place\">{_text(step['file'])}:{step['line']}</span>" if step["file"] else ""
+    place = f' <span class="place">{_text(step["file"])}:{step["line"]}</span>' if step["file"] else ""
     more = "".join(f"<li>{_text(item)}</li>" for item in step["more"])
-    return (f"<li class=\"{_text(step['state'])}\"><div class=\"station\">"
-            f"{_text(STATIONS.get(step['station'], step['station']))}</div>{_text(step['text'])}{place}"
-            + (f"<ul class=\"more\">{more}</ul>" if more else "") + "</li>")
+    return (
+        f'<li class="{_text(step["state"])}"><div class="station">'
+        f"{_text(STATIONS.get(step['station'], step['station']))}</div>{_text(step['text'])}{place}"
+        + (f'<ul class="more">{more}</ul>' if more else "")
+        + "</li>"
+    )
 
 
 def _excerpt_html(excerpt: Data) -> str:
@@ -201,17 +237,32 @@ def _excerpt_html(excerpt: Data) -> str:
 
 
 def _routes_html(routes: List[Data]) -> str:
-    rows = "".join(f"<tr><td>{_text(item['state'])}</td><td><code>{_text(item['url'])}</code></td>"
-                   f"<td>{_text(item['location'])}<br><span class=\"place\">{_text(item['where'])}</span></td>"
-                   f"<td>{_text(item['proxy_pass'])}</td><td>{_text(item['reason'])}</td></tr>" for item in routes)
-    return ("<h3>WebSocket routes</h3><table><tr><th>state</th><th>URL</th><th>location</th><th>proxy_pass</th>"
-            f"<th>why</th></tr>{rows}</table>")
+    rows = "".join(
+        f"<tr><td>{_text(item['state'])}</td><td><code>{_text(item['url'])}</code></td>"
+        f'<td>{_text(item["location"])}<br><span class="place">{_text(item["where"])}</span></td>'
+        f"<td>{_text(item['proxy_pass'])}</td><td>{_text(item['reason'])}</td></tr>"
+        for item in routes
+    )
+    return (
+        "<h3>WebSocket routes</h3><table><tr><th>state</th><th>URL</th><th>location</th><th>proxy_pass</th>"
+        f"<th>why</th></tr>{rows}</table>"
+    )
 
 
 def no_diagnosis(reason: str) -> Data:
     """The entry of a host that could not be asked."""
-    return {"url": "", "verdict": "cannot tell", "sentence": f"The host could not be diagnosed: {reason}",
-            "findings": [], "route": None, "way": [], "excerpts": [], "probes": [], "nginx": {}, "notes": [reason]}
+    return {
+        "url": "",
+        "verdict": "cannot tell",
+        "sentence": f"The host could not be diagnosed: {reason}",
+        "findings": [],
+        "route": None,
+        "way": [],
+        "excerpts": [],
+        "probes": [],
+        "nginx": {},
+        "notes": [reason],
+    }
 
 
 class FilterModule:
@@ -219,4 +270,8 @@ class FilterModule:
 
     def filters(self) -> Dict[str, Callable[..., object]]:
         """The filters by name."""
-        return {"diagnosis_text": diagnosis_text, "diagnosis_html": diagnosis_html, "no_diagnosis": no_diagnosis}
+        return {
+            "diagnosis_text": diagnosis_text,
+            "diagnosis_html": diagnosis_html,
+            "no_diagnosis": no_diagnosis,
+        }

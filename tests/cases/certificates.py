@@ -35,33 +35,96 @@ def make_certificates(kind: str, directory: str) -> None:
     """
     os.makedirs(directory, exist_ok=True)
     key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
-    _openssl(directory, "req", "-x509", *key, "-days", "30", "-keyout", "ca.key", "-out", "ca.pem",
-             "-subj", "/CN=Lab Test CA")
+    _openssl(
+        directory,
+        "req",
+        "-x509",
+        *key,
+        "-days",
+        "30",
+        "-keyout",
+        "ca.key",
+        "-out",
+        "ca.pem",
+        "-subj",
+        "/CN=Lab Test CA",
+    )
     files: Dict[str, str] = {"cert": "key.pem", "backend": "backend.key"}
     for name, key_file in files.items():
         names = BACKEND_NAMES if name == "backend" else NAMES.get(kind, VALID_NAMES)
         with open(os.path.join(directory, "extensions"), "w", encoding="ascii") as file:
-            file.write("subjectAltName=%s\n" % names)
-        _openssl(directory, "req", "-new", *key, "-keyout", key_file, "-out", name + ".csr", "-subj", "/CN=lab")
+            file.write(f"subjectAltName={names}\n")
+        _openssl(
+            directory, "req", "-new", *key, "-keyout", key_file, "-out", name + ".csr", "-subj", "/CN=lab"
+        )
         if name == "cert" and kind == "expired":
             _expired(directory)
         elif name == "cert" and kind == "self-signed":
-            _openssl(directory, "req", "-x509", "-key", key_file, "-in", "cert.csr", "-days", "30",
-                     "-out", "cert.pem", "-addext", "subjectAltName=" + names)
+            _openssl(
+                directory,
+                "req",
+                "-x509",
+                "-key",
+                key_file,
+                "-in",
+                "cert.csr",
+                "-days",
+                "30",
+                "-out",
+                "cert.pem",
+                "-addext",
+                "subjectAltName=" + names,
+            )
         else:
-            _openssl(directory, "x509", "-req", "-in", name + ".csr", "-CA", "ca.pem", "-CAkey", "ca.key",
-                     "-CAcreateserial", "-days", "30", "-out", name + ".pem", "-extfile", "extensions")
+            _openssl(
+                directory,
+                "x509",
+                "-req",
+                "-in",
+                name + ".csr",
+                "-CA",
+                "ca.pem",
+                "-CAkey",
+                "ca.key",
+                "-CAcreateserial",
+                "-days",
+                "30",
+                "-out",
+                name + ".pem",
+                "-extfile",
+                "extensions",
+            )
 
 
 def _expired(directory: str) -> None:
     for name, content in (("ca.cnf", CA_CONFIGURATION.format(directory)), ("index", ""), ("serial", "01\n")):
         with open(os.path.join(directory, name), "w", encoding="ascii") as file:
             file.write(content)
-    _openssl(directory, "ca", "-batch", "-config", "ca.cnf", "-cert", "ca.pem", "-keyfile", "ca.key",
-             "-in", "cert.csr", "-out", "cert.pem", "-notext", "-startdate", "20230101000000Z",
-             "-enddate", "20230201000000Z", "-extfile", "extensions")
+    _openssl(
+        directory,
+        "ca",
+        "-batch",
+        "-config",
+        "ca.cnf",
+        "-cert",
+        "ca.pem",
+        "-keyfile",
+        "ca.key",
+        "-in",
+        "cert.csr",
+        "-out",
+        "cert.pem",
+        "-notext",
+        "-startdate",
+        "20230101000000Z",
+        "-enddate",
+        "20230201000000Z",
+        "-extfile",
+        "extensions",
+    )
 
 
 def _openssl(directory: str, *arguments: str) -> None:
-    subprocess.run(["openssl", *arguments], cwd=directory, check=True, stdout=subprocess.DEVNULL,
-                   stderr=subprocess.PIPE)
+    subprocess.run(
+        ["openssl", *arguments], cwd=directory, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )

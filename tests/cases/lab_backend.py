@@ -31,8 +31,16 @@ from typing import Any, Dict, List, Optional, Set, Tuple
 from urllib.parse import parse_qs, urlsplit
 
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-REASONS = {101: "Switching Protocols", 200: "OK", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden",
-           404: "Not Found", 426: "Upgrade Required", 505: "HTTP Version Not Supported"}
+REASONS = {
+    101: "Switching Protocols",
+    200: "OK",
+    400: "Bad Request",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "Not Found",
+    426: "Upgrade Required",
+    505: "HTTP Version Not Supported",
+}
 
 Headers = List[Tuple[str, str]]
 
@@ -110,11 +118,13 @@ class LabBackend:
             return
         if spec.get("tls"):
             self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            self._tls.load_cert_chain(os.path.join(prefix, "certs/backend.pem"),
-                                      os.path.join(prefix, "certs/backend.key"))
+            self._tls.load_cert_chain(
+                os.path.join(prefix, "certs/backend.pem"), os.path.join(prefix, "certs/backend.key")
+            )
             if spec.get("need_sni"):
                 self._tls.sni_callback = lambda _socket, name, _context: (
-                    None if name else ssl.AlertDescription.ALERT_DESCRIPTION_UNRECOGNIZED_NAME)
+                    None if name else ssl.AlertDescription.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
+                )
         self._thread = threading.Thread(target=self._accept, daemon=True)
         self._thread.start()
 
@@ -173,8 +183,14 @@ class LabBackend:
     @staticmethod
     def _reply(connection: socket.socket, status: int, body: str = "", extra: Tuple[str, ...] = ()) -> None:
         payload = body.encode()
-        lines = ["HTTP/1.1 %d %s" % (status, REASONS.get(status, "X")), "X-Backend: lab",
-                 "Content-Type: text/plain", "Content-Length: %d" % len(payload), "Connection: close", *extra]
+        lines = [
+            "HTTP/1.1 %d %s" % (status, REASONS.get(status, "X")),
+            "X-Backend: lab",
+            "Content-Type: text/plain",
+            "Content-Length: %d" % len(payload),
+            "Connection: close",
+            *extra,
+        ]
         connection.sendall("\r\n".join(lines).encode() + b"\r\n\r\n" + payload)
 
     def _serve(self, connection: socket.socket) -> None:
@@ -194,13 +210,25 @@ class LabBackend:
         method, target, version = line.split(" ", 2)
         if mode == "whoami":
             upgrade = any(name == "upgrade" for name, _ in headers)
-            self._reply(connection, *((400, "this is a plain HTTP endpoint") if upgrade
-                                      else (self.spec.get("status", 200), "me")))
+            self._reply(
+                connection,
+                *(
+                    (400, "this is a plain HTTP endpoint")
+                    if upgrade
+                    else (self.spec.get("status", 200), "me")
+                ),
+            )
         elif mode == "http":
-            self._reply(connection, self.spec.get("status", 404), self.spec.get("body", "no such page"),
-                        tuple(self.spec.get("headers", ())))
+            self._reply(
+                connection,
+                self.spec.get("status", 404),
+                self.spec.get("body", "no such page"),
+                tuple(self.spec.get("headers", ())),
+            )
         else:
-            refusal = (405, "a handshake is a GET") if method != "GET" else self._refusal(headers, target, version)
+            refusal = (
+                (405, "a handshake is a GET") if method != "GET" else self._refusal(headers, target, version)
+            )
             if refusal:
                 self._reply(connection, *refusal)
             else:
@@ -216,7 +244,9 @@ class LabBackend:
         if sum(name == "host" for name, _ in headers) > 1:
             return 400, "duplicate Host header"
         if spec.get("hosts") and first.get("host") not in spec["hosts"]:
-            return spec.get("hosts_status", 403), "Blocked request: host %r is not allowed" % first.get("host")
+            return spec.get("hosts_status", 403), "Blocked request: host {!r} is not allowed".format(first.get(
+                "host"
+            ))
         if spec.get("reject_forwarded") and first.get("x-forwarded-for"):
             return 400, "request from an untrusted reverse proxy"
         if spec.get("sid") and query.get("transport") == ["polling"]:
@@ -224,7 +254,7 @@ class LabBackend:
             self.sessions.add(session)
             return 200, json.dumps({"sid": session, "upgrades": ["websocket"]})
         if path != spec.get("path", path) or not path.startswith(spec.get("path_prefix", "")):
-            return spec.get("wrong_path", 404), "no route %s" % path
+            return spec.get("wrong_path", 404), f"no route {path}"
         return self._handshake_refusal(first, version) or self._policy_refusal(first, query)
 
     def _handshake_refusal(self, first: Dict[str, str], version: str) -> Optional[Tuple[int, str]]:
@@ -233,18 +263,24 @@ class LabBackend:
         lenient = spec.get("lenient") is True or (spec.get("lenient") == "http10" and version == "HTTP/1.0")
         if not lenient:
             if first.get("upgrade", "").lower() != "websocket":
-                return (spec.get("missing_status", 400),
-                        "Upgrade header is %r, expected websocket" % first.get("upgrade"))
+                return (
+                    spec.get("missing_status", 400),
+                    "Upgrade header is {!r}, expected websocket".format(first.get("upgrade")),
+                )
             if "upgrade" not in tokens:
-                return (spec.get("missing_status", 400),
-                        "Connection header is %r, expected upgrade" % first.get("connection"))
+                return (
+                    spec.get("missing_status", 400),
+                    "Connection header is {!r}, expected upgrade".format(first.get("connection")),
+                )
             if version == "HTTP/1.0" and not spec.get("accept_http10"):
                 return spec.get("http10_status", 505), "WebSocket needs HTTP/1.1"
         if not first.get("sec-websocket-key") or first.get("sec-websocket-version") != "13":
             return 400, "Sec-WebSocket-Key or -Version missing"
         return None
 
-    def _policy_refusal(self, first: Dict[str, str], query: Dict[str, List[str]]) -> Optional[Tuple[int, str]]:
+    def _policy_refusal(
+        self, first: Dict[str, str], query: Dict[str, List[str]]
+    ) -> Optional[Tuple[int, str]]:
         spec = self.spec
         if spec.get("sid") and query.get("sid", [""])[0] not in self.sessions:
             return 400, '{"code":1,"message":"Session ID unknown"}'
@@ -252,24 +288,35 @@ class LabBackend:
         if origin and policy:
             scheme = first.get("x-forwarded-proto", "http")
             host = first.get("host")
-            allowed = (urlsplit(origin).netloc == host if policy == "same-host" else
-                       origin == "%s://%s" % (scheme, host) if policy == "same-host-proto" else
-                       origin in policy)
+            allowed = (
+                urlsplit(origin).netloc == host
+                if policy == "same-host"
+                else origin == f"{scheme}://{host}"
+                if policy == "same-host-proto"
+                else origin in policy
+            )
             if not allowed:
-                return (spec.get("origin_status", 403),
-                        "origin %s not allowed (Host %s, proto %s)" % (origin, host, scheme))
+                return (
+                    spec.get("origin_status", 403),
+                    f"origin {origin} not allowed (Host {host}, proto {scheme})",
+                )
         if spec.get("token") and query.get("token") != [spec["token"]]:
             return 401, "missing or wrong token"
         if spec.get("need_header") and first.get(spec["need_header"][0]) != spec["need_header"][1]:
-            return 401, "missing %s" % spec["need_header"][0]
+            return 401, "missing {}".format(spec["need_header"][0])
         return None
 
     def _websocket(self, connection: socket.socket, first: Dict[str, str], version: str) -> None:
         spec = self.spec
         time.sleep(spec.get("delay", 0))
         accept = base64.b64encode(hashlib.sha1(first["sec-websocket-key"].encode() + GUID).digest())
-        lines = ["HTTP/1.1 101 Switching Protocols", "X-Backend: lab", "Upgrade: websocket",
-                 "Connection: Upgrade", "Sec-WebSocket-Accept: " + accept.decode()]
+        lines = [
+            "HTTP/1.1 101 Switching Protocols",
+            "X-Backend: lab",
+            "Upgrade: websocket",
+            "Connection: Upgrade",
+            "Sec-WebSocket-Accept: " + accept.decode(),
+        ]
         offered = [name.strip() for name in first.get("sec-websocket-protocol", "").split(",")]
         chosen = next((name for name in offered if name and name in spec.get("subprotocols", [])), None)
         if chosen:

@@ -59,10 +59,10 @@ def expected_cause(case: Dict[str, Any], version: str) -> str:
 
 def nginx_version(nginx: str) -> str:
     """What ``nginx -v`` says."""
-    said = subprocess.run([nginx, "-v"], check=True, stderr=subprocess.PIPE, universal_newlines=True).stderr
+    said = subprocess.run([nginx, "-v"], check=True, stderr=subprocess.PIPE, text=True).stderr
     match = re.search(r"nginx/([\d.]+)", said)
     if not match:
-        raise RuntimeError("nginx -v says %r" % said)
+        raise RuntimeError(f"nginx -v says {said!r}")
     return match.group(1)
 
 
@@ -104,7 +104,9 @@ class Replay:
                 self.process.wait()
 
     def _start(self) -> None:
-        shutil.copytree(self.case["folder"], self.prefix, ignore=shutil.ignore_patterns("case.json", "nginx-T.txt"))
+        shutil.copytree(
+            self.case["folder"], self.prefix, ignore=shutil.ignore_patterns("case.json", "nginx-T.txt")
+        )
         kind = self.lab.get("certs") or ("valid" if self._needs_certificates() else "")
         if kind:
             make_certificates(kind, os.path.join(self.prefix, "certs"))
@@ -113,7 +115,7 @@ class Replay:
             shutil.copy(self._path(self.lab["start_with"]), self._path("nginx.conf"))
         for line in self.lab.get("hosts_start", ()):
             set_hosts_line(line)
-        test = subprocess.run([*self._command(), "-t"], stderr=subprocess.PIPE, universal_newlines=True)
+        test = subprocess.run([*self._command(), "-t"], stderr=subprocess.PIPE, text=True)
         self.backends = [LabBackend(spec, self.prefix) for spec in self.lab.get("backends", ())]
         if test.returncode:
             self.config_error = test.stderr
@@ -123,9 +125,12 @@ class Replay:
                 os.unlink(self._path(name))
         with open(self._path("stderr.log"), "wb") as stderr:
             # A relative unix socket is looked for below nginx's working directory.
-            self.process = subprocess.Popen(self._command(), stdout=subprocess.DEVNULL, stderr=stderr,
-                                            cwd=self.prefix)
-        self._wait_for(lambda: self.workers() and os.path.exists(self._path("nginx.pid")), "nginx did not start")
+            self.process = subprocess.Popen(
+                self._command(), stdout=subprocess.DEVNULL, stderr=stderr, cwd=self.prefix
+            )
+        self._wait_for(
+            lambda: self.workers() and os.path.exists(self._path("nginx.pid")), "nginx did not start"
+        )
         steps = self.lab.get("steps", ())
         looks = [index for index, step in enumerate(steps) if step["op"] in LOOKING_STEPS]
         for index, step in enumerate(steps):
@@ -167,7 +172,9 @@ class Replay:
         """Process ids of nginx's workers."""
         if not self.process:
             return []
-        with open("/proc/%d/task/%d/children" % (self.process.pid, self.process.pid), encoding="ascii") as file:
+        with open(
+            "/proc/%d/task/%d/children" % (self.process.pid, self.process.pid), encoding="ascii"
+        ) as file:
             return [int(pid) for pid in file.read().split()]
 
     def _step(self, step: Dict[str, Any]) -> None:
@@ -201,7 +208,7 @@ class Replay:
         elif name == "open":
             self._kept.append(open_socket(self.case["url"]))
         else:
-            raise ValueError("unknown step %r" % name)
+            raise ValueError(f"unknown step {name!r}")
 
     def client(self) -> Dict[str, Any]:
         """What the client of this case sends, in the words of the diagnosis' arguments."""
@@ -223,12 +230,15 @@ def open_socket(url: str) -> socket.socket:
     """A WebSocket that stays open, or RuntimeError."""
     parts = urlsplit(url)
     sock = socket.create_connection((parts.hostname, parts.port), 5)
-    sock.sendall(("GET %s HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                  "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
-                  % (parts.path, parts.netloc)).encode())
+    sock.sendall(
+        (
+            f"GET {parts.path} HTTP/1.1\r\nHost: {parts.netloc}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+        ).encode()
+    )
     line = read_head(sock)[0]
     if " 101 " not in line:
-        raise RuntimeError("no WebSocket: %s" % line)
+        raise RuntimeError(f"no WebSocket: {line}")
     return sock
 
 
@@ -236,12 +246,16 @@ def send_request(url: str, step: Dict[str, Any]) -> str:
     """One request of the story, a handshake or an ordinary one; the first line of its answer."""
     parts = urlsplit(url)
     target = step.get("path") or parts.path + ("?" + parts.query if parts.query else "")
-    lines = ["GET %s HTTP/1.1" % target, "Host: " + step.get("host", parts.netloc)]
+    lines = [f"GET {target} HTTP/1.1", "Host: " + step.get("host", parts.netloc)]
     if step["op"] == "http":
         lines.append("Connection: close")
     else:
-        lines += ["Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
-                  "Sec-WebSocket-Version: 13"]
+        lines += [
+            "Upgrade: websocket",
+            "Connection: Upgrade",
+            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+            "Sec-WebSocket-Version: 13",
+        ]
     with contextlib.suppress(OSError), socket.create_connection((parts.hostname, parts.port), 5) as sock:
         sock.sendall(("\r\n".join([*lines, *step.get("headers", ())]) + "\r\n\r\n").encode())
         return read_head(sock)[0]

@@ -19,11 +19,19 @@ from typing import Any, Dict, List
 
 from module_utils.diagnosis.engine import Report, diagnose
 from module_utils.diagnosis.facts import Question
-from tests.cases.replay import DATA, Replay, case_names, expected_cause, in_directory, load_case, nginx_version
+from tests.cases.replay import (
+    DATA,
+    Replay,
+    case_names,
+    expected_cause,
+    in_directory,
+    load_case,
+    nginx_version,
+)
 
 NAMESPACES = ["unshare", "--net", "--pid", "--mount", "--fork", "--mount-proc"]
 # Loopback is down in a new network namespace, and /etc/hosts is the container's: a case may write its own.
-SETUP = "ip link set lo up && cp /etc/hosts {0} && mount --bind {0} /etc/hosts && exec \"$@\""
+SETUP = 'ip link set lo up && cp /etc/hosts {0} && mount --bind {0} /etc/hosts && exec "$@"'
 
 
 def question_of(case: Dict[str, Any], replay: Replay, bare: bool = False) -> Question:
@@ -51,33 +59,72 @@ def run_case(name: str, nginx: str, data: str = DATA, bare: bool = False) -> Dic
     """Replay one case, diagnose it, compare."""
     case = load_case(name, data)
     version = nginx_version(nginx)
-    with in_directory(os.path.join(tempfile.gettempdir(), "case-" + name)) as work, Replay(case, work, nginx) as replay:
+    with in_directory(os.path.join(tempfile.gettempdir(), "case-" + name)) as work, Replay(
+        case, work, nginx
+    ) as replay:
         report: Report = diagnose(
-            question_of(case, replay, bare), binary=nginx,
+            question_of(case, replay, bare),
+            binary=nginx,
             conf_path=os.path.join(replay.prefix, "nginx.conf") if replay.config_error else "",
-            prefix=replay.prefix if replay.config_error else "")
+            prefix=replay.prefix if replay.config_error else "",
+        )
         result = report.as_data()
     causes = [finding["code"] for finding in result["findings"] if finding["is_cause"]]
     expected = expected_cause(case, version)
     first = result["findings"][0]["code"] if result["findings"] else ""
-    if expected == "ok":
-        right = result["verdict"] == "works" and not causes
-    else:
-        right = first == expected
-    return {"name": name, "title": case["title"], "version": version, "expected": expected, "first": first,
-            "verdict": result["verdict"], "causes": causes, "right": right, "report": result}
+    right = result["verdict"] == "works" and not causes if expected == "ok" else first == expected
+    return {
+        "name": name,
+        "title": case["title"],
+        "version": version,
+        "expected": expected,
+        "first": first,
+        "verdict": result["verdict"],
+        "causes": causes,
+        "right": right,
+        "report": result,
+    }
 
 
 def run_apart(name: str, nginx: str, data: str, bare: bool = False) -> Dict[str, Any]:
     """The same in namespaces of its own."""
     with tempfile.TemporaryDirectory() as work:
-        command = [*NAMESPACES, "sh", "-c", SETUP.format(os.path.join(work, "hosts")), "sh", sys.executable,
-                   "-m", "tests.cases.run_cases", "--here", name, "--nginx", nginx, "--data", data, *(["--bare"] if bare else [])]
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                              universal_newlines=True, timeout=300)
+        command = [
+            *NAMESPACES,
+            "sh",
+            "-c",
+            SETUP.format(os.path.join(work, "hosts")),
+            "sh",
+            sys.executable,
+            "-m",
+            "tests.cases.run_cases",
+            "--here",
+            name,
+            "--nginx",
+            nginx,
+            "--data",
+            data,
+            *(["--bare"] if bare else []),
+        ]
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
     if done.returncode:
-        return {"name": name, "title": "", "version": "", "expected": "", "first": "", "verdict": "error",
-                "causes": [], "right": False, "report": {"error": done.stderr[-3000:]}}
+        return {
+            "name": name,
+            "title": "",
+            "version": "",
+            "expected": "",
+            "first": "",
+            "verdict": "error",
+            "causes": [],
+            "right": False,
+            "report": {"error": done.stderr[-3000:]},
+        }
     result: Dict[str, Any] = json.loads(done.stdout)
     return result
 
@@ -87,9 +134,17 @@ def table(results: List[Dict[str, Any]]) -> str:
     lines = ["%-5s %-46s %-30s %-12s %s" % ("", "case", "recorded", "verdict", "first finding")]
     for result in results:
         cause = " (cause)" if result["first"] in result["causes"] else ""
-        lines.append("%-5s %-46s %-30s %-12s %s%s" % (
-            "right" if result["right"] else "WRONG", result["name"], result["expected"], result["verdict"],
-            result["first"] or "-", cause))
+        lines.append(
+            "%-5s %-46s %-30s %-12s %s%s"
+            % (
+                "right" if result["right"] else "WRONG",
+                result["name"],
+                result["expected"],
+                result["verdict"],
+                result["first"] or "-",
+                cause,
+            )
+        )
     right = sum(result["right"] for result in results)
     version = next((result["version"] for result in results if result["version"]), "?")
     lines.append("nginx %s: %d of %d cases right" % (version, right, len(results)))
@@ -104,19 +159,30 @@ def main() -> int:
     parser.add_argument("--data", default=DATA)
     parser.add_argument("--jobs", type=int, default=6)
     parser.add_argument("--json", action="store_true")
-    parser.add_argument("--no-slow", action="store_true", help="leave out the cases that take more than a minute")
-    parser.add_argument("--bare", action="store_true", help="ask with the URL alone, as a user who knows no more")
-    parser.add_argument("--here", metavar="NAME", help="run one case without namespaces and print its result as JSON")
+    parser.add_argument(
+        "--no-slow", action="store_true", help="leave out the cases that take more than a minute"
+    )
+    parser.add_argument(
+        "--bare", action="store_true", help="ask with the URL alone, as a user who knows no more"
+    )
+    parser.add_argument(
+        "--here", metavar="NAME", help="run one case without namespaces and print its result as JSON"
+    )
     options = parser.parse_args()
     if options.here:
         print(json.dumps(run_case(options.here, options.nginx, options.data, options.bare)))
         return 0
-    names = [name for name in case_names(options.data)
-             if not options.words or any(word in name for word in options.words)]
+    names = [
+        name
+        for name in case_names(options.data)
+        if not options.words or any(word in name for word in options.words)
+    ]
     if options.no_slow:
         names = [name for name in names if not load_case(name, options.data).get("lab", {}).get("slow")]
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
-        results = list(pool.map(lambda name: run_apart(name, options.nginx, options.data, options.bare), names))
+        results = list(
+            pool.map(lambda name: run_apart(name, options.nginx, options.data, options.bare), names)
+        )
     print(json.dumps(results) if options.json else table(results))
     return 0 if all(result["right"] for result in results) else 1
 

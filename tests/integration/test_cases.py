@@ -18,17 +18,63 @@ ROOT = Path(__file__).resolve().parents[2]
 
 # Where nginx's versions differ: defaults of proxy_http_version and Connection (1.29.7), http2 on a plain listen
 # (1.25.1), the map that is switched off with them; and one case of each kind beside them.
-EDGES = ["001-", "005-", "006-", "017-", "024-", "026-", "068-", "090-", "115-", "118-", "122-", "128-", "136-",
-         "http10-", "http2-", "ok-http10", "ok-key-only", "ok-two-hops", "worker-connections", "limit-conn"]
+EDGES = [
+    "001-",
+    "005-",
+    "006-",
+    "017-",
+    "024-",
+    "026-",
+    "068-",
+    "090-",
+    "115-",
+    "118-",
+    "122-",
+    "128-",
+    "136-",
+    "http10-",
+    "http2-",
+    "ok-http10",
+    "ok-key-only",
+    "ok-two-hops",
+    "worker-connections",
+    "limit-conn",
+]
 
 
 def run_cases(suite, data, words):
     image = images.host_image(suite)
-    command = ["docker", "run", "--rm", "--cap-add", "SYS_ADMIN", "--cap-add", "NET_ADMIN",
-               "--security-opt", "seccomp=unconfined", "--security-opt", "apparmor=unconfined",
-               "--label", "nginx-websocket-lab", "--volume", f"{ROOT}:/src:ro", "--workdir", "/src", "--tmpfs", "/tmp",
-               "--env", "PYTHONDONTWRITEBYTECODE=1", image,
-               "python3", "-m", "tests.cases.run_cases", "--json", "--data", data, *words]
+    command = [
+        "docker",
+        "run",
+        "--rm",
+        "--cap-add",
+        "SYS_ADMIN",
+        "--cap-add",
+        "NET_ADMIN",
+        "--security-opt",
+        "seccomp=unconfined",
+        "--security-opt",
+        "apparmor=unconfined",
+        "--label",
+        "nginx-websocket-lab",
+        "--volume",
+        f"{ROOT}:/src:ro",
+        "--workdir",
+        "/src",
+        "--tmpfs",
+        "/tmp",
+        "--env",
+        "PYTHONDONTWRITEBYTECODE=1",
+        image,
+        "python3",
+        "-m",
+        "tests.cases.run_cases",
+        "--json",
+        "--data",
+        data,
+        *words,
+    ]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     assert done.stdout, done.stderr
     return json.loads(done.stdout)
@@ -42,7 +88,15 @@ def test_cases(suite, data):
     words = [] if suite == "bookworm" or os.environ.get("CASES_ALL") else EDGES
     results = run_cases(suite, data, words)
     print("\n" + table(results))
-    wrong = {result["name"]: (result["expected"], result["verdict"], result["causes"], result["report"].get("error"))
-             for result in results if not result["right"]}
+    wrong = {
+        result["name"]: (
+            result["expected"],
+            result["verdict"],
+            result["causes"],
+            result["report"].get("error"),
+        )
+        for result in results
+        if not result["right"]
+    }
     assert not wrong
     assert len(results) >= (60 if not words else 5)

@@ -45,8 +45,9 @@ def host(lab_up):
 def diagnose(host, tmp_path, **variables):
     """Run the playbook; what it printed, the data of the host, and the HTML."""
     json_file, html_file = tmp_path / "out.json", tmp_path / "out.html"
-    done = host.playbook("playbooks/diagnose.yml",
-                         variables={**variables, "json": str(json_file), "html": str(html_file)})
+    done = host.playbook(
+        "playbooks/diagnose.yml", variables={**variables, "json": str(json_file), "html": str(html_file)}
+    )
     assert json_file.exists(), done.stdout + done.stderr
     data = json.loads(json_file.read_text(encoding="utf-8"))
     return done, data["hosts"][host.name], html_file.read_text(encoding="utf-8")
@@ -56,8 +57,12 @@ def patched(directory, content, diff):
     """The content with a diff applied by git, which takes no diff that does not fit."""
     (directory / "diagnose.conf").write_text(content, encoding="utf-8")
     diff = re.sub(r"^(---|\+\+\+) \S+", r"\1 diagnose.conf", diff, flags=re.M)
-    subprocess.run(["git", "apply", "-p0", "--unidiff-zero", "--directory", "", "-"], cwd=directory,
-                   input=diff.encode(), check=True)
+    subprocess.run(
+        ["git", "apply", "-p0", "--unidiff-zero", "--directory", "", "-"],
+        cwd=directory,
+        input=diff.encode(),
+        check=True,
+    )
     return (directory / "diagnose.conf").read_text(encoding="utf-8")
 
 
@@ -69,8 +74,10 @@ def test_the_cause_with_its_line_and_the_fix_as_a_diff(host, tmp_path):
     assert data["verdict"] == "fails"
     assert data["findings"][0]["code"] == "no-upgrade-header"
     assert data["findings"][0]["is_cause"]
-    assert any(item["file"] == "/etc/nginx/conf.d/diagnose.conf" and item["line"] == 6
-               for item in data["findings"][0]["evidence"])
+    assert any(
+        item["file"] == "/etc/nginx/conf.d/diagnose.conf" and item["line"] == 6
+        for item in data["findings"][0]["evidence"]
+    )
     assert "+        proxy_set_header Upgrade $http_upgrade;" in data["findings"][0]["diff"]
     # The diff applies to the file and cures the host.
     assert re.search(r"FAILS", done.stdout)
@@ -100,13 +107,17 @@ def test_a_working_route_works_and_no_secret_is_shown(host, tmp_path):
 def test_a_dead_backend_is_named(host, tmp_path):
     _, data, _ = diagnose(host, tmp_path, url="ws://127.0.0.1:8090/dead/x")
     assert data["findings"][0]["code"] == "backend-down"
-    assert any(item["kind"] == "log" and "Connection refused" in item["text"]
-               for item in data["findings"][0]["evidence"])
+    assert any(
+        item["kind"] == "log" and "Connection refused" in item["text"]
+        for item in data["findings"][0]["evidence"]
+    )
 
 
 def test_without_a_url_every_route_is_listed(host, tmp_path):
     done, data, _ = diagnose(host, tmp_path)
-    states = {item["url"].split("8090")[1]: item["state"] for item in data["routes"] if ":8090/" in item["url"]}
+    states = {
+        item["url"].split("8090")[1]: item["state"] for item in data["routes"] if ":8090/" in item["url"]
+    }
     assert {path.split("/")[1]: state for path, state in states.items()} == {"good": "works", "dead": "fails"}
     assert "WebSocket routes" in done.stdout
 

@@ -33,7 +33,9 @@ def backend(tmp_path):
 
 
 def request(target="/ws/x", **headers):
-    pairs = [("Host", "app.example.test")] + [(name.replace("_", "-"), value) for name, value in headers.items()]
+    pairs = [("Host", "app.example.test")] + [
+        (name.replace("_", "-"), value) for name, value in headers.items()
+    ]
     return Request(target, pairs)
 
 
@@ -112,8 +114,15 @@ def test_two_host_lines_are_fatal(backend):
     assert search(backend(), sent, client).fatal == ["hosts"]
 
 
-@pytest.mark.parametrize("spec", [{"mode": "http", "status": 404}, {"mode": "http", "status": 200, "body": "hi"},
-                                  {"token": "abc"}, {"origin_status": 403, "hosts": ["nobody"]}])
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"mode": "http", "status": 404},
+        {"mode": "http", "status": 200, "body": "hi"},
+        {"token": "abc"},
+        {"origin_status": 403, "hosts": ["nobody"]},
+    ],
+)
 def test_a_backend_that_refuses_everything_opens_nothing(backend, spec):
     found = search(backend(**spec), good_handshake(request()))
     assert found.opening is None
@@ -133,7 +142,9 @@ def test_a_silent_backend_is_asked_once(backend):
 
 
 def test_another_protocol_and_tls(backend):
-    assert search(backend(mode="raw"), good_handshake(request())).as_sent.error_kind == "closed-without-answer"
+    assert (
+        search(backend(mode="raw"), good_handshake(request())).as_sent.error_kind == "closed-without-answer"
+    )
 
 
 def test_a_listener_on_ipv6_alone(backend):
@@ -145,7 +156,8 @@ def test_a_listener_on_ipv6_alone(backend):
 def test_a_dropped_connection_is_a_timeout(backend):
     # A full accept queue drops SYN packets as a firewall's DROP does.
     found = Laboratory(backend(mode="full"), None, 1.0).search(
-        good_handshake(request()), good_handshake(request()), (), "http")
+        good_handshake(request()), good_handshake(request()), (), "http"
+    )
     assert found.as_sent.error_kind == "connect-timeout"
 
 

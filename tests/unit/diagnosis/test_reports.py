@@ -14,7 +14,8 @@ from module_utils.diagnosis.findings import Change, Evidence, Finding, conclude,
 
 ROOT = os.path.join(os.path.dirname(__file__), "..", "..", "..")
 SPEC = importlib.util.spec_from_file_location(
-    "diagnosis_report", os.path.join(ROOT, "playbooks", "filter_plugins", "diagnosis_report.py"))
+    "diagnosis_report", os.path.join(ROOT, "playbooks", "filter_plugins", "diagnosis_report.py")
+)
 plugin = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(plugin)
 
@@ -59,7 +60,7 @@ def test_the_page_is_whole_marks_the_lines_and_runs_nothing(data):
     assert "unreachable &lt;b&gt;" in page
     assert not re.search(r"\bsrc=|@import|url\(", page)
     assert re.search(r"<mark>\s+7 .*proxy_pass", page)
-    assert page.count("class=\"station\"") == len(data["way"])
+    assert page.count('class="station"') == len(data["way"])
     assert "web2" in page
 
 
@@ -77,8 +78,18 @@ def test_the_data_has_the_documented_keys(data):
 
 
 def test_a_working_host_and_a_list_of_routes_are_rendered():
-    routes = [{"url": "wss://a.test/ws/", "location": "location /ws/", "where": "/a:1", "server": "a.test",
-               "proxy_pass": "http://b", "state": "fails", "reason": "why", "code": "backend-down"}]
+    routes = [
+        {
+            "url": "wss://a.test/ws/",
+            "location": "location /ws/",
+            "where": "/a:1",
+            "server": "a.test",
+            "proxy_pass": "http://b",
+            "state": "fails",
+            "reason": "why",
+            "code": "backend-down",
+        }
+    ]
     data = {**plugin.no_diagnosis("x"), "verdict": "works", "sentence": "s", "notes": [], "routes": routes}
     assert "✗ wss://a.test/ws/: why (backend-down)" in plugin.diagnosis_text(data, "h")
     assert "backend-down" not in plugin.diagnosis_html({"h": {**data, "routes": []}})
@@ -88,14 +99,27 @@ def test_a_working_host_and_a_list_of_routes_are_rendered():
 
 
 def test_causes_come_first_then_risks_by_weight_each_code_once():
-    found = ranked([Finding("timeout-short", weight=50), Finding("backend-down", is_cause=True),
-                    Finding("worker-connections", weight=70), Finding("backend-down", weight=99)])
+    found = ranked(
+        [
+            Finding("timeout-short", weight=50),
+            Finding("backend-down", is_cause=True),
+            Finding("worker-connections", weight=70),
+            Finding("backend-down", weight=99),
+        ]
+    )
     assert [finding.code for finding in found] == ["backend-down", "worker-connections", "timeout-short"]
 
 
-@pytest.mark.parametrize(("cause", "opened", "verdict"), [
-    (True, None, "fails"), (True, True, "fails"), (False, True, "works"), (False, None, "cannot tell"),
-    (False, False, "cannot tell")])
+@pytest.mark.parametrize(
+    ("cause", "opened", "verdict"),
+    [
+        (True, None, "fails"),
+        (True, True, "fails"),
+        (False, True, "works"),
+        (False, None, "cannot tell"),
+        (False, False, "cannot tell"),
+    ],
+)
 def test_the_verdict_needs_a_cause_or_an_open_socket(cause, opened, verdict):
     assert conclude([Finding("backend-down", is_cause=cause)], opened) == verdict
 
@@ -105,10 +129,14 @@ def test_a_finding_has_a_code_of_the_vocabulary():
         Finding("no-such-code")
 
 
-@pytest.mark.parametrize(("change", "head"), [
-    (Change("/a", 7, ["old"], ["new", "more"]), "@@ -7,1 +7,2 @@"),
-    (Change("/a", 7, [], ["new"]), "@@ -6,0 +7,1 @@"),
-    (Change("/a", 7, ["old"], []), "@@ -7,1 +6,0 @@")])
+@pytest.mark.parametrize(
+    ("change", "head"),
+    [
+        (Change("/a", 7, ["old"], ["new", "more"]), "@@ -7,1 +7,2 @@"),
+        (Change("/a", 7, [], ["new"]), "@@ -6,0 +7,1 @@"),
+        (Change("/a", 7, ["old"], []), "@@ -7,1 +6,0 @@"),
+    ],
+)
 def test_a_change_is_a_unified_diff(change, head):
     assert change.diff().splitlines()[2] == head
 
