@@ -15,6 +15,9 @@ ACME_PATH = "/.well-known/acme-challenge/"
 RELEASE_PATH = "/.well-known/nginx-websocket/"
 YEAR = 31536000
 
+#: WebSockets that verification opens from one address, for each route and each of HTTP and HTTPS.
+PROBES = 5
+
 
 def complete(site: Site, place: str, reader: Reader) -> Site:
     """Return the site with nothing left open that the host does not decide.
@@ -281,6 +284,12 @@ def _limits(site: Site, place: str, reader: Reader) -> None:
         expected = "real_ip.trusted to name the proxy in front, or all clients count as one"
         fix = "Set real_ip.trusted to its addresses, and real_ip.header to proxy_protocol."
         reader.refuse(f"{place}.limits.{counted[0]}", limits[counted[0]], expected, fix)
+    doors = int(site["tls"]["enabled"]) + int(site["http"]["mode"] == "serve")
+    room = PROBES * doors * len(site["websockets"])
+    for key in ("sockets", "burst") if limits["handshakes_per_minute"] else ("sockets",):
+        if limits[key] and limits[key] < room:
+            expected = f"at least {room}, since deployment and verification open so many WebSockets at once"
+            reader.refuse(f"{place}.limits.{key}", limits[key], expected, f"Write {room} or more.")
 
 
 def usual_ports(site: Site) -> bool:

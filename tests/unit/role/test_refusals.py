@@ -235,6 +235,8 @@ COMBINATIONS = [
     ({"tls": {"enabled": False}, "http": {"mode": "none"}}, "serve, since tls.enabled is false"),
     ({"tls": {"hsts": {"enabled": True}}, "http": {"mode": "serve"}}, "Set http.mode to redirect."),
     ({"tls": {"hsts": {"enabled": True, "preload": True}}}, "what the preload list asks for"),
+    ({"limits": {"sockets": 4}}, "at least 5, since deployment and verification open so many"),
+    ({"limits": {"handshakes_per_minute": 60, "burst": 4}}, "Write 5 or more."),
     ({"limits": {"sockets": 5}, "listen": {"proxy_protocol": True}}, "or all clients count as one"),
     ({"name": "www.a.org", "redirect_www": True}, "Make a.org the name of the site."),
     ({"redirect_www": True, "server_names": ["chat.example.org", "www.chat.example.org"]}, "Take www.chat"),
