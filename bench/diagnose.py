@@ -27,7 +27,8 @@ report = diagnose_dump(Question(sys.argv[3], host=sys.argv[4]), open(sys.argv[2]
 data = json.dumps(report.as_data())
 ended = resource.getrusage(resource.RUSAGE_SELF)
 json.dump({"seconds": ended.ru_utime + ended.ru_stime - started.ru_utime - started.ru_stime,
-           "whole": ended.ru_utime + ended.ru_stime, "peak": ended.ru_maxrss / 1024, "verdict": report.verdict,
+           "whole": ended.ru_utime + ended.ru_stime, "peak": ended.ru_maxrss / 1024,
+           "verdict": report.verdict,
            "first": report.findings[0].code, "size": len(data)}, sys.stdout)
 """
 ASKED = (("a WebSocket route", "/ws/chat/1", "cannot tell"), ("a route without headers", "/api/x", "fails"))

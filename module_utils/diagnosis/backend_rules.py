@@ -12,7 +12,7 @@ from .experiments import WITH_SLASH
 from .facts import BackendFacts, Facts
 from .findings import Evidence, Finding
 from .host_state import covering
-from .static_rules import Suspect
+from .suspect import Suspect
 from .upstream_rules import path_change
 
 HOP_CODES = (
@@ -200,7 +200,8 @@ def _own_refusal(facts: Facts, probe: Probe) -> List[Finding]:
                 "wrong-backend",
                 evidence=evidence,
                 detail=(
-                    f"another application answers at {backend.server}; the WebSocket opens on port {listener.port}"
+                    f"another application answers at {backend.server}; the WebSocket opens on port "
+                    f"{listener.port}"
                 ),
                 fix=f"proxy_pass to port {listener.port}",
             )
@@ -216,7 +217,8 @@ def _own_refusal(facts: Facts, probe: Probe) -> List[Finding]:
                 "backend-auth",
                 evidence=evidence,
                 detail=(
-                    "the backend refuses the handshake (403), whatever the Host and Origin: a token or cookie is missing, "
+                    "the backend refuses the handshake (403), whatever the Host and Origin: a token or "
+                    "cookie is missing, "
                     "or the application has no WebSocket on this path"
                 ),
             )
@@ -239,7 +241,8 @@ def _own_refusal(facts: Facts, probe: Probe) -> List[Finding]:
                 "backend-no-websocket",
                 evidence=evidence,
                 detail=(
-                    "the backend answers the handshake like any other request: it ignores upgrades, or it is another "
+                    "the backend answers the handshake like any other request: it ignores upgrades, or "
+                    "it is another "
                     "application"
                 ),
             )

@@ -109,7 +109,7 @@ def _proxy_pass(directive: Directive) -> Iterator[Finding]:
         )
         return
     rest = value.split(b"://", 1)[-1]
-    rest = rest[5:].partition(b":")[2] if rest.startswith(b"unix:") else rest[len(rest.split(b"/")[0]):]
+    rest = rest[5:].partition(b":")[2] if rest.startswith(b"unix:") else rest[len(rest.split(b"/")[0]) :]
     parent = directive.parent
     if rest and parent is not None and not has_variables(value) and _no_prefix(parent):
         yield _finding(
@@ -127,7 +127,8 @@ def _no_prefix(block: Directive) -> bool:
 
 
 def _unknown_variables(configuration: Configuration) -> Iterator[Finding]:
-    """A variable with upgrade in its name that nothing defines: no module of nginx has one but $http_upgrade."""
+    """A variable with upgrade in its name that nothing defines: no module of nginx has one but
+    $http_upgrade."""
     defined: Set[bytes] = set()
     used: List[Tuple[bytes, Directive]] = []
     for directive in configuration.walk():

@@ -23,7 +23,8 @@ _URL = re.compile(r"[a-z]+://[^\s\"';)]+")
 def discreet(text: str) -> str:
     """A line of configuration (or words about one) without its secrets.
 
-    Values of headers whose name speaks of a secret, credentials and tokens in URLs, and words that look random go;
+    Values of headers whose name speaks of a secret, credentials and tokens in URLs, and words that look
+    random go;
     a value that is a variable stays.
     """
     match = _HEADER.match(text)

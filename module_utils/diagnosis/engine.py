@@ -12,11 +12,14 @@ from ..nginx_conf.route import route
 from ..nginx_conf.tree import Configuration, ConfSyntaxError
 from ..websocket.masking import header_secrets, masked_url, url_secrets
 from . import config_rules, risks, way
+from .discreet import discreet
 from .facts import DEFAULT_VERSION, Facts, Question
 from .findings import FAILS, WORKS, Evidence, Finding, conclude, ranked, scrubbed
-from .static_rules import Suspect, suspects
+from .static_rules import suspects
+from .suspect import Suspect
 
-# A configuration that nginx refuses may hold directives without their arguments; rules that read them say so here.
+# A configuration that nginx refuses may hold directives without their arguments; rules that read them say
+# so here.
 BROKEN = (ValueError, IndexError, KeyError, TypeError, AttributeError, RecursionError)
 
 
@@ -44,7 +47,9 @@ class Report:
             "nginx": way.nginx_data(self.facts),
             "notes": list(self.facts.notes),
         }
-        return dict(scrubbed(data, secrets_of(self.question)))
+        shown = scrubbed(data, secrets_of(self.question))
+        assert isinstance(shown, dict)
+        return shown
 
 
 def secrets_of(question: Question) -> List[str]:
@@ -71,7 +76,7 @@ def diagnose(question: Question, *, binary: str = "", conf_path: str = "", prefi
 
 def conclude_live(facts: Facts) -> Report:
     """The report for a host that was looked at."""
-    from . import live_rules
+    from . import live_rules, socket_rules
 
     found = _suspects(facts)
     causes = live_rules.causes(facts, found)
@@ -83,7 +88,7 @@ def conclude_live(facts: Facts) -> Report:
     others = risks.risks(facts, [suspect for suspect in found if suspect.finding not in causes])
     if not causes:
         others += live_rules.disagreement(facts, found)
-    lonely = live_rules.unreached(facts)
+    lonely = socket_rules.unreached(facts)
     others += lonely
     if opened and any(finding.code != "listen-ipv6-missing" for finding in lonely):
         opened = None  # It opens here; whether anybody else comes this far is another question.
@@ -186,7 +191,8 @@ def _reach(facts: Facts) -> str:
     upstream = facts.route.upstream if facts.route is not None else None
     if upstream is None:
         return ""
-    return f": the handshake reaches {upstream.url} as nginx must send it, and only a probe shows what answers there"
+    reached = f": the handshake reaches {discreet(upstream.url)} as nginx must send it"
+    return reached + ", and only a probe shows what answers there"
 
 
 def _where(facts: Facts) -> str:

@@ -1,6 +1,7 @@
 """One request written byte by byte, as nginx would write it to a backend, and its answer.
 
-The probe of ``websocket`` sends what a browser sends.  An experiment must be able to send what a browser never
+The probe of ``websocket`` sends what a browser sends.  An experiment must be able to send what a browser
+never
 would: HTTP/1.0, two Host lines, no key.
 """
 
@@ -85,7 +86,7 @@ def ask(
         result.server = result.header("Server")
         if head.status != 101:
             result.body = escaped(_excerpt(sock, rest, head, deadline.capped(0.7)), EXCERPT)
-            raise Failure("http-status", "answered %d %s" % (head.status, result.reason))
+            raise Failure("http-status", f"answered {head.status} {result.reason}")
         if not key:
             result.opened = True
             return result

@@ -108,7 +108,8 @@ class NewerFile:
     changed: float
     """Seconds since the epoch."""
     content: bool
-    """True when its content changed (mtime); False when only its inode did (renamed into place, owner, mode)."""
+    """True when its content changed (mtime); False when only its inode did (renamed into place, owner,
+    mode)."""
 
 
 @dataclasses.dataclass
@@ -203,7 +204,8 @@ class Facts:
 
     @property
     def main_hop(self) -> Optional[Hop]:
-        """The handshake that stands for the client's: the public one where it reached this host, else local."""
+        """The handshake that stands for the client's: the public one where it reached this host, else
+        local."""
         public, local = self.hop("public"), self.hop("loopback")
         if public is None:
             return local

@@ -24,7 +24,7 @@ class Evidence:
 
     def shown(self) -> str:
         """The evidence in one line."""
-        return "%s (%s:%d)" % (self.text, self.file, self.line) if self.file else self.text
+        return f"{self.text} ({self.file}:{self.line})" if self.file else self.text
 
 
 @dataclasses.dataclass
@@ -124,7 +124,7 @@ def conclude(findings: Sequence[Finding], opened: Optional[bool]) -> str:
     return WORKS if opened else CANNOT_TELL
 
 
-def scrubbed(data: Any, secrets: Sequence[str]) -> Any:
+def scrubbed(data: object, secrets: Sequence[str]) -> object:
     """A copy of plain data in which no string holds one of the secret words, nor a control character.
 
     What comes from logs, answers and configuration files is other people's text: a terminal escape in it

@@ -1,4 +1,5 @@
-"""What the host says: which nginx owns the port, what nginx -t says, what changed after the workers started."""
+"""What the host says: which nginx owns the port, what nginx -t says, what changed after the workers
+started."""
 
 from __future__ import annotations
 
@@ -25,7 +26,8 @@ MARGIN = 0.05
 """Seconds by which a file must be newer than a worker: two clock ticks and the kernel's coarse clock."""
 STRAY_LIMIT = 300
 STRAY_SIZE = 1 << 20
-# Before the error log of the configuration is open nginx writes "nginx: [emerg] …", afterwards a line of that log.
+# Before the error log of the configuration is open nginx writes "nginx: [emerg] …", afterwards a line of
+# that log.
 _MESSAGE = re.compile(r"^(?:nginx: |\d{4}/\S+ \S+ )(\[(?:warn|error|crit|alert|emerg)\]) (?:\d+#\d+: )?(.*)$")
 
 
@@ -109,7 +111,8 @@ def master_of(listener: Optional[Listener], masters: Sequence[Master]) -> Option
 def run_config_test(nginx: Nginx, prefix: str = "") -> ConfigTest:
     """``nginx -t`` with the running master's own options.
 
-    With nginx stopped, -t would leave an empty pid file behind, which breaks a later reload; it is removed again.
+    With nginx stopped, -t would leave an empty pid file behind, which breaks a later reload; it is removed
+    again.
     """
     command = [nginx.binary.path]
     if prefix or (nginx.master and nginx.master.prefix):
@@ -198,7 +201,8 @@ def worker_limits(master: Master, proc: Optional[Proc] = None) -> Dict[str, int]
 
 
 def firewall_drops(port: int) -> List[str]:
-    """Rules of nftables, iptables or ufw that drop or reject traffic to a port; empty when none can be read."""
+    """Rules of nftables, iptables or ufw that drop or reject traffic to a port; empty when none can be
+    read."""
     found: List[str] = []
     for command in (["nft", "list", "ruleset"], ["iptables-save"], ["ufw", "status"]):
         try:
@@ -213,7 +217,7 @@ def firewall_drops(port: int) -> List[str]:
         except (OSError, subprocess.TimeoutExpired):
             continue
         for line in done.stdout.decode("utf-8", "replace").splitlines():
-            if re.search(r"\b%d\b" % port, line) and re.search(r"(?i)\b(drop|reject|deny)\b", line):
+            if re.search(rf"\b{port}\b", line) and re.search(r"(?i)\b(drop|reject|deny)\b", line):
                 found.append(f"{command[0]}: {line.strip()[:200]}")
     return found
 
@@ -224,7 +228,8 @@ def firewall_drops(port: int) -> List[str]:
 def stray_files(
     configuration: Configuration, server: Level, uri: bytes, host: bytes, version: Tuple[int, ...]
 ) -> List[Tuple[str, str, int]]:
-    """Files that look like configuration, lie beside it, are not part of it, and hold a location for the path.
+    """Files that look like configuration, lie beside it, are not part of it, and hold a location for the
+    path.
 
     Args:
         configuration: the one in force.
@@ -277,7 +282,8 @@ def _neighbours(configuration: Configuration) -> List[str]:
 
 
 def _locations_in(path: str, server: Level, host: bytes) -> List[Location]:
-    """The locations that a file would bring in: its own ones into the server, those of servers with the name."""
+    """The locations that a file would bring in: its own ones into the server, those of servers with the
+    name."""
     try:
         if b"location" not in read_file(path):
             return []

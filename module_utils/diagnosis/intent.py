@@ -1,6 +1,7 @@
 """Where the WebSocket location is, when it is not the one that answers.
 
-A route says which location wins.  People ask why *their* location does not.  Among all locations that would carry
+A route says which location wins.  People ask why *their* location does not.  Among all locations that would
+carry
 an upgrade, this finds the one that was meant for the path, and the rule of nginx by which it lost.
 """
 

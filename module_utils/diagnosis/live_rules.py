@@ -1,6 +1,7 @@
 """From what the probes, the log and the host showed to the cause.
 
-The hops are walked in the client's order: name, connection, TLS, nginx's own answer, the request to the backend,
+The hops are walked in the client's order: name, connection, TLS, nginx's own answer, the request to the
+backend,
 the backend, the open socket.  The first that explains the failure is the cause.
 """
 
@@ -10,15 +11,13 @@ from typing import Callable, List, Optional, Sequence
 
 from ..websocket.result import Probe
 from . import backend_rules, config_rules
-from .capacity import socket_limits
 from .facts import Facts, Hop
 from .findings import Evidence, Finding
 from .observe import certificate_fault
-from .static_rules import Suspect
-from .timing import read_timeout
+from .socket_rules import CONNECT_KINDS, after_open, alpn_refused, certain_cause, closed
+from .suspect import Suspect
 from .way import told
 
-CONNECT_KINDS = ("dns", "connect-refused", "connect-timeout", "connect-failed")
 NGINX_PAGES = ("<center>nginx", "<center>openresty", "<center>tengine", "<center>angie", "<center>freenginx")
 
 
@@ -26,7 +25,7 @@ def causes(facts: Facts, suspects: Sequence[Suspect]) -> List[Finding]:
     """The cause first, then whatever else would keep it from opening; empty when none is known."""
     hop = facts.main_hop
     if hop is not None and hop.opened:
-        return _after_open(facts, suspects)
+        return after_open(facts, suspects)
     for step in STEPS:
         found = step(facts, suspects, hop)
         if found:
@@ -82,7 +81,7 @@ def _connection(facts: Facts, suspects: Sequence[Suspect], hop: Optional[Hop]) -
         return []
     if hop.probe.error_kind == "dns":
         return [Finding("name-not-resolved", evidence=[told(hop)])]
-    static = _certain(suspects, ("listen-ipv6-missing", "port-not-listening"))
+    static = certain_cause(suspects, ("listen-ipv6-missing", "port-not-listening"))
     if static:
         stale = _stale(facts) if facts.newer_files else []
         return stale or static
@@ -107,7 +106,7 @@ def _tls(facts: Facts, suspects: Sequence[Suspect], hop: Optional[Hop]) -> List[
     problem = str(hop.probe.tls.get("verify_error", ""))
     if problem:
         return [certificate_finding(facts, hop, problem)]
-    static = _certain(suspects, ("tls-not-enabled",))
+    static = certain_cause(suspects, ("tls-not-enabled",))
     if static:
         return static
     if "does not speak TLS" in hop.probe.error:
@@ -130,14 +129,14 @@ def certificate_finding(facts: Facts, hop: Hop, problem: str) -> Finding:
 
 
 def _protocol(facts: Facts, suspects: Sequence[Suspect], hop: Optional[Hop]) -> List[Finding]:
-    alpn = facts.hop("alpn")
-    if alpn is not None and not alpn.probe.opened and alpn.probe.tls.get("alpn") == "h2":
-        return [Finding("http2-only", evidence=[told(alpn)])]
+    refused = alpn_refused(facts)
+    if refused:
+        return refused
     if hop is None:
         return []
     kind = hop.probe.error_kind
     if kind == "not-http":
-        static = _certain(suspects, ("h2c-on-plain-port", "http2-only"))
+        static = certain_cause(suspects, ("h2c-on-plain-port", "http2-only"))
         if static:
             return static
         if "HTTP/2" in hop.probe.error:
@@ -160,7 +159,7 @@ def _protocol(facts: Facts, suspects: Sequence[Suspect], hop: Optional[Hop]) -> 
         line = facts.logged(code)
         if line is not None:
             return [Finding(code, evidence=[line.evidence()])]
-    return _certain(
+    return certain_cause(
         suspects,
         (
             "return-status",
@@ -180,7 +179,8 @@ def _protocol(facts: Facts, suspects: Sequence[Suspect], hop: Optional[Hop]) -> 
 def answered_by(facts: Facts, probe: Probe) -> str:
     """Who made the answer: "nginx" or "backend".
 
-    nginx writes its own Server over a backend's, so the header does not tell; the same request asked directly does.
+    nginx writes its own Server over a backend's, so the header does not tell; the same request asked
+    directly does.
     """
     for backend in facts.backends:
         direct = backend.search.as_sent if backend.search is not None else backend.plain
@@ -255,7 +255,7 @@ def _by_nginx(facts: Facts, suspects: Sequence[Suspect], hop: Hop) -> List[Findi
     probe, status = hop.probe, hop.probe.status
     text = probe.body
     if status == 400 and "plain HTTP request was sent to HTTPS port" in text:
-        return _certain(suspects, ("plain-http-to-tls-port",)) or [
+        return certain_cause(suspects, ("plain-http-to-tls-port",)) or [
             Finding("plain-http-to-tls-port", evidence=[told(hop)])
         ]
     if status in (400, 414, 431, 494) and ("Header Or Cookie Too Large" in text or status in (414, 431, 494)):
@@ -322,7 +322,7 @@ def _hidden_refusal(facts: Facts, suspects: Sequence[Suspect], probe: Probe) -> 
 def _hanging(facts: Facts, suspects: Sequence[Suspect], hop: Optional[Hop]) -> List[Finding]:
     if hop is None or hop.probe.error_kind != "answer-timeout":
         return []
-    certain = _certain(suspects)
+    certain = certain_cause(suspects)
     if certain:
         return certain
     line = facts.logged("open-file-limit")
@@ -337,188 +337,10 @@ def _handshake(facts: Facts, suspects: Sequence[Suspect], hop: Optional[Hop]) ->
         return []
     if hop.probe.error_kind == "bad-handshake":
         codes = ("response-header-hidden", "subprotocol-stripped", "upgrade-hardcoded-no-tunnel")
-        return _certain(suspects, codes) or backend_rules.refused_by_backend(facts, suspects, hop.probe)
+        return certain_cause(suspects, codes) or backend_rules.refused_by_backend(facts, suspects, hop.probe)
     if hop.probe.closed_after is not None:
-        return _closed(facts, suspects, hop)
+        return closed(facts, suspects, hop)
     return []
-
-
-def _closed(facts: Facts, suspects: Sequence[Suspect], hop: Hop) -> List[Finding]:
-    """An open socket was closed by the other side."""
-    certain = _certain(suspects)
-    if certain:
-        return certain
-    after = hop.probe.closed_after or 0.0
-    timeout = read_timeout(facts.route)
-    direct = [
-        backend.held or (backend.search.as_sent if backend.search is not None else None)
-        for backend in facts.backends
-    ]
-    stays = any(probe is not None and probe.opened and probe.closed_after is None for probe in direct)
-    closes = any(probe is not None and probe.closed_after is not None for probe in direct)
-    if timeout is not None and abs(after - timeout) < max(0.7, timeout * 0.02) and not closes:
-        return [timeout_finding(facts, timeout, [told(hop)])]
-    if any(backend.search is not None and backend.search.fatal for backend in facts.backends):
-        return backend_rules.refused_by_backend(facts, suspects, hop.probe)
-    if closes or not stays:
-        code = f" with close code {hop.probe.close_code}" if hop.probe.close_code else ""
-        return [
-            Finding(
-                "backend-closed",
-                evidence=[
-                    told(hop),
-                    Evidence(
-                        "probe",
-                        "asked directly, the backend closes as well"
-                        if closes
-                        else "the backend could not be compared",
-                    ),
-                ],
-                detail=f"the backend closes the socket {after:.1f} s after opening it{code}",
-            )
-        ]
-    return []
-
-
-def timeout_finding(facts: Facts, timeout: float, evidence: List[Evidence]) -> Finding:
-    """The finding for a proxy_read_timeout that is too short."""
-    effective = facts.route.effective.get("proxy_read_timeout") if facts.route is not None else None
-    if effective is not None:
-        directive = effective.directive
-        words = f"proxy_read_timeout is {effective.value} ({'set here' if directive else effective.source})"
-        evidence.insert(
-            0,
-            Evidence(
-                "configuration",
-                words,
-                directive.file if directive else "",
-                directive.line if directive else 0,
-            ),
-        )
-    return Finding(
-        "timeout-short",
-        evidence=evidence,
-        detail=f"nginx closes the socket after {timeout:g} s of silence (proxy_read_timeout)",
-    )
-
-
-# ---------------------------------------------------------------------------------------- it opens, but
-
-
-def _after_open(facts: Facts, suspects: Sequence[Suspect]) -> List[Finding]:
-    """One socket opens.  Does a second, does it last, does the client get what it needs?"""
-    found: List[Finding] = []
-    found += _protocol(facts, suspects, None)
-    found += _refused_together(facts)
-    held = facts.hop("held")
-    if held is not None and held.probe.closed_after is not None:
-        found += _closed(facts, [], held)
-    timeout = read_timeout(facts.route)
-    if timeout is not None and facts.question.ping_interval > timeout:
-        found.append(
-            timeout_finding(
-                facts,
-                timeout,
-                [
-                    Evidence(
-                        "probe", f"the application is silent for up to {facts.question.ping_interval:g} s"
-                    )
-                ],
-            )
-        )
-    front = facts.hop("public")
-    local = facts.hop("loopback")
-    reached = front is not None and front.probe.error_kind not in CONNECT_KINDS
-    if front is not None and reached and local is not None and local.opened and not front.opened:
-        found.append(Finding("front-differs", evidence=[told(local), told(front)]))
-    for finding in found:
-        finding.is_cause = True
-    return found
-
-
-def _refused_together(facts: Facts) -> List[Finding]:
-    """Of several sockets at a time some were refused: by which limit?"""
-    refused = [probe for probe in facts.many if not probe.opened]
-    if not refused:
-        return []
-    opened = len(facts.many) - len(refused)
-    limits = socket_limits(facts)
-    codes = [line.code for line in facts.log]
-    if "upstream-marked-down" in codes and any(limit.code == "upstream-max-conns" for limit in limits):
-        codes.insert(0, "upstream-max-conns")
-    known = {limit.code: limit for limit in limits}
-    code = next((code for code in codes if code in known), "")
-    if not code and limits and limits[0].sockets <= len(facts.many):
-        code = limits[0].code
-    if not code:
-        return []
-    limit = known[code]
-    line = facts.logged("upstream-marked-down" if code == "upstream-max-conns" else code)
-    directive = limit.directive
-    evidence = [
-        Evidence(
-            "configuration",
-            limit.words,
-            directive.file if directive else "",
-            directive.line if directive else 0,
-        ),
-        Evidence(
-            "probe",
-            f"of {len(facts.many)} sockets opened together {opened} opened, the others got "
-            + _outcome(refused[0]),
-        ),
-    ]
-    return [Finding(code, evidence=evidence + ([line.evidence()] if line is not None else []))]
-
-
-def _outcome(probe: Probe) -> str:
-    return f"{probe.status} {probe.reason}" if probe.status is not None else probe.error
-
-
-def _certain(suspects: Sequence[Suspect], codes: Sequence[str] = ()) -> List[Finding]:
-    """The first suspect that is certain (and has one of the codes)."""
-    for suspect in suspects:
-        if suspect.certain and (not codes or suspect.code in codes):
-            return [suspect.finding]
-    return []
-
-
-Step = Callable[[Facts, Sequence[Suspect], Optional[Hop]], List[Finding]]
-STEPS: Sequence[Step] = (
-    _configuration,
-    _running,
-    _connection,
-    _tls,
-    _protocol,
-    _answer,
-    _hanging,
-    _handshake,
-)
-
-
-def unreached(facts: Facts) -> List[Finding]:
-    """Ways to this host that nobody could walk: never a cause while nginx itself opens the socket."""
-    found: List[Finding] = []
-    hop, public, other = facts.main_hop, facts.hop("public"), facts.hop("other address")
-    if hop is None or not hop.opened:
-        return found
-    if public is not None and public.probe.error_kind in CONNECT_KINDS:
-        code = "name-not-resolved" if public.probe.error_kind == "dns" else "address-unreachable"
-        found.append(
-            Finding(
-                code,
-                weight=97,
-                evidence=[told(public), told(hop)],
-                detail=(
-                    "nginx on this host opens the socket, but this host does not reach the name's address: a firewall, a wrong "
-                    "record, or a router that does not turn a host's own traffic back to it"
-                ),
-                fix="ask from outside; -e address=IP asks nginx on this host alone",
-            )
-        )
-    if other is not None and other.probe.error_kind == "connect-refused" and "[" in other.probe.error:
-        found.append(Finding("listen-ipv6-missing", weight=80, evidence=[told(other)]))
-    return found
 
 
 def disagreement(facts: Facts, suspects: Sequence[Suspect]) -> List[Finding]:
@@ -540,3 +362,16 @@ def disagreement(facts: Facts, suspects: Sequence[Suspect]) -> List[Finding]:
     return [
         Finding("static-live-disagree", weight=95, evidence=[told(hop), Evidence("configuration", words)])
     ]
+
+
+Step = Callable[[Facts, Sequence[Suspect], Optional[Hop]], List[Finding]]
+STEPS: Sequence[Step] = (
+    _configuration,
+    _running,
+    _connection,
+    _tls,
+    _protocol,
+    _answer,
+    _hanging,
+    _handshake,
+)

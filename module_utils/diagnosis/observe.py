@@ -20,7 +20,7 @@ from ..nginx_host.certificates import covers
 from ..nginx_host.describe import describe
 from ..nginx_host.listeners import listeners
 from ..nginx_host.masters import Master, choose, masters
-from ..websocket.endpoint import parse_url
+from ..websocket.endpoint import address_text, parse_url
 from ..websocket.probe import probe
 from ..websocket.result import Probe
 from . import host_state
@@ -161,7 +161,7 @@ def _read_configuration(facts: Facts, address: Tuple[str, int], conf_path: str) 
             facts.configuration = load(conf_path)
     if facts.configuration is None:
         return
-    text = "[%s]:%d" % address if ":" in address[0] else "%s:%d" % address
+    text = address_text(address)
     try:
         facts.route = follow(facts, text, address[0])
     except (ValueError, IndexError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -293,7 +293,8 @@ def unknown_issuer(probe: Probe) -> bool:
         return False
     if certificate_fault(probe, probe.url):
         return False
-    # The issuer is one that every browser knows: then its intermediate is missing in the file, which browsers mind.
+    # The issuer is one that every browser knows: then its intermediate is missing in the file, which
+    # browsers mind.
     issuer = str(probe.tls.get("issuer", ""))
     return not any(f"O={name}" in issuer for name in PUBLIC_AUTHORITIES)
 
@@ -373,7 +374,8 @@ def _public(facts: Facts, address: Tuple[str, int]) -> None:
 
 
 def hold_seconds(facts: Facts) -> float:
-    """How long an opened socket is watched: what the user asks, else a short proxy_read_timeout, else a look."""
+    """How long an opened socket is watched: what the user asks, else a short proxy_read_timeout, else a
+    look."""
     if facts.question.hold:
         return facts.question.hold
     timeout = read_timeout(facts.route)

@@ -13,7 +13,7 @@ from .backups import BACKUP
 from .capacity import socket_limits
 from .facts import Facts
 from .findings import Evidence, Finding
-from .static_rules import Suspect
+from .suspect import Suspect
 from .timing import read_timeout, seconds_of
 
 CERT_DAYS = 14

@@ -73,7 +73,8 @@ def _method_and_version(upstream: Upstream) -> Iterator[Judged]:
         yield Finding("http10-upstream", evidence=where, weight=60), False
 
 
-# ---------------------------------------------------------------------------------------- Upgrade and Connection
+# ---------------------------------------------------------------------------------------- Upgrade and
+# Connection
 
 
 def _hop_headers(route: Route, upstream: Upstream, meant: Optional[Meant]) -> Iterator[Judged]:
@@ -408,14 +409,17 @@ def path_change(route: Route, upstream: Upstream, client_target: str) -> str:
         return "proxy-pass-double-slash"
     if has_variables(written) and uri_part[1] and not has_variables(uri_part[2]):
         return "proxy-pass-variable-uri"
-    if route.first_uri.decode("utf-8", "backslashreplace") != client and (
-        sent.endswith(route.first_uri.decode("utf-8", "backslashreplace")[-len(sent) :])
-    ) and len(sent) >= len(client.replace("//", "/")) - 2:
+    if (
+        route.first_uri.decode("utf-8", "backslashreplace") != client
+        and (sent.endswith(route.first_uri.decode("utf-8", "backslashreplace")[-len(sent) :]))
+        and len(sent) >= len(client.replace("//", "/")) - 2
+    ):
         return "proxy-pass-normalizes-path"
     location = route.location
     if isinstance(location, Location) and not location.regex and uri_part[1]:
         prefix = location.name.decode("utf-8", "backslashreplace")
-        # "location /ws { proxy_pass http://b/; }" makes "//x", "location /ws/ { proxy_pass http://b/a; }" makes "/ax".
+        # "location /ws { proxy_pass http://b/; }" makes "//x", "location /ws/ { proxy_pass http://b/a; }"
+        # makes "/ax".
         if prefix.endswith("/") != written.endswith(b"/"):
             return "proxy-pass-double-slash"
     return "proxy-pass-strips-prefix" if len(sent) < len(client) else "proxy-pass-normalizes-path"
@@ -475,7 +479,8 @@ def _way(route: Route, upstream: Upstream) -> Iterator[Judged]:
                 weight=30,
                 evidence=_at(
                     block,
-                    f"{len(upstream.servers)} servers without ip_hash, hash or sticky: a session that begins by "
+                    f"{len(upstream.servers)} servers without ip_hash, hash or sticky: a session that "
+                    f"begins by "
                     "polling may go on at another one",
                 ),
             ),

@@ -33,7 +33,8 @@ class Step:
     """One station of the way."""
 
     station: str
-    """"name", "listen", "tls", "server", "rewrite", "location", "directives", "headers", "backend", "answer"."""
+    """"name", "listen", "tls", "server", "rewrite", "location", "directives", "headers", "backend",
+    "answer"."""
     text: str
     file: str = ""
     line: int = 0
@@ -133,7 +134,8 @@ def _inside(route: Route) -> List[Step]:
         found.pop()
     if route.location is not None:
         losers = [
-            f"{loser.location.title()} ({loser.location.directive.where() if loser.location.directive else '-'}"
+            f"{loser.location.title()} "
+            f"({loser.location.directive.where() if loser.location.directive else '-'}"
             f"): {loser.reason}"
             for loser in route.losers
         ]
@@ -216,7 +218,7 @@ def told(hop: Hop) -> Evidence:
     return Evidence("probe", f"{hop.words}{where}: {text}")
 
 
-def outcome(probe: Any) -> str:
+def outcome(probe: Probe) -> str:
     """What came of a probe, in a few words."""
     if probe.opened:
         pong = ", pong" if probe.pong else ""

@@ -69,7 +69,7 @@ def _wrapped(text: str, first: str, rest: str = "") -> List[str]:
 
 
 def _evidence(item: Data) -> str:
-    place = f"  [{item['file']}{':%d' % item['line'] if item['line'] else ''}]" if item["file"] else ""
+    place = f"  [{item['file']}{':' + str(item['line']) if item['line'] else ''}]" if item["file"] else ""
     return f"{item['text']}{place}"
 
 
@@ -87,7 +87,8 @@ def _way(steps: List[Data]) -> List[str]:
     lines: List[str] = []
     for number, step in enumerate(steps, 1):
         place = f"  [{step['file']}:{step['line']}]" if step["file"] else ""
-        head = f"    {number:2d} {MARKS.get(step['state'], ' ')} {STATIONS.get(step['station'], step['station']):<9} "
+        station = STATIONS.get(step["station"], step["station"])
+        head = f"    {number:2d} {MARKS.get(step['state'], ' ')} {station:<9} "
         lines += _wrapped(step["text"] + place, head, " " * len(head))
         for more in step["more"]:
             lines += _wrapped(more, " " * len(head) + "· ", " " * len(head) + "  ")
@@ -108,18 +109,23 @@ def _routes(routes: List[Data]) -> List[str]:
 
 STYLE = """
 :root{--ink:#1b1f24;--soft:#57606a;--line:#d0d7de;--page:#fff;--box:#f6f8fa;--good:#1a7f37;--bad:#cf222e;--warn:#9a6700}
-@media (prefers-color-scheme:dark){:root{--ink:#e6edf3;--soft:#9aa5b1;--line:#3d444d;--page:#0d1117;--box:#161b22;
+@media
+(prefers-color-scheme:dark){:root{--ink:#e6edf3;--soft:#9aa5b1;--line:#3d444d;--page:#0d1117;--box:#161b22;
 --good:#3fb950;--bad:#ff7b72;--warn:#d29922}}
-body{font:15px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--page);max-width:64rem;margin:2rem auto;
+body{font:15px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--page);max-width:64rem;margin:2rem
+auto;
 padding:0 1rem}
-h1{font-size:1.5rem}h2{font-size:1.25rem;border-bottom:1px solid var(--line);padding-bottom:.3rem;margin-top:2.5rem}
+h1{font-size:1.5rem}h2{font-size:1.25rem;border-bottom:1px solid
+var(--line);padding-bottom:.3rem;margin-top:2.5rem}
 h3{font-size:1rem;margin:1.6rem 0 .4rem}
 .verdict{display:inline-block;font-weight:700;padding:.1rem .6rem;border-radius:.4rem;color:#fff}
 .works{background:var(--good)}.fails{background:var(--bad)}.tell{background:var(--warn)}
 pre,code{font:13px/1.45 ui-monospace,monospace}
-pre{background:var(--box);border:1px solid var(--line);border-radius:.4rem;padding:.6rem .8rem;overflow-x:auto;margin:.4rem 0}
+pre{background:var(--box);border:1px solid var(--line);border-radius:.4rem;padding:.6rem
+.8rem;overflow-x:auto;margin:.4rem 0}
 .way{list-style:none;margin:0;padding:0}
-.way li{position:relative;border:1px solid var(--line);border-left:.35rem solid var(--line);border-radius:.4rem;
+.way li{position:relative;border:1px solid var(--line);border-left:.35rem solid
+var(--line);border-radius:.4rem;
 background:var(--box);padding:.4rem .8rem;margin:0 0 1.3rem}
 .way li.ok{border-left-color:var(--good)}.way li.bad{border-left-color:var(--bad)}
 .way li:not(:last-child)::after{content:"";position:absolute;left:1.4rem;bottom:-1.3rem;height:1.3rem;
@@ -132,7 +138,8 @@ font-size:.75rem}
 mark{background:none;color:var(--bad);font-weight:700}
 .add{color:var(--good)}.del{color:var(--bad)}
 details{margin:.6rem 0}summary{cursor:pointer}
-table{border-collapse:collapse;width:100%}td,th{border:1px solid var(--line);padding:.3rem .6rem;text-align:left;
+table{border-collapse:collapse;width:100%}td,th{border:1px solid var(--line);padding:.3rem
+.6rem;text-align:left;
 vertical-align:top}
 """
 

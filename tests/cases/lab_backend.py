@@ -184,10 +184,10 @@ class LabBackend:
     def _reply(connection: socket.socket, status: int, body: str = "", extra: Tuple[str, ...] = ()) -> None:
         payload = body.encode()
         lines = [
-            "HTTP/1.1 %d %s" % (status, REASONS.get(status, "X")),
+            f"HTTP/1.1 {status} {REASONS.get(status, 'X')}",
             "X-Backend: lab",
             "Content-Type: text/plain",
-            "Content-Length: %d" % len(payload),
+            f"Content-Length: {len(payload)}",
             "Connection: close",
             *extra,
         ]
@@ -244,9 +244,9 @@ class LabBackend:
         if sum(name == "host" for name, _ in headers) > 1:
             return 400, "duplicate Host header"
         if spec.get("hosts") and first.get("host") not in spec["hosts"]:
-            return spec.get("hosts_status", 403), "Blocked request: host {!r} is not allowed".format(first.get(
-                "host"
-            ))
+            return spec.get("hosts_status", 403), "Blocked request: host {!r} is not allowed".format(
+                first.get("host")
+            )
         if spec.get("reject_forwarded") and first.get("x-forwarded-for"):
             return 400, "request from an untrusted reverse proxy"
         if spec.get("sid") and query.get("transport") == ["polling"]:

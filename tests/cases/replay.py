@@ -1,6 +1,7 @@
 """Sets one recorded case up against a real nginx and real backends, as its case.json says.
 
-A case's folder holds ``nginx.conf`` (run as ``nginx -p PREFIX -c nginx.conf``) and ``case.json``; ``lab`` in it says
+A case's folder holds ``nginx.conf`` (run as ``nginx -p PREFIX -c nginx.conf``) and ``case.json``; ``lab``
+in it says
 which backends stand behind nginx, what happened before (steps) and what the client sends.  The steps that
 only look (connect, http, await_close, poll_then_ws) are what a diagnosis is asked to explain; the others
 (install a file, reload, occupy a port, stop or start a backend, open a socket and keep it) are done here.
@@ -156,7 +157,8 @@ class Replay:
     def _command(self) -> List[str]:
         with open(self._path("nginx.conf"), "rb") as file:
             own_user = re.search(rb"^\s*user\s", file.read(), re.M)
-        # Workers of the lab's nginx run as root where the case does not name a user: /tmp may be closed to others.
+        # Workers of the lab's nginx run as root where the case does not name a user: /tmp may be closed to
+        # others.
         settings = "daemon off;" if own_user or os.geteuid() else "user root root; daemon off;"
         return [self.nginx, "-p", self.prefix, "-c", "nginx.conf", "-g", settings]
 
@@ -172,9 +174,7 @@ class Replay:
         """Process ids of nginx's workers."""
         if not self.process:
             return []
-        with open(
-            "/proc/%d/task/%d/children" % (self.process.pid, self.process.pid), encoding="ascii"
-        ) as file:
+        with open(f"/proc/{self.process.pid}/task/{self.process.pid}/children", encoding="ascii") as file:
             return [int(pid) for pid in file.read().split()]
 
     def _step(self, step: Dict[str, Any]) -> None:
@@ -187,7 +187,8 @@ class Replay:
             before = self.workers()
             assert self.process
             self.process.send_signal(signal.SIGHUP)
-            # A reload that is refused starts no worker: there is nothing to wait for but the time nginx retries.
+            # A reload that is refused starts no worker: there is nothing to wait for but the time nginx
+            # retries.
             with contextlib.suppress(RuntimeError):
                 self._wait_for(lambda: set(self.workers()) - set(before), "", step.get("wait", 0.8) + 0.5)
         elif name == "sleep":
@@ -221,7 +222,7 @@ class Replay:
 
 def age(pid: int) -> float:
     """Seconds since a process started."""
-    with open("/proc/%d/stat" % pid, "rb") as file:
+    with open(f"/proc/{pid}/stat", "rb") as file:
         ticks = int(file.read().rsplit(b")", 1)[1].split()[19])
     return time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
 
@@ -232,7 +233,8 @@ def open_socket(url: str) -> socket.socket:
     sock = socket.create_connection((parts.hostname, parts.port), 5)
     sock.sendall(
         (
-            f"GET {parts.path} HTTP/1.1\r\nHost: {parts.netloc}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            f"GET {parts.path} HTTP/1.1\r\nHost: {parts.netloc}\r\nUpgrade: websocket\r\nConnection: "
+            f"Upgrade\r\n"
             "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
         ).encode()
     )

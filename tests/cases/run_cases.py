@@ -3,7 +3,8 @@
     python3 -m tests.cases.run_cases [--nginx PATH] [--json] [--jobs N] [WORD...]
 
 A case is run when its folder's name contains one of the words (all without words).  As root every case gets
-namespaces of its own (network, processes, mounts), so that cases run beside each other and beside the host's nginx.
+namespaces of its own (network, processes, mounts), so that cases run beside each other and beside the
+host's nginx.
 """
 
 from __future__ import annotations
@@ -131,23 +132,17 @@ def run_apart(name: str, nginx: str, data: str, bare: bool = False) -> Dict[str,
 
 def table(results: List[Dict[str, Any]]) -> str:
     """The results as people read them."""
-    lines = ["%-5s %-46s %-30s %-12s %s" % ("", "case", "recorded", "verdict", "first finding")]
+    lines = [f"{'':5} {'case':46} {'recorded':30} {'verdict':12} first finding"]
     for result in results:
         cause = " (cause)" if result["first"] in result["causes"] else ""
+        right = "right" if result["right"] else "WRONG"
         lines.append(
-            "%-5s %-46s %-30s %-12s %s%s"
-            % (
-                "right" if result["right"] else "WRONG",
-                result["name"],
-                result["expected"],
-                result["verdict"],
-                result["first"] or "-",
-                cause,
-            )
+            f"{right} {result['name']:46} {result['expected']:30} {result['verdict']:12} "
+            f"{result['first'] or '-'}{cause}"
         )
-    right = sum(result["right"] for result in results)
+    count = sum(result["right"] for result in results)
     version = next((result["version"] for result in results if result["version"]), "?")
-    lines.append("nginx %s: %d of %d cases right" % (version, right, len(results)))
+    lines.append(f"nginx {version}: {count} of {len(results)} cases right")
     return "\n".join(lines)
 
 

@@ -16,7 +16,8 @@ from lab import images
 
 ROOT = Path(__file__).resolve().parents[2]
 
-# Where nginx's versions differ: defaults of proxy_http_version and Connection (1.29.7), http2 on a plain listen
+# Where nginx's versions differ: defaults of proxy_http_version and Connection (1.29.7), http2 on a plain
+# listen
 # (1.25.1), the map that is switched off with them; and one case of each kind beside them.
 EDGES = [
     "001-",

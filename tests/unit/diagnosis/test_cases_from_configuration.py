@@ -25,7 +25,8 @@ NAMES = [
 with open(os.path.join(RECORDED, "causes.json"), encoding="utf-8") as file:
     NEEDS = {code: entry["needs"] for code, entry in json.load(file).items()}
 
-# No configuration tells that this backend is content with the key alone; every known server wants the headers.
+# No configuration tells that this backend is content with the key alone; every known server wants the
+# headers.
 LENIENT_BACKENDS = {"ok-key-only-backend", "ok-header-less-goaccess"}
 # A file that no include takes is nowhere in a dump.
 OUTSIDE = {"sites-available-only"}

@@ -87,16 +87,20 @@ def test_a_dump_of_ten_megabytes_is_read_in_seconds():
         b"server { listen 80; rewrite ^ / last; rewrite ^ / last; }",
         b"}" * 100,
         b"{" * 1000,
-        b"server { listen 80; if ($http_upgrade) { } location /ws/ { proxy_set_header; proxy_pass http://$x$y; } }",
+        b"server { listen 80; if ($http_upgrade) { } location /ws/ { proxy_set_header; proxy_pass "
+        b"http://$x$y; } }",
         b"server { listen 80; location /ws/ { proxy_pass http://[::1; } }",
         b"upstream u { } server { listen 80; location / { proxy_pass http://u; } }",
         b"server { listen 80; location / { try_files ; } }",
         b"limit_req_zone; server { listen 80; limit_req; limit_conn; location / { proxy_pass http://a; } }",
         b"server { listen 80; error_page; location / { proxy_pass http://a; proxy_intercept_errors on; } }",
         b"server { listen 80; proxy_hide_header; proxy_http_version; location / { proxy_pass http://a; } }",
-        b"server { listen 80; allow; deny; auth_basic; auth_request; satisfy; location / { proxy_pass http://a; } }",
-        b"upstream a { server; server x max_conns=; zone; } server { listen 80; location / { proxy_pass http://a; } }",
-        b"server { listen 80; proxy_cache; resolver; proxy_read_timeout; location / { proxy_pass http://a; } }",
+        b"server { listen 80; allow; deny; auth_basic; auth_request; satisfy; location / { proxy_pass "
+        b"http://a; } }",
+        b"upstream a { server; server x max_conns=; zone; } server { listen 80; location / { proxy_pass "
+        b"http://a; } }",
+        b"server { listen 80; proxy_cache; resolver; proxy_read_timeout; location / { proxy_pass "
+        b"http://a; } }",
         b"server { listen 80; proxy_read_timeout 9x; add_header; location / { proxy_pass http://$host; } }",
     ],
 )
