@@ -26,7 +26,7 @@ demo-down: ## Remove the demo's containers; stop the docker engine if it was sta
 lab-images: setup ## Build all images of the lab
 	@$(LAB) images --suite all --browser
 
-.PHONY: test lint unit differential integration molecule
+.PHONY: test lint unit pythons differential integration molecule
 
 test: setup-test ## Run all tests
 	@tests/run
@@ -36,6 +36,9 @@ lint: setup-test ## Run the linters, and render the modules' documentation
 
 unit: setup-test ## Run the unit tests
 	@tests/run unit
+
+pythons: setup-test ## Run the unit tests under every Python from 3.8 on that this machine and the lab have
+	@tests/run pythons
 
 differential: setup-test ## Compare with real nginx on random inputs: SEED=… CONFIGS=… CASES=… for longer runs
 	@tests/run differential

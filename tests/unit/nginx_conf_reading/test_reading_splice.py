@@ -25,7 +25,7 @@ DATA = (
 
 def parsed(data=DATA):
     root = load("m", read=lambda path: data).root
-    return {d.name: d for d in root} | {d.name: d for d in root[0].block or ()}
+    return {d.name: d for d in [*root, *(root[0].block or ())]}
 
 
 def test_set_argument():

@@ -10,11 +10,25 @@ import ssl
 import struct
 import subprocess
 import threading
-from typing import Callable, List, Optional
+import time
+from typing import Callable, List, Optional, Sequence
 
 from module_utils.websocket.handshake import accept_for
 
 NEW_KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
+CA = """\
+[ca]
+default_ca = tiny
+[tiny]
+database = index.txt
+new_certs_dir = .
+rand_serial = yes
+default_md = sha256
+policy = any
+[any]
+organizationName = optional
+commonName = supplied
+"""
 
 Behaviour = Callable[["Talk"], None]
 
@@ -199,16 +213,16 @@ def raw(data: bytes) -> Behaviour:
 class Authority:
     """A certificate authority in a directory, driven through the openssl command."""
 
-    def __init__(self, directory: str) -> None:
+    def __init__(self, directory: str, name: str = "Tiny Test CA") -> None:
         self.directory = directory
         self.cafile = os.path.join(directory, "ca.pem")
         self._openssl(
             *("req", "-x509", *NEW_KEY, "-days", "30", "-keyout", "ca.key", "-out", "ca.pem"),
-            *("-subj", "/CN=Tiny Test CA"),
+            *("-subj", f"/CN={name}"),
         )
 
     def issue(self, name: str, *, days: int = 20, names: str = "", stem: str = "") -> str:
-        """Issue STEM.pem and STEM.key; -1 day makes an expired one (openssl takes no less)."""
+        """Issue STEM.pem and STEM.key; a negative number of days makes an expired one."""
         stem = os.path.join(self.directory, stem or name)
         with open(stem + ".ext", "w") as file:
             file.write(f"subjectAltName={names or 'DNS:' + name}\n")
@@ -225,11 +239,23 @@ class Authority:
                 f"/O=Tiny/CN={name}",
             ),
         )
-        self._openssl(
-            *("x509", "-req", "-in", stem + ".csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial"),
-            *("-days", str(days), "-extfile", stem + ".ext", "-out", stem + ".pem"),
-        )
+        signed = ("-in", stem + ".csr", "-extfile", stem + ".ext", "-out", stem + ".pem")
+        if days < 0:
+            self._sign_expired(days, signed)
+        else:
+            ca = ("-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial")
+            self._openssl("x509", "-req", *ca, "-days", str(days), *signed)
         return stem
+
+    def _sign_expired(self, days: int, signed: Sequence[str]) -> None:
+        """Sign with dates in the past: `openssl x509 -days` takes nothing negative since OpenSSL 3.4."""
+        for name, content in (("index.txt", ""), ("index.txt.attr", "unique_subject = no\n"), ("ca.cnf", CA)):
+            with open(os.path.join(self.directory, name), "w") as file:
+                file.write(content)
+        moments = [time.gmtime(time.time() + 86400 * day) for day in (days - 10, days)]
+        dates = [time.strftime("%Y%m%d%H%M%SZ", moment) for moment in moments]
+        own = ("-batch", "-notext", "-config", "ca.cnf", "-cert", "ca.pem", "-keyfile", "ca.key")
+        self._openssl("ca", *own, "-startdate", dates[0], "-enddate", dates[1], *signed)
 
     def server_context(self, stem: str, *, alpn: Optional[List[str]] = None) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -1,0 +1,164 @@
+#!/usr/bin/env python3
+"""Run the unit tests of what runs on managed hosts under every Python that is to be had: `tests/pythons.py`.
+
+The lab's host images have one each: they run in containers, against their own OpenSSL, PCRE and libc.
+Other versions (from 3.8 on) are looked for on this machine, on PATH and below ~/.pyenv/versions; each
+gets an environment with pytest and hypothesis in .cache/pythons/. `--local` leaves the containers out, and so
+takes every version of this machine.
+Ends with 1 when one has failed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Dict, List, Tuple
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from lab import images  # noqa: E402
+from lab.docker import DockerError  # noqa: E402
+from lab.state import LabError  # noqa: E402
+
+CACHE = ROOT / ".cache" / "pythons"
+OLDEST = (3, 8)
+# Where all of it must run; what it costs is measured elsewhere, and not under every Python at once.
+TESTS = [
+    *("tests/unit/nginx_conf_reading", "tests/unit/nginx_conf_routing", "tests/unit/nginx_host"),
+    *("tests/unit/websocket", "tests/unit/transaction", "tests/unit/diagnosis"),
+    "--deselect=tests/unit/nginx_conf_reading/test_reading_hostile.py::test_large_and_odd",
+    "--ignore=tests/unit/nginx_conf_routing/test_routing_cost.py",
+]
+PYTEST = ["-m", "pytest", "-p", "no:cacheprovider", "-W", "ignore", "-r", "", "--tb=short", *TESTS]
+PYTEST += ["-q", "--hypothesis-profile=quick"]
+LIMIT = 300.0  # seconds for one Python
+
+#: What the images of `lab.images` have.
+SUITES = {"bullseye": (3, 9), "bookworm": (3, 11), "trixie": (3, 13), "forky": (3, 14)}
+
+Result = Tuple[str, bool, str]
+
+
+def interpreters() -> Dict[Tuple[int, int], str]:
+    """Return one working interpreter of each minor version from the oldest supported on."""
+    paths = [Path(directory) for directory in os.environ.get("PATH", "").split(":") if directory]
+    candidates = [
+        *(path for directory in paths for path in sorted(directory.glob("python3.[0-9]*"))),
+        *sorted(Path.home().glob(".pyenv/versions/*/bin/python3.[0-9]*")),
+    ]
+    found: Dict[Tuple[int, int], str] = {}
+    for path in candidates:
+        match = re.fullmatch(r"python(3)\.(\d+)", path.name)
+        if not match:
+            continue
+        version = (int(match.group(1)), int(match.group(2)))
+        # pyenv's shims answer for versions that are not switched on: only what starts counts.
+        if version >= OLDEST and version not in found and _starts(path, version):
+            found[version] = str(path)
+    return dict(sorted(found.items()))
+
+
+def _starts(path: Path, version: Tuple[int, int]) -> bool:
+    """Say whether an interpreter runs, is of that version, and can make environments."""
+    code = "import sys, venv, ensurepip; print(*sys.version_info[:2])"
+    try:
+        done = subprocess.run(
+            [str(path), "-c", code], capture_output=True, text=True, timeout=20, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return done.stdout.split() == [str(number) for number in version]
+
+
+def environment(version: Tuple[int, int], path: str) -> str:
+    """Return the interpreter of an environment with the test tools, made when it is not there."""
+    folder = CACHE / f"{version[0]}.{version[1]}"
+    python = folder / "bin" / "python"
+    ready = folder / "ready"
+    if not ready.exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        for command in (
+            [path, "-m", "venv", str(folder)],
+            [str(python), "-m", "pip", "install", "--disable-pip-version-check", "pytest", "hypothesis"],
+        ):
+            subprocess.run(command, check=True, capture_output=True, text=True)
+        ready.touch()
+    return str(python)
+
+
+def local(version: Tuple[int, int], path: str) -> Result:
+    """Run the tests under an interpreter of this machine."""
+    name = f"Python {version[0]}.{version[1]} of this machine"
+    try:
+        python = environment(version, path)
+    except subprocess.CalledProcessError as error:
+        return name, False, f"no environment: {error.stderr or error}"
+    return _judged(name, [python, *PYTEST], {**os.environ, "PYTHONPATH": str(ROOT)})
+
+
+def contained(suite: str) -> Result:
+    """Run the tests in a host image of the lab."""
+    name = f"Python {SUITES[suite][0]}.{SUITES[suite][1]} of Debian {suite}"
+    try:
+        image = images.host_image(suite)
+    except (LabError, DockerError) as error:
+        return name, False, str(error)
+    command = ["docker", "run", "--rm", "--volume", f"{ROOT}:/src:ro", "--workdir", "/src"]
+    # Tests write programs into /tmp and run them; some listen on ::1.
+    command += ["--tmpfs", "/tmp:exec", "--sysctl", "net.ipv6.conf.all.disable_ipv6=0"]
+    command += ["--env", "PYTHONPATH=/src", "--env", "PYTHONDONTWRITEBYTECODE=1", image, "python3"]
+    return _judged(name, [*command, *PYTEST], dict(os.environ))
+
+
+def _judged(name: str, command: List[str], env: Dict[str, str]) -> Result:
+    """Run the tests and return how it went, in one line or with what pytest said."""
+    began = time.monotonic()
+    try:
+        done = subprocess.run(
+            command,
+            cwd=ROOT,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=LIMIT,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return name, False, f"not done within {LIMIT:g} s"
+    lines = (done.stdout + done.stderr).strip().splitlines() or [""]
+    if done.returncode != 0:
+        return name, False, "\n".join(line for line in lines if not re.match(r"[.sFE]+ +\[", line))
+    return name, True, f"{lines[-1].strip('= ')}, {time.monotonic() - began:.0f} s in all"
+
+
+def main() -> int:
+    """Run all of them, two at a time, and say of each how it went."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split(":")[0])
+    parser.add_argument("--local", action="store_true", help="only the interpreters of this machine")
+    options = parser.parse_args()
+    suites = {} if options.local else SUITES
+    found = {version: path for version, path in interpreters().items() if version not in suites.values()}
+    if not found:
+        print("   skipped: no other Python from 3.8 on is on this machine (python3.N on PATH, or pyenv's)")
+    with ThreadPoolExecutor(2) as pool:
+        running = [pool.submit(local, version, path) for version, path in found.items()]
+        running += [pool.submit(contained, suite) for suite in suites]
+        good = True
+        for future in running:
+            name, passed, said = future.result()
+            good = good and passed
+            print(f"   {'passed' if passed else 'FAILED'}  {name}: {said}", flush=True)
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
