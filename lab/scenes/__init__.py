@@ -13,6 +13,7 @@ from .. import pki
 from ..bundle import bundle
 from ..state import LabError
 from ..tree import Tree
+from . import layouts
 
 SITES = Path(__file__).resolve().parent / "sites"
 NAMES = ("lammp.test", "www.lammp.test", "other.test")
@@ -59,6 +60,21 @@ def backend_down(tree: Tree) -> None:
     tree.link("/etc/systemd/system/lammp-backend.service", "/dev/null")
 
 
+def conf_d(tree: Tree) -> None:
+    """Serve lammp.test as `broken` does, from conf.d, the only directory that nginx includes."""
+    layouts.conf_d(tree, _content("lammp.test"))
+
+
+def nginx_org(tree: Tree) -> None:
+    """Serve it as nginx.org's package lays files out: conf.d, user nginx, reload by a signal."""
+    layouts.nginx_org(tree, _content("lammp.test"))
+
+
+def panel(tree: Tree) -> None:
+    """Serve it as a hosting panel does: another binary and another tree, and /etc/nginx unused beside it."""
+    layouts.panel(tree, _content("lammp.test"))
+
+
 SCENES: Dict[str, Callable[[Tree], None]] = {
     "fresh": fresh,
     "broken": broken,
@@ -66,6 +82,9 @@ SCENES: Dict[str, Callable[[Tree], None]] = {
     "port-3000": port_3000,
     "no-websocket-library": no_websocket_library,
     "backend-down": backend_down,
+    "conf-d": conf_d,
+    "nginx-org": nginx_org,
+    "panel": panel,
 }
 
 
@@ -92,9 +111,14 @@ def addresses(address: str) -> Dict[str, str]:
     return dict.fromkeys(NAMES, address)
 
 
+def _content(name: str) -> bytes:
+    """Return a site's file."""
+    return (SITES / name).read_bytes()
+
+
 def _site(tree: Tree, name: str) -> None:
     """Add a site file and its symbolic link, as Debian's layout has it."""
-    tree.file(f"/etc/nginx/sites-available/{name}", (SITES / name).read_bytes())
+    tree.file(f"/etc/nginx/sites-available/{name}", _content(name))
     tree.link(f"/etc/nginx/sites-enabled/{name}", f"/etc/nginx/sites-available/{name}")
 
 
