@@ -9,8 +9,7 @@ module: nginx_diagnose
 short_description: Say why a WebSocket does not open through nginx
 description:
   - Follows the URL through the configuration as nginx does, asks at every hop with real handshakes,
-    experiments with
-    the backend, and reads what the host says (sockets, processes, file times, error log).
+    experiments with the backend, and reads what the host says (sockets, processes, file times, error log).
   - Names the cause with its evidence and the fix, or says that it cannot tell. A wrong cause is worse than
     none.
   - Changes nothing. C(nginx -t) is run; if that left an empty pid file where there was none, it is removed
@@ -43,8 +42,8 @@ options:
     elements: str
     default: []
   ping_interval:
-    description: Longest silence of the application in seconds. A shorter C(proxy_read_timeout) is then the
-    cause.
+    description: >-
+      Longest silence of the application in seconds. A shorter C(proxy_read_timeout) is then the cause.
     type: float
     default: 0.0
   hold:
@@ -54,9 +53,8 @@ options:
   connections:
     description:
       - Sockets that must be open at the same time.
-      - By default a limit of the configuration below 16 sockets is tried out, for less than a second. V(1)
-        tries
-        none.
+      - By default a limit of the configuration below 16 sockets is tried out, for less than a second.
+        V(1) tries none.
     type: int
     default: 0
   address:
@@ -125,8 +123,7 @@ msg:
   description: The verdict in one sentence.
   returned: always
   type: str
-  sample: "wss://example.org/ws/ fails: the location that wins does not pass Upgrade and Connection to "
-      "the backend."
+  sample: "wss://example.org/ws/ fails: nothing listens where nginx looks for the backend."
 diagnosis:
   description: Everything, secrets masked. docs/diagnosis.md gives the whole schema.
   returned: success
