@@ -80,12 +80,16 @@ def processes() -> List[Dict[str, Any]]:
     return found
 
 
-def masters_and_workers(binary: str) -> Tuple[List[Dict[str, Any]], List[Dict[str, Any]]]:
-    """Return the masters (of that binary, when it is given) and their workers."""
+def masters_and_workers(binary: str, conf_path: str) -> Tuple[List[Dict[str, Any]], List[Dict[str, Any]]]:
+    """Return the masters (of that binary and that main file, when they are given) and their workers."""
     everything = processes()
     masters = [p for p in everything if p["title"].startswith("nginx: master process")]
     if binary:
         masters = [p for p in masters if p["exe"] == os.path.realpath(binary)]
+    if conf_path and len(masters) > 1:
+        # Without -c it is the binary's own file, which cannot be told from here.
+        named = [p for p in masters if main_file(p["title"]) == conf_path]
+        masters = named or [p for p in masters if not main_file(p["title"])] or masters
     pids = {p["pid"] for p in masters}
     workers = [
         {
@@ -98,6 +102,18 @@ def masters_and_workers(binary: str) -> Tuple[List[Dict[str, Any]], List[Dict[st
         if p["parent"] in pids and p["title"].startswith("nginx: worker process")
     ]
     return masters, workers
+
+
+def prefix_of(title: str) -> List[str]:
+    """Return the -p that a master was started with, as arguments: relative paths hang on it."""
+    found = re.search(r" -p (\S+)", title)
+    return ["-p", found.group(1)] if found else []
+
+
+def main_file(title: str) -> str:
+    """Return the main file that a master was started with by -c, else nothing."""
+    found = re.search(r" -c (\S+)", title)
+    return os.path.join(*prefix_of(title)[1:], found.group(1)) if found else ""
 
 
 def unit_state(unit: str) -> Optional[Dict[str, str]]:
@@ -257,11 +273,11 @@ def main(question: Dict[str, Any]) -> Dict[str, Any]:
     """
     timeout = float(question.get("timeout", 5.0))
     nginx = question.get("nginx", {})
-    masters, workers = masters_and_workers(nginx.get("binary", ""))
+    masters, workers = masters_and_workers(nginx.get("binary", ""), nginx.get("conf_path", ""))
     tested: Dict[str, Any] = {"rc": None, "out": b"", "err": "no nginx master process runs"}
     if masters:
         # Only while nginx runs: with nginx stopped, -t leaves an empty pid file behind.
-        argv = [masters[0]["exe"], "-T"]
+        argv = [masters[0]["exe"], "-T", *prefix_of(masters[0]["title"])]
         if nginx.get("conf_path"):
             argv += ["-c", nginx["conf_path"]]
         tested = run(argv)

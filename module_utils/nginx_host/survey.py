@@ -13,6 +13,9 @@ from .masters import Choice, Master, choose, masters
 from .proc import Proc
 from .sites import ServerBlock, server_blocks
 
+#: Where distributions have it, and where everybody looks first.
+USUAL = "/etc/nginx/nginx.conf"
+
 
 @dataclasses.dataclass
 class Survey:
@@ -127,8 +130,25 @@ def _warnings(nginx: Nginx, running: List[Master]) -> List[str]:
             f"{nginx.binary.path} was replaced while nginx ran: the running master is "
             f"{'.'.join(str(number) for number in nginx.version)}, on disk is {disk}"
         )
+    if nginx.master and nginx.conf_path != USUAL:
+        said.append(_unusual(nginx))
     others = [master for master in running if not nginx.master or master.pid != nginx.master.pid]
     if nginx.master and others:
         listed = ", ".join(f"pid {master.pid} {master.exe} {master.conf_path}".strip() for master in others)
         said.append(f"other nginx masters run on this host: {listed}")
+    return said
+
+
+def _unusual(nginx: Nginx) -> str:
+    """Say which tree counts, where a person would look into another one first."""
+    assert nginx.master is not None
+    by = nginx.master.unit or nginx.master.origin
+    which = f"{nginx.binary.path} (pid {nginx.master.pid}, {by})"
+    said = f"the running nginx is {which} and reads {nginx.conf_path}"
+    if nginx.layout:
+        said += f"; site files belong into {nginx.layout.site_dir}"
+    directory = os.path.dirname(USUAL)
+    read = nginx.configuration.files if nginx.configuration else ()
+    if os.path.exists(USUAL) and not any(file.startswith(directory + "/sites-") for file in read):
+        said += f"; {directory} is there too, but site files below it have no effect"
     return said

@@ -8,6 +8,7 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 from .hosting import door_urls
 from .identifiers import upstream
+from .nginx_modules import with_modules
 from .questions import asked
 from .refusal import Refusal
 from .rendering import bracketed, exists, model
@@ -45,6 +46,7 @@ def fit(sites: Sequence[Site], facts: Facts, live: Sequence[Mapping[str, Any]] =
     certificates = iter(facts["certificates"])
     for index, site in enumerate(settled):
         place = f"nginx_websocket_sites[{index}]"
+        settled[index] = with_modules(site, place, facts["nginx"], refusals, warnings)
         if site["tls"]["enabled"]:
             _certificate(site, next(certificates), place, refusals, warnings)
         _paths(site, facts, place, refusals, warnings)
