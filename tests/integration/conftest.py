@@ -116,9 +116,3 @@ def lab_up() -> Generator[LabUp, None, None]:
         yield up
         if not os.environ.get("NGINX_WEBSOCKET_KEEP_LAB"):
             hosts.down(started)
-
-
-@pytest.fixture(scope="session")
-def lab_host(lab_up: LabUp) -> LabHost:
-    """Return a bookworm host with nginx as Debian ships it, certificates and a backend; all share it."""
-    return lab_up("it")
