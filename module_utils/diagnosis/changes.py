@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 import re
-from typing import List, Optional, Tuple
+from typing import TYPE_CHECKING, List, Optional, Sequence, Tuple
 
+from ..nginx_conf.effective import Level
+from ..nginx_conf.location import Location
 from ..nginx_conf.route import Route
 from ..nginx_conf.tree import Configuration, Directive
+from ..nginx_conf.upstream import Upstream
 from .findings import Change
+
+if TYPE_CHECKING:
+    from .facts import Facts
+
+HOP_HEADERS = (
+    "no-upgrade-header",
+    "hop-header-inheritance",
+    "add-header-not-proxy-set-header",
+    "outer-proxy-strips-upgrade",
+)
 
 UPGRADE_LINES = (
     "proxy_http_version 1.1;",
@@ -46,77 +59,165 @@ def insert_after(configuration: Configuration, directive: Directive, *texts: str
     return Change(directive.file, directive.line + len(lines), [], [indent + text for text in texts])
 
 
+def replace_head(configuration: Configuration, directive: Directive, head: str) -> Optional[Change]:
+    """Put another head in the place of a block's, when the head stands alone on its line."""
+    indent, lines = line_of(configuration, directive)
+    if not lines or not re.match(r"\s*location\b[^{};]*\{\s*(#.*)?$", lines[0]):
+        return None
+    return Change(directive.file, directive.line, [lines[0]], [f"{indent}{head} {{"])
+
+
+def change_for_location(configuration: Configuration, code: str, location: Level) -> Optional[Change]:
+    """The change of the location that was meant: it gets ^~, or becomes a prefix."""
+    if not isinstance(location, Location) or location.directive is None:
+        return None
+    if code == "regex-shadows-prefix":
+        path = location.name.decode("utf-8", "replace")
+    else:
+        match = re.match(rb"\^((?:[A-Za-z0-9/_~-]|\\[./-])+)$", location.name)
+        if code not in ("shadowed-by-prefix-caret", "regex-order") or match is None:
+            return None
+        path = match.group(1).replace(b"\\", b"").decode("ascii")
+    return replace_head(configuration, location.directive, f"location ^~ {path}")
+
+
+def header_line(upstream: Upstream, name: bytes) -> Optional[Directive]:
+    """The proxy_set_header line in force for a header."""
+    if upstream.header_level is None:
+        return None
+    lines = upstream.header_level.own(b"proxy_set_header")
+    return next((line for line in lines if line.args and line.args[0].lower() == name), None)
+
+
+def with_headers(route: Route, upstream: Upstream, lines: Sequence[str]) -> Optional[Change]:
+    """Lines behind proxy_pass; a list that was inherited until now is repeated, for they would replace it."""
+    inherited: List[str] = []
+    level = upstream.header_level
+    added = {line.split()[1].lower() for line in lines if line.startswith("proxy_set_header")}
+    if added and level is not None and level.directive is not upstream.directive.parent:
+        for line in level.own(b"proxy_set_header"):
+            if len(line.args) == 2 and line.args[0].decode("utf-8", "replace").lower() not in added:
+                inherited += [text.strip() for text in line_of(route.configuration, line)[1]]
+    return insert_after(route.configuration, upstream.directive, *inherited, *lines)
+
+
+HEADER_CURES = {
+    "upgrade-header-wrong-value": (b"upgrade", "proxy_set_header Upgrade $http_upgrade;"),
+    "upgrade-hardcoded-no-tunnel": (b"upgrade", "proxy_set_header Upgrade $http_upgrade;"),
+    "connection-header-wrong": (b"connection", 'proxy_set_header Connection "upgrade";'),
+    "host-header-wrong": (b"host", "proxy_set_header Host $http_host;"),
+    "forwarded-proto-missing": (b"x-forwarded-proto", "proxy_set_header X-Forwarded-Proto $scheme;"),
+}
+LINES_TO_ADD = {
+    "http10-upstream": ["proxy_http_version 1.1;"],
+    "timeout-short": ["proxy_read_timeout 1h;"],
+    "upstream-header-too-big": [
+        "proxy_buffer_size 16k;",
+        "proxy_buffers 8 16k;",
+        "proxy_busy_buffers_size 32k;",
+    ],
+    "error-page-intercept": ["proxy_intercept_errors off;"],
+    "cache": ["proxy_cache off;"],
+    "auth-basic": ["auth_basic off;"],
+}
+DIRECTIVES_TO_DROP = {
+    "request-headers-not-passed": b"proxy_pass_request_headers",
+    "response-header-hidden": b"proxy_hide_header",
+    "method-changed": b"proxy_method",
+}
+
+
 def change_for(code: str, route: Route) -> Optional[Change]:
     """The change that cures a cause in the configuration; None where no single one does."""
-    configuration, upstream = route.configuration, route.upstream
+    configuration, upstream, level = route.configuration, route.upstream, route.level
     answer = route.answer.directive
-    if upstream is None:
-        if (
-            code in ("internal-location", "return-status")
-            and answer is not None
-            and answer.name == b"internal"
-        ):
-            return replace(configuration, answer)
+    if code == "internal-location" and answer is not None and answer.name == b"internal":
+        return replace(configuration, answer)
+    if upstream is None or level is None:
         return None
-    level = route.level
-    own = {
-        line.args[0].lower()
-        for line in (
-            upstream.header_level.own(b"proxy_set_header") if upstream.header_level is not None else []
-        )
-        if line.args
-    }
-    if code in (
-        "no-upgrade-header",
-        "hop-header-inheritance",
-        "add-header-not-proxy-set-header",
-        "outer-proxy-strips-upgrade",
-    ):
-        skip = 0 if upstream.version == "1.0" else 1
-        lines = [
-            line
-            for line in UPGRADE_LINES[skip:]
-            if not line.startswith("proxy_set_header")
-            or line.split()[1].lower().encode() not in own
-            or code != "hop-header-inheritance"
-        ]
-        return insert_after(configuration, upstream.directive, *lines)
-    if code == "http10-upstream":
-        if upstream.version_directive is not None:
-            return replace(configuration, upstream.version_directive, "proxy_http_version 1.1;")
-        return insert_after(configuration, upstream.directive, "proxy_http_version 1.1;")
-    for header, cure, codes in (
-        (
-            b"upgrade",
-            "proxy_set_header Upgrade $http_upgrade;",
-            ("upgrade-header-wrong-value", "upgrade-hardcoded-no-tunnel"),
-        ),
-        (b"connection", 'proxy_set_header Connection "upgrade";', ("connection-header-wrong",)),
-        (b"host", "proxy_set_header Host $http_host;", ("host-header-wrong",)),
-    ):
-        if code in codes and upstream.header_level is not None:
-            line = next(
-                (
-                    line
-                    for line in upstream.header_level.own(b"proxy_set_header")
-                    if line.args and line.args[0].lower() == header
-                ),
-                None,
+    if code in HOP_HEADERS:
+        own = code == "hop-header-inheritance" and upstream.header_level is not None
+        known = {
+            line.args[0].lower()
+            for line in (
+                upstream.header_level.own(b"proxy_set_header")
+                if own and upstream.header_level is not None
+                else ()
             )
-            if line is not None:
-                return replace(configuration, line, cure)
-            return insert_after(configuration, upstream.directive, cure)
-    if (
-        code in ("request-headers-not-passed", "subprotocol-stripped", "response-header-hidden")
-        and level is not None
+            if line.args
+        }
+        wanted = [
+            line
+            for line in UPGRADE_LINES[0 if upstream.version == "1.0" else 1 :]
+            if not line.startswith("proxy_set_header") or line.split()[1].lower().encode() not in known
+        ]
+        return with_headers(route, upstream, wanted)
+    if code in HEADER_CURES:
+        name, cure = HEADER_CURES[code]
+        line = header_line(upstream, name)
+        return (
+            replace(configuration, line, cure) if line is not None else with_headers(route, upstream, [cure])
+        )
+    if code in LINES_TO_ADD:
+        lines = LINES_TO_ADD[code]
+        name = lines[0].split()[0].encode()
+        own_line = next(iter(level.own(name)), None)
+        if own_line is not None and len(lines) == 1:
+            return replace(configuration, own_line, *lines)
+        return None if own_line is not None else insert_after(configuration, upstream.directive, *lines)
+    if code in DIRECTIVES_TO_DROP:
+        return next(
+            (replace(configuration, line) for line in level.nearest(DIRECTIVES_TO_DROP[code])[1]), None
+        )
+    if code in ("subprotocol-stripped", "duplicate-host-header"):
+        name = b"host" if code == "duplicate-host-header" else b"sec-websocket-protocol"
+        line = header_line(upstream, name)
+        return replace(configuration, line) if line is not None else None
+    return _proxy_pass_change(code, route, upstream)
+
+
+def _proxy_pass_change(code: str, route: Route, upstream: Upstream) -> Optional[Change]:
+    """Another proxy_pass: with or without its URI part, with the query, with the other scheme."""
+    written = upstream.directive.args[0].decode("utf-8", "replace")
+    scheme, _, rest = written.partition("://")
+    server = rest.split("/")[0] if not rest.startswith("unix:") else ""
+    new = ""
+    if code == "upstream-scheme-mismatch":
+        new = f"{'https' if scheme == 'http' else 'http'}://{rest}"
+    elif code == "query-string-lost":
+        new = f"{written}$is_args$args"
+    elif (
+        code in ("proxy-pass-strips-prefix", "proxy-pass-normalizes-path", "proxy-pass-variable-uri")
+        and server
     ):
-        name = {
-            "request-headers-not-passed": b"proxy_pass_request_headers",
-            "response-header-hidden": b"proxy_hide_header",
-        }.get(code, b"proxy_set_header")
-        for line in level.nearest(name)[1]:
-            if code != "subprotocol-stripped" or (
-                line.args and line.args[0].lower() == b"sec-websocket-protocol"
-            ):
-                return replace(configuration, line)
-    return None
+        new = f"{scheme}://{server}"
+    elif code == "proxy-pass-keeps-prefix" and server and "/" not in rest and "$" not in rest:
+        location = route.location
+        if location is not None and not location.regex and location.name.endswith(b"/"):
+            new = f"{scheme}://{server}/"
+    if not new or new == written:
+        return None
+    return replace(route.configuration, upstream.directive, f"proxy_pass {new};")
+
+
+def commands_for(code: str, facts: Facts) -> List[str]:
+    """What to type on the host, where a command cures (or shows what to cure)."""
+    nginx = facts.nginx
+    unit = nginx.master.unit if nginx is not None and nginx.master is not None else "nginx.service"
+    binary = nginx.binary.path if nginx is not None else "nginx"
+    reload = (
+        f"systemctl reload {unit}" if unit else f"{binary} -s reload -c {nginx.conf_path if nginx else ''}"
+    )
+    port = next((str(item.listeners[0].port) for item in facts.backends if item.listeners), "")
+    return {
+        "stale-config-not-reloaded": [f"{binary} -t", reload],
+        "reload-failed": [f"{binary} -t", reload],
+        "not-included-file": [f"{binary} -T | grep '^# configuration file'", reload],
+        "nginx-not-running": [f"{binary} -t", f"systemctl start {unit or 'nginx.service'}"],
+        "stale-upstream-dns": [reload],
+        "cert-invalid": [reload],
+        "backend-down": ["ss -ltnp"],
+        "other-process-on-port": [f"ss -ltnp 'sport = :{facts.question.endpoint.port}'"],
+        "backend-ipv6-localhost": [f"ss -ltnp 'sport = :{port}'"] if port else ["ss -ltnp"],
+        "backend-connect-timeout": ["ss -ltn", "nft list ruleset"],
+    }.get(code, [])

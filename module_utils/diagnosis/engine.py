@@ -12,9 +12,10 @@ from ..nginx_conf.route import route
 from ..nginx_conf.tree import Configuration, ConfSyntaxError
 from ..websocket.masking import header_secrets, masked_url, url_secrets
 from . import config_rules, risks, way
+from .changes import change_for, commands_for
 from .discreet import discreet
 from .facts import DEFAULT_VERSION, Facts, Question
-from .findings import FAILS, WORKS, Evidence, Finding, conclude, ranked, scrubbed
+from .findings import FAILS, WORKS, Change, Evidence, Finding, conclude, ranked, scrubbed
 from .static_rules import suspects
 from .suspect import Suspect
 
@@ -86,6 +87,8 @@ def conclude_live(facts: Facts) -> Report:
         # A failure that no rule explains stays a failure nobody can explain: no verdict by guess.
         opened = None if not causes else False
     others = risks.risks(facts, [suspect for suspect in found if suspect.finding not in causes])
+    for cause in causes:
+        complete(cause, facts)
     if not causes:
         others += live_rules.disagreement(facts, found)
     lonely = socket_rules.unreached(facts)
@@ -95,6 +98,16 @@ def conclude_live(facts: Facts) -> Report:
     findings = ranked([*causes, *others])
     verdict = conclude(findings, opened)
     return Report(facts.question, verdict, _sentence(facts, verdict, findings), findings, facts)
+
+
+def complete(finding: Finding, facts: Facts) -> None:
+    """Give a cause the change of the file or the commands that cure it, where there are any."""
+    if finding.change is None and facts.route is not None:
+        finding.change = change_for(finding.code, facts.route)
+    commands = commands_for(finding.code, facts)
+    if commands:
+        finding.change = finding.change or Change()
+        finding.change.commands = commands
 
 
 def _suspects(facts: Facts) -> List[Suspect]:

@@ -77,13 +77,15 @@ class Finding:
     def as_data(self) -> Dict[str, Any]:
         """Plain data for JSON."""
         change = self.change or Change()
+        unique = list(
+            dict.fromkeys((item.kind, discreet(item.text), item.file, item.line) for item in self.evidence)
+        )
         return {
             "code": self.code,
             "is_cause": self.is_cause,
             "title": self.title,
             "evidence": [
-                {"kind": item.kind, "text": discreet(item.text), "file": item.file, "line": item.line}
-                for item in self.evidence
+                {"kind": kind, "text": text, "file": file, "line": line} for kind, text, file, line in unique
             ],
             "fix": self.fix,
             "diff": "".join(discreet(line) + "\n" for line in change.diff().splitlines()),

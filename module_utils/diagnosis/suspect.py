@@ -11,6 +11,7 @@ from ..nginx_conf.route import Route, index_of
 from ..nginx_conf.server import validate_host
 from ..nginx_conf.tree import Directive
 from ..nginx_conf.uri import BadRequest
+from .changes import change_for_location
 from .findings import Evidence, Finding
 from .intent import Meant, Place, titled
 
@@ -96,7 +97,8 @@ def from_meant(meant: Meant, certain: bool, route: Route, answers: Tuple[int, ..
         evidence += at(route.location.directive, f"{titled(route.location)} is the one that answers")
     elif route.answer.directive is not None:
         evidence += at(route.answer.directive, f"{words_of(route.answer.directive)} is what answers")
-    return Suspect(Finding(meant.code, evidence=evidence), certain, answers)
+    change = change_for_location(route.configuration, meant.code, meant.location)
+    return Suspect(Finding(meant.code, evidence=evidence, change=change), certain, answers)
 
 
 def words_of(directive: Directive) -> str:

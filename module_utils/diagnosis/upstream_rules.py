@@ -13,6 +13,7 @@ from ..nginx_conf.route import route as follow_route
 from ..nginx_conf.tree import Directive
 from ..nginx_conf.upstream import Upstream
 from ..nginx_conf.variables import has_variables
+from .changes import change_for_location
 from .facts import Facts
 from .findings import Evidence, Finding
 from .intent import Meant, titled
@@ -166,7 +167,8 @@ def _missing(route: Route, upstream: Upstream, meant: Optional[Meant]) -> Iterat
     elif behind is not None:
         yield _stripped_before(route, upstream, behind)
     elif meant is not None:
-        yield Finding(meant.code, evidence=[meant.evidence(), *plain]), True
+        change = change_for_location(route.configuration, meant.code, meant.location)
+        yield Finding(meant.code, evidence=[meant.evidence(), *plain], change=change), True
     else:
         empty = _empty_include(route)
         if empty is not None:

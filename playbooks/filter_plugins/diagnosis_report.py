@@ -124,13 +124,13 @@ pre,code{font:13px/1.45 ui-monospace,monospace}
 pre{background:var(--box);border:1px solid var(--line);border-radius:.4rem;padding:.6rem
 .8rem;overflow-x:auto;margin:.4rem 0}
 .way{list-style:none;margin:0;padding:0}
-.way li{position:relative;border:1px solid var(--line);border-left:.35rem solid
+.way>li{position:relative;border:1px solid var(--line);border-left:.35rem solid
 var(--line);border-radius:.4rem;
 background:var(--box);padding:.4rem .8rem;margin:0 0 1.3rem}
-.way li.ok{border-left-color:var(--good)}.way li.bad{border-left-color:var(--bad)}
-.way li:not(:last-child)::after{content:"";position:absolute;left:1.4rem;bottom:-1.3rem;height:1.3rem;
+.way>li.ok{border-left-color:var(--good)}.way>li.bad{border-left-color:var(--bad)}
+.way>li:not(:last-child)::after{content:"";position:absolute;left:1.4rem;bottom:-1.3rem;height:1.3rem;
 border-left:2px solid var(--soft)}
-.way li:not(:last-child)::before{content:"▼";position:absolute;left:1.03rem;bottom:-1.45rem;color:var(--soft);
+.way>li:not(:last-child)::before{content:"▼";position:absolute;left:1.03rem;bottom:-1.45rem;color:var(--soft);
 font-size:.75rem}
 .station{color:var(--soft);font-size:.8rem;text-transform:uppercase;letter-spacing:.05em}
 .place{color:var(--soft);font-size:.85rem}
