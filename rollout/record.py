@@ -41,17 +41,17 @@ PHASES = {
     "take_back": "take back", "rollback": "roll back",
 }  # fmt: skip
 
-_TOKEN = re.compile(
-    r"(?i)(\b(?:authorization|cookie|token|password|passwd|secret|api[-_]?key)\b\s*[=:]\s*)[^\s,;&\"']+"
-)
+_HEADER = re.compile(r"(?i)(\b(?:authorization|cookie)\b\s*[=:]\s*).+")
+_TOKEN = re.compile(r"(?i)(\b(?:token|password|passwd|secret|api[-_]?key)\b\s*[=:]\s*)[^\s,;&\"']+")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def masked(text: str) -> str:
-    """Return a message without what stands behind the word token, password and the like.
+    """Return a message without control characters and what stands behind "token", "password" and the like.
 
     The modules mask URLs and headers themselves; this is for messages of others, such as a shell's.
     """
-    return _TOKEN.sub(r"\1***", text)
+    return _TOKEN.sub(r"\1***", _HEADER.sub(r"\1***", _CONTROL.sub("", text)))
 
 
 @dataclass

@@ -1,0 +1,129 @@
+"""What becomes of a host, from what the modules and tasks say."""
+
+from __future__ import annotations
+
+import pytest
+from ansible.utils.helpers import pct_to_int
+
+from rollout.record import Rollout, batch_sizes, masked
+
+OLD, NEW = "a" * 32, "b" * 32
+
+
+def deployed(outcome="applied", **more):
+    return {"outcome": outcome, "releases": {"s": NEW}, "previous": {"s": OLD}, "backup": 3, **more}
+
+
+def rollout(*names):
+    made = Rollout("Play", 0.0)
+    made.expect(names)
+    return made
+
+
+def after(host):
+    return [(release.before, release.after) for release in host.releases]
+
+
+def test_applied_and_unchanged():
+    host = rollout("web1").hosts["web1"]
+    host.transaction(deployed(changed=True), undo=False, check=False)
+    assert (host.outcome, after(host), host.backup) == ("applied", [(OLD, NEW)], 3)
+    host.transaction(deployed("unchanged", previous={"s": NEW}), undo=False, check=False)
+    assert (host.outcome, after(host)) == ("unchanged", [(NEW, NEW)])
+
+
+def test_check_mode_says_what_would_change():
+    host = rollout("web1").hosts["web1"]
+    host.transaction(deployed("unchanged", changed=True), undo=False, check=True)
+    assert host.outcome == "would change"
+
+
+@pytest.mark.parametrize(
+    ("outcome", "told"),
+    [("rolled back", "rolled back"), ("rollback failed", "rollback failed"), ("unchanged", "failed")],
+)
+def test_a_transaction_that_failed_left_the_old_release(outcome, told):
+    host = rollout("web1").hosts["web1"]
+    host.transaction(deployed(outcome, failed=True), undo=False, check=False)
+    host.failed("nginx refuses the candidate")
+    assert (host.outcome, after(host), host.why) == (told, [(OLD, OLD)], ["nginx refuses the candidate"])
+
+
+def test_a_failed_verification_is_undone():
+    host = rollout("web1").hosts["web1"]
+    host.transaction(deployed(), undo=False, check=False)
+    host.failed("1 of 22 checks failed.")
+    host.transaction({"outcome": "applied"}, undo=True, check=False)
+    host.failed("The verification failed:")
+    assert (host.outcome, after(host)) == ("rolled back", [(OLD, OLD)])
+
+
+def test_an_undo_that_fails_is_told():
+    host = rollout("web1").hosts["web1"]
+    host.transaction(deployed(), undo=False, check=False)
+    host.transaction({"outcome": "rollback failed", "msg": "the disk is full"}, undo=True, check=False)
+    assert (host.outcome, host.why) == ("rollback failed", ["the disk is full"])
+
+
+def test_a_finished_host_is_taken_back():
+    host = rollout("web1").hosts["web1"]
+    host.transaction(deployed(), undo=False, check=False)
+    host.taken_back({"outcome": "applied"})
+    assert (host.outcome, after(host)) == ("taken back", [(OLD, OLD)])
+
+
+def test_sockets_of_a_deployment_and_its_undo_add_up():
+    host = rollout("web1").hosts["web1"]
+    host.transaction(deployed(sockets={"before": 9, "after": 8, "lost": 1}), undo=False, check=False)
+    host.transaction(
+        {"outcome": "applied", "sockets": {"before": 8, "after": 6, "lost": 2}}, undo=True, check=False
+    )
+    assert host.sockets == {"before": 9, "after": 6, "lost": 3}
+
+
+def test_a_retry_comes_to_the_hosts_that_are_not_done():
+    run = rollout("web1", "web2", "web3", "web4")
+    run.hosts["web1"].transaction(deployed(), undo=False, check=False)
+    run.hosts["web2"].transaction(deployed("unchanged"), undo=False, check=False)
+    run.hosts["web3"].failed("no route to host", unreachable=True)
+    assert run.not_done() == ["web3", "web4"]
+    assert not run.succeeded
+    assert run.counts() == {"unchanged": 1, "applied": 1, "unreachable": 1, "not reached": 1}
+
+
+def test_a_batch_that_came_to_no_host_is_forgotten():
+    run = rollout("web1", "web2")
+    run.begin_batch(["web1"], 1.0)
+    run.hosts["web1"].saw("deploy", 1.0, 2.0)
+    run.begin_batch(["web2"], 3.0)
+    run.end_batch(3.1)
+    assert [batch.number for batch in run.batches] == [1]
+    assert run.hosts["web2"].batch == 0
+
+
+@pytest.mark.parametrize("hosts", [1, 2, 3, 7, 10, 49, 50, 500])
+@pytest.mark.parametrize("serial", [["100%"], [1, "25%"], ["1", "10%", "50%"], [3], ["1%"], [2, 1000]])
+def test_batches_are_those_that_ansible_makes(serial, hosts):
+    # PlaybookExecutor._get_serialized_batches, on numbers instead of hosts.
+    left, sizes, step = hosts, [], 0
+    while left:
+        size = pct_to_int(serial[step], hosts)
+        sizes.append(min(left, size if size > 0 else left))
+        left -= sizes[-1]
+        step = min(step + 1, len(serial) - 1)
+    assert batch_sizes(serial, hosts) == sizes
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("Authorization: Bearer abc.def", "Authorization: ***"),
+        ("Cookie: session=abc; theme=dark", "Cookie: ***"),
+        ("got url?api_key=xyz&x=1", "got url?api_key=***&x=1"),
+        ("password: hunter2, token=s3cret", "password: ***, token=***"),
+        ("\x1b[31mred\x00", "[31mred"),
+        ("no browser trusts the token endpoint", "no browser trusts the token endpoint"),
+    ],
+)
+def test_secrets_and_control_characters_do_not_get_out(text, told):
+    assert masked(text) == told

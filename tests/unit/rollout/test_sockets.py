@@ -1,0 +1,114 @@
+"""Sockets to backends, counted in the kernel's own tables."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+from typing import Iterator, Tuple
+
+import pytest
+
+from module_utils.nginx_conf import load
+from module_utils.transaction import sockets, workers
+from module_utils.transaction.host import Host
+from module_utils.transaction.instance import Instance
+
+CONF = """\
+worker_shutdown_timeout 10s;
+events {}
+http {
+    upstream pooled { server 127.0.0.1:8100; server [::1]:8101; keepalive 4; }
+    upstream plain { server unix:/run/app.sock; server app.internal; }
+    server {
+        location /a/ { proxy_pass http://pooled; }
+        location /b/ { proxy_pass https://127.0.0.1:8443/; }
+        location /c/ { proxy_pass http://unix:/run/other.sock:/x; }
+        location /d/ { fastcgi_pass 127.0.0.1:9000; }
+    }
+}
+"""
+
+
+def test_where_a_configuration_passes_requests_to(tmp_path: Path) -> None:
+    main = tmp_path / "nginx.conf"
+    main.write_text(CONF)
+    found = sockets.backends(load(str(main)))
+    assert {8100, 8101, 80, 8443, 9000} <= found.ports
+    assert found.paths == {"/run/app.sock", "/run/other.sock"}
+    assert found.pooled == {8100, 8101}
+    assert found.idle == 4
+    assert found.cut.startswith("10s (")
+
+
+Pair = Tuple[socket.socket, socket.socket]
+
+
+@pytest.fixture
+def listener() -> Iterator[socket.socket]:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server
+
+
+def connect(listener: socket.socket) -> Pair:
+    client = socket.create_connection(listener.getsockname())
+    return client, listener.accept()[0]
+
+
+@pytest.fixture
+def host(monkeypatch: pytest.MonkeyPatch) -> Host:
+    """This process as nginx: master, worker and owner of the sockets."""
+    monkeypatch.setattr(workers, "all_of", lambda master: frozenset({os.getpid()}))
+    monkeypatch.setattr(workers, "serving", lambda master: frozenset({os.getpid()}))
+    instance = Instance("/usr/sbin/nginx", "/etc/nginx/nginx.conf", master=os.getpid())
+    return Host(instance)
+
+
+def watch(host: Host, listener: socket.socket, keepalive: int = 0) -> sockets.SocketWatch:
+    made = sockets.SocketWatch(host)
+    port = listener.getsockname()[1]
+    ports = frozenset({port})
+    made._backends = sockets.Backends(ports, frozenset(), ports if keepalive else frozenset(), keepalive)
+    made._first = made._count()
+    return made
+
+
+def close(pair: Pair) -> None:
+    for end in pair:
+        end.close()
+
+
+def test_a_socket_that_ends_is_lost(host: Host, listener: socket.socket) -> None:
+    stays, goes = connect(listener), connect(listener)
+    with watch(host, listener):
+        close(goes)
+        comes = connect(listener)
+    assert host.outcome.sockets == {"before": 2, "after": 2, "lost": 1}
+    assert [finding.code for finding in host.outcome.findings] == ["sockets-lost"]
+    close(stays)
+    close(comes)
+
+
+def test_nothing_lost_nothing_said(host: Host, listener: socket.socket) -> None:
+    stays = connect(listener)
+    with watch(host, listener):
+        pass
+    assert host.outcome.sockets == {"before": 1, "after": 1, "lost": 0}
+    assert host.outcome.findings == []
+    close(stays)
+
+
+def test_a_short_request_at_the_beginning_is_nobodys_loss(host: Host, listener: socket.socket) -> None:
+    counted = watch(host, listener)
+    short = connect(listener)
+    with counted:
+        close(short)
+    assert host.outcome.sockets["lost"] == 0
+
+
+def test_idle_connections_that_nginx_may_keep_are_not_lost(host: Host, listener: socket.socket) -> None:
+    pairs = [connect(listener) for _ in range(3)]
+    with watch(host, listener, keepalive=2):
+        for pair in pairs:
+            close(pair)
+    assert host.outcome.sockets == {"before": 3, "after": 0, "lost": 1}
