@@ -89,6 +89,11 @@ options:
         type: list
         elements: str
         default: []
+      carry_over:
+        description: >-
+          Take the pair that the live configuration has for these names instead, where nginx could load it.
+        type: bool
+        default: false
   paths:
     description: Paths whose existence is asked for.
     type: list
@@ -267,8 +272,8 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.nginx_host.backend import DEFAULT_PORTS, detect_backend
-from ansible.module_utils.nginx_host.certificates import check_certificate
-from ansible.module_utils.nginx_host.survey import survey
+from ansible.module_utils.nginx_host.certificates import carried_over, check_certificate
+from ansible.module_utils.nginx_host.survey import Survey, survey
 
 BACKEND = {
     "name": {"type": "str", "required": True},
@@ -285,6 +290,7 @@ CERTIFICATE = {
     "certificate": {"type": "path", "required": True},
     "key": {"type": "path", "default": "", "no_log": False},
     "names": {"type": "list", "elements": "str", "default": []},
+    "carry_over": {"type": "bool", "default": False},
 }
 
 
@@ -293,6 +299,16 @@ def path_facts(path: str) -> dict:
     kind = "directory" if os.path.isdir(path) else "file" if os.path.isfile(path) else "other"
     exists = os.path.exists(path)
     return {"exists": exists, "readable": os.access(path, os.R_OK), "type": kind if exists else ""}
+
+
+def certificate_facts(wish: dict, found: Survey) -> dict:
+    """Say what a certificate is like, the live one's where it is to be carried over."""
+    if wish["carry_over"] and found.nginx:
+        pair = carried_over(found.servers, wish["names"], found.nginx.conf_path)
+        live = check_certificate(*pair, names=wish["names"]) if all(pair) else None
+        if live and live.usable:
+            return live.to_dict()
+    return check_certificate(wish["certificate"], wish["key"], names=wish["names"]).to_dict()
 
 
 def main() -> None:
@@ -337,10 +353,7 @@ def main() -> None:
         changed=False,
         nginx=found.to_dict(),
         backends=backends,
-        certificates=[
-            check_certificate(wish["certificate"], wish["key"], names=wish["names"]).to_dict()
-            for wish in params["certificates"]
-        ],
+        certificates=[certificate_facts(wish, found) for wish in params["certificates"]],
         paths={path: path_facts(path) for path in params["paths"]},
     )
 

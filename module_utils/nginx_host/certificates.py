@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 import os
 import time
-from typing import Any, Dict, List, Optional, Sequence
+from typing import Any, Dict, List, Optional, Sequence, Tuple
+
+from .sites import ServerBlock
 
 
 @dataclasses.dataclass
@@ -34,6 +36,27 @@ class Certificate:
     def to_dict(self) -> Dict[str, Any]:
         """Plain data for JSON."""
         return dataclasses.asdict(self)
+
+
+def carried_over(servers: Sequence[ServerBlock], names: Sequence[str], conf_path: str) -> Tuple[str, str]:
+    """The certificate and key that the live configuration has for some names.
+
+    Args:
+        servers: those of the configuration.
+        names: the first of them that has a certificate decides.
+        conf_path: main file; nginx takes relative paths from its directory (``ngx_get_full_name``).
+
+    Returns:
+        Two paths, empty when there is none, or when nginx chooses it at run time (a variable, an engine).
+    """
+    for name in names:
+        for server in servers:
+            pair = (server.certificate, server.certificate_key)
+            plain = all(path and "$" not in path and ":" not in path for path in pair)
+            if plain and name in [one.lower() for one in server.names]:
+                base = os.path.dirname(conf_path)
+                return os.path.join(base, pair[0]), os.path.join(base, pair[1])
+    return "", ""
 
 
 def check_certificate(

@@ -12,6 +12,7 @@ from .nginx_modules import with_modules
 from .questions import asked
 from .refusal import Refusal
 from .rendering import bracketed, exists, model
+from .values import file_path
 
 Site = Dict[str, Any]
 Facts = Mapping[str, Any]
@@ -99,6 +100,14 @@ def _certificate(
     site: Site, found: Mapping[str, Any], place: str, refusals: List[Refusal], warnings: List[str]
 ) -> None:
     variable = f"{place}.tls.certificate"
+    if site["tls"]["carry_over"] and found["usable"]:
+        # A path that the rules of variables refuse cannot be written either; it is said, and never lost.
+        for key, path in (("certificate", found["certificate"]), ("certificate_key", found["key"])):
+            problem = file_path(path)
+            if problem:
+                refusals.append(Refusal(f"{place}.tls.{key}", path, *problem))
+                return
+        site["tls"] = {**site["tls"], "certificate": found["certificate"], "certificate_key": found["key"]}
     if not found["usable"]:
         names = " ".join(
             f"-d {name}" for name in [*site["server_names"], *([site["www"]] if site["www"] else [])]
@@ -106,6 +115,13 @@ def _certificate(
         issue = f"certbot certonly --webroot -w {site['http']['acme_root']} {names}"
         fix = f"Issue it ({issue}), name the right files, or set tls.enabled to false."
         expected = f"a certificate and key that nginx can load: {found['problem']}"
+        refusals.append(Refusal(variable, found["certificate"], expected, fix))
+        return
+    names = [*site["server_names"], *([site["www"]] if site["www"] else [])]
+    if found["missing_names"] and len(found["missing_names"]) == len(names):
+        covered = ", ".join(found.get("names") or []) or "nobody"
+        expected = f"a certificate for {names[0]}; this one is for {covered}"
+        fix = "Name the certificate of this site, or issue one."
         refusals.append(Refusal(variable, found["certificate"], expected, fix))
         return
     if found["missing_names"]:

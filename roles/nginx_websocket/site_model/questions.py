@@ -48,7 +48,12 @@ def questions(sites: Sequence[Site], timeout: int) -> Dict[str, Any]:
             tls = site["tls"]
             names = [*site["server_names"], *([site["www"]] if site["www"] else [])]
             certificates.append(
-                {"certificate": tls["certificate"], "key": tls["certificate_key"], "names": names}
+                {
+                    "certificate": tls["certificate"],
+                    "key": tls["certificate_key"],
+                    "names": names,
+                    "carry_over": tls["carry_over"],
+                }
             )
             paths += [tls[key] for key in ("options_file", "dhparam") if tls[key] not in ("auto", "none")]
         if site["spa"]:

@@ -62,6 +62,8 @@ def _names(site: Site, place: str, reader: Reader) -> None:
 def _sides(site: Site, place: str, reader: Reader) -> None:
     http, tls, hsts = site["http"], site["tls"], site["tls"]["hsts"]
     http["mode"] = http["mode"] or ("redirect" if tls["enabled"] else "serve")
+    # Where nothing is said, the live file's pair is carried over, whoever wrote it.
+    tls["carry_over"] = not tls["certificate"] and not tls["certificate_key"]
     tls["certificate"] = tls["certificate"] or f"{LETS_ENCRYPT}/{site['name']}/fullchain.pem"
     tls["certificate_key"] = tls["certificate_key"] or f"{LETS_ENCRYPT}/{site['name']}/privkey.pem"
     if not tls["enabled"] and http["mode"] != "serve":

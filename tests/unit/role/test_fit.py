@@ -120,10 +120,10 @@ def test_a_certificate_that_nginx_could_not_load():
 
 
 def test_a_certificate_that_browsers_will_refuse_is_told_before_activation():
-    plan, found = prepared()
-    found["certificates"][0].update(missing_names=["a.example"], days_left=3.5)
+    plan, found = prepared({**SITE, "redirect_www": True})
+    found["certificates"][0].update(missing_names=["www.a.example"], days_left=3.5)
     warnings = fit(plan["sites"], found)["warnings"]
-    assert any("is not valid for a.example" in warning for warning in warnings)
+    assert any("is not valid for www.a.example" in warning for warning in warnings)
     assert any("expires in 3 days" in warning for warning in warnings)
     found["certificates"][0].update(days_left=-1.0)
     assert any("has expired" in warning for warning in fit(plan["sites"], found)["warnings"])
@@ -183,3 +183,35 @@ def test_the_access_log_lies_beside_nginxs_own():
     found["nginx"]["error_logs"] = ["/www/wwwlogs/nginx_error.log"]
     content = render(fit(plan["sites"], found)["candidates"][0]["model"])
     assert "access_log /www/wwwlogs/a.example.access.log a_example;" in content
+
+
+def test_the_live_certificate_is_carried_over():
+    plan, found = prepared()
+    assert plan["questions"]["certificates"][0]["carry_over"] is True
+    found["certificates"][0].update(certificate="/etc/ssl/own/a.pem", key="/etc/ssl/own/a.key")
+    result = fit(plan["sites"], found)
+    content = render(result["candidates"][0]["model"])
+    assert "ssl_certificate /etc/ssl/own/a.pem;" in content
+    assert "ssl_certificate_key /etc/ssl/own/a.key;" in content
+    assert result["sites"][0]["tls"]["certificate"] == "/etc/ssl/own/a.pem"
+
+
+def test_a_live_path_that_cannot_be_written_is_said():
+    plan, found = prepared()
+    found["certificates"][0].update(certificate="/etc/ssl/my own.pem", key="/etc/ssl/a.key")
+    result = fit(plan["sites"], found)
+    assert ".tls.certificate is '/etc/ssl/my own.pem', expected an absolute path" in result["errors"][0]
+
+
+def test_what_the_variables_say_is_not_replaced():
+    site = {"name": "a.example", "tls": {"certificate": "/c.pem"}}
+    plan = checked(site)
+    assert plan["questions"]["certificates"][0]["carry_over"] is False
+
+
+def test_a_certificate_for_none_of_the_names_is_refused():
+    plan, found = prepared()
+    names = found["certificates"][0]["names"]
+    found["certificates"][0].update(missing_names=list(names), names=["other.example"])
+    (error,) = fit(plan["sites"], found)["errors"]
+    assert "expected a certificate for a.example; this one is for other.example" in error
