@@ -43,6 +43,11 @@ pythons: setup-test ## Run the unit tests under every Python from 3.8 on that th
 differential: setup-test ## Compare with real nginx on random inputs: SEED=… CONFIGS=… CASES=… for longer runs
 	@tests/run differential
 
+.PHONY: fuzz
+fuzz: setup-test ## Hostile values for every variable, judged by real nginx: SEED=… EXAMPLES=…
+	@lab/lab images --suite bookworm >/dev/null
+	@$(PYTHON) -m tests.fuzz.values --seed $(or $(SEED),1) --examples $(or $(EXAMPLES),100000)
+
 integration: setup-test ## Run the integration tests on hosts of the lab
 	@tests/run integration
 

@@ -1,0 +1,1 @@
+"""Long runs of random and hostile input, by `make fuzz`."""
