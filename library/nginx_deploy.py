@@ -93,6 +93,13 @@ options:
       replacing their values in the file where they stand, in the same transaction. 0 leaves them alone.
     type: int
     default: 0
+  confirm_window:
+    description: >-
+      Seconds within which M(nginx_confirm) must follow. Until it has, the host keeps an armed timer, and goes
+      back to the release before and proves it when the time is over; so it does at a boot in between. 0 when
+      nobody is going to confirm.
+    type: float
+    default: 0
   start:
     description: Start an nginx that is stopped. Without it such a host is refused.
     type: bool
@@ -139,6 +146,7 @@ notes:
 seealso:
   - module: nginx_validate
   - module: nginx_rollback
+  - module: nginx_confirm
 author:
   - nginx-websocket project
 """
@@ -197,6 +205,13 @@ recovered:
   description: What was healed of an earlier run that never ended; empty when there was nothing.
   returned: always
   type: str
+confirm_by:
+  description: >-
+    Until when M(nginx_confirm) must have been called with RV(backup), in UTC; empty when nothing waits for
+    it.
+  returned: always
+  type: str
+  sample: '2025-01-31T12:05:00Z'
 steps:
   description: The steps done, each with C(name) and C(seconds).
   returned: always
@@ -284,6 +299,7 @@ def main() -> None:
             "proof_timeout": {"type": "float", "default": 15.0},
             "lock_timeout": {"type": "float", "default": 60.0},
             "max_sockets": {"type": "int", "default": 0},
+            "confirm_window": {"type": "float", "default": 0.0},
             "start": {"type": "bool", "default": False},
             "state_dir": {"type": "path", "default": "/var/lib/nginx_websocket"},
             "binary": {"type": "path", "default": ""},
@@ -311,6 +327,7 @@ def main() -> None:
         lock_timeout=given["lock_timeout"],
         max_sockets=given["max_sockets"],
         start=given["start"],
+        confirm_window=given["confirm_window"],
     )
     result = outcome.as_dict()
     difference = result.pop("diff")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from .confirm import confirm
 from .deploy import deploy
+from .going_back import main as go_back
 from .instance import Instance, find_instance
 from .model import (
     APPLIED,
@@ -38,8 +40,10 @@ __all__ = [
     "Site",
     "Validation",
     "candidate_changes",
+    "confirm",
     "deploy",
     "find_instance",
+    "go_back",
     "kept",
     "rollback",
     "validate",

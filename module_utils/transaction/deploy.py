@@ -39,6 +39,7 @@ def deploy(
     lock_timeout: float = 60.0,
     max_sockets: int = 0,
     start: bool = False,
+    confirm_window: float = 0.0,
     files: Optional[Filesystem] = None,
 ) -> Outcome:
     """Deploy some sites as one transaction with one reload.
@@ -54,12 +55,15 @@ def deploy(
         lock_timeout: seconds to wait for another transaction, or for certbot.
         max_sockets: WebSockets that nginx shall have room for (see ``budget``); 0 leaves its limits alone.
         start: start nginx when it is stopped, instead of refusing.
+        confirm_window: seconds within which ``confirm`` must follow, or the host goes back by itself;
+            0 when nobody is going to confirm.
         files: the file system; tests pass another.
 
     Returns:
         The outcome; ``failed`` says whether the caller should fail.
     """
-    host = Host(nginx, state_dir, check, keep, deadline, files or Filesystem())
+    host = Host(nginx, state_dir, check, keep, deadline, files or Filesystem(), guarded=files is None)
+    host.window = max(0.0, confirm_window)
     try:
         _check_input(sites, on_drift)
         with host.locked(lock_timeout):

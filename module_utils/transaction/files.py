@@ -29,6 +29,11 @@ def temporary_name(path: str) -> str:
     return os.path.join(directory, "." + name + TEMPORARY_SUFFIX)
 
 
+def kept_name(path: str) -> str:
+    """Hidden name beside a path, under which what stood there stays until its transaction is closed."""
+    return temporary_name(path + ".old")
+
+
 class Filesystem:
     """The real file system."""
 
@@ -108,6 +113,10 @@ class Filesystem:
         """Make a symbolic link."""
         os.symlink(target, path)
 
+    def hard_link(self, old: str, new: str) -> None:
+        """Give a file, or a symbolic link itself, a second name."""
+        os.link(old, new, follow_symlinks=False)
+
     def unlink(self, path: str) -> None:
         """Remove a name."""
         os.unlink(path)
@@ -152,6 +161,37 @@ class Filesystem:
             self.sync(temporary)
             self.rename(temporary, path)
         self.sync_directory(directory)
+
+    def keep(self, path: str) -> bool:
+        """Let what stands at a path keep a hidden name beside it, so that going back needs no room.
+
+        Returns:
+            Whether it does; some file systems have no hard links.
+        """
+        kept = kept_name(path)
+        if self.entry(kept).kind != "absent":
+            self.unlink(kept)
+        try:
+            self.hard_link(path, kept)
+        except OSError:
+            return False
+        return True
+
+    def bring_back(self, path: str) -> bool:
+        """Put back what ``keep`` kept; False when nothing was kept."""
+        kept = kept_name(path)
+        if self.entry(kept).kind == "absent":
+            return False
+        self.rename(kept, path)
+        self.sync_directory(os.path.dirname(path))
+        return True
+
+    def let_go(self, path: str) -> None:
+        """Forget what ``keep`` kept; synced also when it is gone already, for the disk may not know that."""
+        kept = kept_name(path)
+        if self.entry(kept).kind != "absent":
+            self.unlink(kept)
+        self.sync_directory(os.path.dirname(path))
 
     def make_directory(self, path: str, mode: int) -> None:
         """Make a directory, and the ones above it, and bring their names to the disk."""

@@ -13,6 +13,7 @@ from ..nginx_conf import Configuration, ConfSyntaxError, load
 from . import workers
 from .backup import Backups
 from .files import Filesystem
+from .guard import Guard, Notes, available
 from .instance import Instance
 from .journal import Journal
 from .lock import certbot_lock, host_lock
@@ -36,6 +37,10 @@ class Host:
     """Seconds that reload and proof may take together."""
     files: Filesystem = dataclasses.field(default_factory=Filesystem)
     outcome: Outcome = dataclasses.field(default_factory=lambda: Outcome("unchanged"))
+    window: float = 0.0
+    """Seconds that a controller has to confirm a release; 0: a proven release needs no confirmation."""
+    guarded: bool = False
+    """Whether the host may hold units of ours while a transaction is open; tests without a host say no."""
 
     @property
     def journal(self) -> Journal:
@@ -46,6 +51,16 @@ class Host:
     def backups(self) -> Backups:
         """The host's backups."""
         return Backups(self.files, self.state_dir)
+
+    @property
+    def notes(self) -> Notes:
+        """That the host went back by itself."""
+        return Notes(self.files, self.state_dir)
+
+    @property
+    def guard(self) -> Optional[Guard]:
+        """What goes back by itself; None where there is no systemd to run it."""
+        return Guard(self.nginx, self.state_dir, self.files) if self.guarded and available() else None
 
     @contextlib.contextmanager
     def step(self, name: str) -> Iterator[None]:
@@ -137,9 +152,9 @@ def by_whom() -> str:
     return f"{user} from {client}" if client else user
 
 
-def now() -> str:
-    """The time, in UTC."""
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+def now(later: float = 0.0) -> str:
+    """The time, in UTC, or some seconds later."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + later))
 
 
 def names(items: List[str]) -> str:

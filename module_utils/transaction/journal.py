@@ -22,6 +22,8 @@ RELOAD = "reload"
 """nginx may have been told."""
 PROVEN = "proven"
 """The running nginx serves the release; only tidying is left."""
+UNCONFIRMED = "unconfirmed"
+"""As proven, but the host goes back by itself unless the controller confirms in time."""
 UNDO = "undo"
 """The snapshot is being put back."""
 UNDONE = "undone"
@@ -37,6 +39,8 @@ class Record:
     started: str
     reason: str = ""
     """Why it is being undone."""
+    confirm_by: str = ""
+    """Of an unconfirmed release: until when."""
 
 
 class Journal:
@@ -62,6 +66,7 @@ class Journal:
             step=str(data["step"]),
             started=str(data["started"]),
             reason=str(data.get("reason", "")),
+            confirm_by=str(data.get("confirm_by", "")),
         )
 
     def write(self, record: Record) -> None:

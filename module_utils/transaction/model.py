@@ -174,6 +174,8 @@ class Outcome:
     files: List[Dict[str, str]] = dataclasses.field(default_factory=list)
     replaced: List[str] = dataclasses.field(default_factory=list)
     recovered: str = ""
+    confirm_by: str = ""
+    """Until when the release must be confirmed (UTC), or the host goes back; "" when it need not."""
     steps: List[Step] = dataclasses.field(default_factory=list)
     diff: List[Dict[str, str]] = dataclasses.field(default_factory=list)
     drift: List[Dict[str, str]] = dataclasses.field(default_factory=list)
@@ -199,6 +201,7 @@ class Outcome:
             "files": self.files,
             "replaced": self.replaced,
             "recovered": self.recovered,
+            "confirm_by": self.confirm_by,
             "steps": [step.as_dict() for step in self.steps],
             "diff": self.diff,
             "drift": self.drift,

@@ -10,6 +10,7 @@ from .execute import LEAVE, START, Plan, confirm_running, execute, recover
 from .files import Filesystem
 from .host import STATE_DIR, Host, names, read_tree
 from .instance import Instance
+from .journal import UNCONFIRMED
 from .model import APPLIED, Change, Entry, Failure, Outcome, Refused
 from .overlay import Overlay
 from .release import claimed
@@ -51,11 +52,12 @@ def rollback(
     Returns:
         The outcome: ``applied`` when the older state is live and proven.
     """
-    host = Host(nginx, state_dir, check, keep, deadline, files or Filesystem())
+    host = Host(nginx, state_dir, check, keep, deadline, files or Filesystem(), guarded=files is None)
     try:
         with host.locked(lock_timeout):
-            host.outcome.recovered = recover(host)
-            _rollback(host, to, start)
+            if not _went_back(host, to) and not _undo_unconfirmed(host, to):
+                host.outcome.recovered = recover(host)
+                _rollback(host, to, start)
     except Failure as failure:
         host.outcome.failed = True
         host.outcome.message = host.outcome.message or str(failure)
@@ -112,6 +114,41 @@ def _rollback(host: Host, to: str, start: bool) -> None:
         execute(host, plan, stopped=START if start else LEAVE)
     if outcome.outcome == APPLIED:
         outcome.message = f"back to {_named(to, restores)}: {names([change.path for change in changes])}"
+
+
+def _went_back(host: Host, to: str) -> bool:
+    """Whether the host did by itself what is asked for, because nobody confirmed the release in time."""
+    note = host.notes.read()
+    if host.journal.read() is not None or note is None or to not in (PREVIOUS, str(note.backup)):
+        return False
+    recover(host)
+    host.outcome.message = f"the host went back by itself at {note.time}: {note.message}"
+    return True
+
+
+def _undo_unconfirmed(host: Host, to: str) -> bool:
+    """Go back from a release that waits to be confirmed, as its own transaction would; it leaves no trace.
+
+    Returns:
+        Whether that is all that was asked for.
+    """
+    record = host.journal.read()
+    if record is None or record.step != UNCONFIRMED or to not in (PREVIOUS, str(record.backup)) or host.check:
+        return False
+    backup = host.backups.load(record.backup)
+    recover(host)
+    outcome = host.outcome
+    outcome.outcome, outcome.changed = APPLIED, True
+    outcome.releases = {
+        name: backup.sites_before.get(name, {}).get("release", "")
+        for name in sorted({*backup.sites_before, *backup.sites})
+    }
+    outcome.previous = {name: one.get("release", "") for name, one in backup.sites.items()}
+    outcome.files = [{"site": change.site, "path": change.path} for change in backup.changes]
+    outcome.message = f"back to {_named(PREVIOUS, record.backup)}, before it was confirmed: " + names(
+        [change.path for change in backup.changes]
+    )
+    return True
 
 
 def _named(to: str, number: int) -> str:

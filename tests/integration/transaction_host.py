@@ -31,7 +31,9 @@ for one in given.pop("sites", []):
     one["content"] = one["content"].encode()
     one["server_names"] = tuple(one["server_names"])
     arguments.setdefault("sites", []).append(transaction.Site(routes=routes, **one))
-outcome = getattr(transaction, verb)(nginx=transaction.find_instance(), **arguments)
+if verb != "confirm":
+    arguments["nginx"] = transaction.find_instance()
+outcome = getattr(transaction, verb)(**arguments)
 result = outcome.as_dict()
 result.update(failed=outcome.failed, message=outcome.message)
 print("\\n" + json.dumps(result))

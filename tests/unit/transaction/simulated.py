@@ -152,6 +152,10 @@ class SimulatedFilesystem(Filesystem):
             raise FileExistsError(17, "File exists", path)
         self.names_seen[path] = Node(Entry("link", target=target), True)
 
+    def hard_link(self, old: str, new: str) -> None:
+        self._count()
+        self.names_seen[new] = self.names_seen[old]
+
     def unlink(self, path: str) -> None:
         self._count()
         del self.names_seen[path]

@@ -1,0 +1,110 @@
+#!/usr/bin/python
+"""Ansible module: say that a release is good, so that the host keeps it."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: nginx_confirm
+short_description: Confirm a release that nginx_deploy made live for a limited time
+description:
+  - Ends the window that M(nginx_deploy) opened with O(nginx_deploy#module:confirm_window), and takes away the
+    timer and the boot unit that would have brought the release before back.
+  - Fails when the host went back already, or when another transaction is open.
+options:
+  backup:
+    description: Number of the backup that M(nginx_deploy) returned.
+    type: int
+    required: true
+  keep:
+    description: How many backups to keep; the one from before the first deployment always stays.
+    type: int
+    default: 10
+  lock_timeout:
+    description: Seconds to wait for another transaction on the host.
+    type: float
+    default: 60.0
+  state_dir:
+    description: Where lock, journal and backups live.
+    type: path
+    default: /var/lib/nginx_websocket
+attributes:
+  check_mode:
+    description: Says whether the release waits to be confirmed, and confirms nothing.
+    support: full
+  diff_mode:
+    description: Nothing that nginx reads is changed.
+    support: none
+  idempotent:
+    description: A release that is confirmed already stays so.
+    support: full
+  platform:
+    description: Hosts with a Linux C(/proc).
+    support: full
+    platforms: linux
+notes:
+  - Needs root.
+seealso:
+  - module: nginx_deploy
+  - module: nginx_rollback
+author:
+  - nginx-websocket project
+"""
+
+EXAMPLES = r"""
+- name: Make a site live for five minutes
+  nginx_deploy:
+    sites: "{{ sites }}"
+    confirm_window: 300
+  register: deployed
+
+- name: Keep it
+  nginx_confirm:
+    backup: "{{ deployed.backup }}"
+  when: deployed.confirm_by != ''
+"""
+
+RETURN = r"""
+outcome:
+  description: V(applied) when the release stays, V(unchanged) when there was nothing to confirm.
+  returned: always
+  type: str
+backup:
+  description: Number of the backup whose release was confirmed; null when none was.
+  returned: always
+  type: int
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.transaction import confirm
+
+
+def main() -> None:
+    """Parse, confirm, exit."""
+    module = AnsibleModule(
+        argument_spec={
+            "backup": {"type": "int", "required": True},
+            "keep": {"type": "int", "default": 10},
+            "lock_timeout": {"type": "float", "default": 60.0},
+            "state_dir": {"type": "path", "default": "/var/lib/nginx_websocket"},
+        },
+        supports_check_mode=True,
+    )
+    given = module.params
+    outcome = confirm(
+        given["backup"],
+        state_dir=given["state_dir"],
+        check=module.check_mode,
+        keep=given["keep"],
+        lock_timeout=given["lock_timeout"],
+    )
+    for finding in outcome.findings:
+        module.warn(finding.message)
+    result = {"outcome": outcome.outcome, "backup": outcome.backup, "changed": False}
+    if outcome.failed:
+        module.fail_json(msg=outcome.message, **result)
+    module.exit_json(msg=outcome.message, **result)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+"""Say that a release is good, so that the host keeps it."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Optional
+
+from .files import Filesystem
+from .host import STATE_DIR, Host
+from .instance import Instance
+from .journal import PROVEN, UNCONFIRMED
+from .lock import host_lock
+from .model import APPLIED, Failure, Outcome, Refused
+from .undo import tidy
+
+
+def confirm(
+    backup: int,
+    *,
+    state_dir: str = STATE_DIR,
+    check: bool = False,
+    keep: int = 10,
+    lock_timeout: float = 60.0,
+    files: Optional[Filesystem] = None,
+) -> Outcome:
+    """Confirm the release that a deployment with ``confirm_window`` made live.
+
+    Args:
+        backup: its number, from the deployment's outcome.
+        state_dir: where lock, journal and backups live.
+        check: confirm nothing.
+        keep: how many backups to keep.
+        lock_timeout: seconds to wait for another transaction.
+        files: the file system; tests pass another.
+
+    Returns:
+        The outcome: ``applied`` when the release stays; failed when the host went back already.
+    """
+    # Nothing of nginx is asked or told; the guard to be taken away is found by its names alone.
+    host = Host(Instance("", ""), state_dir, check, keep, files=files or Filesystem(), guarded=files is None)
+    outcome = host.outcome
+    try:
+        with host_lock(state_dir, timeout=lock_timeout, write=not check):
+            _confirm(host, backup)
+    except Failure as failure:
+        outcome.failed, outcome.message = True, str(failure)
+    except (OSError, ValueError) as error:
+        outcome.failed = True
+        outcome.message = (
+            f"the release could not be confirmed: {error}; unless it is, the host goes back by itself"
+        )
+    return outcome
+
+
+def _confirm(host: Host, backup: int) -> None:
+    record, note = host.journal.read(), host.notes.read()
+    if record is None:
+        if note is not None and note.backup == backup:
+            raise Refused(f"too late: the host went back by itself at {note.time}: {note.message}")
+        if backup not in host.backups.numbers():
+            raise Refused(f"there is no backup {backup}: its release was undone, or is too old to be kept")
+        host.outcome.message = "the release is confirmed already"
+        return
+    if record.step != UNCONFIRMED or record.backup != backup:
+        raise Refused(
+            f"the release of backup {backup} does not wait to be confirmed: another transaction (backup "
+            f"{record.backup}) is open at the step '{record.step}'"
+        )
+    if not host.check:
+        host.journal.write(dataclasses.replace(record, step=PROVEN))
+        host.backups.load(backup)
+        tidy(host)
+    host.outcome.outcome, host.outcome.backup = APPLIED, backup
+    host.outcome.message = "the release is confirmed and stays"
