@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import json
 import os
 import socket
 import ssl
 import subprocess
+import threading
 import xml.etree.ElementTree as ET
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Tuple
+from typing import Any, Dict, Iterator, List
 
 import pytest
 
@@ -119,36 +121,51 @@ def test_check_mode_tells_and_touches_nothing(fleet: List[LabHost], tmp_path: Pa
     assert [host.digest("/etc/nginx", "/var/lib/nginx_websocket") for host in fleet] == before
 
 
-def opened(host: LabHost) -> Tuple[ssl.SSLSocket, bytes]:
-    """Open a WebSocket through nginx and leave it open."""
-    context = ssl.create_default_context(cafile=str(ROOT / "lab/.state/ca/ca.crt"))
-    plain = socket.create_connection((host.address, 443), timeout=10)
-    connection = context.wrap_socket(plain, server_hostname="lammp.test")
-    connection.sendall(
-        b"GET /api/mqtt/ws/hints/held HTTP/1.1\r\nHost: lammp.test\r\nOrigin: https://lammp.test\r\n"
-        b"Upgrade: websocket\r\nConnection: Upgrade\r\n"
-        b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-    )
-    return connection, connection.recv(4096)
+class Held:
+    """An open WebSocket through nginx; it answers pings, for the backend gives up a silent client."""
+
+    def __init__(self, host: LabHost) -> None:
+        context = ssl.create_default_context(cafile=str(ROOT / "lab/.state/ca/ca.crt"))
+        plain = socket.create_connection((host.address, 443), timeout=10)
+        self.connection = context.wrap_socket(plain, server_hostname="lammp.test")
+        self.connection.sendall(
+            b"GET /api/mqtt/ws/hints/held HTTP/1.1\r\nHost: lammp.test\r\nOrigin: https://lammp.test\r\n"
+            b"Upgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        )
+        assert self.connection.recv(4096).startswith(b"HTTP/1.1 101 ")
+        self.connection.settimeout(None)
+        threading.Thread(target=self._answer, daemon=True).start()
+
+    def _answer(self) -> None:
+        with contextlib.suppress(OSError):
+            while data := self.connection.recv(4096):
+                if data[0] == 0x89:  # a ping; a client's frame is masked, here with zeros
+                    size = data[1]
+                    self.connection.sendall(bytes((0x8A, 0x80 | size, 0, 0, 0, 0)) + data[2 : 2 + size])
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):
+            self.connection.shutdown(socket.SHUT_RDWR)
+        self.connection.close()
 
 
 def test_a_host_that_lost_clients_says_so(fleet: List[LabHost], tmp_path: Path) -> None:
     host = fleet[0]
     backends = [{**SITE["backends"][0], "keepalive": 0}]
     Run(tmp_path, site(4, backends=backends), "--limit", host.name)
-    held = [opened(host) for _ in range(3)]
-    assert all(answer.startswith(b"HTTP/1.1 101 ") for _, answer in held)
+    held = [Held(host) for _ in range(3)]
     kept = Run(tmp_path, site(5, backends=backends), "--limit", host.name)
     assert kept.hosts[host.name]["sockets"] == {"before": 3, "after": 3, "lost": 0}, kept.output
 
     # Old workers that give up at once: the reload of this release costs the sockets.
     host.sh("sed -i '1i worker_shutdown_timeout 10ms;' /etc/nginx/nginx.conf && systemctl restart nginx")
-    for connection, _ in held:
+    for connection in held:
         connection.close()
-    held = [opened(host) for _ in range(2)]
+    held = [Held(host) for _ in range(2)]
     lost = Run(tmp_path, site(6, backends=backends), "--limit", host.name)
     assert lost.hosts[host.name]["sockets"] == {"before": 2, "after": 0, "lost": 2}, lost.output
     assert "sockets-lost" in [finding["code"] for finding in lost.hosts[host.name]["findings"]]
     assert "2 → 0 (2 lost)" in lost.output
-    for connection, _ in held:
+    for connection in held:
         connection.close()
