@@ -35,7 +35,7 @@ from tests.unit.role.test_hostile_values import (
 ROOT = Path(__file__).resolve().parents[2]
 IMAGE = "nginx-websocket-lab:host-bookworm"
 
-#: A value may name what this host does not have; only that is no defect.
+#: A value may name what this host does not have, or not have room for; only that is no defect.
 MISSING = (
     "No such file or directory",
     "host not found in upstream",
@@ -45,7 +45,7 @@ MISSING = (
     "Address family not supported",
     "Cannot assign requested address",
     "cannot load certificate",
-    "no port in upstream",
+    "could not build server_names_hash, you should increase server_names_hash_bucket_size",
 )
 
 

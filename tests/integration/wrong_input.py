@@ -196,6 +196,11 @@ ON_THE_HOST: List[Row] = [
         {"websockets": [{"regex": "^/ws/\\p{Nonsense}", "probe_path": "/ws/x"}]},
     ),
     Row(
+        "a server name that nginx's hash has no room for",
+        "you should increase server_names_hash_bucket_size: 64",
+        {"server_names": ["lammp.test", "a-name-of-more-than-46-characters.long.example.org"]},
+    ),
+    Row(
         "a binary that does not exist",
         "no nginx here: /opt/nginx does not exist",
         {},

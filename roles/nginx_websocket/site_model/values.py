@@ -30,6 +30,7 @@ LONGEST_TIME = 365 * MILLISECONDS["d"]
 LONGEST_HOST = 253
 LONGEST_SITE = 100
 LONGEST_PATH = 1024
+LONGEST_SOCKET = 107
 
 
 def host_name(value: str) -> Problem:
@@ -164,6 +165,13 @@ def file_path(value: str) -> Problem:
     if len(value) > LONGEST_PATH or not _FILE_PATH.match(value):
         return expected, "Letters, digits and . _ @ + , = : ~ - / are allowed, and no spaces."
     return None
+
+
+def socket_path(value: str) -> Problem:
+    """Accept the path of a unix socket, for which the kernel has 108 bytes (unix(7))."""
+    if len(value) > LONGEST_SOCKET:
+        return f"the path of a socket, at most {LONGEST_SOCKET} characters", "The kernel has no room for more."
+    return file_path(value)
 
 
 def file_or(*words: str) -> Check:

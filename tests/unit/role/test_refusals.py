@@ -109,6 +109,7 @@ TABLE = [
         [{"host": "a.b", "port": 1, "fail_timeout": "10 s"}],
         "The units are ms, s, m, h and d.",
     ),
+    ("backends", [{"name": "app", "socket": "/run/" + "x" * 103}], "the path of a socket, at most 107"),
     ("backends.0.tls.server_name", "App.internal", "Write app.internal."),
     ("backends.0.tls.ca", "ca.pem", "expected an absolute path"),
     ("backends.0.path", "http://x/", "without scheme, host and query"),
