@@ -13,7 +13,7 @@ from ..nginx_conf.route import route as follow_route
 from ..nginx_conf.tree import Directive
 from ..nginx_conf.upstream import Upstream
 from ..nginx_conf.variables import has_variables
-from .changes import change_for_location
+from .changes import UPGRADE_LINES, change_for_location, with_headers
 from .facts import Facts
 from .findings import Evidence, Finding
 from .intent import Meant, titled
@@ -278,6 +278,7 @@ def _next_hop(route: Route, upstream: Upstream) -> Iterator[Judged]:
                         inner.upstream.directive,
                         "the second hop, in this configuration too, sends no Upgrade",
                     ),
+                    change=with_headers(inner, inner.upstream, UPGRADE_LINES),
                 ),
                 True,
             )

@@ -184,13 +184,7 @@ class Replay:
             self._wait_for(lambda: all(age(pid) > 0.3 for pid in self.workers()), "")
             shutil.copy(self._path(step.get("file") or ".final.conf"), self._path("nginx.conf"))
         elif name == "reload":
-            before = self.workers()
-            assert self.process
-            self.process.send_signal(signal.SIGHUP)
-            # A reload that is refused starts no worker: there is nothing to wait for but the time nginx
-            # retries.
-            with contextlib.suppress(RuntimeError):
-                self._wait_for(lambda: set(self.workers()) - set(before), "", step.get("wait", 0.8) + 0.5)
+            self.reload(step.get("wait", 0.8) + 0.5)
         elif name == "sleep":
             time.sleep(step["s"])
         elif name == "occupy":
@@ -210,6 +204,14 @@ class Replay:
             self._kept.append(open_socket(self.case["url"]))
         else:
             raise ValueError(f"unknown step {name!r}")
+
+    def reload(self, seconds: float) -> None:
+        """Reload nginx and wait for new workers; a reload that is refused starts none."""
+        before = self.workers()
+        assert self.process
+        self.process.send_signal(signal.SIGHUP)
+        with contextlib.suppress(RuntimeError):
+            self._wait_for(lambda: set(self.workers()) - set(before), "", seconds)
 
     def client(self) -> Dict[str, Any]:
         """What the client of this case sends, in the words of the diagnosis' arguments."""

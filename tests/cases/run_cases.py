@@ -13,6 +13,7 @@ import argparse
 import concurrent.futures
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -56,6 +57,31 @@ def question_of(case: Dict[str, Any], replay: Replay, bare: bool = False) -> Que
     )
 
 
+def apply_diff(diff: str) -> None:
+    """Change the file of a unified diff without context, as ``patch`` would."""
+    head = re.match(r"--- (\S+)\n\+\+\+ \S+\n@@ -(\d+),(\d+) \+(\d+),(\d+) @@\n", diff)
+    assert head, diff
+    path, start, count = head.group(1), int(head.group(2)), int(head.group(3))
+    changed = diff[head.end() :].splitlines()
+    with open(path, encoding="utf-8") as file:
+        lines = file.read().split("\n")
+    first = start - 1 if count else start
+    removed = [line[1:] for line in changed if line.startswith("-")]
+    assert lines[first : first + count] == removed, (lines[first : first + count], removed)
+    lines[first : first + count] = [line[1:] for line in changed if line.startswith("+")]
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("\n".join(lines))
+
+
+def cure(replay: Replay, question: Question, diff: str) -> str:
+    """Apply the diff to the case, reload, and ask again: the new verdict with its first cause."""
+    apply_diff(diff)
+    replay.reload(1.0)
+    report = diagnose(question)
+    causes = [finding.code for finding in report.findings if finding.is_cause]
+    return " ".join([report.verdict, *causes[:1]])
+
+
 def run_case(name: str, nginx: str, data: str = DATA, bare: bool = False) -> Dict[str, Any]:
     """Replay one case, diagnose it, compare."""
     case = load_case(name, data)
@@ -70,6 +96,10 @@ def run_case(name: str, nginx: str, data: str = DATA, bare: bool = False) -> Dic
             prefix=replay.prefix if replay.config_error else "",
         )
         result = report.as_data()
+        first = result["findings"][0] if result["findings"] else {"diff": "", "is_cause": False}
+        cured = ""
+        if first["is_cause"] and first["diff"] and not replay.config_error:
+            cured = cure(replay, question_of(case, replay, bare), first["diff"])
     causes = [finding["code"] for finding in result["findings"] if finding["is_cause"]]
     expected = expected_cause(case, version)
     first = result["findings"][0]["code"] if result["findings"] else ""
@@ -83,6 +113,7 @@ def run_case(name: str, nginx: str, data: str = DATA, bare: bool = False) -> Dic
         "verdict": result["verdict"],
         "causes": causes,
         "right": right,
+        "cured": cured,
         "report": result,
     }
 
@@ -139,6 +170,7 @@ def table(results: List[Dict[str, Any]]) -> str:
         lines.append(
             f"{right} {result['name']:46} {result['expected']:30} {result['verdict']:12} "
             f"{result['first'] or '-'}{cause}"
+            + (f"; with the fix: {result['cured']}" if result.get("cured") else "")
         )
     count = sum(result["right"] for result in results)
     version = next((result["version"] for result in results if result["version"]), "?")

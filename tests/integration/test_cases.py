@@ -43,6 +43,10 @@ EDGES = [
 ]
 
 
+# What the page hid is the backend's own refusal, which no line of nginx cures.
+ANOTHER_CAUSE_BEHIND = {"111-error-page-hides-refusal"}
+
+
 def run_cases(suite, data, words):
     image = images.host_image(suite)
     command = [
@@ -100,4 +104,11 @@ def test_cases(suite, data):
         if not result["right"]
     }
     assert not wrong
+    # A diff that is offered cures: the same question, asked again after it, gets "works".
+    uncured = {
+        result["name"]: result["cured"]
+        for result in results
+        if result["cured"] not in ("", "works") and result["name"] not in ANOTHER_CAUSE_BEHIND
+    }
+    assert not uncured
     assert len(results) >= (60 if not words else 5)
