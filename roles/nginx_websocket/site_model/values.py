@@ -170,7 +170,8 @@ def file_path(value: str) -> Problem:
 def socket_path(value: str) -> Problem:
     """Accept the path of a unix socket, for which the kernel has 108 bytes (unix(7))."""
     if len(value) > LONGEST_SOCKET:
-        return f"the path of a socket, at most {LONGEST_SOCKET} characters", "The kernel has no room for more."
+        expected = f"the path of a socket, at most {LONGEST_SOCKET} characters"
+        return expected, "The kernel has no room for more."
     return file_path(value)
 
 
