@@ -114,6 +114,13 @@ def test_junit_counts_and_survives_any_text(run):
     assert '<script>alert("x")</script>' in failure.text
 
 
+def test_junit_calls_an_unreachable_host_an_error(run):
+    run.hosts["web2"].failed("no route to host", unreachable=True)
+    suite = ET.fromstring(as_junit([run]).encode()).findall("testsuite")[1]
+    assert (suite.get("failures"), suite.get("errors"), suite.get("skipped")) == ("1", "1", "0")
+    assert suite.find("testcase[@name='web2']/error") is not None
+
+
 class Elements(HTMLParser):
     """Collects tags and what they would load."""
 
