@@ -65,13 +65,6 @@ def test_room_for_sockets(host: LabHost) -> None:
     assert host.sh("cat /etc/nginx/nginx.conf") == before
 
 
-def test_more_than_the_host_grants_is_refused(host: LabHost) -> None:
-    before = host.digest("/etc/nginx"), host.workers()
-    said = refused(host, nginx_websocket_max_sockets=20000)
-    assert "may not go beyond 20000; nothing was changed" in said
-    assert (host.digest("/etc/nginx"), host.workers()) == before
-
-
 def test_room_is_undone_with_the_site(host: LabHost) -> None:
     """nginx cannot take the site's port: it goes back, and so do the limits."""
     host.sh(

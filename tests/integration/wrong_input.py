@@ -191,6 +191,11 @@ ON_THE_HOST: List[Row] = [
         },
     ),
     Row(
+        "an option file that does not exist",
+        ".tls.options_file is '/etc/ssl/none.conf', expected a file that exists on the host.",
+        {"tls": {"options_file": "/etc/ssl/none.conf"}},
+    ),
+    Row(
         "a regex that only nginx can judge",
         "nginx refuses the candidate, and nothing was changed",
         {"websockets": [{"regex": "^/ws/\\p{Nonsense}", "probe_path": "/ws/x"}]},
@@ -282,7 +287,7 @@ ON_THE_WAY: List[Row] = [
         "a host that cannot be reached",
         "UNREACHABLE!",
         {},
-        {"ansible_host": "127.0.0.254", "ansible_port": 9},
+        {"ansible_host": "127.0.0.254", "ansible_port": 9, "ansible_control_path": "none"},
         code=4,
         outcome="never reached",
     ),
