@@ -1,4 +1,4 @@
-"""The main job on layouts besides Debian's: found by asking the running master, told, undone without a trace."""
+"""The main job on other layouts: found by asking the running master, told, undone without a trace."""
 
 from __future__ import annotations
 
@@ -75,6 +75,11 @@ def layouts(lab_up: LabUp) -> Layouts:
     return Layouts({scene: lab_up(f"layout-{scene}", scenes=[scene]) for scene in SCENES})
 
 
+def said(played: subprocess.CompletedProcess[str]) -> str:
+    """Return what a run put on the terminal, warnings first, without its line breaks."""
+    return re.sub(r"\s+", " ", played.stderr + played.stdout)
+
+
 def recap(played: subprocess.CompletedProcess[str], host: LabHost) -> str:
     """Return the host's line of the recap."""
     found = re.search(rf"^{re.escape(host.name)} +: (ok=.*)$", played.stdout, re.M)
@@ -102,14 +107,14 @@ def test_one_file_has_changed_and_it_is_the_one_that_nginx_reads(layouts: Layout
 
 
 def test_the_user_is_told_which_tree_counts(layouts: Layouts) -> None:
-    told = re.sub(r"\s+", " ", layouts.first.stdout)
+    told = said(layouts.first)
     sentences = (
         "the running nginx is /www/server/nginx/sbin/nginx (pid ",
         "panel-nginx.service) and reads /www/server/nginx/conf/nginx.conf; site files belong into",
         "/www/server/panel/vhost/nginx; /etc/nginx is there too, but site files below it have no effect",
     )
     for sentence in sentences:
-        assert sentence in told, layouts.first.stdout
+        assert sentence in told
     assert told.count("the running nginx is") == 1
 
 
@@ -145,9 +150,9 @@ def test_two_at_once_and_one_of_them_is_public(layouts: Layouts) -> None:
     host = layouts.hosts["conf-d"]
     start_master(host, "second", 8088)
     played = host.playbook("site.yml")
-    told = re.sub(r"\s+", " ", played.stdout)
+    told = said(played)
     assert played.returncode == 0, played.stdout
-    assert "other nginx masters run on this host: pid " in told, played.stdout
+    assert "other nginx masters run on this host: pid " in told
     assert "/opt/second/nginx.conf" in told
     written = host.sh("grep -l 'role nginx_websocket' /etc/nginx/conf.d/*")
     assert written.split() == [PLACES["conf-d"]]
@@ -161,9 +166,9 @@ def test_two_at_once_and_none_stands_out(layouts: Layouts) -> None:
     start_master(host, "second", 8088)
     before = host.digest(*TREES, "/opt/first", "/opt/second")
     played = host.playbook("site.yml")
-    told = re.sub(r"\s+", " ", played.stdout)
+    told = said(played)
     assert played.returncode != 0
-    assert "2 masters run, and none stands out" in told, played.stdout
+    assert "2 masters run, and none stands out" in told
     assert "/opt/first/nginx.conf" in told and "/opt/second/nginx.conf" in told
     assert "nginx_websocket_binary and nginx_websocket_conf_path say which one is meant" in told
     assert host.digest(*TREES, "/opt/first", "/opt/second") == before
