@@ -82,6 +82,7 @@ def _ansible(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         cwd=ROOT,
         env={
             **os.environ,
+            # Messages stay on one line, so that a test finds them.
             "ANSIBLE_CALLBACK_RESULT_FORMAT": "json",
             "ANSIBLE_NOCOLOR": "1",
             "ANSIBLE_DEPRECATION_WARNINGS": "0",
