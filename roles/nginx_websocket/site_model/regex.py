@@ -39,6 +39,7 @@ def location_regex(value: str) -> Problem:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
+            re.compile(value)  # as it is: below, empty assertions give a lone quantifier something to repeat
             exponential = is_exponential(value)
     except (re.error, OverflowError, RecursionError) as error:
         return expected, f"It does not compile: {error}."

@@ -163,6 +163,7 @@ TABLE = [
     ("websockets", [{"regex": "/ws", "probe_path": "/ws"}], "Without ^ it would match"),
     ("websockets", [{"regex": "^/ws(", "probe_path": "/ws"}], "It does not compile: missing ), unterminated"),
     ("websockets", [{"regex": "^/ws[", "probe_path": "/ws"}], "It does not compile"),
+    ("websockets", [{"regex": "^/(?:ws|+)", "probe_path": "/ws"}], "It does not compile: nothing to repeat"),
     ("websockets", [{"regex": r"^/\h(", "probe_path": "/ws"}], "is not closed"),
     (
         "websockets",
