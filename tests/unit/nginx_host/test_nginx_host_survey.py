@@ -1,5 +1,7 @@
 """The whole question, on hosts made of files: none, stopped, broken, two at once."""
 
+import sys
+
 import pytest
 
 from module_utils.nginx_host import survey as package_survey
@@ -155,6 +157,25 @@ def test_two_masters_are_listed_and_the_choice_is_the_callers(host, install):
         chosen = survey(proc=host.proc, **wish)
         assert chosen.nginx.master.pid == 20
         assert any("other nginx masters run" in warning for warning in chosen.warnings)
+
+
+def test_another_tree_than_the_usual_one_is_told(host, install, monkeypatch):
+    usual, usual_tree = install("nginx")
+    other, prefix = install("panel")
+    # The package's own name `survey` is the function.
+    module = sys.modules["module_utils.nginx_host.survey"]
+    monkeypatch.setattr(module, "USUAL", str(usual_tree / "nginx.conf"))
+    host.add(20, title(other), exe=other, ticks=2)
+    (told,) = survey(proc=host.proc).warnings
+    assert told.startswith(f"the running nginx is {other} (pid 20, ")
+    assert f"reads {prefix}/nginx.conf; site files belong into {prefix}/conf.d; " in told
+    assert told.endswith(f"{usual_tree} is there too, but site files below it have no effect")
+    (usual_tree / "nginx.conf").unlink()
+    assert "is there too" not in survey(proc=host.proc).warnings[0]
+    host.add(30, title(usual), exe=usual, ticks=3)
+    (usual_tree / "nginx.conf").write_text(CONF)
+    chosen = survey(binary=usual, proc=host.proc).warnings
+    assert not any("the running nginx is" in warning for warning in chosen)
 
 
 def test_wish_for_a_binary_that_is_not_there(host, install):

@@ -49,3 +49,21 @@ def test_the_file_of_a_site(tmp_path):
     assert on_host.file_of({"site": "b.test", "file": ""}, files) is None
     assert on_host.file_of({"site": "b.test", "file": str(site)}, files) == files[0]
     assert on_host.file_of({"site": "a.test", "file": "/elsewhere"}, files) is None
+
+
+def test_of_two_masters_with_one_binary_the_main_file_decides(monkeypatch):
+    titles = [
+        "nginx: master process /usr/sbin/nginx -g daemon on; master_process on;",
+        "nginx: master process /usr/sbin/nginx -p /www/server/nginx -c conf/nginx.conf",
+        "nginx: worker process",
+    ]
+    found = [
+        {"pid": 10 + n, "parent": 11 if n == 2 else 1, "started": n, "title": text, "exe": "/usr/sbin/nginx"}
+        for n, text in enumerate(titles)
+    ]
+    monkeypatch.setattr(on_host, "processes", lambda: found)
+    masters, workers = on_host.masters_and_workers("/usr/sbin/nginx", "/www/server/nginx/conf/nginx.conf")
+    assert ([m["pid"] for m in masters], [w["pid"] for w in workers]) == ([11], [12])
+    assert on_host.prefix_of(masters[0]["title"]) == ["-p", "/www/server/nginx"]
+    masters, workers = on_host.masters_and_workers("/usr/sbin/nginx", "/etc/nginx/nginx.conf")
+    assert ([m["pid"] for m in masters], workers) == ([10], [])
