@@ -48,6 +48,10 @@ fuzz: setup-test ## Hostile values for every variable, judged by real nginx: SEE
 	@lab/lab images --suite bookworm >/dev/null
 	@$(PYTHON) -m tests.fuzz.values --seed $(or $(SEED),1) --examples $(or $(EXAMPLES),100000)
 
+.PHONY: faults
+faults: setup-test ## Kill, fill, cut and edit under real transactions: KILLS=200 SEED=1
+	@PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m tests.faults.run --kills $(or $(KILLS),200) --seed $(or $(SEED),1)
+
 integration: setup-test ## Run the integration tests on hosts of the lab
 	@tests/run integration
 

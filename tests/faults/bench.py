@@ -77,7 +77,7 @@ def leftovers() -> List[str]:
     found = glob.glob("/etc/nginx/**/.*nginx-websocket*", recursive=True)
     found += glob.glob("/etc/systemd/system/**/*nginx-websocket*", recursive=True)
     found += [f"{STATE}/{name}" for name in os.listdir(STATE) if name not in ("backups", "lock", "filler")]
-    timers = shell("systemctl list-units --all --plain --no-legend 'nginx-websocket-*' | awk '{print $1}'")
+    timers = shell("systemctl list-units --plain --no-legend 'nginx-websocket-*' | awk '{print $1}'")
     return found + timers.split()
 
 

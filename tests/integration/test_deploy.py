@@ -366,7 +366,7 @@ def test_a_disk_that_is_right_but_not_served_is_reloaded_and_proven(host):
 
 KILL = """\
 import os
-from module_utils.transaction import execute, files
+from module_utils.transaction import execute, files, running
 die = lambda *a, **k: os.kill(os.getpid(), 9)
 """
 
@@ -379,9 +379,13 @@ die = lambda *a, **k: os.kill(os.getpid(), 9)
             "files.Filesystem.put = (lambda old: lambda self, path, entry: "
             "die() if path.startswith('/etc/nginx') else old(self, path, entry))(files.Filesystem.put)",
         ),
-        ("between two files", "files.Filesystem.symlink = die"),
+        (
+            "between two files",
+            "files.Filesystem.symlink = (lambda old: lambda self, target, path: "
+            "die() if path.startswith('/etc/nginx') else old(self, target, path))(files.Filesystem.symlink)",
+        ),
         ("before the reload", "execute.bring_to_life = die"),
-        ("after the reload", "execute.prove = die"),
+        ("after the reload", "running.prove = die"),
         ("after the proof", "execute.tidy = die"),
     ],
 )
@@ -403,7 +407,7 @@ def test_a_run_killed_anywhere_is_healed_by_the_next(host, where, hook):
 def test_healing_brings_the_old_release_back_when_the_new_one_is_not_asked_for_again(host):
     host.deploy(site())
     before = host.tree()
-    host.killed(KILL + "execute.prove = die", site(tail="# two"))
+    host.killed(KILL + "running.prove = die", site(tail="# two"))
     assert host.tree() != before
     done = host.deploy(site())
     assert "ended unfinished" in done["recovered"] and "restored" in done["recovered"]
@@ -413,8 +417,8 @@ def test_healing_brings_the_old_release_back_when_the_new_one_is_not_asked_for_a
 
 def test_two_runs_at_once_one_waits_or_stops_clearly(host):
     slow = (
-        "import time\nfrom module_utils.transaction import execute\nold = execute.prove\n"
-        "execute.prove = lambda *a: (time.sleep(2), old(*a))\n"
+        "import time\nfrom module_utils.transaction import running\nold = running.prove\n"
+        "running.prove = lambda *a: (time.sleep(2), old(*a))\n"
     )
     results = {}
     thread = threading.Thread(target=lambda: results.update(first=host.deploy(site(), before=slow)))
