@@ -153,9 +153,10 @@ def _replace(host: Host, change: Change) -> None:
     Raises:
         NotProven: it was not what the transaction had looked at, but what somebody wrote since.
     """
-    kept = change.before.kind != "absent" and host.files.keep(change.path)
-    host.files.put(change.path, change.after)
-    if kept and not host.files.entry(kept_name(change.path)).same(change.before):
+    keep = change.before.kind != "absent"
+    host.files.put(change.path, change.after, keep=keep)
+    kept = host.files.entry(kept_name(change.path)) if keep else change.before
+    if kept.kind != "absent" and not kept.same(change.before):
         raise NotProven(f"{change.path} was edited by somebody else while the transaction replaced it")
 
 

@@ -143,8 +143,15 @@ class Filesystem:
 
     # -- made of primitives ------------------------------------------------------------------
 
-    def put(self, path: str, entry: Entry) -> None:
-        """Let ``entry`` stand at ``path``: at every instant the old one or the new one, whole."""
+    def put(self, path: str, entry: Entry, *, keep: bool = False) -> None:
+        """Let ``entry`` stand at ``path``: at every instant the old one or the new one, whole.
+
+        Args:
+            path: where.
+            entry: what shall stand there.
+            keep: leave what stood there beside it (``keep``), as late as can be: what somebody writes
+                until then is what is kept.
+        """
         directory = os.path.dirname(path)
         temporary = temporary_name(path)
         if self.entry(temporary).kind != "absent":
@@ -152,30 +159,32 @@ class Filesystem:
         if entry.kind == "absent":
             if self.entry(path).kind == "absent":
                 return
+            if keep:
+                self.keep(path)
             self.unlink(path)
         elif entry.kind == "link":
             self.symlink(entry.target, temporary)
+            if keep:
+                self.keep(path)
             self.rename(temporary, path)
         else:
             self.create(temporary, entry)
             self.sync(temporary)
+            if keep:
+                self.keep(path)
             self.rename(temporary, path)
         self.sync_directory(directory)
 
-    def keep(self, path: str) -> bool:
+    def keep(self, path: str) -> None:
         """Let what stands at a path keep a hidden name beside it, so that going back needs no room.
 
-        Returns:
-            Whether it does; some file systems have no hard links.
+        Some file systems have no hard links; then nothing is kept.
         """
         kept = kept_name(path)
         if self.entry(kept).kind != "absent":
             self.unlink(kept)
-        try:
+        with contextlib.suppress(OSError):
             self.hard_link(path, kept)
-        except OSError:
-            return False
-        return True
 
     def bring_back(self, path: str) -> bool:
         """Put back what ``keep`` kept; False when nothing was kept."""

@@ -376,8 +376,9 @@ die = lambda *a, **k: os.kill(os.getpid(), 9)
     [
         (
             "before the first file",
-            "files.Filesystem.put = (lambda old: lambda self, path, entry: "
-            "die() if path.startswith('/etc/nginx') else old(self, path, entry))(files.Filesystem.put)",
+            "files.Filesystem.put = (lambda old: lambda self, path, entry, **more: "
+            "die() if path.startswith('/etc/nginx') else old(self, path, entry, **more))"
+            "(files.Filesystem.put)",
         ),
         (
             "between two files",
