@@ -206,12 +206,15 @@ class Replay:
             raise ValueError(f"unknown step {name!r}")
 
     def reload(self, seconds: float) -> None:
-        """Reload nginx and wait for new workers; a reload that is refused starts none."""
-        before = self.workers()
+        """Reload nginx and wait until new workers alone accept; a reload that is refused starts none."""
+        before = set(self.workers())
         assert self.process
         self.process.send_signal(signal.SIGHUP)
-        with contextlib.suppress(RuntimeError):
-            self._wait_for(lambda: set(self.workers()) - set(before), "", seconds)
+        try:
+            self._wait_for(lambda: set(self.workers()) - before, "", seconds)
+        except RuntimeError:
+            return
+        self._wait_for(lambda: all(ending(pid) for pid in before), "old workers still accept")
 
     def client(self) -> Dict[str, Any]:
         """What the client of this case sends, in the words of the diagnosis' arguments."""
@@ -220,6 +223,15 @@ class Replay:
             if step["op"] in LOOKING_STEPS:
                 client.update({key: value for key, value in step.items() if key not in ("op", "path", "max")})
         return client
+
+
+def ending(pid: int) -> bool:
+    """Whether a worker is gone, or has stopped to accept (its title says so)."""
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            return b"shutting down" in file.read()
+    except FileNotFoundError:
+        return True
 
 
 def age(pid: int) -> float:
