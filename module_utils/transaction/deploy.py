@@ -18,7 +18,7 @@ from .model import APPLIED, Change, ConfError, Failure, Outcome, Refused, Site, 
 from .overlay import Overlay
 from .placement import Placement, place
 from .release import LITERAL, LOCATION, release_id
-from .routes import check_static
+from .routes import broken_today, check_static
 from .servers import servers_by_file
 from .sockets import SocketWatch
 from .validation import parsed, validate, was_read
@@ -142,8 +142,9 @@ def _deploy(host: Host, sites: Sequence[Site], on_drift: str, max_sockets: int, 
             outcome.changed = True
             outcome.outcome = outcome.outcome if host.check else APPLIED
         return
+    broken = broken_today(chosen, tree.configuration, nginx)
     if host.check:
-        outcome.changed = True
+        outcome.changed, outcome.cured = True, broken
         return
     if nginx.master is None and stopped == REFUSE:
         raise Refused(
@@ -157,6 +158,7 @@ def _deploy(host: Host, sites: Sequence[Site], on_drift: str, max_sockets: int, 
     with watch:
         execute(host, Plan("deploy", changes, staged, deployed, after, chosen), stopped=stopped)
     if outcome.outcome == APPLIED:
+        outcome.cured = broken
         outcome.findings += budget_findings(max_sockets, host.nginx.master)
 
 

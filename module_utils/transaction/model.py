@@ -181,6 +181,8 @@ class Outcome:
     drift: List[Dict[str, str]] = dataclasses.field(default_factory=list)
     """Files that a person edited since we wrote them: path, and what they changed."""
     findings: List[Finding] = dataclasses.field(default_factory=list)
+    cured: List[Finding] = dataclasses.field(default_factory=list)
+    """Why WebSocket URLs of the sites could not open before this release (in check mode: cannot, today)."""
     errors: List[ConfError] = dataclasses.field(default_factory=list)
     warnings: List[ConfError] = dataclasses.field(default_factory=list)
     method: str = ""
@@ -206,6 +208,7 @@ class Outcome:
             "diff": self.diff,
             "drift": self.drift,
             "findings": [finding.as_dict() for finding in self.findings],
+            "cured": [finding.as_dict() for finding in self.cured],
             "errors": [error.as_dict() for error in self.errors],
             "warnings_of_nginx": [warning.sentence() for warning in self.warnings],
             "method": self.method,

@@ -7,7 +7,7 @@ import urllib.parse
 from concurrent.futures import ThreadPoolExecutor
 from typing import List, Optional, Sequence, Tuple, Union
 
-from ..nginx_conf import Configuration, Request, route
+from ..nginx_conf import Configuration, Request, Upgrade, route
 from ..websocket import Probe, masked_url, probe
 from .answers import dial_address
 from .instance import Instance
@@ -43,14 +43,11 @@ def check_static(sites: Sequence[Site], configuration: Configuration, nginx: Ins
     findings = []
     for site in sites:
         for check in site.routes:
-            origin = [("Origin", check.origin)] if check.origin else []
-            taken = route(configuration, Request(check.url, headers=origin), version=nginx.version)
-            upgrade = taken.upgrade
+            upgrade = _upgrade(check, configuration, nginx)
             if upgrade.survives is False:
-                place = f" ({upgrade.directive.where()})" if upgrade.directive is not None else ""
                 raise Refused(
                     f"site {site.name}: the WebSocket URL {masked_url(check.url)} would not open: "
-                    f"{upgrade.reason}{place}"
+                    f"{upgrade.reason}{_place(upgrade)}"
                 )
             if upgrade.survives is None:
                 findings.append(
@@ -61,6 +58,41 @@ def check_static(sites: Sequence[Site], configuration: Configuration, nginx: Ins
                     )
                 )
     return findings
+
+
+def broken_today(sites: Sequence[Site], configuration: Configuration, nginx: Instance) -> List[Finding]:
+    """Why WebSocket URLs of the sites do not open with the tree that is live, before anything is changed.
+
+    Only names that the tree has are asked for: a site that comes for the first time was not broken.
+
+    Args:
+        sites: with their URLs.
+        configuration: the live tree.
+        nginx: its version decides defaults.
+
+    Returns:
+        A finding for each such URL: its code is the cause (docs/findings.md), its message has file and line.
+    """
+    known = {name for server in servers(configuration) for name in server.names}
+    findings = []
+    for site in sites:
+        for check in site.routes:
+            if (urllib.parse.urlsplit(check.url).hostname or "").lower() not in known:
+                continue
+            upgrade = _upgrade(check, configuration, nginx)
+            if upgrade.survives is False:
+                message = f"{masked_url(check.url)}: {upgrade.reason}{_place(upgrade)}"
+                findings.append(Finding(upgrade.cause, message))
+    return findings
+
+
+def _upgrade(check: RouteCheck, configuration: Configuration, nginx: Instance) -> Upgrade:
+    origin = [("Origin", check.origin)] if check.origin else []
+    return route(configuration, Request(check.url, headers=origin), version=nginx.version).upgrade
+
+
+def _place(upgrade: Upgrade) -> str:
+    return f" ({upgrade.directive.where()})" if upgrade.directive is not None else ""
 
 
 @dataclasses.dataclass

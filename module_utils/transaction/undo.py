@@ -231,6 +231,7 @@ def recover(host: Host) -> str:
     if record is None:
         note = host.notes.read()
         if not host.check:
+            host.journal.close()  # takes away the temporary of one that was never begun
             host.backups.sweep()
             _disarm(host)
             host.notes.remove()

@@ -237,7 +237,7 @@ def backends(bench: Bench, steps: List[str]) -> Iterator[Row]:
     """The backend stops: nobody's reason to undo a release."""
 
     def start() -> None:
-        shell("systemctl start lammp-backend")
+        shell("systemctl reset-failed lammp-backend; systemctl start lammp-backend")
         deadline = time.monotonic() + 30
         while True:
             try:
