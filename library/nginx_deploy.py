@@ -227,6 +227,13 @@ findings:
   returned: always
   type: list
   elements: dict
+cured:
+  description: >-
+    Why WebSocket URLs of the sites could not open before this release, each with C(code), which is the cause
+    as in docs/findings.md, and C(message) with file and line. In check mode, why they cannot today.
+  returned: always
+  type: list
+  elements: dict
 errors:
   description: nginx's errors about the candidate, each with C(file), C(line), C(message), C(context).
   returned: always

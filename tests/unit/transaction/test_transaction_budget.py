@@ -1,4 +1,4 @@
-"""Room for sockets: bytes spliced at the directive, never lowered, refused where the host would not grant it."""
+"""Room for sockets: bytes spliced at the directive, never lowered, refused where no host would grant it."""
 
 from __future__ import annotations
 

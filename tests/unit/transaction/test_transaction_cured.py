@@ -1,0 +1,42 @@
+"""Why a WebSocket URL could not open before the release that cures it."""
+
+from __future__ import annotations
+
+import pytest
+
+from module_utils.transaction.host import read_tree
+from module_utils.transaction.model import RouteCheck, Site
+from module_utils.transaction.routes import broken_today
+
+UPGRADES = """\
+    location /ws/ {
+        proxy_pass http://127.0.0.1:8000;
+        proxy_http_version 1.1;
+        proxy_set_header Upgrade $http_upgrade;
+        proxy_set_header Connection upgrade;
+    }
+"""
+PASSES = "    location / { proxy_pass http://127.0.0.1:8000; }\n"
+
+
+def asked(tree, locations: str, name: str = "a.test"):
+    tree.enable("a", f"server {{\n    server_name {name};\n{locations}}}\n")
+    site = Site("a.test", b"", ["a.test"], routes=[RouteCheck("ws://a.test/ws/probe", "", "http://a.test")])
+    nginx = tree.instance()
+    return broken_today([site], read_tree(nginx).configuration, nginx)
+
+
+def test_a_location_that_does_not_upgrade_is_named_with_its_line(tree):
+    [finding] = asked(tree, PASSES)
+    assert finding.code == "no-upgrade-header"
+    assert "ws://a.test/ws/probe" in finding.message
+    assert "sites-enabled/a:3" in finding.message
+
+
+@pytest.mark.parametrize(
+    ("locations", "name"),
+    [(UPGRADES + PASSES, "a.test"), (PASSES, "other.test")],
+    ids=["a route that upgrades", "a site that comes for the first time"],
+)
+def test_nothing_was_broken(tree, locations, name):
+    assert asked(tree, locations, name) == []
