@@ -50,13 +50,18 @@ def at(number: int) -> Callable[[int, str], bool]:
     return lambda current, _name: current == number
 
 
-def kills(bench: Bench, count: int, chance: random.Random) -> Iterator[Row]:
-    """SIGKILL at every point of an update, a takeover of two files and an undo; then at random instants."""
+def kills(bench: Bench, count: int, chance: random.Random, short: bool) -> Iterator[Row]:
+    """SIGKILL at every point of an update, a takeover of two files, a window and an undo; then at random.
+
+    The short form takes a sample of the points, another one with each seed.
+    """
     bench.reset()
     bench.live = new = bench.revision()
     update = points.deploy(site.candidate(new)).wait()["points"]
     bench.reset_by_hand()
     takeover = points.deploy(site.candidate(bench.revision())).wait()["points"]
+    bench.reset()
+    window = points.deploy(site.candidate(bench.revision()), confirm_window=600.0).wait()["points"]
     with thief():
         bench.reset()
         undo = points.deploy(site.candidate(bench.revision(), THIEF), deadline=8.0).wait()["points"]
@@ -67,9 +72,10 @@ def kills(bench: Bench, count: int, chance: random.Random) -> Iterator[Row]:
         for n, name in enumerate(takeover)
         if name.startswith(("snapshot", "activate", "commit"))
     ]
+    wanted += [("window", n, name) for n, name in enumerate(window) if name.startswith(("snapshot", "prove"))]
     wanted += [("undo", n, name) for n, name in enumerate(undo) if name.startswith("undo")]
     share = max(1, count * 3 // 4)
-    if len(wanted) > share:  # the short form: spread over all of them, another choice with each seed
+    if short and len(wanted) > share:
         wanted = sorted(chance.sample(wanted, share), key=wanted.index)
     bench.reset()
     for kind, number, name in wanted:
@@ -82,12 +88,17 @@ def kills(bench: Bench, count: int, chance: random.Random) -> Iterator[Row]:
             yield bench.trial(
                 f"SIGKILL ({kind})",
                 name,
-                lambda one, number=number: points.deploy(one, when=at(number), deadline=8.0),
+                lambda one, number=number, kind=kind: points.deploy(
+                    one,
+                    when=at(number),
+                    deadline=8.0,
+                    confirm_window=600.0 if kind == "window" else 0.0,
+                ),
                 extra=THIEF if kind == "undo" else "",
                 repair=stolen.close if stolen else lambda: None,
             )
     bench.reset()
-    for _ in range(max(0, count - len(wanted))):
+    for _ in range(max(count // 4, count - len(wanted))):
         moment = chance.uniform(0, bench.seconds * 1.1)
         yield bench.trial(
             "SIGKILL (random)",
@@ -334,7 +345,7 @@ def main() -> int:
 
     parts = ("lock", "snapshot", "activate", "reload", "prove", "commit")
     everything = {
-        "kills": lambda: kills(bench, given.kills, chance),
+        "kills": lambda: kills(bench, given.kills, chance, given.short),
         "ports": lambda: taken_ports(bench),
         "disks": lambda: full_disks(bench, some(*parts)),
         "read-only": lambda: read_only(bench, some(*parts)),
