@@ -21,7 +21,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Callable, Iterator, List, Optional, Sequence, Tuple
 
-from .files import Filesystem
+from .files import Filesystem, temporary_name
 from .instance import Instance, find_instance
 from .model import ABSENT, Entry
 
@@ -126,8 +126,11 @@ class Guard:
         )
 
     def armed(self) -> bool:
-        """Whether anything of a guard is there."""
-        return any(self.files.entry(path).kind != "absent" for path in (*self._boot_files(), self.code))
+        """Whether anything of a guard is there, half-written files included."""
+        ours = (*self._boot_files(), self.code)
+        return any(
+            self.files.entry(name).kind != "absent" for path in ours for name in (path, temporary_name(path))
+        )
 
     def disarm(self) -> None:
         """Take the guard away, if there is one; the zip file last, so that a half of it is found again."""
