@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import ipaddress
 from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 from .regex import matches
@@ -34,6 +36,7 @@ def complete(site: Site, place: str, reader: Reader) -> Site:
     _prefixes(site, place, reader)
     _cross_origin(site, place, reader)
     _headers(site, place, reader)
+    _addresses(site, place, reader)
     _limits(site, place, reader)
     return site
 
@@ -277,6 +280,17 @@ def _headers(site: Site, place: str, reader: Reader) -> None:
         reader.refuse(
             variable, "", "this header to be set by tls.hsts", "Set tls.hsts.enabled to true there."
         )
+
+
+def _addresses(site: Site, place: str, reader: Reader) -> None:
+    seen = set()
+    for index, address in enumerate(site["listen"]["addresses"]):
+        with contextlib.suppress(ValueError):  # refused already
+            one = ipaddress.ip_address(address)
+            if one in seen:
+                variable = f"{place}.listen.addresses[{index}]"
+                reader.refuse(variable, address, "each address once", "Take it out.")
+            seen.add(one)
 
 
 def _limits(site: Site, place: str, reader: Reader) -> None:

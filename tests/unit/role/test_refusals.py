@@ -215,6 +215,7 @@ TABLE = [
     ("security_headers", {"X-A": "$http_cookie"}, "has no escape for it"),
     ("security_headers", {"X A": "a"}, "expected the name of a header"),
     ("security_headers", {"X-A": "a", "x-a": "b"}, "each header once"),
+    ("listen", {"addresses": ["::1", "192.0.2.1", "0::1"]}, "each address once"),
     ("security_headers", {"Strict-Transport-Security": "max-age=1"}, "Set tls.hsts.enabled to true there."),
     ("security_headers", {"X-A": True}, "expected text"),
     ("file", "sites/x", "expected an absolute path"),
