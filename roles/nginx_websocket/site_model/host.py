@@ -108,16 +108,14 @@ def _certificate(
                 refusals.append(Refusal(f"{place}.tls.{key}", path, *problem))
                 return
         site["tls"] = {**site["tls"], "certificate": found["certificate"], "certificate_key": found["key"]}
+    names = [*site["server_names"], *([site["www"]] if site["www"] else [])]
     if not found["usable"]:
-        names = " ".join(
-            f"-d {name}" for name in [*site["server_names"], *([site["www"]] if site["www"] else [])]
-        )
-        issue = f"certbot certonly --webroot -w {site['http']['acme_root']} {names}"
+        wanted = " ".join(f"-d {name}" for name in names)
+        issue = f"certbot certonly --webroot -w {site['http']['acme_root']} {wanted}"
         fix = f"Issue it ({issue}), name the right files, or set tls.enabled to false."
         expected = f"a certificate and key that nginx can load: {found['problem']}"
         refusals.append(Refusal(variable, found["certificate"], expected, fix))
         return
-    names = [*site["server_names"], *([site["www"]] if site["www"] else [])]
     if found["missing_names"] and len(found["missing_names"]) == len(names):
         covered = ", ".join(found.get("names") or []) or "nobody"
         expected = f"a certificate for {names[0]}; this one is for {covered}"
