@@ -30,6 +30,7 @@ LONGEST_TIME = 365 * MILLISECONDS["d"]
 LONGEST_HOST = 253
 LONGEST_SITE = 100
 LONGEST_PATH = 1024
+LONGEST_NAME = 255  # NAME_MAX, limits.h
 LONGEST_SOCKET = 107
 
 
@@ -162,6 +163,8 @@ def file_path(value: str) -> Problem:
         return expected, "Begin it with /; it is a path on the managed host."
     if ".." in value.split("/"):
         return f"{expected} without ..", "Write the resolved path."
+    if max(map(len, value.split("/"))) > LONGEST_NAME:
+        return f"{expected} of names of at most {LONGEST_NAME} characters", "The file system takes no longer ones."
     if len(value) > LONGEST_PATH or not _FILE_PATH.match(value):
         return expected, "Letters, digits and . _ @ + , = : ~ - / are allowed, and no spaces."
     return None

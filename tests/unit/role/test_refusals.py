@@ -210,6 +210,8 @@ TABLE = [
     ("spa.assets", ["assets"], "expected a path that begins with /"),
     ("access_log", "off", "expected auto, none or an absolute path"),
     ("access_log", "/var/log/x.log combined", "expected auto, none or an absolute path"),
+    ("access_log", "/var/log/" + 256 * "x", "expected auto, none or an absolute path"),
+    ("spa", {"root": "/" + 256 * "x"}, "names of at most 255 characters"),
     ("access_log", "syslog:server=x", "expected auto, none or an absolute path"),
     ("security_headers", {"X-A": "a\nX-B: b"}, "expected a header value of printable ASCII"),
     ("security_headers", {"X-A": "$http_cookie"}, "has no escape for it"),
