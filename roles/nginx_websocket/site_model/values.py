@@ -164,7 +164,10 @@ def file_path(value: str) -> Problem:
     if ".." in value.split("/"):
         return f"{expected} without ..", "Write the resolved path."
     if max(map(len, value.split("/"))) > LONGEST_NAME:
-        return f"{expected} of names of at most {LONGEST_NAME} characters", "The file system takes no longer ones."
+        return (
+            f"{expected} of names of at most {LONGEST_NAME} characters",
+            "The file system takes no longer ones.",
+        )
     if len(value) > LONGEST_PATH or not _FILE_PATH.match(value):
         return expected, "Letters, digits and . _ @ + , = : ~ - / are allowed, and no spaces."
     return None
