@@ -8,11 +8,12 @@ level that has the directive supplies its whole value (``ngx_conf_merge_*``).
 from __future__ import annotations
 
 import dataclasses
-from typing import Dict, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, TypeVar
 
 from .tree import Configuration, Directive
 
 Version = Tuple[int, ...]
+Derived = TypeVar("Derived")
 
 
 class Level:
@@ -30,6 +31,18 @@ class Level:
         self.directive = directive
         self.parent = parent
         self._index: Optional[Dict[bytes, List[Directive]]] = None
+        self._derived: Dict[Callable[[Level], Any], Any] = {}
+
+    def once(self, build: Callable[[Level], Derived]) -> Derived:
+        """What ``build`` makes of this level, made at the first call and the same object ever after.
+
+        Args:
+            build: a function of the module that wants it; it is the key, so no closure.
+        """
+        if build not in self._derived:
+            self._derived[build] = build(self)
+        result: Derived = self._derived[build]
+        return result
 
     def body(self) -> Sequence[Directive]:
         """The directives of the block itself, in order."""

@@ -113,9 +113,10 @@ class LocationSet:
 
 def locations_of(level: Level) -> LocationSet:
     """The location set of a level, built once."""
-    known: Optional[LocationSet] = getattr(level, "location_set", None)
-    if known is not None:
-        return known
+    return level.once(_location_set)
+
+
+def _location_set(level: Level) -> LocationSet:
     result = LocationSet({}, {}, [], [], {})
     for directive in level.own(b"location"):
         location = Location(directive, level)
@@ -128,7 +129,6 @@ def locations_of(level: Level) -> LocationSet:
         else:
             result.prefixes.setdefault(location.name, location)
     result.lengths = sorted({len(name) for name in result.prefixes}, reverse=True)
-    level.location_set = result  # type: ignore[attr-defined]
     return result
 
 

@@ -7,7 +7,7 @@ evaluated is reported and counts as false.
 from __future__ import annotations
 
 import dataclasses
-from typing import Callable, List, Optional, Tuple
+from typing import Callable, Dict, List, Optional, Tuple
 
 from .effective import Level
 from .regex import CannotDecide, compiled
@@ -257,14 +257,14 @@ def _literals(source: bytes) -> bytes:
 
 def if_level(parent: Level, directive: Directive) -> Level:
     """The level of an ``if`` block, the same object each time."""
-    known = getattr(parent, "if_levels", None)
-    if known is None:
-        known = parent.if_levels = {}  # type: ignore[attr-defined]
-    level = known.get(id(directive))
-    if level is None:
-        level = known[id(directive)] = Level("if", directive, parent)
-    result: Level = level
-    return result
+    known = parent.once(_if_levels)
+    if directive not in known:
+        known[directive] = Level("if", directive, parent)
+    return known[directive]
+
+
+def _if_levels(_parent: Level) -> Dict[Directive, Level]:
+    return {}
 
 
 def condition_words(args: Tuple[bytes, ...]) -> List[bytes]:

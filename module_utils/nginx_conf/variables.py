@@ -306,11 +306,7 @@ class Exchange:
 
     def _assigned_somewhere(self, name: bytes) -> bool:
         """A ``set`` or a named capture elsewhere in the configuration defines it: here it is empty."""
-        defined: Optional[frozenset[bytes]] = getattr(self.http, "assigned_names", None)
-        if defined is None:
-            defined = _assigned_names(self.http)
-            self.http.assigned_names = defined  # type: ignore[attr-defined]
-        return name in defined
+        return name in self.http.once(_assigned_names)
 
     def _map(self, name: bytes) -> bytes:
         block = self.maps[name]
