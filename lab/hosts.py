@@ -12,9 +12,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Dict, Iterable, List, Sequence
 
-from . import docker, images, scenes, ssh
+from . import docker, images, network, scenes, ssh
 from .console import say, step
-from .state import CHECKOUT_ID, LabError
+from .state import CHECKOUT_ID, LabError, lock
 
 LABEL = images.REPOSITORY
 CHECKOUT_LABEL = f"{LABEL}.checkout"
@@ -61,6 +61,7 @@ class Host:
     scenes: Sequence[str]
     running: bool
     address: str
+    address6: str = ""  # only in the scene `ipv6`, where the engine can give one
 
 
 def container_name(name: str) -> str:
@@ -142,6 +143,10 @@ def down(names: Sequence[str], everything: bool = False) -> List[str]:
     gone = [host for host in listing() if everything or host.name in names]
     if gone:
         docker.docker("rm", "--force", "--volumes", *(host.identity for host in gone))
+    if any(scenes.IPV6 in host.scenes for host in gone):
+        with lock("network"):
+            if not any(scenes.IPV6 in host.scenes for host in listing()):
+                network.remove()
     return [host.name for host in gone]
 
 
@@ -168,7 +173,10 @@ def _host(data: Dict[str, Any]) -> Host:
         suite=labels.get(SUITE_LABEL, ""),
         scenes=tuple(labels.get(SCENE_LABEL, "").split("+")),
         running=bool(data["State"]["Running"]),
-        address=next((network["IPAddress"] for network in networks.values() if network["IPAddress"]), ""),
+        address=next((one["IPAddress"] for one in networks.values() if one["IPAddress"]), ""),
+        address6=next(
+            (one["GlobalIPv6Address"] for one in networks.values() if one["GlobalIPv6Address"]), ""
+        ),
     )
 
 
@@ -208,10 +216,15 @@ def _start(name: str, image: str, suite: str, chosen: Sequence[str], files: byte
         command += ["--label", f"{key}={value}"]
     # Mount namespaces (systemd's sandboxes, staged validation) need CAP_SYS_ADMIN and the mount call.
     command += ["--cap-add", "SYS_ADMIN", "--security-opt", "seccomp=unconfined", *_cgroup_flags()]
-    command += ["--tmpfs", "/run", "--tmpfs", "/run/lock", image]
+    # The engine switches IPv6 off inside a container whose network has none.
+    ipv6 = scenes.IPV6 in chosen and network.kernel_has_ipv6()
+    command += [*(network.SYSCTL if ipv6 else []), "--tmpfs", "/run", "--tmpfs", "/run/lock", image]
     docker.docker(*command)
     docker.docker("cp", "-", f"{container}:/", data=files)
-    docker.docker("start", container)
+    if ipv6:
+        network.start(container)
+    else:
+        docker.docker("start", container)
     wait_ready(get(name))
 
 

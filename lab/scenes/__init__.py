@@ -19,6 +19,9 @@ SITES = Path(__file__).resolve().parent / "sites"
 NAMES = ("lammp.test", "www.lammp.test", "other.test")
 BACKEND_DROP_INS = "/etc/systemd/system/lammp-backend.service.d"
 
+#: The scene that needs more than files; `lab.network` has the rest of it.
+IPV6 = "ipv6"
+
 OTHER_PAGE = "<!doctype html>\n<title>other.test</title>\n<p>Another site on the same host.</p>\n"
 
 
@@ -60,6 +63,10 @@ def backend_down(tree: Tree) -> None:
     tree.link("/etc/systemd/system/lammp-backend.service", "/dev/null")
 
 
+def ipv6(tree: Tree) -> None:
+    """Speak IPv6, at ``::1`` and an address of the lab's own, where this machine's kernel has it."""
+
+
 def conf_d(tree: Tree) -> None:
     """Serve lammp.test as `broken` does, from conf.d, the only directory that nginx includes."""
     layouts.conf_d(tree, _content("lammp.test"))
@@ -85,6 +92,7 @@ SCENES: Dict[str, Callable[[Tree], None]] = {
     "conf-d": conf_d,
     "nginx-org": nginx_org,
     "panel": panel,
+    IPV6: ipv6,
 }
 
 

@@ -93,7 +93,7 @@ def reloads(host: LabHost) -> int:
 @pytest.fixture(scope="module")
 def host(lab_up: LabUp) -> LabHost:
     """A host on which all of them were deployed in one run, and in a second one that changed nothing."""
-    host = lab_up("many-sites")
+    host = lab_up("many-sites", scenes=["ipv6"])
     host.run("bash", "-c", PREPARE)
     many = [site(f"site-{number}.test", 80) for number in range(MANY)]
     before = reloads(host)
