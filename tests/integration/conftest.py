@@ -57,6 +57,12 @@ class LabHost:
         """Return the process ids of nginx's workers: a reload gives others."""
         return sorted(self.sh("pgrep -f '^nginx: worker process' || true").split())
 
+    def has_package(self, name: str) -> bool:
+        """Say whether the host can get a package: `apt-get update` succeeds where it reached nobody, too."""
+        get = "timeout 60 apt-get -q -y"
+        script = f"({get} update; {get} --download-only install {name}) >/dev/null 2>&1; echo $?"
+        return self.sh(script).strip() == "0"
+
     def module(self, name: str, arguments: Dict[str, Any], *flags: str) -> Dict[str, Any]:
         """Run one Ansible module as root on the host and return its result."""
         given = ["-a", json.dumps(arguments)] if arguments else []

@@ -208,7 +208,7 @@ def test_nginx_is_installed_when_asked(lab_up: LabUp) -> None:
     done = bare.playbook("playbooks/deploy.yml", "--check", variables={"nginx_websocket_install": True})
     assert done.returncode == 0, done.stdout
     assert "The package nginx would be installed" in done.stdout
-    if "0" not in bare.sh("timeout 60 apt-get update -q >/dev/null 2>&1; echo $?"):
+    if not bare.has_package("nginx"):
         pytest.skip("no source of packages can be reached from the host")
     done = bare.playbook("playbooks/deploy.yml", variables={"nginx_websocket_install": True})
     assert done.returncode == 0, done.stdout
