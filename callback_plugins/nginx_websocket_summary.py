@@ -78,6 +78,8 @@ COLOURS = {
     record.NOT_REACHED: "cyan", record.TAKEN_BACK: "cyan",
 }  # fmt: skip
 
+#: Modules and actions that tell what became of a transaction.
+TRANSACTIONS = ("nginx_deploy", "nginx_rollback", "nginx_websocket_sites")
 ROLE = os.path.join("roles", "nginx_websocket", "tasks")
 WORTH_KNOWING = "Worth knowing: "
 
@@ -151,7 +153,7 @@ class CallbackModule(CallbackBase):
         if task._uuid not in self._phases:
             path = (task.get_path() or "").rpartition(":")[0]
             name = os.path.splitext(os.path.basename(path))[0]
-            ours = ROLE in path or _action(task) in ("nginx_deploy", "nginx_rollback")
+            ours = ROLE in path or _action(task) in TRANSACTIONS
             self._phases[task._uuid] = record.PHASES.get(name, "other") if ours else ""
         return self._phases[task._uuid]
 
@@ -166,7 +168,7 @@ class CallbackModule(CallbackBase):
             rollout.ours = True
         told = result.result
         # A loop tells its elements one by one.
-        if _action(task) in ("nginx_deploy", "nginx_rollback") and "results" not in told:
+        if _action(task) in TRANSACTIONS and "results" not in told:
             host.transaction(told, undo=phase == "undo", check=rollout.check)
         message = _message(told)
         if phase == "verify" and _action(task) == "assert":

@@ -99,6 +99,67 @@ options:
     type: list
     elements: path
     default: []
+  standing:
+    description:
+      - Sites whose releases may stand on this host already. RV(standing) tells whether they do, unedited,
+        pass C(nginx -T) with the rest of the tree, and are served.
+      - So a deployment of the same releases needs no second round trip.
+    type: dict
+    suboptions:
+      sites:
+        description: As for M(nginx_deploy), without C(content).
+        type: list
+        elements: dict
+        required: true
+        suboptions:
+          name:
+            description: Name of the site.
+            type: str
+            required: true
+          server_names:
+            description: The names that this site owns.
+            type: list
+            elements: str
+            required: true
+          path:
+            description: The site's file, where it is given.
+            type: path
+            default: ''
+          routes:
+            description: WebSocket URLs that must open.
+            type: list
+            elements: dict
+            default: []
+            suboptions:
+              url:
+                description: As a browser asks for it.
+                type: str
+                required: true
+              backend:
+                description: Where nginx passes it, or the name of one of O(backends), which is looked for.
+                type: str
+                default: ''
+              origin:
+                description: Value of C(Origin) to send. By default none is sent.
+                type: str
+                default: ''
+              subprotocols:
+                description: Subprotocols to offer.
+                type: list
+                elements: str
+                default: []
+      state_dir:
+        description: Where lock, journal and backups live.
+        type: path
+        default: /var/lib/nginx_websocket
+      proof_timeout:
+        description: Seconds that the proof may take.
+        type: float
+        default: 15.0
+      max_sockets:
+        description: WebSockets that nginx shall have room for at once. 0 when that does not matter.
+        type: int
+        default: 0
 attributes:
   check_mode:
     description: The module only reads, so check mode makes no difference.
@@ -266,14 +327,24 @@ paths:
     empty).
   returned: always
   type: dict
+standing:
+  description: >-
+    What M(nginx_deploy) would return if it was given the releases that stand on the host; null where one of
+    the sites has none, and where the outcome would be anything but V(unchanged).
+  returned: always
+  type: dict
 """
 
 import os
+from typing import Optional
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.nginx_host.backend import DEFAULT_PORTS, detect_backend
 from ansible.module_utils.nginx_host.certificates import carried_over, check_certificate
 from ansible.module_utils.nginx_host.survey import Survey, survey
+from ansible.module_utils.transaction.instance import instance_of
+from ansible.module_utils.transaction.model import RouteCheck, Site
+from ansible.module_utils.transaction.standing import standing
 
 BACKEND = {
     "name": {"type": "str", "required": True},
@@ -291,6 +362,24 @@ CERTIFICATE = {
     "key": {"type": "path", "default": "", "no_log": False},
     "names": {"type": "list", "elements": "str", "default": []},
     "carry_over": {"type": "bool", "default": False},
+}
+ROUTE = {
+    "url": {"type": "str", "required": True},
+    "backend": {"type": "str", "default": ""},
+    "origin": {"type": "str", "default": ""},
+    "subprotocols": {"type": "list", "elements": "str", "default": []},
+}
+SITE = {
+    "name": {"type": "str", "required": True},
+    "server_names": {"type": "list", "elements": "str", "required": True},
+    "path": {"type": "path", "default": ""},
+    "routes": {"type": "list", "elements": "dict", "default": [], "options": ROUTE},
+}
+STANDING = {
+    "sites": {"type": "list", "elements": "dict", "required": True, "options": SITE},
+    "state_dir": {"type": "path", "default": "/var/lib/nginx_websocket"},
+    "proof_timeout": {"type": "float", "default": 15.0},
+    "max_sockets": {"type": "int", "default": 0},
 }
 
 
@@ -311,6 +400,31 @@ def certificate_facts(wish: dict, found: Survey) -> dict:
     return check_certificate(wish["certificate"], wish["key"], names=wish["names"]).to_dict()
 
 
+def standing_facts(wish: dict, found: Survey, backends: dict) -> Optional[dict]:
+    """Say whether the sites' releases stand already, as `nginx_deploy` would."""
+    if found.nginx is None:
+        return None
+    sites = []
+    for one in wish["sites"]:
+        routes = []
+        for route in one["routes"]:
+            backend = route["backend"]
+            if backend in backends:
+                if not backends[backend]["answered"]:
+                    return None
+                backend = "http://" + backends[backend]["address"]
+            routes.append(RouteCheck(route["url"], backend, route["origin"], tuple(route["subprotocols"])))
+        sites.append(Site(one["name"], b"", tuple(one["server_names"]), tuple(routes), one["path"]))
+    outcome = standing(
+        sites,
+        nginx=instance_of(found.nginx),
+        state_dir=wish["state_dir"],
+        deadline=wish["proof_timeout"],
+        max_sockets=wish["max_sockets"],
+    )
+    return outcome.as_dict() if outcome else None
+
+
 def main() -> None:
     """Parse, ask, exit."""
     module = AnsibleModule(
@@ -322,6 +436,7 @@ def main() -> None:
             "backends": {"type": "list", "elements": "dict", "default": [], "options": BACKEND},
             "certificates": {"type": "list", "elements": "dict", "default": [], "options": CERTIFICATE},
             "paths": {"type": "list", "elements": "path", "default": []},
+            "standing": {"type": "dict", "options": STANDING},
         },
         supports_check_mode=True,
     )
@@ -355,6 +470,7 @@ def main() -> None:
         backends=backends,
         certificates=[certificate_facts(wish, found) for wish in params["certificates"]],
         paths={path: path_facts(path) for path in params["paths"]},
+        standing=standing_facts(params["standing"], found, backends) if params["standing"] else None,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from .confirm import confirm
 from .deploy import deploy
 from .going_back import main as go_back
-from .instance import Instance, find_instance
+from .instance import Instance, find_instance, instance_of
 from .model import (
     APPLIED,
     ROLLBACK_FAILED,
@@ -22,6 +22,7 @@ from .model import (
     Validation,
 )
 from .rollback import kept, rollback
+from .standing import standing
 from .validation import candidate_changes, validate, was_read
 
 __all__ = [
@@ -44,8 +45,10 @@ __all__ = [
     "deploy",
     "find_instance",
     "go_back",
+    "instance_of",
     "kept",
     "rollback",
+    "standing",
     "validate",
     "was_read",
 ]

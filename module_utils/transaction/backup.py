@@ -229,9 +229,13 @@ class Backups:
         if number in self._all():
             self._files.remove_tree(directory)
 
+    def unfinished(self) -> List[int]:
+        """Numbers of what unfinished saves and removals left."""
+        return sorted(set(self._all()) - set(self.numbers()))
+
     def sweep(self) -> None:
         """Remove what unfinished saves and removals left."""
-        for number in set(self._all()) - set(self.numbers()):
+        for number in self.unfinished():
             self.remove(number)
 
     def prune(self, keep: int) -> List[int]:

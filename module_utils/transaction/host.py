@@ -12,7 +12,7 @@ from typing import Dict, Iterator, List, Mapping, Optional
 from ..nginx_conf import Configuration, ConfSyntaxError, load
 from . import workers
 from .backup import Backups
-from .files import Filesystem
+from .files import Filesystem, temporary_name
 from .guard import Guard, Notes, available
 from .instance import Instance
 from .journal import Journal
@@ -99,6 +99,15 @@ class Host:
         """Site name → path and release of what the last transaction left."""
         latest = self.backups.latest()
         return latest.sites if latest else {}
+
+    def untidy(self) -> bool:
+        """Whether an earlier run left something that the next one takes away."""
+        guard = self.guard
+        return (
+            bool(self.backups.unfinished())
+            or self.files.entry(temporary_name(self.journal.path)).kind != "absent"
+            or (guard is not None and guard.armed())
+        )
 
     def count_draining(self) -> None:
         """Put into the outcome how many old workers still hold how many connections."""

@@ -80,7 +80,16 @@ def find_instance(
         )
     except (NginxError, LayoutError) as error:
         raise Refused(str(error)) from error
-    master = choice.master
+    return instance_of(described)
+
+
+def instance_of(described: nginx_host.Nginx) -> Instance:
+    """The nginx to work on, from what is known of it.
+
+    Args:
+        described: what ``nginx_host`` says of it.
+    """
+    master = described.master
     options: List[str] = []
     if master is not None and master.prefix:
         options += ["-p", master.prefix]

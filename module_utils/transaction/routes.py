@@ -130,7 +130,7 @@ def _check(site: Site, check: RouteCheck, found: Sequence[Server]) -> LiveCheck:
         origin=check.origin or None,
         subprotocols=check.subprotocols,
         timeout=_PROBE_TIMEOUT,
-        verify=False,
+        assess=False,
         proxy_protocol=_proxied(check.url, found),
     )
     if through.opened:
@@ -218,7 +218,7 @@ def ask_backend(check: RouteCheck) -> Optional[Probe]:
         origin=check.origin or None,
         subprotocols=check.subprotocols,
         timeout=_PROBE_TIMEOUT,
-        verify=False,
+        assess=False,
         headers=[("X-Forwarded-Proto", "https" if secure else "http"), ("X-Forwarded-For", "127.0.0.1")],
     )
 

@@ -36,7 +36,7 @@ def make_context(*, verify: bool, cafile: Optional[str] = None) -> ssl.SSLContex
     An HTTP/2 connection cannot carry an HTTP/1.1 upgrade, and nginx has no RFC 8441.
 
     Args:
-        verify: check the chain and the name.
+        verify: check the chain and the name. False reads no authorities at all: the system's cost some 30 ms.
         cafile: PEM file of the authorities to trust instead of the system's.
 
     Raises:
@@ -44,13 +44,15 @@ def make_context(*, verify: bool, cafile: Optional[str] = None) -> ssl.SSLContex
     """
     import ssl
 
-    try:
-        context = ssl.create_default_context(cafile=cafile)
-    except (OSError, ssl.SSLError) as error:
-        raise ValueError(f"cafile {cafile} cannot be used: {error.strerror or error}") from None
-    # Python 3.13 made this a default: it refuses authorities that browsers and older Pythons accept.
-    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
-    if not verify:
+    if verify:
+        try:
+            context = ssl.create_default_context(cafile=cafile)
+        except (OSError, ssl.SSLError) as error:
+            raise ValueError(f"cafile {cafile} cannot be used: {error.strerror or error}") from None
+        # Python 3.13 made this a default: it refuses authorities that browsers and older Pythons accept.
+        context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    else:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     context.set_alpn_protocols(["http/1.1"])

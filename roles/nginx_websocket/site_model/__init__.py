@@ -10,6 +10,15 @@ asked of the
 
 from .host import fit
 from .questions import live_files
+from .specification import options
+from .templating import compile_templates, release_id, render_site
 from .variables import check
 
-__all__ = ["check", "fit", "live_files"]
+
+def prepare() -> None:
+    """Read the specification and compile the templates now, for all that is forked from this process."""
+    options()
+    compile_templates()
+
+
+__all__ = ["check", "fit", "live_files", "prepare", "release_id", "render_site"]

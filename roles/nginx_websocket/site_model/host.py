@@ -6,12 +6,11 @@ import base64
 import re
 from typing import Any, Dict, List, Mapping, Optional, Sequence
 
-from .hosting import door_urls
-from .identifiers import upstream
+from .deployment import asked, deployment
+from .identifiers import bracketed, upstream
 from .nginx_modules import with_modules
-from .questions import asked
 from .refusal import Refusal
-from .rendering import bracketed, exists, model
+from .rendering import exists, model
 from .values import file_path
 
 Site = Dict[str, Any]
@@ -162,43 +161,4 @@ def _paths(site: Site, facts: Facts, place: str, refusals: List[Refusal], warnin
 
 def _candidate(site: Site, facts: Facts) -> Dict[str, Any]:
     """Return what the template renders, and what `nginx_deploy` must know beside the content."""
-    names = [*site["server_names"], *([site["www"]] if site["www"] else [])]
-    return {
-        "model": model(site, facts),
-        "deploy": {
-            "name": site["name"],
-            "server_names": names,
-            "path": site["file"] or "",
-            "routes": [
-                {
-                    "url": url + route["probe_path"],
-                    "backend": _where(site, route["backend"]),
-                    "origin": _origin(site, route),
-                    "subprotocols": route["subprotocols"],
-                }
-                for route in site["websockets"]
-                for url in door_urls(site)
-            ],
-        },
-    }
-
-
-def _origin(site: Site, route: Mapping[str, Any]) -> str:
-    """Return an Origin that the route lets through."""
-    concrete = [origin for origin in route["origins"] if "*" not in origin]
-    return concrete[0] if concrete else door_urls(site)[0].replace("ws", "http", 1)
-
-
-def _where(site: Site, name: str) -> str:
-    """Return where the proof can ask a backend itself, empty when several places would do."""
-    backend = next(backend for backend in site["backends"] if backend["name"] == name)
-    scheme = "https" if backend["tls"]["enabled"] else "http"
-    servers = backend["servers"] or []
-    if len(servers) > 1:
-        return ""
-    socket = servers[0]["socket"] if servers else backend["socket"]
-    if socket:
-        return f"{scheme}://unix:{socket}"
-    if servers:
-        return f"{scheme}://{bracketed(servers[0]['host'])}:{servers[0]['port']}"
-    return f"{scheme}://{backend['address']}"
+    return {"model": model(site, facts), "deploy": deployment(site)}

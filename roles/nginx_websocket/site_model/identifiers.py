@@ -34,3 +34,8 @@ def stem(name: str) -> str:
 def upstream(site: str, backend: str) -> str:
     """Return the name of the upstream of a site's backend."""
     return f"{stem(site)}_{backend.replace('-', '__')}"
+
+
+def bracketed(host: str) -> str:
+    """Return a host as it stands before a port."""
+    return f"[{host}]" if ":" in host else host

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Dict, List, Mapping, Sequence
 
+from .deployment import asked, deployment
 from .identifiers import upstream
 
 Site = Dict[str, Any]
@@ -13,16 +14,16 @@ CERTBOT_DHPARAM = "/etc/letsencrypt/ssl-dhparams.pem"
 IPV6_INTERFACES = "/proc/net/if_inet6"
 
 
-def questions(sites: Sequence[Site], timeout: int) -> Dict[str, Any]:
+def questions(sites: Sequence[Site], settings: Mapping[str, Any]) -> Dict[str, Any]:
     """Return the arguments of `nginx_facts` that these sites need.
 
     Args:
         sites: Completed sites.
-        timeout: Seconds for each answer of a backend.
+        settings: The other variables, without their prefix.
 
     Returns:
-        ``backends`` to look for, ``certificates`` to read (one for each site with TLS, in order) and
-        ``paths``.
+        ``backends`` to look for, ``certificates`` to read (one for each site with TLS, in order), ``paths``,
+        and ``standing``: the sites whose releases may stand already.
     """
     backends = []
     certificates = []
@@ -39,7 +40,7 @@ def questions(sites: Sequence[Site], timeout: int) -> Dict[str, Any]:
                         "path": backend["path"],
                         "websocket_path": routes[0]["probe_path"] if routes else backend["path"],
                         "host_header": site["name"],
-                        "timeout": timeout,
+                        "timeout": settings["detect_timeout"],
                     }
                 )
             if backend["tls"]["enabled"] and backend["tls"]["verify"]:
@@ -58,12 +59,15 @@ def questions(sites: Sequence[Site], timeout: int) -> Dict[str, Any]:
             paths += [tls[key] for key in ("options_file", "dhparam") if tls[key] not in ("auto", "none")]
         if site["spa"]:
             paths.append(site["spa"]["root"])
-    return {"backends": backends, "certificates": certificates, "paths": sorted(set(paths))}
-
-
-def asked(backend: Mapping[str, Any]) -> bool:
-    """Return whether the port of a backend is found by asking; one with TLS cannot be asked."""
-    return bool(backend["ports"]) and not backend["tls"]["enabled"]
+    return {
+        "backends": backends,
+        "certificates": certificates,
+        "paths": sorted(set(paths)),
+        "standing": {
+            "sites": [deployment(site) for site in sites],
+            **{name: settings[name] for name in ("state_dir", "proof_timeout", "max_sockets")},
+        },
+    }
 
 
 def live_files(sites: Sequence[Site], facts: Mapping[str, Any]) -> List[Dict[str, str]]:

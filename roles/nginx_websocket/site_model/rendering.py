@@ -5,7 +5,7 @@ from __future__ import annotations
 import os.path
 from typing import Any, Dict, List, Mapping, Optional, Sequence
 
-from .identifiers import stem, upstream
+from .identifiers import bracketed, stem, upstream
 from .limits import limits
 from .questions import CERTBOT_DHPARAM, CERTBOT_OPTIONS, IPV6_INTERFACES
 from .quoting import quoted, regex_literal, token
@@ -252,11 +252,6 @@ def server_line(server: Mapping[str, Any]) -> str:
         if server[key] is not None
     ]
     return " ".join([place, *parameters, *(["backup"] if server["backup"] else [])])
-
-
-def bracketed(host: str) -> str:
-    """Return a host as it stands before a port."""
-    return f"[{host}]" if ":" in host else host
 
 
 def general(route: Mapping[str, Any], links: Mapping[str, Any]) -> Dict[str, Any]:

@@ -44,7 +44,7 @@ def check(variables: Mapping[str, Any]) -> Dict[str, Any]:
     errors = [str(refusal) for refusal in reader.refusals]
     if errors:
         sites = []
-    asked = questions(sites, settings["detect_timeout"]) if sites else {}
+    asked = questions(sites, settings) if sites else {}
     return {
         "sites": sites,
         "settings": settings,

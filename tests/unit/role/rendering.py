@@ -1,4 +1,4 @@
-"""Render sites as the role does: the same filters, the same template, Ansible's own templating."""
+"""Render sites as the role does."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.loader import init_plugin_loader, lookup_loader
 from ansible.template import Templar
 
-from roles.nginx_websocket.site_model import check, fit
-from roles.nginx_websocket.site_model.rendering import bracketed
+from roles.nginx_websocket.site_model import check, fit, render_site
+from roles.nginx_websocket.site_model.identifiers import bracketed
 
 ROOT = Path(__file__).resolve().parents[3]
 TEMPLATES = ROOT / "roles" / "nginx_websocket" / "templates"
@@ -78,6 +78,12 @@ def rendered(*sites: Dict[str, Any], **host: Any) -> List[str]:
     return [render(candidate["model"]) for candidate in fitted(*sites, **host)["candidates"]]
 
 
+def render(model: Dict[str, Any]) -> str:
+    """Render one site by the role's template."""
+    content: str = render_site(model)
+    return content
+
+
 @lru_cache(maxsize=1)
 def _templating() -> Any:
     init_plugin_loader()
@@ -85,20 +91,11 @@ def _templating() -> Any:
     return lookup_loader.get("ansible.builtin.template", loader=loader, templar=Templar(loader=loader))
 
 
-def render(model: Dict[str, Any]) -> str:
-    """Render one site by the role's template."""
-    return _render("site.conf.j2", "site", model)
-
-
 def render_unit(model: Dict[str, Any]) -> str:
-    """Render the backend's unit by the role's template."""
-    return _render("backend.service.j2", "unit", model)
-
-
-def _render(template: str, name: str, model: Dict[str, Any]) -> str:
+    """Render the backend's unit by the role's template, with Ansible's own templating."""
     content: str = _templating().run(
-        [template],
-        {name: model, "ansible_search_path": [str(TEMPLATES.parent)]},
-        template_vars={name: model},
+        ["backend.service.j2"],
+        {"unit": model, "ansible_search_path": [str(TEMPLATES.parent)]},
+        template_vars={"unit": model},
     )[0]
     return content

@@ -1,0 +1,71 @@
+"""What stands on the host already: is it a release that holds, and does the running nginx serve it?
+
+A controller that is told so needs to send nothing when it renders the same release again.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Optional, Sequence
+
+from .deploy import deploy
+from .files import Filesystem
+from .host import STATE_DIR, Host
+from .instance import Instance
+from .model import Outcome, Site
+from .release import LITERAL, claimed, pristine
+
+
+def standing(
+    sites: Sequence[Site],
+    *,
+    nginx: Instance,
+    state_dir: str = STATE_DIR,
+    deadline: float = 15.0,
+    max_sockets: int = 0,
+    files: Optional[Filesystem] = None,
+) -> Optional[Outcome]:
+    """See whether deploying what stands there would change nothing.
+
+    The releases on the disk are taken for candidates and go through ``deploy`` in check mode: compared,
+    validated and proven as any others.
+
+    Args:
+        sites: as for ``deploy``; their content does not count.
+        nginx: from ``find_instance``.
+        state_dir: where lock, journal and backups live.
+        deadline: seconds that the proof may take.
+        max_sockets: WebSockets that nginx shall have room for; 0 leaves its limits alone.
+        files: the file system; tests pass another.
+
+    Returns:
+        The outcome of such a deployment, with the releases that stand and are proven; None where it would be
+        anything but "unchanged", also because another
+        transaction runs at the moment, or was never closed or tidied up after.
+    """
+    host = Host(nginx, state_dir, check=True, files=files or Filesystem(), guarded=files is None)
+    try:
+        if host.untidy():
+            return None
+        deployed = host.deployed()
+    except (OSError, ValueError):
+        return None
+    candidates = []
+    for site in sites:
+        path = deployed.get(site.name, {}).get("path", "")
+        content = host.files.entry(path).content if path else b""
+        release = claimed(content)
+        if release is None or not pristine(content):
+            return None
+        candidates.append(dataclasses.replace(site, content=content.replace(release.encode(), LITERAL)))
+    outcome = deploy(
+        candidates,
+        nginx=nginx,
+        state_dir=state_dir,
+        check=True,
+        deadline=deadline,
+        lock_timeout=0.0,
+        max_sockets=max_sockets,
+        files=files,
+    )
+    return None if outcome.failed or outcome.changed or outcome.recovered else outcome

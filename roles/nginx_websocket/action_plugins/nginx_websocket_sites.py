@@ -1,0 +1,243 @@
+"""The sites of one host, on the controller: check them, look at their host, deploy them.
+
+Ansible imports this file before it starts a process for each host, so what is loaded here is loaded once for
+all hosts.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Dict, List, Mapping, Optional
+
+from ansible.plugins.action import ActionBase
+
+DOCUMENTATION = r"""
+name: nginx_websocket_sites
+short_description: Check the role's variables, look at the host, and deploy its sites
+description:
+  - A part of the role nginx_websocket. Fits the sites to the host, renders them, and asks the host as seldom
+    as it can - once where its releases stand already, else twice.
+options:
+  step:
+    description: >-
+      V(check) refuses wrong variables and completes them, without the host; V(look) asks the host and fits
+      the sites to it, and changes nothing; V(deploy) does so and deploys them by M(nginx_deploy).
+    type: str
+    choices: [check, look, deploy]
+    required: true
+  plan:
+    description: What V(check) returned as C(plan).
+    type: dict
+  confirm:
+    description: Whether M(nginx_confirm) is going to follow.
+    type: bool
+    default: false
+"""
+
+PACKAGE = Path(__file__).resolve().parent.parent / "site_model"
+PREFIX = "nginx_websocket_"
+
+Result = Dict[str, Any]
+Variables = Mapping[str, Any]
+
+
+def load(package: Path) -> ModuleType:
+    """Return a package, loaded from its directory under a name that no other copy of the role shares.
+
+    Ansible loads this file by its path and not as a part of a package, so the package that does the work is
+    loaded by its path too.
+    """
+    name = f"nginx_websocket_site_model_{abs(hash(str(package)))}"
+    if name in sys.modules:
+        return sys.modules[name]
+    specification = importlib.util.spec_from_file_location(
+        name, package / "__init__.py", submodule_search_locations=[str(package)]
+    )
+    if specification is None or specification.loader is None:
+        raise ImportError(f"{package} is not a package")
+    module = importlib.util.module_from_spec(specification)
+    sys.modules[name] = module
+    try:
+        specification.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+site_model = load(PACKAGE)
+site_model.prepare()
+
+
+class ActionModule(ActionBase):
+    """``nginx_websocket_sites: step=…``."""
+
+    TRANSFERS_FILES = False
+
+    def run(self, tmp: Optional[str] = None, task_vars: Optional[Dict[str, Any]] = None) -> Result:
+        """Do one step; what was refused is a failed result whose message says all of it."""
+        super().run(tmp, task_vars)
+        variables: Dict[str, Any] = task_vars or {}
+        _, given = self.validate_argument_spec(
+            {
+                "step": {"type": "str", "choices": ["check", "look", "deploy"], "required": True},
+                "plan": {"type": "dict"},
+                "confirm": {"type": "bool", "default": False},
+            },
+            required_if=[("step", "look", ["plan"]), ("step", "deploy", ["plan"])],
+        )
+        if given["step"] == "check":
+            return self._check(variables)
+        return self._deploy(given["plan"], given["step"] == "deploy", given["confirm"], variables)
+
+    def _check(self, variables: Variables) -> Result:
+        # Names come from the whole list of variables: a misspelt one is refused, too.
+        ours = {
+            name: self._templar.template(value)
+            for name, value in variables.items()
+            if name.startswith(PREFIX)
+        }
+        plan = site_model.check(ours)
+        if plan["errors"]:
+            return _failed("\n".join(plan["errors"]))
+        return {"changed": False, "plan": plan, "_ansible_verbose_override": True}
+
+    def _deploy(self, plan: Mapping[str, Any], really: bool, confirm: bool, variables: Variables) -> Result:
+        facts = self._facts(plan, really, variables)
+        if _ended(facts):
+            return facts
+        live = []
+        for item in site_model.live_files(plan["sites"], facts):
+            read = self._ask("ansible.builtin.slurp", {"src": item["path"]}, variables)
+            if _ended(read):
+                return read
+            live.append({**read, "item": item})
+        fitted = site_model.fit(plan["sites"], facts, live)
+        warnings: List[Any] = [*facts.get("warnings", []), *fitted["warnings"]]
+        if fitted["errors"]:
+            return {**_failed("\n".join(fitted["errors"])), "warnings": warnings}
+        result: Result = {"changed": False}
+        if really:
+            result = self._transaction(
+                fitted["candidates"], facts["standing"], plan["settings"], confirm, variables
+            )
+            warnings += [*result.get("warnings", []), *self._cured(result)]
+        return {
+            **result,
+            "warnings": warnings,
+            "target": self._target(plan, fitted["sites"], facts["nginx"], result, variables),
+        }
+
+    def _facts(self, plan: Mapping[str, Any], really: bool, variables: Variables) -> Result:
+        asked = {**plan["questions"], **_meant(plan["settings"], "site_dir", "enabled_dir")}
+        if not really:
+            asked.pop("standing")
+        return self._ask("nginx_facts", asked, variables)
+
+    def _transaction(
+        self,
+        candidates: List[Mapping[str, Any]],
+        standing: Optional[Mapping[str, Any]],
+        settings: Mapping[str, Any],
+        confirm: bool,
+        variables: Variables,
+    ) -> Result:
+        """Deploy the candidates, or find that they stand already."""
+        sites = [{**one["deploy"], "content": site_model.render_site(one["model"])} for one in candidates]
+        releases = {site["name"]: site_model.release_id(site["content"]) for site in sites}
+        if standing and standing["releases"] == releases:
+            result = {key: value for key, value in standing.items() if key != "diff"}
+            notes = [finding["message"] for finding in standing["findings"]]
+            return {**result, "msg": "", "diff": [], "warnings": notes}
+        window = settings["confirm_window"]
+        arguments = {
+            **_meant(settings, "site_dir", "enabled_dir"),
+            "sites": sites,
+            "state_dir": settings["state_dir"],
+            "on_drift": settings["on_drift"],
+            "keep": settings["keep_backups"],
+            "lock_timeout": settings["lock_timeout"],
+            "proof_timeout": settings["proof_timeout"],
+            "max_sockets": settings["max_sockets"],
+            "start": settings["start"],
+            # Only a play that verifies can confirm; site.yml says that it does.
+            "confirm_window": window + settings["soak"] if confirm and window else 0,
+        }
+        return self._ask("nginx_deploy", arguments, variables)
+
+    def _cured(self, result: Result) -> List[str]:
+        """Why WebSockets could not open until now."""
+        gone = "The candidate cures that." if self._task.check_mode else "That is gone."
+        return [
+            f"Until now, WebSockets could not open: {one['message']}. {gone}"
+            for one in result.get("cured", [])
+        ]
+
+    def _target(
+        self,
+        plan: Mapping[str, Any],
+        sites: List[Mapping[str, Any]],
+        nginx: Mapping[str, Any],
+        result: Result,
+        variables: Variables,
+    ) -> Result:
+        """How this host is reached and what it must serve, as verify/ wants it."""
+        connection = self._connection
+        ssh = self._ssh() if connection.transport == "ssh" else None
+        python = self._templar.template(variables.get("ansible_python_interpreter") or "/usr/bin/python3")
+        name = str(variables["inventory_hostname"])
+        wished = plan["settings"]["verify_address"]
+        address = ssh["address"] if ssh else self._templar.template(variables.get("ansible_host") or name)
+        return {
+            "name": name,
+            "address": wished or address,
+            "direct": not wished,
+            "local": connection.transport == "local",
+            "connection": ssh,
+            "interpreter": python,
+            "nginx": {key: nginx.get(key) or "" for key in ("binary", "conf_path", "unit")},
+            "state_dir": plan["settings"]["state_dir"],
+            "sites": sites,
+            "releases": result.get("releases", {}),
+        }
+
+    def _ssh(self) -> Result:
+        """The connection's own settings, command line included: so the suite finds the one that is open."""
+        option = self._connection.get_option
+        directory = str(Path(str(option("control_path_dir") or "")).expanduser())
+        arguments = (option(name) for name in ("ssh_args", "ssh_common_args", "ssh_extra_args"))
+        key = option("private_key_file")
+        return {
+            "address": option("host"),
+            "user": option("remote_user") or "",
+            "port": option("port") or 0,
+            "key": str(Path(key).expanduser()) if key else "",
+            "control_path": (option("control_path") or "")
+            .replace("%(directory)s", directory)
+            .replace("%%", "%"),
+            "args": " ".join(argument for argument in arguments if argument),
+        }
+
+    def _ask(self, module: str, arguments: Mapping[str, Any], variables: Variables) -> Result:
+        """Run a module on the host."""
+        result: Result = self._execute_module(
+            module_name=module, module_args=dict(arguments), task_vars=dict(variables)
+        )
+        result.pop("invocation", None)
+        return result
+
+
+def _meant(settings: Mapping[str, Any], *more: str) -> Dict[str, str]:
+    """Which nginx is meant, where the user has said so."""
+    return {name: settings[name] for name in ("binary", "conf_path", *more) if settings[name]}
+
+
+def _ended(result: Result) -> bool:
+    return bool(result.get("failed") or result.get("unreachable"))
+
+
+def _failed(message: str) -> Result:
+    return {"failed": True, "changed": False, "msg": message}

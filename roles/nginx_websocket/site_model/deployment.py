@@ -1,0 +1,62 @@
+"""What `nginx_deploy` must know of a site beside its content."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, Mapping
+
+from .hosting import door_urls
+from .identifiers import bracketed, upstream
+
+Site = Dict[str, Any]
+
+
+def deployment(site: Site) -> Dict[str, Any]:
+    """Return ``name``, ``server_names``, ``path`` and ``routes`` of a site.
+
+    Args:
+        site: A completed site. As long as the port of a backend is to be asked for, its routes have the name
+            of the question in place of its address.
+    """
+    return {
+        "name": site["name"],
+        "server_names": [*site["server_names"], *([site["www"]] if site["www"] else [])],
+        "path": site["file"] or "",
+        "routes": [
+            {
+                "url": url + route["probe_path"],
+                "backend": _where(site, route["backend"]),
+                "origin": _origin(site, route),
+                "subprotocols": route["subprotocols"],
+            }
+            for route in site["websockets"]
+            for url in door_urls(site)
+        ],
+    }
+
+
+def asked(backend: Mapping[str, Any]) -> bool:
+    """Return whether the port of a backend is found by asking; one with TLS cannot be asked."""
+    return bool(backend["ports"]) and not backend["tls"]["enabled"]
+
+
+def _origin(site: Site, route: Mapping[str, Any]) -> str:
+    """Return an Origin that the route lets through."""
+    concrete = [origin for origin in route["origins"] if "*" not in origin]
+    return concrete[0] if concrete else door_urls(site)[0].replace("ws", "http", 1)
+
+
+def _where(site: Site, name: str) -> str:
+    """Return where the proof can ask a backend itself, empty when it is not known or not one place."""
+    backend = next(backend for backend in site["backends"] if backend["name"] == name)
+    scheme = "https" if backend["tls"]["enabled"] else "http"
+    servers = backend["servers"] or []
+    if len(servers) > 1:
+        return ""
+    socket = servers[0]["socket"] if servers else backend["socket"]
+    if socket:
+        return f"{scheme}://unix:{socket}"
+    if servers:
+        return f"{scheme}://{bracketed(servers[0]['host'])}:{servers[0]['port']}"
+    if "address" in backend:
+        return f"{scheme}://{backend['address']}"
+    return upstream(site["name"], name) if asked(backend) else ""
