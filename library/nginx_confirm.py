@@ -76,7 +76,7 @@ backup:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.transaction import confirm
+from ansible.module_utils.transaction.confirm import confirm
 
 
 def main() -> None:

@@ -269,7 +269,9 @@ remedy:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.transaction import Refused, RouteCheck, Site, deploy, find_instance
+from ansible.module_utils.transaction.deploy import deploy
+from ansible.module_utils.transaction.instance import find_instance
+from ansible.module_utils.transaction.model import Refused, RouteCheck, Site
 
 ROUTE = {
     "url": {"type": "str", "required": True},

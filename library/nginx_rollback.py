@@ -140,7 +140,9 @@ remedy:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.transaction import Refused, find_instance, kept, rollback
+from ansible.module_utils.transaction.instance import find_instance
+from ansible.module_utils.transaction.model import Refused
+from ansible.module_utils.transaction.rollback import kept, rollback
 
 
 def main() -> None:

@@ -111,7 +111,9 @@ nginx:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.transaction import Refused, candidate_changes, find_instance, validate, was_read
+from ansible.module_utils.transaction.instance import find_instance
+from ansible.module_utils.transaction.model import Refused
+from ansible.module_utils.transaction.validation import candidate_changes, validate, was_read
 
 
 def main() -> None:

@@ -2,27 +2,8 @@
 
 Knows nothing of processes, sockets or Ansible.  The rules are nginx's own; each function names the
 nginx source function it follows, and a differential test runs both against real nginx.
+
+Nothing is imported here: Ansible sends modules as source, so a host compiles what it imports each time.
+Import from where a thing is: ``load.load``, ``dump.load_dump``, ``route.route``, ``request.Request``,
+``upgrade.Upgrade``, and the words from ``tree``.
 """
-
-from __future__ import annotations
-
-from .dump import load_dump
-from .load import load, read_file
-from .request import Request
-from .route import Route, route
-from .tree import Configuration, ConfSyntaxError, Directive, Include
-from .upgrade import Upgrade
-
-__all__ = [
-    "ConfSyntaxError",
-    "Configuration",
-    "Directive",
-    "Include",
-    "Request",
-    "Route",
-    "Upgrade",
-    "load",
-    "load_dump",
-    "read_file",
-    "route",
-]

@@ -14,8 +14,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Container, FrozenSet, List, Optional, Sequence
 
-from ..nginx_conf import Configuration
 from ..nginx_conf.listen import Address, Listen
+from ..nginx_conf.tree import Configuration
 from .instance import Instance
 from .model import NotProven
 from .release import LOCATION

@@ -14,7 +14,8 @@ from __future__ import annotations
 import os
 from typing import Dict, List, Optional, Tuple
 
-from ..nginx_conf import Configuration, Directive, splice
+from ..nginx_conf import splice
+from ..nginx_conf.tree import Configuration, Directive
 from . import workers
 from .files import Filesystem
 from .instance import Instance

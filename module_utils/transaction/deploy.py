@@ -5,22 +5,21 @@ from __future__ import annotations
 import re
 from typing import Dict, List, Mapping, Optional, Sequence
 
-from ..nginx_conf import Configuration
+from ..nginx_conf.tree import Configuration
 from . import neighbours
 from .answers import questions
-from .budget import budget_changes, budget_findings
 from .evidence import hand_edit
-from .execute import REFUSE, START, Plan, confirm_running, execute, recover
 from .files import Filesystem
-from .host import STATE_DIR, Host, names, read_tree
+from .host import STATE_DIR, Host, Tree, names, read_tree
 from .instance import Instance
 from .model import APPLIED, Change, ConfError, Failure, Outcome, Refused, Site, Validation
 from .overlay import Overlay
 from .placement import Placement, place
 from .release import LITERAL, LOCATION, release_id
-from .routes import broken_today, check_static
+from .running import REFUSE, START, confirm_running, expect_upgrades
 from .servers import servers_by_file
 from .sockets import SocketWatch
+from .undo import recover
 from .validation import parsed, validate, was_read
 
 _SITE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}\Z")
@@ -119,7 +118,7 @@ def _deploy(host: Host, sites: Sequence[Site], on_drift: str, max_sockets: int, 
         deployed = host.deployed()
         placements = place(sites, tree, nginx, host.files, deployed)
         placements = _settle_drift(host, placements, on_drift)
-        changes = budget_changes(max_sockets, tree.configuration, nginx, host.files)
+        changes = _room(host, tree, max_sockets)
         changes += [change for placement in placements for change in placement.changes]
         for placement in placements:
             outcome.releases[placement.site.name] = release_id(placement.site.content)
@@ -142,6 +141,10 @@ def _deploy(host: Host, sites: Sequence[Site], on_drift: str, max_sockets: int, 
             outcome.changed = True
             outcome.outcome = outcome.outcome if host.check else APPLIED
         return
+    # Imported where something changes: an unchanged host does not have to compile them.
+    from .execute import Plan, execute
+    from .static_routes import broken_today
+
     broken = broken_today(chosen, tree.configuration, nginx)
     if host.check:
         outcome.changed, outcome.cured = True, broken
@@ -159,7 +162,18 @@ def _deploy(host: Host, sites: Sequence[Site], on_drift: str, max_sockets: int, 
         execute(host, Plan("deploy", changes, staged, deployed, after, chosen), stopped=stopped)
     if outcome.outcome == APPLIED:
         outcome.cured = broken
-        outcome.findings += budget_findings(max_sockets, host.nginx.master)
+        if max_sockets:
+            from .budget import budget_findings
+
+            outcome.findings += budget_findings(max_sockets, host.nginx.master)
+
+
+def _room(host: Host, tree: Tree, max_sockets: int) -> List[Change]:
+    if not max_sockets:
+        return []
+    from .budget import budget_changes
+
+    return budget_changes(max_sockets, tree.configuration, host.nginx, host.files)
 
 
 def _settle_drift(host: Host, placements: List[Placement], on_drift: str) -> List[Placement]:
@@ -219,9 +233,9 @@ def _judge(
                     f"nginx does not read {placement.shown}: no include of {nginx.conf_path} covers it. "
                     "Choose another path, or include it."
                 )
-    with host.step("check"):
-        _askable(host, staged, placements)
-        outcome.findings += check_static(sites, staged, nginx)
+    _askable(host, staged, placements)
+    if changes:
+        expect_upgrades(host, staged, sites)
     return staged
 
 

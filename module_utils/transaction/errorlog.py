@@ -7,7 +7,7 @@ import os
 import re
 from typing import Dict, Iterable, List, Tuple
 
-from ..nginx_conf import Configuration
+from ..nginx_conf.tree import Configuration
 from .instance import Instance
 
 _LINE = re.compile(rb"^\d{4}/\d\d/\d\d \d\d:\d\d:\d\d \[emerg\] (\d+)#\d+: (?:\*\d+ )?(.*)$")

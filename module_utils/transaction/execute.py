@@ -10,14 +10,14 @@ import contextlib
 import dataclasses
 from typing import Mapping, Sequence
 
-from ..nginx_conf import Configuration
+from ..nginx_conf.tree import Configuration
 from .files import kept_name
 from .host import Host, by_whom, now
 from .journal import ACTIVATE, PROVEN, RELOAD, SNAPSHOT, UNCONFIRMED, Record
 from .model import APPLIED, Change, NotProven, Refused, Site
-from .running import LEAVE, REFUSE, START, bring_to_life, confirm_running, wake
+from .running import REFUSE, bring_to_life, wake
 from .signals import Interrupted, interruptible
-from .undo import recover, tidy, undo
+from .undo import tidy, undo
 
 
 @dataclasses.dataclass
@@ -167,6 +167,3 @@ def _unchanged_since(host: Host, changes: Sequence[Change]) -> None:
                 f"{change.path} changed while the transaction was being prepared; nothing was changed by "
                 "us. Run again."
             )
-
-
-__all__ = ["LEAVE", "REFUSE", "START", "Interrupted", "Plan", "confirm_running", "execute", "recover"]

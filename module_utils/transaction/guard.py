@@ -7,16 +7,12 @@ it when the controller has not confirmed the release in time.  Closing the trans
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import dataclasses
-import io
 import json
 import os
-import pkgutil
 import subprocess
 import sys
-import zipfile
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Callable, Iterator, List, Optional, Sequence, Tuple
@@ -31,15 +27,21 @@ TIMER = "nginx-websocket-undo"
 _ROOT = __name__.rpartition(".")[0].rpartition(".")[0]
 """``module_utils``, or ``ansible.module_utils`` inside a module."""
 _PACKAGES = ("transaction", "nginx_conf", "nginx_host", "websocket")
-_MAIN = "import sys\nfrom module_utils.transaction.going_back import main\n\nsys.exit(main())\n"
+_MAIN = "import sys\nfrom module_utils.transaction.{} import main\n\nsys.exit(main())\n"
 _PATIENCE = 20.0
 
 
 def payload() -> bytes:
     """Our own code as a zip file that Python runs, whether it was imported from files or from a zip file."""
+    import io
+    import zipfile
+
+    # Named here, so that a module which can arm a guard carries what the guard runs.
+    from . import going_back
+
     held = io.BytesIO()
     with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-        archive.writestr("__main__.py", _MAIN)
+        archive.writestr("__main__.py", _MAIN.format(going_back.__name__.rpartition(".")[2]))
         archive.writestr("module_utils/__init__.py", "")
         for name, source in _sources():
             archive.writestr(name, source)
@@ -47,6 +49,8 @@ def payload() -> bytes:
 
 
 def _sources() -> Iterator[Tuple[str, str]]:
+    import pkgutil
+
     for package in _PACKAGES:
         found = import_module(f"{_ROOT}.{package}")
         yield f"module_utils/{package}/__init__.py", _source(found.__name__)
@@ -205,6 +209,8 @@ class Notes:
 
 def arguments(argv: Optional[Sequence[str]] = None) -> Tuple[str, int, str, Instance]:
     """What ``Guard`` wrote on the command line: verb, backup, state directory, nginx."""
+    import argparse
+
     parser = argparse.ArgumentParser()
     parser.add_argument("verb", choices=["window", "boot"])
     for name in ("backup", "state-dir", "binary", "conf-path"):

@@ -9,7 +9,8 @@ import pwd
 import time
 from typing import Dict, Iterator, List, Mapping, Optional
 
-from ..nginx_conf import Configuration, ConfSyntaxError, load
+from ..nginx_conf.load import load
+from ..nginx_conf.tree import Configuration, ConfSyntaxError
 from . import workers
 from .backup import Backups
 from .files import Filesystem, temporary_name

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Dict, FrozenSet, Iterable, List, Tuple
 
-from ..nginx_conf import Configuration, Directive
-from ..nginx_conf.tree import printable
+from ..nginx_conf.tree import Configuration, Directive, printable
 from .model import Finding, Refused
 from .servers import Server, servers
 

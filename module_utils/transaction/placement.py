@@ -6,7 +6,7 @@ import dataclasses
 import os
 from typing import Dict, List, Mapping, Optional, Sequence, Set, Tuple
 
-from ..nginx_conf import ConfSyntaxError
+from ..nginx_conf.tree import ConfSyntaxError
 from .files import Filesystem
 from .host import Tree
 from .instance import Instance

@@ -13,7 +13,8 @@ import shutil
 import tempfile
 from typing import Dict, Iterator, List, Set, Tuple
 
-from ..nginx_conf import ConfSyntaxError, load
+from ..nginx_conf.load import load
+from ..nginx_conf.tree import ConfSyntaxError
 from .instance import Instance
 from .overlay import Overlay
 

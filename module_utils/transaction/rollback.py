@@ -6,7 +6,7 @@ import re
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from .backup import Backup
-from .execute import LEAVE, START, Plan, confirm_running, execute, recover
+from .execute import Plan, execute
 from .files import Filesystem
 from .host import STATE_DIR, Host, names, read_tree
 from .instance import Instance
@@ -14,7 +14,9 @@ from .journal import UNCONFIRMED
 from .model import APPLIED, Change, Entry, Failure, Outcome, Refused
 from .overlay import Overlay
 from .release import claimed
+from .running import LEAVE, START, confirm_running
 from .sockets import SocketWatch
+from .undo import recover
 from .validation import validate
 
 PREVIOUS, ORIGINAL = "previous", "original"

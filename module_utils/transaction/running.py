@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Sequence
 
-from ..nginx_conf import Configuration
+from ..nginx_conf.tree import Configuration
 from . import workers
 from .answers import prove, questions
 from .errorlog import LogWatch, log_paths
@@ -41,30 +41,50 @@ def bring_to_life(host: Host, tree: Configuration, sites: Sequence[Site]) -> Non
         log.close()
 
 
-def prove_routes(host: Host, tree: Configuration, sites: Sequence[Site]) -> None:
+def prove_routes(host: Host, tree: Configuration, sites: Sequence[Site]) -> bool:
     """Open every WebSocket URL; what a backend is to blame for becomes a finding.
+
+    Returns:
+        Whether all of them opened.
 
     Raises:
         NotProven: a URL does not open, and nginx is to blame.
     """
     failures = []
-    for check in check_live(sites, tree):
+    checks = check_live(sites, tree)
+    for check in checks:
         if check.finding is not None:
             host.outcome.findings.append(check.finding)
         if check.failure:
             failures.append(check.failure)
     if failures:
         raise NotProven(names(failures))
+    return all(check.finding is None for check in checks)
+
+
+def expect_upgrades(host: Host, tree: Configuration, sites: Sequence[Site]) -> None:
+    """See by the configuration that every WebSocket URL can open; what it leaves open becomes a finding.
+
+    Raises:
+        Refused: a URL cannot open; the message names what takes it.
+    """
+    from .static_routes import check_static
+
+    with host.step("check"):
+        host.outcome.findings += check_static(sites, tree, host.nginx)
 
 
 def confirm_running(host: Host, tree: Configuration, sites: Sequence[Site], *, stopped: str = REFUSE) -> None:
     """The disk holds what it should: does the running nginx serve it too?  If not, it is reloaded.
 
+    That a URL opens says more than the configuration can, which is asked only about those that do not.
+
     Raises:
-        Refused: nginx is stopped, and that was not expected.
+        Refused: nginx is stopped, and that was not expected; or a URL cannot open.
     """
     outcome = host.outcome
     if host.nginx.master is None:
+        expect_upgrades(host, tree, sites)
         wake(host, tree, stopped, sites)
         return
     nginx = host.nginx
@@ -76,11 +96,15 @@ def confirm_running(host: Host, tree: Configuration, sites: Sequence[Site], *, s
             served = False
         if served:
             try:
-                prove_routes(host, tree, sites)
+                opened = prove_routes(host, tree, sites)
             except NotProven as error:
+                opened = False
                 outcome.failed = True
                 outcome.message = f"the release is live and unchanged, but {error}"
-            return
+    if not served or not opened:
+        expect_upgrades(host, tree, sites)
+    if served:
+        return
     if host.check:
         outcome.changed = True
         host.find(

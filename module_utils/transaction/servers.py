@@ -6,10 +6,11 @@ import dataclasses
 import re
 from typing import Dict, FrozenSet, List, Sequence, Tuple
 
-from ..nginx_conf import Configuration, Directive, globbing, load
+from ..nginx_conf import globbing
 from ..nginx_conf.effective import Level
 from ..nginx_conf.listen import Address, Listen, listens_of
-from ..nginx_conf.load import read_file
+from ..nginx_conf.load import load, read_file
+from ..nginx_conf.tree import Configuration, Directive
 from .release import LOCATION
 
 _CANDIDATE_MAIN = "/nginx-websocket-candidate/nginx.conf"

@@ -13,7 +13,7 @@ import re
 from types import TracebackType
 from typing import FrozenSet, Iterable, Iterator, Optional, Set, Tuple, Type
 
-from ..nginx_conf import Configuration, Directive
+from ..nginx_conf.tree import Configuration, Directive
 from . import workers
 from .host import Host
 

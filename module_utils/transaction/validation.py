@@ -9,7 +9,8 @@ import os
 import re
 from typing import Iterable, List, Mapping, Optional, Sequence, Tuple
 
-from ..nginx_conf import Configuration, ConfSyntaxError, load
+from ..nginx_conf.load import load
+from ..nginx_conf.tree import Configuration, ConfSyntaxError
 from .evidence import masked_line
 from .files import Filesystem
 from .instance import Instance

@@ -37,9 +37,10 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
 from reading_soup import soup
 from reading_trees import Tree
 
-from module_utils.nginx_conf import Configuration, ConfSyntaxError, Directive, load, load_dump
+from module_utils.nginx_conf.dump import load_dump
+from module_utils.nginx_conf.load import load
 from module_utils.nginx_conf.tokens import read_statement
-from module_utils.nginx_conf.tree import Source
+from module_utils.nginx_conf.tree import Configuration, ConfSyntaxError, Directive, Source
 
 BATCH = 40
 """Soups in one nginx process: as many that we take for valid, then one that we do not."""

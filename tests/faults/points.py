@@ -11,10 +11,11 @@ import os
 import signal
 import time
 import traceback
+from importlib import import_module
 from typing import Any, Callable, Dict, List, Optional
 
-from module_utils import transaction
 from module_utils.transaction import files, host
+from module_utils.transaction.instance import find_instance
 
 PRIMITIVES = (
     "create",
@@ -98,7 +99,8 @@ class Run:
         try:
             points = Points(when or (lambda _number, _name: False), then)
             points.install()
-            outcome = getattr(transaction, verb)(nginx=transaction.find_instance(), **arguments)
+            transaction = getattr(import_module(f"module_utils.transaction.{verb}"), verb)
+            outcome = transaction(nginx=find_instance(), **arguments)
             result = {**outcome.as_dict(), "failed": outcome.failed, "message": outcome.message}
             with os.fdopen(writer, "w") as stream:
                 json.dump({"result": result, "points": points.names}, stream)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any, Dict, Iterator, List, Tuple
 
-from module_utils.nginx_conf import Configuration, ConfSyntaxError, Directive, load
+from module_utils.nginx_conf.load import load
 from module_utils.nginx_conf.splice import apply, delete
+from module_utils.nginx_conf.tree import Configuration, ConfSyntaxError, Directive
 from tests.unit.role.test_hostile_values import skeleton
 
 Pass = Tuple[str, Any, str, Tuple[str, ...]]

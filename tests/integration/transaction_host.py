@@ -21,19 +21,22 @@ DRIVER = """\
 import json, os, sys
 sys.path.insert(0, {package!r})
 sys.dont_write_bytecode = True
-from module_utils import transaction
+from importlib import import_module
+from module_utils.transaction.instance import find_instance
+from module_utils.transaction.model import RouteCheck, Site
 given = json.load(sys.stdin)
-exec(given.pop("before"), {{"transaction": transaction, "os": os}})
 verb = given.pop("verb")
+run = getattr(import_module("module_utils.transaction." + verb), verb)
+exec(given.pop("before"), {{"os": os}})
 arguments = given.pop("arguments")
 for one in given.pop("sites", []):
-    routes = tuple(transaction.RouteCheck(**route) for route in one.pop("routes", []))
+    routes = tuple(RouteCheck(**route) for route in one.pop("routes", []))
     one["content"] = one["content"].encode()
     one["server_names"] = tuple(one["server_names"])
-    arguments.setdefault("sites", []).append(transaction.Site(routes=routes, **one))
+    arguments.setdefault("sites", []).append(Site(routes=routes, **one))
 if verb != "confirm":
-    arguments["nginx"] = transaction.find_instance()
-outcome = getattr(transaction, verb)(**arguments)
+    arguments["nginx"] = find_instance()
+outcome = run(**arguments)
 result = outcome.as_dict()
 result.update(failed=outcome.failed, message=outcome.message)
 print("\\n" + json.dumps(result))

@@ -7,9 +7,8 @@ import random
 
 import pytest
 
-from module_utils.nginx_conf import ConfSyntaxError
 from module_utils.nginx_conf.tokens import tokens
-from module_utils.nginx_conf.tree import Source
+from module_utils.nginx_conf.tree import ConfSyntaxError, Source
 
 crossplane = pytest.importorskip("crossplane")
 

@@ -6,7 +6,9 @@ import time
 
 import pytest
 
-from module_utils.nginx_conf import ConfSyntaxError, load, load_dump
+from module_utils.nginx_conf.dump import load_dump
+from module_utils.nginx_conf.load import load
+from module_utils.nginx_conf.tree import ConfSyntaxError
 
 MIB = 1 << 20
 

@@ -5,7 +5,8 @@ import os
 
 import pytest
 
-from module_utils.nginx_conf import ConfSyntaxError, load
+from module_utils.nginx_conf.load import load
+from module_utils.nginx_conf.tree import ConfSyntaxError
 
 
 @pytest.fixture

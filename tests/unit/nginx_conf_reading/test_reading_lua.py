@@ -2,7 +2,8 @@
 
 import pytest
 
-from module_utils.nginx_conf import ConfSyntaxError, load
+from module_utils.nginx_conf.load import load
+from module_utils.nginx_conf.tree import ConfSyntaxError
 
 
 def read(body):

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from module_utils.nginx_conf import load
+from module_utils.nginx_conf.load import load
 from module_utils.nginx_conf.splice import (
     apply,
     delete,

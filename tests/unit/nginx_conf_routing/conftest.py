@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import pytest
 
-from module_utils.nginx_conf import Request, load, route
+from module_utils.nginx_conf.load import load
+from module_utils.nginx_conf.request import Request
+from module_utils.nginx_conf.route import route
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import time
 
-from module_utils.nginx_conf import Request, route
+from module_utils.nginx_conf.request import Request
+from module_utils.nginx_conf.route import route
 
 
 def test_one_url_among_a_thousand_servers(configure):

@@ -9,7 +9,7 @@ from typing import Iterator, Tuple
 
 import pytest
 
-from module_utils.nginx_conf import load
+from module_utils.nginx_conf.load import load
 from module_utils.transaction import sockets, workers
 from module_utils.transaction.host import Host
 from module_utils.transaction.instance import Instance

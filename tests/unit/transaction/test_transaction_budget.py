@@ -7,7 +7,7 @@ import resource
 
 import pytest
 
-from module_utils.nginx_conf import load
+from module_utils.nginx_conf.load import load
 from module_utils.transaction import budget
 from module_utils.transaction.files import Filesystem
 from module_utils.transaction.instance import Instance

@@ -6,7 +6,7 @@ import pytest
 
 from module_utils.transaction.host import read_tree
 from module_utils.transaction.model import RouteCheck, Site
-from module_utils.transaction.routes import broken_today
+from module_utils.transaction.static_routes import broken_today
 
 UPGRADES = """\
     location /ws/ {
