@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from ansible.utils.helpers import pct_to_int
 
-from rollout.record import Rollout, batch_sizes, masked
+from rollout.record import BAD, OUTCOMES, WHY_LINES, Rollout, batch_sizes, masked
 
 OLD, NEW = "a" * 32, "b" * 32
 
@@ -36,6 +36,8 @@ def test_check_mode_says_what_would_change():
     host = rollout("web1").hosts["web1"]
     host.transaction(deployed("unchanged", changed=True), undo=False, check=True)
     assert host.outcome == "would change"
+    host.transaction(deployed("unchanged", changed=False), undo=False, check=True)
+    assert host.outcome == "unchanged"
 
 
 @pytest.mark.parametrize(
@@ -47,6 +49,21 @@ def test_a_transaction_that_failed_left_the_old_release(outcome, told):
     host.transaction(deployed(outcome, failed=True), undo=False, check=False)
     host.failed("nginx refuses the candidate")
     assert (host.outcome, after(host), host.why) == (told, [(OLD, OLD)], ["nginx refuses the candidate"])
+
+
+def test_a_refusal_without_a_candidate_still_tells_what_is_live():
+    host = rollout("web1").hosts["web1"]
+    host.transaction(
+        {"outcome": "unchanged", "failed": True, "previous": {"s": OLD}}, undo=False, check=False
+    )
+    assert (host.outcome, after(host)) == ("failed", [(OLD, OLD)])
+
+
+def test_an_answer_without_an_outcome_takes_nothing_away():
+    host = rollout("web1").hosts["web1"]
+    host.transaction(deployed(), undo=False, check=False)
+    host.transaction({"msg": "skipped"}, undo=False, check=False)
+    assert (host.outcome, after(host), host.backup) == ("applied", [(OLD, NEW)], 3)
 
 
 def test_a_failed_verification_is_undone():
@@ -61,8 +78,8 @@ def test_a_failed_verification_is_undone():
 def test_an_undo_that_fails_is_told():
     host = rollout("web1").hosts["web1"]
     host.transaction(deployed(), undo=False, check=False)
-    host.transaction({"outcome": "rollback failed", "msg": "the disk is full"}, undo=True, check=False)
-    assert (host.outcome, host.why) == ("rollback failed", ["the disk is full"])
+    host.transaction({"outcome": "rollback failed", "msg": "no disk, token=abc"}, undo=True, check=False)
+    assert (host.outcome, host.why) == ("rollback failed", ["no disk, token=***"])
 
 
 def test_a_finished_host_is_taken_back():
@@ -70,6 +87,40 @@ def test_a_finished_host_is_taken_back():
     host.transaction(deployed(), undo=False, check=False)
     host.taken_back({"outcome": "applied"})
     assert (host.outcome, after(host)) == ("taken back", [(OLD, OLD)])
+
+
+def test_a_finished_host_that_cannot_be_taken_back_is_told():
+    host = rollout("web1").hosts["web1"]
+    host.transaction(deployed(), undo=False, check=False)
+    host.taken_back({"outcome": "rollback failed", "msg": "the disk is full"})
+    assert (host.outcome, after(host), host.why) == ("rollback failed", [(OLD, NEW)], ["the disk is full"])
+
+
+def test_why_has_each_line_once_and_an_end():
+    host = rollout("web1").hosts["web1"]
+    host.failed("the first\n\n  password: hunter2  \n")
+    host.failed("the first\nthe second")
+    assert host.why == ["the first", "  password: ***", "the second"]
+    host.failed("\n".join(f"line {number}" for number in range(WHY_LINES + 5)))
+    assert host.why[-1] == f"line {WHY_LINES - 1}"
+
+
+def test_a_finding_is_kept_once_and_masked():
+    host = rollout("web1").hosts["web1"]
+    finding = {"code": "backend-down", "message": "asked with token=abc", "fix": "start it"}
+    for _ in range(2):
+        host.transaction(deployed(findings=[finding]), undo=False, check=False)
+    assert host.findings == [{**finding, "message": "asked with token=***"}]
+
+
+def test_tasks_of_one_phase_are_one_stretch():
+    host = rollout("web1").hosts["web1"]
+    for phase, start, end in (("deploy", 1, 4), ("deploy", 2, 3), ("verify", 4, 5), ("deploy", 6, 7)):
+        host.saw(phase, start, end)
+    assert [(phase.name, phase.start, phase.end) for phase in host.phases] == [
+        ("deploy", 1, 4), ("verify", 4, 5), ("deploy", 6, 7),
+    ]  # fmt: skip
+    assert host.seconds == 6
 
 
 def test_sockets_of_a_deployment_and_its_undo_add_up():
@@ -89,6 +140,36 @@ def test_a_retry_comes_to_the_hosts_that_are_not_done():
     assert run.not_done() == ["web3", "web4"]
     assert not run.succeeded
     assert run.counts() == {"unchanged": 1, "applied": 1, "unreachable": 1, "not reached": 1}
+
+
+DONE = {"unchanged", "applied", "verified"}
+FAILURES = {"rolled back", "rollback failed", "failed", "unreachable"}
+
+
+@pytest.mark.parametrize("outcome", OUTCOMES)
+def test_every_outcome_says_whether_there_is_more_to_do(outcome):
+    run = rollout("web1")
+    run.hosts["web1"].outcome = outcome
+    assert run.not_done() == ([] if outcome in DONE else ["web1"])
+    assert run.succeeded == (outcome in DONE or outcome == "would change")
+    assert (outcome in BAD) == (outcome in FAILURES)
+
+
+def test_outcomes_are_counted_in_their_order():
+    run = rollout("web1", "web2")
+    run.hosts["web1"].outcome = "failed"
+    run.hosts["web2"].outcome = "applied"
+    assert list(run.counts()) == ["applied", "failed"]
+
+
+def test_a_batch_ends_where_the_next_one_begins():
+    run = rollout("web1", "web2")
+    for name, at in (("web1", 1.0), ("web2", 3.0)):
+        run.begin_batch([name], at)
+        run.hosts[name].saw("deploy", at, at + 1)
+    run.end_batch(5.0)
+    run.end_batch(9.0)
+    assert [(batch.start, batch.end) for batch in run.batches] == [(1.0, 3.0), (3.0, 5.0)]
 
 
 def test_a_batch_that_came_to_no_host_is_forgotten():

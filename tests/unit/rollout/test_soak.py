@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from rollout import soak as soaking
 from rollout.soak import soak
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 class Clock:
@@ -50,3 +59,61 @@ def test_looks_that_take_longer_than_the_interval_follow_each_other():
     seen, look = looks(clock, costs=7.0)
     soak(look, 15, 4, clock=clock, wait=clock.wait)
     assert seen == [0, 7, 14, 21]
+
+
+def test_one_host_that_fails_is_enough():
+    clock = Clock()
+    hosts = {"web1": {"failures": []}, "web2": {"failures": ["no pong"]}, "web3": {"failures": []}}
+    document = soak(lambda: {"hosts": hosts}, 60, 4, clock=clock, wait=clock.wait)
+    assert (clock.now, document["soaked"]) == (100.0, 0.0)
+
+
+def run(targets: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the program with the real suite."""
+    return subprocess.run(
+        [sys.executable, "-m", "rollout.soak", *arguments],
+        input=targets, cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+#: A host that has told of itself already, and of whose site nothing answers: no port of 127.0.0.99 is open.
+DEAD = {
+    "name": "web1",
+    "address": "127.0.0.99",
+    "report": {"masters": [], "workers": [], "unit": {}, "releases": {}},
+    "sites": [
+        {
+            "name": "a.test",
+            "backends": [{"name": "app", "port": 8000}],
+            "websockets": [{"path": "/ws/", "backend": "app"}],
+        }
+    ],
+}
+
+
+def test_the_program_asks_the_suite_and_ends_at_a_failure():
+    done = run(json.dumps({"ca_file": "", "timeout": 3, "hosts": [DEAD]}), "600", "600")
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    failures = document["hosts"]["web1"]["failures"]
+    assert any("no nginx master process runs" in text for text in failures)
+    assert all(text.startswith("0 s into the soak time: ") for text in failures)
+
+
+def test_the_program_takes_seconds_and_interval_in_this_order(monkeypatch, capsys):
+    monkeypatch.setattr(soaking, "soak", lambda look, seconds, interval: {"asked": [seconds, interval]})
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"{}")))
+    assert soaking.main(["60", "4.5"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"asked": [60, 4.5]}
+
+
+def test_a_look_that_does_not_work_is_no_good_look():
+    done = run("no targets", "0", "1")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "the suite could not run" in done.stderr
+
+
+def test_the_program_says_how_it_is_called():
+    done = run("", "1")
+    assert done.returncode == 2
+    assert "SECONDS INTERVAL" in done.stderr
