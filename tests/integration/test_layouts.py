@@ -1,4 +1,4 @@
-"""The main job on other layouts: found by asking the running master, told, undone without a trace."""
+"""The main job on other layouts and releases: found by asking the master, told, undone without a trace."""
 
 from __future__ import annotations
 
@@ -10,19 +10,20 @@ from typing import Dict
 import pytest
 from conftest import BIN, ROOT, LabHost, LabUp
 
+from module_utils.websocket import probe
+
 SCENES = ("conf-d", "nginx-org", "panel")
+SUITES = ("bookworm", "bullseye", "trixie")
+#: The unit of `nginx-org` asks for a program below /usr/bin which Debian 11 has in /bin.
+HOSTS = {f"{scene}-{suite}": (scene, suite) for scene in SCENES for suite in SUITES}
+del HOSTS["nginx-org-bullseye"]
 PLACES = {
     "conf-d": "/etc/nginx/conf.d/lammp.test.conf",
     "nginx-org": "/etc/nginx/conf.d/lammp.test.conf",
     "panel": "/www/server/panel/vhost/nginx/lammp.test.conf",
 }
 TREES = ("/etc/nginx", "/www/server/nginx/conf", "/www/server/panel")
-WEBSOCKET = {
-    "url": "wss://lammp.test/api/mqtt/ws/hints/session-874q8t",
-    "address": "127.0.0.1:443",
-    "verify": False,
-    "expect": "any",
-}
+WEBSOCKET = "wss://lammp.test/api/mqtt/ws/hints/session-874q8t"
 PANEL = "/www/server/nginx/sbin/nginx -p /www/server/nginx -c conf/nginx.conf"
 
 # A master of its own: what it must have, and where it listens.
@@ -39,21 +40,21 @@ http {{
 
 
 class Layouts:
-    """The hosts, one of each layout, and the runs that all of them share."""
+    """The hosts, each layout on each Debian release, and the runs that all of them share."""
 
     def __init__(self, hosts: Dict[str, LabHost]) -> None:
         self.hosts = hosts
-        self.before = {scene: host.digest(*TREES) for scene, host in hosts.items()}
-        self.closed = {scene: not self.opens(scene) for scene in hosts}
+        self.before = {name: host.digest(*TREES) for name, host in hosts.items()}
+        self.closed = {name: not self.opens(name) for name in hosts}
         self.first = self.play("site.yml")
-        self.deployed = {scene: host.digest(*TREES) for scene, host in hosts.items()}
-        self.workers = {scene: host.workers() for scene, host in hosts.items()}
+        self.deployed = {name: host.digest(*TREES) for name, host in hosts.items()}
+        self.workers = {name: host.workers() for name, host in hosts.items()}
         self.second = self.play("site.yml")
-        self.still = {scene: host.workers() for scene, host in hosts.items()}
+        self.still = {name: host.workers() for name, host in hosts.items()}
 
-    def opens(self, scene: str) -> bool:
-        """Say whether the WebSocket opens, asked on the host itself."""
-        return bool(self.hosts[scene].module("websocket_probe", WEBSOCKET)["probe"]["opened"])
+    def opens(self, name: str) -> bool:
+        """Say whether the WebSocket opens."""
+        return probe(WEBSOCKET, address=(self.hosts[name].address, 443), verify=False).opened
 
     def play(self, playbook: str, *flags: str) -> subprocess.CompletedProcess[str]:
         """Run a playbook on all hosts at once."""
@@ -72,7 +73,10 @@ class Layouts:
 
 @pytest.fixture(scope="module")
 def layouts(lab_up: LabUp) -> Layouts:
-    return Layouts({scene: lab_up(f"layout-{scene}", scenes=[scene]) for scene in SCENES})
+    def up(scene: str, suite: str) -> LabHost:
+        return lab_up(f"layout-{scene}-{suite}", suite=suite, scenes=[scene])
+
+    return Layouts({name: up(*what) for name, what in HOSTS.items()})
 
 
 def said(played: subprocess.CompletedProcess[str]) -> str:
@@ -87,23 +91,24 @@ def recap(played: subprocess.CompletedProcess[str], host: LabHost) -> str:
     return found.group(1)
 
 
-@pytest.mark.parametrize("scene", SCENES)
-def test_deployed_verified_and_nothing_to_do_afterwards(layouts: Layouts, scene: str) -> None:
-    host = layouts.hosts[scene]
-    assert layouts.closed[scene]
+@pytest.mark.parametrize("name", HOSTS)
+def test_deployed_verified_and_nothing_to_do_afterwards(layouts: Layouts, name: str) -> None:
+    host = layouts.hosts[name]
+    assert layouts.closed[name]
     assert "changed=1 " in recap(layouts.first, host), layouts.first.stdout
     assert "failed=0" in recap(layouts.first, host), layouts.first.stdout
-    assert layouts.opens(scene)
+    assert layouts.opens(name)
     assert "changed=0 " in recap(layouts.second, host), layouts.second.stdout
-    assert layouts.workers[scene] == layouts.still[scene]
+    assert layouts.workers[name] == layouts.still[name]
 
 
-@pytest.mark.parametrize("scene", SCENES)
-def test_one_file_has_changed_and_it_is_the_one_that_nginx_reads(layouts: Layouts, scene: str) -> None:
-    before, after = set(layouts.before[scene].splitlines()), set(layouts.deployed[scene].splitlines())
+@pytest.mark.parametrize("name", HOSTS)
+def test_one_file_has_changed_and_it_is_the_one_that_nginx_reads(layouts: Layouts, name: str) -> None:
+    before, after = set(layouts.before[name].splitlines()), set(layouts.deployed[name].splitlines())
     changed = {line.split()[-1] for line in before ^ after if re.match(r"[0-9a-f]{64} ", line)}
-    assert changed == {PLACES[scene]}
-    assert "Written by the Ansible role nginx_websocket" in layouts.hosts[scene].sh(f"cat {PLACES[scene]}")
+    place = PLACES[HOSTS[name][0]]
+    assert changed == {place}
+    assert "Written by the Ansible role nginx_websocket" in layouts.hosts[name].sh(f"cat {place}")
 
 
 def test_the_user_is_told_which_tree_counts(layouts: Layouts) -> None:
@@ -115,30 +120,30 @@ def test_the_user_is_told_which_tree_counts(layouts: Layouts) -> None:
     )
     for sentence in sentences:
         assert sentence in told
-    assert told.count("the running nginx is") == 1
+    assert told.count("the running nginx is") == len(SUITES)
 
 
 def test_undone_without_a_trace(layouts: Layouts) -> None:
     undone = layouts.play("playbooks/rollback.yml")
-    for scene, host in layouts.hosts.items():
+    for name, host in layouts.hosts.items():
         assert "changed=1 " in recap(undone, host), undone.stdout
-        assert host.digest(*TREES) == layouts.before[scene]
-        assert not layouts.opens(scene)
+        assert host.digest(*TREES) == layouts.before[name]
+        assert not layouts.opens(name)
 
 
 def test_started_by_hand(layouts: Layouts) -> None:
     """No unit, no systemd: the master is found, reloaded and verified all the same."""
-    host = layouts.hosts["panel"]
+    host = layouts.hosts["panel-bookworm"]
     host.sh(f"systemctl stop panel-nginx && {PANEL}")
     played = host.playbook("site.yml")
     assert played.returncode == 0, played.stdout
     assert "changed=1 " in recap(played, host)
-    assert layouts.opens("panel")
+    assert layouts.opens("panel-bookworm")
 
 
 def test_the_variables_choose_another_one(layouts: Layouts) -> None:
     """Debian's binary, which does not run there, is meant: nothing is proven, so nothing is changed."""
-    host = layouts.hosts["panel"]
+    host = layouts.hosts["panel-bookworm"]
     before = host.digest(*TREES)
     played = host.playbook("site.yml", variables={"nginx_websocket_binary": "/usr/sbin/nginx"})
     assert played.returncode != 0
@@ -147,7 +152,7 @@ def test_the_variables_choose_another_one(layouts: Layouts) -> None:
 
 
 def test_two_at_once_and_one_of_them_is_public(layouts: Layouts) -> None:
-    host = layouts.hosts["conf-d"]
+    host = layouts.hosts["conf-d-bookworm"]
     start_master(host, "second", 8088)
     played = host.playbook("site.yml")
     told = said(played)
@@ -160,7 +165,7 @@ def test_two_at_once_and_one_of_them_is_public(layouts: Layouts) -> None:
 
 def test_two_at_once_and_none_stands_out(layouts: Layouts) -> None:
     """Refused with both named; the variable then settles it."""
-    host = layouts.hosts["nginx-org"]
+    host = layouts.hosts["nginx-org-bookworm"]
     host.sh("systemctl stop nginx")
     start_master(host, "first", 8087)
     start_master(host, "second", 8088)
