@@ -80,6 +80,8 @@ COLOURS = {
 
 #: Modules and actions that tell what became of a transaction.
 TRANSACTIONS = ("nginx_deploy", "nginx_rollback", "nginx_websocket_sites")
+#: The action that ends a host's verification; what it has seen before that stands in ``hosts``.
+JUDGE = "nginx_websocket_verify"
 ROLE = os.path.join("roles", "nginx_websocket", "tasks")
 WORTH_KNOWING = "Worth knowing: "
 
@@ -171,7 +173,7 @@ class CallbackModule(CallbackBase):
         if _action(task) in TRANSACTIONS and "results" not in told:
             host.transaction(told, undo=phase == "undo", check=rollout.check)
         message = _message(told)
-        if phase == "verify" and _action(task) == "assert":
+        if _action(task) == JUDGE and "hosts" not in told:
             message = _judged(host, message)
             if host.outcome == record.NOT_REACHED:
                 host.outcome = record.VERIFIED

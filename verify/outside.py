@@ -171,7 +171,6 @@ class User:
             origin=shake.origin or None,
             subprotocols=shake.subprotocols,
             timeout=self.timeout,
-            cafile=self.ca_file or None,
-            verify=False,
+            assess=False,
             proxy_protocol=shake.door.proxy_protocol,
         )

@@ -195,18 +195,19 @@ def _connect(question: Question) -> socket.socket:
         raise
 
 
-def prove(asked: Sequence[Question], deadline: float) -> None:
+def prove(asked: Sequence[Question], deadline: float, *, settled: bool = False) -> None:
     """Ask all questions until each is answered right several times in a row.
 
     Args:
         asked: from ``questions``.
         deadline: ``time.monotonic()`` value at which to give up.
+        settled: nothing was reloaded, so all workers are of one kind and one right answer is enough.
 
     Raises:
         NotProven: a server answers something else, or nothing; the message names it.
     """
     patience = min(deadline, time.monotonic() + _PATIENCE)
-    rounds = _CONNECTIONS if len(asked) <= _MANY else 1
+    rounds = _CONNECTIONS if len(asked) <= _MANY and not settled else 1
     if not asked:
         return
     with ThreadPoolExecutor(max_workers=min(_THREADS, len(asked))) as pool:

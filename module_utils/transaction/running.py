@@ -90,7 +90,7 @@ def confirm_running(host: Host, tree: Configuration, sites: Sequence[Site], *, s
     nginx = host.nginx
     with host.step("prove"):
         try:
-            prove(questions(tree, nginx), time.monotonic())
+            prove(questions(tree, nginx), time.monotonic(), settled=True)
             served = True
         except NotProven:
             served = False

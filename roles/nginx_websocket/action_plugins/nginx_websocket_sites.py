@@ -23,13 +23,13 @@ description:
 options:
   step:
     description: >-
-      V(check) refuses wrong variables and completes them, without the host; V(look) asks the host and fits
-      the sites to it, and changes nothing; V(deploy) does so and deploys them by M(nginx_deploy).
+      V(check) refuses wrong variables and completes them, without the host; V(look) also asks the host and
+      fits the sites to it; V(deploy) takes what was checked, looks, and deploys the sites by M(nginx_deploy).
     type: str
     choices: [check, look, deploy]
     required: true
   plan:
-    description: What V(check) returned as C(plan).
+    description: For V(deploy), what V(check) returned as C(plan).
     type: dict
   confirm:
     description: Whether M(nginx_confirm) is going to follow.
@@ -87,11 +87,14 @@ class ActionModule(ActionBase):
                 "plan": {"type": "dict"},
                 "confirm": {"type": "bool", "default": False},
             },
-            required_if=[("step", "look", ["plan"]), ("step", "deploy", ["plan"])],
+            required_if=[("step", "deploy", ["plan"])],
         )
-        if given["step"] == "check":
-            return self._check(variables)
-        return self._deploy(given["plan"], given["step"] == "deploy", given["confirm"], variables)
+        if given["step"] == "deploy":
+            return self._deploy(given["plan"], True, given["confirm"], variables)
+        checked = self._check(variables)
+        if given["step"] == "check" or _ended(checked):
+            return checked
+        return {**checked, **self._deploy(checked["plan"], False, False, variables)}
 
     def _check(self, variables: Variables) -> Result:
         # Names come from the whole list of variables: a misspelt one is refused, too.
@@ -125,6 +128,8 @@ class ActionModule(ActionBase):
                 fitted["candidates"], facts["standing"], plan["settings"], confirm, variables
             )
             warnings += [*result.get("warnings", []), *self._cured(result)]
+        if _ended(result):
+            return {**result, "warnings": warnings}
         return {
             **result,
             "warnings": warnings,

@@ -31,7 +31,9 @@ TYPES = {"list": "a list", "dict": "keys and values", "bool": "true or false", "
 @lru_cache(maxsize=1)
 def options() -> Dict[str, Any]:
     """Return the variables of all entry points, by name."""
-    entry_points = yaml.safe_load(SPECIFICATION.read_text(encoding="utf-8"))["argument_specs"]
+    # libyaml's loader reads it ten times faster, where PyYAML was built with it.
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    entry_points = yaml.load(SPECIFICATION.read_text(encoding="utf-8"), Loader=loader)["argument_specs"]
     return {
         name: option for entry in entry_points.values() for name, option in entry.get("options", {}).items()
     }

@@ -1,0 +1,149 @@
+"""The second proof, on the controller: one process asks a whole batch, then each host is judged by itself."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Dict, List, Optional
+
+from ansible.plugins.action import ActionBase
+
+DOCUMENTATION = r"""
+name: nginx_websocket_verify
+short_description: Ask the hosts of a batch as their users do, and judge each by what was seen
+description:
+  - A part of the role nginx_websocket. V(ask) runs the suite in verify/ once for all hosts of the batch that
+    have been looked at, so it belongs into a task with C(run_once). V(judge) reads this host's part, and
+    keeps its release where nothing failed.
+options:
+  step:
+    description: What to do.
+    type: str
+    choices: [ask, judge]
+    required: true
+  command:
+    description: The suite; it reads targets and writes results as JSON.
+    type: list
+    elements: str
+  only:
+    description: >-
+      Which hosts to ask - V(all); V(told), those that Ansible has asked in the suite's place; V(new), those
+      with a new release in which the suite has found nothing yet.
+    type: str
+    choices: [all, told, new]
+    default: all
+  ca_file:
+    description: Authorities that the suite trusts in place of the system's.
+    type: str
+    default: ''
+  timeout:
+    description: Seconds for each answer.
+    type: int
+    default: 5
+  seen:
+    description: What earlier steps returned; a later one stands for an earlier one.
+    type: list
+    elements: dict
+    default: []
+  confirm:
+    description: Arguments of M(nginx_confirm), where the release waits for it.
+    type: dict
+"""
+
+CHECKOUT = Path(__file__).resolve().parents[3]
+
+Result = Dict[str, Any]
+Variables = Mapping[str, Any]
+
+
+class ActionModule(ActionBase):
+    """``nginx_websocket_verify: step=…``."""
+
+    TRANSFERS_FILES = False
+
+    def run(self, tmp: Optional[str] = None, task_vars: Optional[Dict[str, Any]] = None) -> Result:
+        """Do one step; a failed check is a failed result whose message has all of them."""
+        super().run(tmp, task_vars)
+        variables: Dict[str, Any] = task_vars or {}
+        _, given = self.validate_argument_spec(
+            {
+                "step": {"type": "str", "choices": ["ask", "judge"], "required": True},
+                "command": {"type": "list", "elements": "str"},
+                "only": {"type": "str", "choices": ["all", "told", "new"], "default": "all"},
+                "ca_file": {"type": "str", "default": ""},
+                "timeout": {"type": "int", "default": 5},
+                "seen": {"type": "list", "elements": "dict", "default": []},
+                "confirm": {"type": "dict"},
+            },
+            required_if=[("step", "ask", ["command"]), ("step", "judge", ["seen"])],
+        )
+        if given["step"] == "ask":
+            return _asked(given, _targets(variables, given["only"], given["seen"]))
+        return self._judge(
+            _verdict(given["seen"], str(variables["inventory_hostname"])), given["confirm"], variables
+        )
+
+    def _judge(
+        self, verdict: Mapping[str, Any], confirm: Optional[Mapping[str, Any]], variables: Variables
+    ) -> Result:
+        notes = [f"Worth knowing: {text}" for text in verdict["findings"]]
+        failures, passed = verdict["failures"], verdict["passed"]
+        if failures:
+            head = f"{len(failures)} of {len(failures) + passed} checks failed."
+            return {"failed": True, "changed": False, "msg": "\n".join([head, *failures, *notes])}
+        if confirm:
+            kept: Result = self._execute_module(
+                module_name="nginx_confirm", module_args=dict(confirm), task_vars=dict(variables)
+            )
+            if kept.get("failed") or kept.get("unreachable"):
+                return kept
+        message = "\n".join([f"{passed} checks passed.", *notes])
+        return {"changed": False, "msg": message, "_ansible_verbose_always": True}
+
+
+def _targets(variables: Variables, only: str, seen: List[Mapping[str, Any]]) -> List[Dict[str, Any]]:
+    """What the suite is to ask; failed hosts have no target, and neither have those of other batches."""
+    targets = []
+    for name in variables["ansible_play_batch"]:
+        host = variables["hostvars"][name]
+        deployed = host.get("__nginx_websocket_deploy") or {}
+        checked = host.get("__nginx_websocket_checked") or {}
+        target = deployed.get("target") or checked.get("target")
+        if target is None:
+            continue
+        told = (host.get("__nginx_websocket_told") or {}).get("stdout")
+        if only == "told" and not told:
+            continue
+        if only == "new" and (deployed.get("outcome") != "applied" or _verdict(seen, name)["failures"]):
+            continue
+        targets.append({**target, "report": json.loads(told)} if told else dict(target))
+    return targets
+
+
+def _asked(given: Mapping[str, Any], targets: List[Dict[str, Any]]) -> Result:
+    """Run the suite."""
+    if not targets:
+        return {"changed": False, "skipped": True, "skip_reason": "there is no host to ask", "hosts": {}}
+    question = {"ca_file": given["ca_file"], "timeout": given["timeout"], "hosts": targets}
+    done = subprocess.run(
+        given["command"],
+        input=json.dumps(question),
+        capture_output=True,
+        text=True,
+        cwd=CHECKOUT,
+        check=False,
+    )
+    if done.returncode:
+        message = f"The verification could not run: {done.stderr.strip() or done.stdout.strip()}"
+        return {"failed": True, "changed": False, "rc": done.returncode, "msg": message}
+    hosts = json.loads(done.stdout)["hosts"]
+    unreached = [name for name, result in hosts.items() if result["unreached"]]
+    return {"changed": False, "hosts": hosts, "unreached": unreached, "_ansible_verbose_override": True}
+
+
+def _verdict(seen: List[Mapping[str, Any]], name: str) -> Mapping[str, Any]:
+    """The last result of a host."""
+    last: Mapping[str, Any] = [one["hosts"][name] for one in seen if name in one.get("hosts", {})][-1]
+    return last
