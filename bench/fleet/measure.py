@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """What a run costs, beside a ping and beside a plain hand-written playbook.
 
-Starts lab hosts, then times whole commands in turn, round by round, so that a machine that speeds up or slows
-down does so for all of them.  Prints medians with their spread, the ratio to a ping of the same hosts pair by
-pair, and the round trips that each command makes to a host.
+Starts lab hosts, then runs whole commands in turn, round by round, so that a machine that speeds up or slows
+down does so for all of them.  Prints medians with their spread: wall time, its ratio to a ping of the same
+hosts in the same round, CPU time of the controller and of the hosts (they share the machine, and CPU time is
+the steadier figure when others use it, too), and the round trips that each command makes to a host.
 
-    bench/fleet/measure.py --hosts 10 --rounds 5
+    bench/fleet/measure.py --hosts 10 --rounds 5          about ten minutes, as in docs/performance.md
+    bench/fleet/measure.py --hosts 50 --rounds 5 --only ping "site.yml, unchanged"
 """
 
 from __future__ import annotations
@@ -14,13 +16,17 @@ import argparse
 import json
 import os
 import re
+import resource
+import signal
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Dict, List
+from types import FrameType
+from typing import Dict, List, Optional, Sequence
 
 import yaml
 
@@ -74,28 +80,111 @@ def commands(revision: int, changed: Path) -> Dict[str, List[str]]:
     }
 
 
-def run(command: List[str], hosts: int) -> float:
-    """Run one command; returns its wall time in seconds.
+@dataclass
+class Cost:
+    """What one run took, in seconds: wall time, and CPU time of the controller and of all hosts."""
 
-    Raises:
-        SystemExit: it failed; a benchmark of failures says nothing.
-    """
-    begin = time.monotonic()
-    done = subprocess.run(
-        command, cwd=ROOT, env=environment(hosts), capture_output=True, text=True, check=False
-    )
-    seconds = time.monotonic() - begin
-    if done.returncode:
-        raise SystemExit(f"{' '.join(command)} failed:\n{done.stdout[-4000:]}{done.stderr[-2000:]}")
-    return seconds
+    wall: float
+    controller: float
+    hosts: float
 
 
-def round_trips(command: List[str], hosts: int) -> float:
-    """Return how many commands Ansible runs over SSH on each host."""
-    done = subprocess.run(
-        [*command, "-vvv"], cwd=ROOT, env=environment(hosts), capture_output=True, text=True, check=False
-    )
-    return len(EXECUTIONS.findall(done.stdout)) / hosts
+class Fleet:
+    """The lab hosts, and the control groups that count their CPU time."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.names = list(names)
+        self._counters: List[Path] = []
+
+    def up(self) -> None:
+        """Start the hosts."""
+        subprocess.run([*LAB, "up", *self.names, "--scene", "fresh"], check=True)
+        listed = subprocess.run(
+            ["docker", "ps", "--no-trunc", "--quiet", "--filter", f"name={NAME}"],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        for container in listed.stdout.split():
+            first = Path("/sys/fs/cgroup/cpuacct/docker", container, "cpuacct.usage")
+            second = Path(f"/sys/fs/cgroup/system.slice/docker-{container}.scope/cpu.stat")
+            self._counters += [path for path in (first, second) if path.exists()]
+
+    def down(self) -> None:
+        """Remove the hosts."""
+        subprocess.run([*LAB, "down", *self.names], check=False, stdout=subprocess.DEVNULL)
+
+    def cpu(self) -> float:
+        """Return the CPU time that all hosts have taken, in seconds; nan where no control group tells."""
+        total = 0.0
+        for path in self._counters:
+            text = path.read_text().split()
+            total += int(text[1]) / 1e6 if path.name == "cpu.stat" else int(text[0]) / 1e9
+        return total if len(self._counters) == len(self.names) else float("nan")
+
+    def run(self, command: List[str]) -> Cost:
+        """Run one command.
+
+        Raises:
+            SystemExit: it failed; a benchmark of failures says nothing.
+        """
+        before, hosts = resource.getrusage(resource.RUSAGE_CHILDREN), self.cpu()
+        begin = time.monotonic()
+        done = subprocess.run(
+            command, cwd=ROOT, env=environment(len(self.names)), capture_output=True, text=True, check=False
+        )
+        wall = time.monotonic() - begin
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        if done.returncode:
+            raise SystemExit(f"{' '.join(command)} failed:\n{done.stdout[-4000:]}{done.stderr[-2000:]}")
+        own = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        return Cost(wall, own, self.cpu() - hosts)
+
+    def round_trips(self, command: List[str]) -> int:
+        """Return how many commands are run over SSH on a host, the verification's own among them."""
+        done = subprocess.run(
+            [*command, "--limit", self.names[0], "-vvv"],
+            cwd=ROOT,
+            env=environment(1),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        verifies = "Ask the hosts and their sites" in done.stdout
+        return len(EXECUTIONS.findall(done.stdout)) + int(verifies)
+
+
+def leave(_number: int, _frame: Optional[FrameType]) -> None:
+    """End as by Ctrl-C, so that the hosts are removed."""
+    raise KeyboardInterrupt
+
+
+def spread(values: Sequence[float], digits: int) -> str:
+    """Return median, and least and most in brackets."""
+    middle, least, most = (f"{f(values):.{digits}f}" for f in (statistics.median, min, max))
+    return f"{middle} ({least}-{most})"
+
+
+def table(costs: Dict[str, List[Cost]], trips: Dict[str, int], hosts: int) -> List[str]:
+    """Return the lines of the table, in Markdown."""
+    lines = [
+        "| | wall s | ÷ ping | controller CPU s | CPU ms of a host | CPU ÷ ping | round trips |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    pings = costs["ping"]
+    for name, runs in costs.items():
+        wall = [run.wall / ping.wall for run, ping in zip(runs, pings)]
+        cpu = [(r.controller + r.hosts) / (p.controller + p.hosts) for r, p in zip(runs, pings)]
+        cells = [
+            spread([run.wall for run in runs], 1),
+            spread(wall, 2),
+            spread([run.controller for run in runs], 1),
+            spread([1000 * run.hosts / hosts for run in runs], 0),
+            spread(cpu, 2),
+            str(trips[name]),
+        ]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return lines
 
 
 def main() -> int:
@@ -105,42 +194,39 @@ def main() -> int:
     )
     parser.add_argument("--hosts", type=int, default=10)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--only", nargs="+", metavar="COMMAND", help="measure only these, beside ping")
     parser.add_argument("--keep", action="store_true", help="leave the hosts running")
     arguments = parser.parse_args()
-    names = [f"{NAME}{number}" for number in range(1, arguments.hosts + 1)]
-    subprocess.run([*LAB, "up", *names, "--scene", "fresh"], check=True)
-    times: Dict[str, List[float]] = {}
-    trips: Dict[str, float] = {}
+    signal.signal(signal.SIGTERM, leave)
+    fleet = Fleet([f"{NAME}{number}" for number in range(1, arguments.hosts + 1)])
+    costs: Dict[str, List[Cost]] = {}
     try:
+        fleet.up()
         with tempfile.TemporaryDirectory() as folder:
             changed = Path(folder) / "sites.json"
+
+            def chosen(revision: int) -> Dict[str, List[str]]:
+                wanted = arguments.only
+                every = commands(revision, changed)
+                return {name: every[name] for name in every if not wanted or name in ("ping", *wanted)}
+
             begin = time.monotonic()
-            for name, command in commands(0, changed).items():
-                if name in ("plain, changed", "site.yml, changed"):
-                    print(
-                        f"first run of {name.split(',')[0]}: {run(command, arguments.hosts):.1f} s",
-                        flush=True,
-                    )
+            for name in ("plain, changed", "site.yml, changed"):
+                first = fleet.run(commands(0, changed)[name])
+                print(f"first run of {name.split(',')[0]}: {first.wall:.1f} s", flush=True)
             for number in range(1, arguments.rounds + 1):
-                for name, command in commands(number, changed).items():
-                    times.setdefault(name, []).append(run(command, arguments.hosts))
-                print(
-                    f"round {number} of {arguments.rounds} done after {time.monotonic() - begin:.0f} s",
-                    flush=True,
-                )
-            for name, command in commands(arguments.rounds + 1, changed).items():
-                trips[name] = round_trips(command, arguments.hosts)
+                for name, command in chosen(number).items():
+                    costs.setdefault(name, []).append(fleet.run(command))
+                took = time.monotonic() - begin
+                print(f"round {number} of {arguments.rounds} done after {took:.0f} s", flush=True)
+            trips = {
+                name: fleet.round_trips(command) for name, command in chosen(arguments.rounds + 1).items()
+            }
     finally:
         if not arguments.keep:
-            subprocess.run([*LAB, "down", *names], check=False, stdout=subprocess.DEVNULL)
-    print(f"\n{arguments.hosts} hosts, {arguments.rounds} rounds, {os.cpu_count()} cores for all")
-    print(f"{'':<44}{'median s':>10}{'min':>8}{'max':>8}{'÷ ping':>9}{'min':>7}{'max':>7}{'trips':>7}")
-    for name, seconds in times.items():
-        ratios = [one / ping for one, ping in zip(seconds, times["ping"])]
-        print(
-            f"{name:<44}{statistics.median(seconds):>10.2f}{min(seconds):>8.2f}{max(seconds):>8.2f}"
-            f"{statistics.median(ratios):>9.2f}{min(ratios):>7.2f}{max(ratios):>7.2f}{trips[name]:>7.1f}"
-        )
+            fleet.down()
+    print(f"\n{arguments.hosts} hosts, {arguments.rounds} rounds, {os.cpu_count()} cores for all\n")
+    print("\n".join(table(costs, trips, arguments.hosts)))
     return 0
 
 
