@@ -1,0 +1,237 @@
+"""The callback under real Ansible, with local hosts and the project's own ansible.cfg.
+
+The tasks have the files that the callback goes by, and the judge is the role's own. The modules that work on
+nginx answer what the test says: what nginx has to do with it is the business of the integration tests.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Dict, List, Optional
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+PLAYBOOK = Path(sys.executable).with_name("ansible-playbook")
+OLD, NEW = "a" * 32, "b" * 32
+APPLIED = {"outcome": "applied", "changed": True, "releases": {"s": NEW}, "previous": {"s": OLD}, "backup": 3}
+
+#: Stands for nginx_deploy and nginx_rollback: answers with what the task says.
+TELLS = """\
+from ansible.module_utils.basic import AnsibleModule
+
+module = AnsibleModule({"told": {"type": "dict", "required": True}}, supports_check_mode=True)
+module.exit_json(**module.params["told"])
+"""
+
+CONTROLLER = """\
+- name: Look at the controller
+  ansible.builtin.debug:
+"""
+DEPLOY = """\
+- name: Deploy
+  nginx_deploy:
+    told: "{{ deployed }}"
+"""
+VERIFY = """\
+- name: Judge
+  nginx_websocket_verify:
+    step: judge
+    seen:
+      - hosts: "{{ {inventory_hostname: {'passed': 22, 'failures': failures, 'findings': findings}} }}"
+"""
+UNDO = """\
+- name: Undo
+  nginx_rollback:
+    told: "{{ undone }}"
+- name: Fail
+  ansible.builtin.fail:
+    msg: the verification failed
+"""
+TAKE_BACK = """\
+- name: Take back
+  nginx_rollback:
+    told: {outcome: applied}
+  loop: "{{ takes_back }}"
+  run_once: true
+"""
+ROLLOUT = """\
+- name: A rollout
+  hosts: all
+  gather_facts: false
+  serial: "{{ sizes | default(['100%']) }}"
+  tasks:
+    - import_role: {name: nginx_websocket, tasks_from: controller}
+    - block:
+        - import_role: {name: nginx_websocket, tasks_from: deploy}
+        - import_role: {name: nginx_websocket, tasks_from: verify}
+      rescue:
+        - import_role: {name: nginx_websocket, tasks_from: undo}
+      always:
+        - import_role: {name: nginx_websocket, tasks_from: take_back}
+"""
+
+
+class Project:
+    """A directory with stand-ins for role and modules, and the means to run a playbook there."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.output = ""
+        self.files: Dict[str, str] = {}
+        for name in ("nginx_deploy", "nginx_rollback"):
+            self.write(f"library/{name}.py", TELLS)
+        tasks = {"deploy": DEPLOY, "verify": VERIFY, "undo": UNDO, "take_back": TAKE_BACK}
+        for name, text in {"controller": CONTROLLER, **tasks}.items():
+            self.write(f"roles/nginx_websocket/tasks/{name}.yml", text)
+        self.write("ansible.cfg", (ROOT / "ansible.cfg").read_text())
+        for name in ("callback_plugins", "roles/nginx_websocket/action_plugins"):
+            (directory / name).symlink_to(ROOT / name)
+
+    def write(self, name: str, text: str) -> Path:
+        path = self.directory / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        return path
+
+    def run(self, playbook: str, hosts: Dict[str, Dict[str, Any]], *arguments: str, **env: str) -> int:
+        """Run a playbook; hosts are by name, with their variables."""
+        here = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
+        told = {"deployed": APPLIED, "undone": {"outcome": "applied"}, "failures": [], "findings": ["no DNS"]}
+        common = {**here, **told, "takes_back": []}
+        inventory = {"all": {"hosts": hosts, "vars": common}}
+        self.write("inventory.yml", json.dumps(inventory))
+        done = subprocess.run(
+            [str(PLAYBOOK), "-i", "inventory.yml", str(self.write("site.yml", playbook)), *arguments],
+            cwd=self.directory, env={**os.environ, "ANSIBLE_NOCOLOR": "1", "COLUMNS": "110", **env},
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        self.output = done.stdout + done.stderr
+        return done.returncode
+
+    def summary(self, playbook: str, hosts: Dict[str, Dict[str, Any]], *arguments: str) -> Dict[str, Any]:
+        """Run a playbook, let every file be written, and return the one play of the summary."""
+        kinds = ("json", "junit", "html", "retry")
+        self.run(playbook, hosts, *arguments, **{f"NGINX_WEBSOCKET_SUMMARY_{k.upper()}": k for k in kinds})
+        self.files = {kind: (self.directory / kind).read_text() for kind in kinds}
+        [play] = json.loads(self.files["json"])["plays"]
+        return dict(play)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    return Project(tmp_path)
+
+
+def outcomes(play: Dict[str, Any]) -> Dict[str, str]:
+    return {host["name"]: host["outcome"] for host in play["hosts"]}
+
+
+def named(play: Dict[str, Any], name: str) -> Dict[str, Any]:
+    return next(host for host in play["hosts"] if host["name"] == name)
+
+
+def phases(play: Dict[str, Any], name: str) -> List[str]:
+    return [phase["name"] for phase in named(play, name)["phases"]]
+
+
+def test_a_rollout_in_batches_is_one_record(project: Project) -> None:
+    bad = {"failures": ["no pong"], "findings": ["token=abc"]}
+    play = project.summary(ROLLOUT, {"web1": {}, "web2": {}, "web3": bad}, "-e", '{"sizes": [1, 2]}')
+    assert outcomes(play) == {"web1": "applied", "web2": "applied", "web3": "rolled back"}
+    assert play["batches_planned"] == [1, 2]
+    assert [batch["hosts"] for batch in play["batches"]] == [["web1"], ["web2", "web3"]]
+    assert play["not_done"] == ["web3"]
+    assert "Batch 2 of 2: web2, web3 (so far 1 of 3 done, 1 with a new release)" in project.output
+    good, failed = named(play, "web2"), named(play, "web3")
+    assert (good["checks_passed"], good["findings"]) == (
+        22, [{"code": "", "message": "no DNS", "fix": ""}],
+    )  # fmt: skip
+    assert failed["why"] == ["1 of 23 checks failed.", "no pong", "the verification failed"]
+    assert failed["findings"] == [{"code": "", "message": "token=***", "fix": ""}]
+    assert phases(play, "web2") == ["other", "deploy", "verify"]
+    assert phases(play, "web3") == ["other", "deploy", "verify", "undo"]
+    # A module takes its time, and every batch has ended.
+    assert named(play, "web2")["phases"][1]["seconds"] > 0
+    assert all(batch["start"] < batch["end"] for batch in play["batches"])
+    assert project.files["retry"] == "web3\n"
+    assert project.files["junit"].startswith("<?xml")
+    assert project.files["html"].startswith("<!DOCTYPE html>")
+
+
+def test_a_failure_in_the_first_batch_leaves_the_others_alone(project: Project) -> None:
+    hosts = {"web1": {"failures": ["no pong"]}, "web2": {}}
+    play = project.summary(ROLLOUT, hosts, "-e", '{"sizes": [1]}')
+    assert outcomes(play) == {"web1": "rolled back", "web2": "not reached"}
+    assert (play["batches_planned"], len(play["batches"])) == ([1, 1], 1)
+
+
+def test_hosts_that_are_taken_back_one_by_one(project: Project) -> None:
+    hosts = {"web1": {"takes_back": ["web2", "web1"]}, "web2": {}, "web3": {}}
+    play = project.summary(ROLLOUT, hosts)
+    assert outcomes(play) == {"web1": "taken back", "web2": "taken back", "web3": "applied"}
+
+
+def test_check_mode_and_a_verification_alone(project: Project) -> None:
+    would = {"deployed": {**APPLIED, "outcome": "unchanged"}}
+    play = project.summary(ROLLOUT, {"web1": would}, "--check")
+    assert (play["check_mode"], outcomes(play)) == (True, {"web1": "would change"})
+    verify = ROLLOUT.replace("        - import_role: {name: nginx_websocket, tasks_from: deploy}\n", "")
+    assert outcomes(project.summary(verify, {"web1": {}})) == {"web1": "verified"}
+
+
+def test_a_host_that_does_not_answer(project: Project) -> None:
+    away = {"ansible_connection": "ssh", "ansible_host": "127.0.0.99", "ansible_port": 1}
+    play = project.summary(ROLLOUT, {"web1": {}, "web2": away})
+    assert outcomes(play) == {"web1": "applied", "web2": "unreachable"}
+    assert "Connection refused" in "\n".join(named(play, "web2")["why"])
+
+
+FAILS = """\
+    - command: "false"
+      ignore_errors: {ignored}
+"""
+
+
+@pytest.mark.parametrize(("ignored", "outcome"), [("true", "applied"), ("false", "failed")])
+def test_a_failure_that_is_ignored_is_none(project: Project, ignored: str, outcome: str) -> None:
+    play = project.summary(ROLLOUT + FAILS.format(ignored=ignored), {"web1": {}})
+    assert outcomes(play) == {"web1": outcome}
+    assert bool(named(play, "web1")["why"]) == (outcome == "failed")
+
+
+def test_other_peoples_plays_have_no_summary(project: Project) -> None:
+    other = "- name: Other\n  hosts: all\n  gather_facts: false\n  tasks: [{ping: {}}]\n"
+    assert project.run(other, {"web1": {}}) == 0
+    assert "SUMMARY" not in project.output
+    play = project.summary(other + ROLLOUT, {"web1": {}})
+    assert play["play"] == "A rollout"
+    assert "SUMMARY [A rollout]" in project.output
+
+
+@pytest.mark.parametrize(
+    ("extra", "environment", "written"),
+    [(None, "env.json", "env.json"), ("extra.json", "env.json", "extra.json"), (None, None, "ini.json")],
+)
+def test_where_a_file_is_written(
+    project: Project, extra: Optional[str], environment: Optional[str], written: str
+) -> None:
+    with (project.directory / "ansible.cfg").open("a") as stream:
+        stream.write("\n[callback_nginx_websocket_summary]\njson = out/ini.json\n")
+    arguments = ["-e", f"nginx_websocket_summary_json=out/{extra}"] if extra else []
+    env = {"NGINX_WEBSOCKET_SUMMARY_JSON": f"out/{environment}"} if environment else {}
+    assert project.run(ROLLOUT, {"web1": {}}, *arguments, **env) == 0
+    assert [path.name for path in (project.directory / "out").iterdir()] == [written]
+    assert f"Summary (json): {project.directory}/out/{written}" in project.output
+
+
+def test_a_file_that_cannot_be_written_fails_nothing(project: Project) -> None:
+    project.write("occupied", "")
+    env = {"NGINX_WEBSOCKET_SUMMARY_HTML": "occupied/summary.html", "NGINX_WEBSOCKET_SUMMARY_RETRY": "retry"}
+    assert project.run(ROLLOUT, {"web1": {}}, **env) == 0, project.output
+    assert "The summary could not be written to" in project.output
+    assert (project.directory / "retry").read_text() == ""
