@@ -67,6 +67,10 @@ options:
             type: list
             elements: str
             default: []
+          server_name:
+            description: SNI that nginx sends to a backend with TLS. By default the URL's host.
+            type: str
+            default: ''
   on_drift:
     description: >-
       What to do with a release that somebody edited on the host. V(fail) reports it with a diff, V(overwrite)
@@ -278,6 +282,7 @@ ROUTE = {
     "backend": {"type": "str", "default": ""},
     "origin": {"type": "str", "default": ""},
     "subprotocols": {"type": "list", "elements": "str", "default": []},
+    "server_name": {"type": "str", "default": ""},
 }
 SITE = {
     "name": {"type": "str", "required": True},
@@ -291,8 +296,7 @@ SITE = {
 def site(given: dict) -> Site:
     """Make a candidate of one element of ``sites``."""
     routes = [
-        RouteCheck(route["url"], route["backend"], route["origin"], tuple(route["subprotocols"]))
-        for route in given["routes"]
+        RouteCheck(**{**route, "subprotocols": tuple(route["subprotocols"])}) for route in given["routes"]
     ]
     content = given["content"].encode("utf-8", "surrogateescape")
     return Site(given["name"], content, tuple(given["server_names"]), tuple(routes), given["path"])

@@ -148,6 +148,10 @@ options:
                 type: list
                 elements: str
                 default: []
+              server_name:
+                description: SNI that nginx sends to a backend with TLS. By default the URL's host.
+                type: str
+                default: ''
       state_dir:
         description: Where lock, journal and backups live.
         type: path
@@ -368,6 +372,7 @@ ROUTE = {
     "backend": {"type": "str", "default": ""},
     "origin": {"type": "str", "default": ""},
     "subprotocols": {"type": "list", "elements": "str", "default": []},
+    "server_name": {"type": "str", "default": ""},
 }
 SITE = {
     "name": {"type": "str", "required": True},
@@ -413,7 +418,8 @@ def standing_facts(wish: dict, found: Survey, backends: dict) -> Optional[dict]:
                 if not backends[backend]["answered"]:
                     return None
                 backend = "http://" + backends[backend]["address"]
-            routes.append(RouteCheck(route["url"], backend, route["origin"], tuple(route["subprotocols"])))
+            more = {"backend": backend, "subprotocols": tuple(route["subprotocols"])}
+            routes.append(RouteCheck(**{**route, **more}))
         sites.append(Site(one["name"], b"", tuple(one["server_names"]), tuple(routes), one["path"]))
     outcome = standing(
         sites,

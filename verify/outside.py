@@ -101,11 +101,15 @@ class Answer:
 
 @dataclass(frozen=True)
 class Tls:
-    """One TLS handshake: the protocol, what ALPN chose, or why the certificate was refused."""
+    """One TLS handshake: the protocol, what ALPN chose, or why there was none.
+
+    ``refused`` says that it was the client's doing, who did not accept the certificate.
+    """
 
     version: str = ""
     alpn: str = ""
     error: str = ""
+    refused: bool = False
 
 
 class _Connection(http.client.HTTPConnection):
@@ -159,7 +163,7 @@ class User:
             with self._strict.wrap_socket(plain, server_hostname=door.name) as tls:
                 return Tls(version=tls.version() or "", alpn=tls.selected_alpn_protocol() or "")
         except ssl.SSLCertVerificationError as error:
-            return Tls(error=f"certificate refused: {error.verify_message}")
+            return Tls(error=f"certificate refused: {error.verify_message}", refused=True)
         except OSError as error:
             return Tls(error=f"{type(error).__name__}: {error}")
 

@@ -18,7 +18,15 @@ def test_certificate_holds(target: Target, site: Site, crowd: Crowd, fail: Fail)
     """A browser accepts the certificate for every name, and gets HTTP/2 where it is on."""
     for door in visits.certificates(site):
         got = crowd.handshake(door)
-        if got.error:
+        if got.error and not got.refused:
+            fail(
+                f"{target.name} does not serve {site.name} at {door.address}:{door.port}",
+                sent=f"a TLS handshake for {door.name}",
+                got=got.error,
+                fix="listen.addresses of the site must hold that address, or nginx_websocket_verify_address "
+                "name one that it listens on; else look at firewalls on the way",
+            )
+        if got.refused:
             fail(
                 f"no browser trusts https://{door.name}",
                 sent=f"a TLS handshake for {door.name} to {door.address}:{door.port}",

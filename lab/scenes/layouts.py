@@ -77,7 +77,7 @@ After=network.target
 [Service]
 Type=forking
 PIDFile=/run/nginx.pid
-ExecStartPre=+/usr/bin/systemd-sysusers /etc/sysusers.d/nginx.conf
+ExecStartPre=+/bin/systemd-sysusers /etc/sysusers.d/nginx.conf
 ExecStart=/usr/sbin/nginx -c /etc/nginx/nginx.conf
 ExecReload=/bin/kill -s HUP $MAINPID
 ExecStop=/bin/kill -s TERM $MAINPID

@@ -257,11 +257,12 @@ def _pick_group(result: Route, index: Index, host: str, port: int) -> Optional[L
         return groups[0] if groups else None
     name = guessed_host(result.request, result.version)
     inet = [g for g in groups if g.address.family == "inet"] or groups
-    named = [g for g in inet if virtual_names(index, g, result.version).lookup(name) is not None]
+    # A name that only an IPv6 address serves is not asked for at an IPv4 one.
+    named = [g for g in (*inet, *groups) if virtual_names(index, g, result.version).lookup(name) is not None]
     wildcard = [g for g in inet if g.address.wildcard]
     chosen = (named or wildcard or inet)[0]
-    if len(inet) > 1:
-        others = ", ".join(str(g.address) for g in inet if g is not chosen)
+    if len(inet) > 1 or chosen not in inet:
+        others = ", ".join(str(g.address) for g in groups if g is not chosen)
         reason = (
             f"several addresses listen on port {port}; which one {host} leads to is not in the configuration"
         )

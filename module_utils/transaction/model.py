@@ -10,6 +10,9 @@ APPLIED = "applied"
 ROLLED_BACK = "rolled back"
 ROLLBACK_FAILED = "rollback failed"
 
+UNDECIDED = "route-undecided"
+"""Code of the finding that the configuration alone cannot tell whether a URL opens."""
+
 
 @dataclasses.dataclass(frozen=True)
 class RouteCheck:
@@ -21,6 +24,8 @@ class RouteCheck:
     """Where nginx passes it: ``http://127.0.0.1:8000`` or ``unix:/run/app.sock``; "" when not known."""
     origin: str = ""
     subprotocols: Tuple[str, ...] = ()
+    server_name: str = ""
+    """SNI that nginx sends to a backend with TLS; "" means the URL's host."""
 
 
 @dataclasses.dataclass(frozen=True)

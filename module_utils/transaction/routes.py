@@ -140,8 +140,13 @@ def ask_backend(check: RouteCheck) -> Optional[Probe]:
         address = (parts.hostname or "", parts.port or (443 if scheme == "https" else 80))
     asked = urllib.parse.urlsplit(check.url)
     target = asked.path + ("?" + asked.query if asked.query else "")
-    url = "{}://{}{}".format("wss" if scheme == "https" else "ws", asked.hostname, target or "/")
+    # As nginx does it: the SNI of the backend's own, the Host of the site.
+    name = check.server_name or asked.hostname
+    url = "{}://{}{}".format("wss" if scheme == "https" else "ws", name, target or "/")
     secure = asked.scheme in ("wss", "https")
+    headers = [("X-Forwarded-Proto", "https" if secure else "http"), ("X-Forwarded-For", "127.0.0.1")]
+    if check.server_name:
+        headers.append(("Host", asked.hostname or ""))
     return probe(
         url,
         address=address,
@@ -149,7 +154,7 @@ def ask_backend(check: RouteCheck) -> Optional[Probe]:
         subprotocols=check.subprotocols,
         timeout=_PROBE_TIMEOUT,
         assess=False,
-        headers=[("X-Forwarded-Proto", "https" if secure else "http"), ("X-Forwarded-For", "127.0.0.1")],
+        headers=headers,
     )
 
 

@@ -10,7 +10,7 @@ from . import workers
 from .answers import prove, questions
 from .errorlog import LogWatch, log_paths
 from .host import Host, names
-from .model import APPLIED, NotProven, Refused, Site
+from .model import APPLIED, UNDECIDED, NotProven, Refused, Site
 from .reload import reload
 from .routes import check_live
 from .starting import start
@@ -59,7 +59,11 @@ def prove_routes(host: Host, tree: Configuration, sites: Sequence[Site]) -> bool
             failures.append(check.failure)
     if failures:
         raise NotProven(names(failures))
-    return all(check.finding is None for check in checks)
+    opened = all(check.finding is None for check in checks)
+    if opened:  # what the configuration could not tell is told now
+        outcome = host.outcome
+        outcome.findings = [finding for finding in outcome.findings if finding.code != UNDECIDED]
+    return opened
 
 
 def expect_upgrades(host: Host, tree: Configuration, sites: Sequence[Site]) -> None:

@@ -15,7 +15,7 @@ from ..nginx_conf.tree import Configuration
 from ..nginx_conf.upgrade import Upgrade
 from ..websocket import masked_url
 from .instance import Instance
-from .model import Finding, Refused, RouteCheck, Site
+from .model import UNDECIDED, Finding, Refused, RouteCheck, Site
 from .servers import servers
 
 
@@ -45,7 +45,7 @@ def check_static(sites: Sequence[Site], configuration: Configuration, nginx: Ins
             if upgrade.survives is None:
                 findings.append(
                     Finding(
-                        "route-undecided",
+                        UNDECIDED,
                         f"site {site.name}: whether {masked_url(check.url)} opens cannot be told from the "
                         f"configuration alone: {upgrade.reason}",
                     )

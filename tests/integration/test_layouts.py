@@ -14,9 +14,7 @@ from module_utils.websocket import probe
 
 SCENES = ("conf-d", "nginx-org", "panel")
 SUITES = ("bookworm", "bullseye", "trixie")
-#: The unit of `nginx-org` asks for a program below /usr/bin which Debian 11 has in /bin.
 HOSTS = {f"{scene}-{suite}": (scene, suite) for scene in SCENES for suite in SUITES}
-del HOSTS["nginx-org-bullseye"]
 PLACES = {
     "conf-d": "/etc/nginx/conf.d/lammp.test.conf",
     "nginx-org": "/etc/nginx/conf.d/lammp.test.conf",

@@ -113,12 +113,13 @@ def _targets(variables: Variables, only: str, seen: List[Mapping[str, Any]]) -> 
         target = deployed.get("target") or checked.get("target")
         if target is None:
             continue
+        target = json.loads(target)
         told = (host.get("__nginx_websocket_told") or {}).get("stdout")
         if only == "told" and not told:
             continue
         if only == "new" and (deployed.get("outcome") != "applied" or _verdict(seen, name)["failures"]):
             continue
-        targets.append({**target, "report": json.loads(told)} if told else dict(target))
+        targets.append({**target, "report": json.loads(told)} if told else target)
     return targets
 
 

@@ -27,6 +27,7 @@ def deployment(site: Site) -> Dict[str, Any]:
                 "backend": _where(site, route["backend"]),
                 "origin": _origin(site, route),
                 "subprotocols": route["subprotocols"],
+                "server_name": _sni(site, route["backend"]),
             }
             for route in site["websockets"]
             for url in door_urls(site)
@@ -43,6 +44,12 @@ def _origin(site: Site, route: Mapping[str, Any]) -> str:
     """Return an Origin that the route lets through."""
     concrete = [origin for origin in route["origins"] if "*" not in origin]
     return concrete[0] if concrete else door_urls(site)[0].replace("ws", "http", 1)
+
+
+def _sni(site: Site, name: str) -> str:
+    """Return the name that nginx sends to a backend with TLS, empty for one without."""
+    backend = next(backend for backend in site["backends"] if backend["name"] == name)
+    return str(backend["tls"]["server_name"]) if backend["tls"]["enabled"] else ""
 
 
 def _where(site: Site, name: str) -> str:

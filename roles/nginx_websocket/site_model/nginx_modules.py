@@ -68,5 +68,5 @@ def needed(site: Site) -> List[Tuple[str, str, object, str]]:
         ("requests_per_second", "http_limit_req"),
     ):
         if limits.get(key):
-            found.append((module, f"limits.{key}", limits[key], "Set it to 0."))
+            found.append((module, f"limits.{key}", limits[key], "Leave it out."))
     return found
