@@ -36,9 +36,9 @@ WHY_LINES = 200
 
 #: Phase of a task by the file that it stands in.
 PHASES = {
-    "prepare": "prepare", "check": "prepare", "look": "prepare", "install": "prepare", "service": "prepare",
-    "deploy": "deploy", "verify": "verify", "soak": "soak", "undo": "undo",
-    "take_back": "take back", "rollback": "roll back",
+    "check": "prepare", "ground": "prepare", "install": "prepare", "service": "prepare",
+    "sites": "deploy", "verify": "verify", "soak": "soak", "undo": "undo",
+    "ask": "verify", "take_back": "take back", "rollback": "roll back",
 }  # fmt: skip
 
 _HEADER = re.compile(r"(?i)(\b(?:authorization|cookie)\b\s*[=:]\s*).+")

@@ -41,6 +41,7 @@ def test_every_variable_that_needs_one_is_named(host: LabHost) -> None:
             f"nginx_websocket_sites[0].limits.{key} is {value}, expected an nginx with the module "
             f"ngx_http_{module}_module, which /usr/sbin/nginx 1.18.0 is built without."
         ) in done.stdout
+    assert done.stdout.count("Leave it out.") >= len(LIMITS), "0 is no value that the role takes"
     assert "unknown directive" not in done.stdout
     assert host.digest("/etc/nginx", "/var/lib/nginx_websocket") == before
     assert host.workers() == workers

@@ -42,17 +42,16 @@ options:
     description: Seconds for each answer.
     type: int
     default: 5
-  seen:
-    description: What earlier steps returned; a later one stands for an earlier one.
-    type: list
-    elements: dict
-    default: []
   confirm:
     description: Arguments of M(nginx_confirm), where the release waits for it.
     type: dict
 """
 
 CHECKOUT = Path(__file__).resolve().parents[3]
+
+#: What tasks/verify.yml registers, in its order: the first look, the one with what hosts told, the soak time.
+#: Not arguments of the task, since Ansible keeps those of each host, and these hold all hosts.
+LOOKS = ("__nginx_websocket_verified", "__nginx_websocket_again", "__nginx_websocket_soaked")
 
 Result = Dict[str, Any]
 Variables = Mapping[str, Any]
@@ -74,15 +73,14 @@ class ActionModule(ActionBase):
                 "only": {"type": "str", "choices": ["all", "told", "new"], "default": "all"},
                 "ca_file": {"type": "str", "default": ""},
                 "timeout": {"type": "int", "default": 5},
-                "seen": {"type": "list", "elements": "dict", "default": []},
                 "confirm": {"type": "dict"},
             },
-            required_if=[("step", "ask", ["command"]), ("step", "judge", ["seen"])],
+            required_if=[("step", "ask", ["command"])],
         )
         if given["step"] == "ask":
-            return _asked(given, _targets(variables, given["only"], given["seen"]))
+            return _asked(given, _targets(variables, given["only"]))
         return self._judge(
-            _verdict(given["seen"], str(variables["inventory_hostname"])), given["confirm"], variables
+            _verdict(variables, str(variables["inventory_hostname"])), given["confirm"], variables
         )
 
     def _judge(
@@ -103,7 +101,7 @@ class ActionModule(ActionBase):
         return {"changed": False, "msg": message, "_ansible_verbose_always": True}
 
 
-def _targets(variables: Variables, only: str, seen: List[Mapping[str, Any]]) -> List[Dict[str, Any]]:
+def _targets(variables: Variables, only: str) -> List[Dict[str, Any]]:
     """What the suite is to ask; failed hosts have no target, and neither have those of other batches."""
     targets = []
     for name in variables["ansible_play_batch"]:
@@ -117,7 +115,7 @@ def _targets(variables: Variables, only: str, seen: List[Mapping[str, Any]]) -> 
         told = (host.get("__nginx_websocket_told") or {}).get("stdout")
         if only == "told" and not told:
             continue
-        if only == "new" and (deployed.get("outcome") != "applied" or _verdict(seen, name)["failures"]):
+        if only == "new" and (deployed.get("outcome") != "applied" or _verdict(variables, name)["failures"]):
             continue
         targets.append({**target, "report": json.loads(told)} if told else target)
     return targets
@@ -144,7 +142,8 @@ def _asked(given: Mapping[str, Any], targets: List[Dict[str, Any]]) -> Result:
     return {"changed": False, "hosts": hosts, "unreached": unreached, "_ansible_verbose_override": True}
 
 
-def _verdict(seen: List[Mapping[str, Any]], name: str) -> Mapping[str, Any]:
-    """The last result of a host."""
-    last: Mapping[str, Any] = [one["hosts"][name] for one in seen if name in one.get("hosts", {})][-1]
+def _verdict(variables: Variables, name: str) -> Mapping[str, Any]:
+    """The last result of a host; a later look stands for an earlier one."""
+    looks = [variables.get(look) or {} for look in LOOKS]
+    last: Mapping[str, Any] = [look["hosts"][name] for look in looks if name in look.get("hosts", {})][-1]
     return last

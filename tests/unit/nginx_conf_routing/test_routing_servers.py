@@ -128,3 +128,24 @@ def test_merge_slashes_is_that_of_the_default_server(serve):
     server { listen 8080; server_name a.test; location / { return 200 $uri; } }
     """
     assert serve(servers, "//x").answer.text == b"//x"
+
+
+def test_a_name_that_only_ipv6_serves_is_asked_for_there(serve):
+    """An IPv4 wildcard of somebody else's does not take it."""
+    found = serve(
+        "server { listen 8080; server_name other.test; }\n"
+        "server { listen [2001:db8::1]:8080; server_name a.test; return 204; }",
+        address="",
+    )
+    assert (str(found.listen.address), found.answer.status) == ("[2001:db8::1]:8080", 204)
+    assert "which one a.test leads to is not in the configuration" in found.undecided[0].reason
+
+
+def test_a_name_that_both_serve_is_asked_for_at_ipv4(serve):
+    found = serve(
+        "server { listen [2001:db8::1]:8080; server_name a.test; return 204; }\n"
+        "server { listen 8080; server_name a.test; return 205; }",
+        address="",
+    )
+    assert (str(found.listen.address), found.answer.status) == ("*:8080", 205)
+    assert not found.undecided

@@ -38,11 +38,13 @@ DEPLOY = """\
     told: "{{ deployed }}"
 """
 VERIFY = """\
+- name: Say what was seen
+  ansible.builtin.set_fact:
+    __nginx_websocket_verified:
+      hosts: "{{ {inventory_hostname: {'passed': 22, 'failures': failures, 'findings': findings}} }}"
 - name: Judge
   nginx_websocket_verify:
     step: judge
-    seen:
-      - hosts: "{{ {inventory_hostname: {'passed': 22, 'failures': failures, 'findings': findings}} }}"
 """
 UNDO = """\
 - name: Undo
@@ -67,7 +69,7 @@ ROLLOUT = """\
   tasks:
     - import_role: {name: nginx_websocket, tasks_from: controller}
     - block:
-        - import_role: {name: nginx_websocket, tasks_from: deploy}
+        - import_role: {name: nginx_websocket, tasks_from: sites}
         - import_role: {name: nginx_websocket, tasks_from: verify}
       rescue:
         - import_role: {name: nginx_websocket, tasks_from: undo}
@@ -85,7 +87,7 @@ class Project:
         self.files: Dict[str, str] = {}
         for name in ("nginx_deploy", "nginx_rollback"):
             self.write(f"library/{name}.py", TELLS)
-        tasks = {"deploy": DEPLOY, "verify": VERIFY, "undo": UNDO, "take_back": TAKE_BACK}
+        tasks = {"sites": DEPLOY, "verify": VERIFY, "undo": UNDO, "take_back": TAKE_BACK}
         for name, text in {"controller": CONTROLLER, **tasks}.items():
             self.write(f"roles/nginx_websocket/tasks/{name}.yml", text)
         self.write("ansible.cfg", (ROOT / "ansible.cfg").read_text())
@@ -180,7 +182,7 @@ def test_check_mode_and_a_verification_alone(project: Project) -> None:
     would = {"deployed": {**APPLIED, "outcome": "unchanged"}}
     play = project.summary(ROLLOUT, {"web1": would}, "--check")
     assert (play["check_mode"], outcomes(play)) == (True, {"web1": "would change"})
-    verify = ROLLOUT.replace("        - import_role: {name: nginx_websocket, tasks_from: deploy}\n", "")
+    verify = ROLLOUT.replace("        - import_role: {name: nginx_websocket, tasks_from: sites}\n", "")
     assert outcomes(project.summary(verify, {"web1": {}})) == {"web1": "verified"}
 
 
