@@ -12,7 +12,7 @@ import subprocess
 import threading
 import xml.etree.ElementTree as ET
 from pathlib import Path
-from typing import Any, Dict, Iterator, List
+from typing import Any, Callable, Dict, Iterator, List
 
 import pytest
 
@@ -43,9 +43,12 @@ def site(revision: int, **changes: Any) -> Dict[str, Any]:
 
 
 class Run:
-    """One run of site.yml and its summary."""
+    """One run of a playbook and its summary; `watch` sees each line of the output as it comes."""
 
-    def __init__(self, directory: Path, variables: Dict[str, Any], *arguments: str, dead: str = "") -> None:
+    def __init__(
+        self, directory: Path, variables: Dict[str, Any], *arguments: str, dead: str = "",
+        playbook: str = "site.yml", watch: Callable[[str], None] = lambda line: None,
+    ) -> None:  # fmt: skip
         inventories = ["-i", "inventory/lab"]
         if dead:
             more = directory / "dead"
@@ -54,21 +57,31 @@ class Run:
         self.files = {kind: directory / f"summary.{kind}" for kind in ("json", "junit", "html", "retry")}
         variables = {**variables, **{f"nginx_websocket_summary_{k}": str(v) for k, v in self.files.items()}}
         limit = [] if "--limit" in arguments else ["--limit", ",".join(NAMES)]
-        done = subprocess.run(
-            [str(BIN / "ansible-playbook"), *inventories, "site.yml",
+        with subprocess.Popen(
+            [str(BIN / "ansible-playbook"), *inventories, playbook,
              "-e", json.dumps(variables), *limit, *arguments],
             cwd=ROOT, env={**os.environ, "ANSIBLE_NOCOLOR": "1"}, stdin=subprocess.DEVNULL,
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        self.code, self.output = done.returncode, done.stdout + done.stderr
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        ) as done:  # fmt: skip
+            assert done.stdout is not None
+            self.output = ""
+            for line in done.stdout:
+                watch(line)
+                self.output += line
+        self.code = done.returncode
         data = json.loads(self.files["json"].read_text())
         [self.play] = data["plays"]
-        assert data["succeeded"] == (done.returncode == 0), self.output
+        assert data["succeeded"] == (self.code == 0), self.output
         self.hosts = {host["name"]: host for host in self.play["hosts"]}
 
     @property
     def outcomes(self) -> List[str]:
         return [self.hosts[name]["outcome"] for name in NAMES if name in self.hosts]
+
+    @property
+    def soaked(self) -> List[str]:
+        """The hosts to whose time the soak time was counted: Ansible tells it of the first one."""
+        return [n for n, host in self.hosts.items() if any(p["name"] == "soak" for p in host["phases"])]
 
 
 def timeouts(host: LabHost) -> str:
@@ -111,6 +124,61 @@ def test_finished_hosts_are_taken_back_where_that_is_wished(fleet: List[LabHost]
     assert run.code == 2
     assert run.outcomes == ["taken back", "taken back", "rolled back"], run.output
     assert [timeouts(host) for host in fleet] == before
+
+
+def test_one_failure_in_a_batch_stops_the_rollout(fleet: List[LabHost], tmp_path: Path) -> None:
+    # A batch that failed whole ends Ansible's playbook anyway; here one of its hosts is well.
+    before = timeouts(fleet[2])
+    run = Run(tmp_path, {**site(9), "nginx_websocket_serial": [2]}, dead=NAMES[1])
+    assert (run.code, run.outcomes) == (2, ["applied", "rolled back", "not reached"]), run.output
+    assert [timeouts(host) for host in fleet][::2] == ["09", before]
+
+
+def test_a_rollout_goes_on_as_far_as_failures_are_allowed(fleet: List[LabHost], tmp_path: Path) -> None:
+    # A batch that fails whole ends the rollout in any case; so the one that may fail has company.
+    batches = {"nginx_websocket_serial": [2], "nginx_websocket_soak": 1, "nginx_websocket_soak_interval": 1}
+    allowed = {"nginx_websocket_max_fail_percentage": 34, "nginx_websocket_on_failure": "take_back"}
+    run = Run(tmp_path, {**site(7), **batches, **allowed}, dead=NAMES[1])
+    # One of three may fail: nobody is taken back for it, and the third host has its turn.
+    assert (run.code, run.outcomes) == (2, ["applied", "rolled back", "applied"]), run.output
+    assert [timeouts(host) for host in fleet][::2] == ["07", "07"]
+    assert run.soaked == NAMES[:1]
+    # A host that has the release already needs no soak time.
+    again = Run(tmp_path, {**site(7), **batches}, "--limit", NAMES[0])
+    assert (again.outcomes, again.soaked) == (["unchanged"], []), again.output
+
+
+def test_a_failure_in_the_soak_time_undoes_the_first_batch(fleet: List[LabHost], tmp_path: Path) -> None:
+    canary, before = fleet[0], [timeouts(host) for host in fleet]
+    pages = "/var/www/lammp.test"
+
+    def lose_the_pages(line: str) -> None:
+        if line.startswith("TASK [nginx_websocket : Look at the first batch again and again"):
+            canary.sh(f"[ ! -d {pages} ] || mv {pages} {pages}.away")
+
+    variables = {**site(8), "nginx_websocket_serial": [1]}
+    soak = {"nginx_websocket_soak": 120, "nginx_websocket_soak_interval": 1}
+    try:
+        run = Run(tmp_path, {**variables, **soak}, watch=lose_the_pages)
+    finally:
+        canary.sh(f"[ ! -d {pages}.away ] || mv {pages}.away {pages}")
+    assert (run.code, run.outcomes) == (2, ["rolled back", "not reached", "not reached"]), run.output
+    assert [timeouts(host) for host in fleet] == before
+    assert "into the soak time: " in "\n".join(run.hosts[canary.name]["why"])
+    # The first failure ends it.
+    assert sum(p["seconds"] for p in run.hosts[canary.name]["phases"] if p["name"] == "soak") < 60
+
+
+def test_a_rollback_stops_between_batches_too(fleet: List[LabHost], tmp_path: Path) -> None:
+    # Nothing is kept where the first host is told to look.
+    away = tmp_path / "away"
+    away.write_text(f"[nginx_websocket]\n{NAMES[0]} nginx_websocket_state_dir=/var/lib/nothing_is_kept\n")
+    untouched = fleet[2].digest("/etc/nginx", "/var/lib/nginx_websocket")
+    run = Run(
+        tmp_path, {"nginx_websocket_serial": [2]}, "-i", str(away), playbook="playbooks/rollback.yml"
+    )  # fmt: skip
+    assert (run.code, run.outcomes) == (2, ["failed", "applied", "not reached"]), run.output
+    assert fleet[2].digest("/etc/nginx", "/var/lib/nginx_websocket") == untouched
 
 
 def test_check_mode_tells_and_touches_nothing(fleet: List[LabHost], tmp_path: Path) -> None:
