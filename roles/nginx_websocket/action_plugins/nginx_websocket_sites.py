@@ -24,15 +24,15 @@ description:
 options:
   step:
     description: >-
-      V(check) refuses wrong variables, without the host; V(look) also asks the host and fits the sites to it;
-      V(deploy) does all that and deploys the sites by M(nginx_deploy).
+      V(check) refuses wrong variables, and looks at the host where C(__nginx_websocket_look) says so
+      (V(always), or V(where nothing is deployed)); V(deploy) looks at the host and deploys the sites by
+      M(nginx_deploy), to be confirmed where C(__nginx_websocket_confirm) says so (V(where it is verified)).
     type: str
-    choices: [check, look, deploy]
+    choices: [check, deploy]
     required: true
-  confirm:
-    description: Whether M(nginx_confirm) is going to follow.
-    type: bool
-    default: false
+notes:
+  - A play says by these two variables what it is like. They are no options, because an expression in a task
+    costs some milliseconds for each host.
 """
 
 PACKAGE = Path(__file__).resolve().parent.parent / "site_model"
@@ -80,10 +80,7 @@ class ActionModule(ActionBase):
         super().run(tmp, task_vars)
         variables: Dict[str, Any] = task_vars or {}
         _, given = self.validate_argument_spec(
-            {
-                "step": {"type": "str", "choices": ["check", "look", "deploy"], "required": True},
-                "confirm": {"type": "bool", "default": False},
-            }
+            {"step": {"type": "str", "choices": ["check", "deploy"], "required": True}}
         )
         # Names come from the whole list of variables: a misspelt one is refused, too.
         ours = {
@@ -96,20 +93,21 @@ class ActionModule(ActionBase):
         if plan["errors"]:
             return _failed("\n".join(plan["errors"]))
         if given["step"] == "deploy":
-            return self._deploy(plan, True, given["confirm"], variables)
+            return self._deploy(plan, True, variables)
         checked = {
             "changed": False,
+            "ground": bool(plan["settings"]["install"] or plan["service"]),
             "install": plan["settings"]["install"],
             "service": plan["service"],
             "_ansible_verbose_override": True,
         }
-        return (
-            checked
-            if given["step"] == "check"
-            else {**checked, **self._deploy(plan, False, False, variables)}
-        )
+        look = variables.get("__nginx_websocket_look", "")
+        if look == "always" or (look == "where nothing is deployed" and not _selected(variables, "deploy")):
+            return {**checked, **self._deploy(plan, False, variables)}
+        return checked
 
-    def _deploy(self, plan: Mapping[str, Any], really: bool, confirm: bool, variables: Variables) -> Result:
+    def _deploy(self, plan: Mapping[str, Any], really: bool, variables: Variables) -> Result:
+        """Look at the host, and deploy if that is really wanted."""
         facts = self._facts(plan, really, variables)
         if _ended(facts):
             return facts
@@ -125,18 +123,15 @@ class ActionModule(ActionBase):
             return {**_failed("\n".join(fitted["errors"])), "warnings": warnings}
         result: Result = {"changed": False}
         if really:
-            result = self._transaction(
-                fitted["candidates"], facts["standing"], plan["settings"], confirm, variables
-            )
+            result = self._transaction(fitted["candidates"], facts["standing"], plan["settings"], variables)
             warnings += [*result.get("warnings", []), *self._cured(result)]
-        if _ended(result):
-            return {**result, "warnings": warnings}
-        return {
-            **result,
-            "warnings": warnings,
+        result["warnings"] = warnings
+        if not _ended(result):
             # One text, which takes a tenth of the memory.
-            "target": json.dumps(self._target(plan, fitted["sites"], facts["nginx"], result, variables)),
-        }
+            result["target"] = json.dumps(
+                self._target(plan, fitted["sites"], facts["nginx"], result, variables)
+            )
+        return result
 
     def _facts(self, plan: Mapping[str, Any], really: bool, variables: Variables) -> Result:
         asked = {**plan["questions"], **_meant(plan["settings"], "site_dir", "enabled_dir")}
@@ -149,7 +144,6 @@ class ActionModule(ActionBase):
         candidates: List[Mapping[str, Any]],
         standing: Optional[Mapping[str, Any]],
         settings: Mapping[str, Any],
-        confirm: bool,
         variables: Variables,
     ) -> Result:
         """Deploy the candidates, or find that they stand already."""
@@ -160,20 +154,28 @@ class ActionModule(ActionBase):
             notes = [finding["message"] for finding in standing["findings"]]
             return {**result, "msg": "", "diff": [], "warnings": notes}
         window = settings["confirm_window"]
-        arguments = {
-            **_meant(settings, "site_dir", "enabled_dir"),
-            "sites": sites,
+        # Only a play that verifies can confirm.
+        wanted = variables.get("__nginx_websocket_confirm") == "where it is verified"
+        confirmed = bool(window) and wanted and _selected(variables, "verify")
+        state = {
             "state_dir": settings["state_dir"],
-            "on_drift": settings["on_drift"],
             "keep": settings["keep_backups"],
             "lock_timeout": settings["lock_timeout"],
+        }
+        arguments = {
+            **_meant(settings, "site_dir", "enabled_dir"),
+            **state,
+            "sites": sites,
+            "on_drift": settings["on_drift"],
             "proof_timeout": settings["proof_timeout"],
             "max_sockets": settings["max_sockets"],
             "start": settings["start"],
-            # Only a play that verifies can confirm; site.yml says that it does.
-            "confirm_window": window + settings["soak"] if confirm and window else 0,
+            "confirm_window": window + settings["soak"] if confirmed else 0,
         }
-        return self._ask("nginx_deploy", arguments, variables)
+        result = self._ask("nginx_deploy", arguments, variables)
+        if result.get("confirm_by"):
+            result["confirm"] = {**state, "backup": result["backup"]}
+        return result
 
     def _cured(self, result: Result) -> List[str]:
         """Why WebSockets could not open until now."""
@@ -240,6 +242,14 @@ class ActionModule(ActionBase):
 def _meant(settings: Mapping[str, Any], *more: str) -> Dict[str, str]:
     """Which nginx is meant, where the user has said so."""
     return {name: settings[name] for name in ("binary", "conf_path", *more) if settings[name]}
+
+
+def _selected(variables: Variables, tag: str) -> bool:
+    """Whether tasks of a tag run: ansible-playbook's --tags and --skip-tags."""
+    own = {"all", "tagged", tag}
+    return not own.isdisjoint(variables["ansible_run_tags"]) and own.isdisjoint(
+        variables["ansible_skip_tags"]
+    )
 
 
 def _ended(result: Result) -> bool:

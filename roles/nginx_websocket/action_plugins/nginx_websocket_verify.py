@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Dict, List, Optional
@@ -24,7 +25,7 @@ options:
     choices: [ask, judge]
     required: true
   command:
-    description: The suite; it reads targets and writes results as JSON.
+    description: What to run; it reads targets and writes results as JSON. By default the suite.
     type: list
     elements: str
   only:
@@ -42,9 +43,6 @@ options:
     description: Seconds for each answer.
     type: int
     default: 5
-  confirm:
-    description: Arguments of M(nginx_confirm), where the release waits for it.
-    type: dict
 """
 
 CHECKOUT = Path(__file__).resolve().parents[3]
@@ -73,24 +71,22 @@ class ActionModule(ActionBase):
                 "only": {"type": "str", "choices": ["all", "told", "new"], "default": "all"},
                 "ca_file": {"type": "str", "default": ""},
                 "timeout": {"type": "int", "default": 5},
-                "confirm": {"type": "dict"},
-            },
-            required_if=[("step", "ask", ["command"])],
+            }
         )
+        if self._task.check_mode:
+            why = "check mode has changed nothing that could be verified"
+            return {"changed": False, "skipped": True, "skip_reason": why, "incomplete": False}
         if given["step"] == "ask":
             return _asked(given, _targets(variables, given["only"]))
-        return self._judge(
-            _verdict(variables, str(variables["inventory_hostname"])), given["confirm"], variables
-        )
+        return self._judge(_verdict(variables, str(variables["inventory_hostname"])), variables)
 
-    def _judge(
-        self, verdict: Mapping[str, Any], confirm: Optional[Mapping[str, Any]], variables: Variables
-    ) -> Result:
+    def _judge(self, verdict: Mapping[str, Any], variables: Variables) -> Result:
         notes = [f"Worth knowing: {text}" for text in verdict["findings"]]
         failures, passed = verdict["failures"], verdict["passed"]
         if failures:
             head = f"{len(failures)} of {len(failures) + passed} checks failed."
             return {"failed": True, "changed": False, "msg": "\n".join([head, *failures, *notes])}
+        confirm = (variables.get("__nginx_websocket_deploy") or {}).get("confirm")
         if confirm:
             kept: Result = self._execute_module(
                 module_name="nginx_confirm", module_args=dict(confirm), task_vars=dict(variables)
@@ -124,10 +120,15 @@ def _targets(variables: Variables, only: str) -> List[Dict[str, Any]]:
 def _asked(given: Mapping[str, Any], targets: List[Dict[str, Any]]) -> Result:
     """Run the suite."""
     if not targets:
-        return {"changed": False, "skipped": True, "skip_reason": "there is no host to ask", "hosts": {}}
+        return {
+            "changed": False,
+            "skipped": True,
+            "skip_reason": "there is no host to ask",
+            "incomplete": False,
+        }
     question = {"ca_file": given["ca_file"], "timeout": given["timeout"], "hosts": targets}
     done = subprocess.run(
-        given["command"],
+        given["command"] or [sys.executable, "-m", "verify", "-"],
         input=json.dumps(question),
         capture_output=True,
         text=True,
@@ -138,8 +139,8 @@ def _asked(given: Mapping[str, Any], targets: List[Dict[str, Any]]) -> Result:
         message = f"The verification could not run: {done.stderr.strip() or done.stdout.strip()}"
         return {"failed": True, "changed": False, "rc": done.returncode, "msg": message}
     hosts = json.loads(done.stdout)["hosts"]
-    unreached = [name for name, result in hosts.items() if result["unreached"]]
-    return {"changed": False, "hosts": hosts, "unreached": unreached, "_ansible_verbose_override": True}
+    incomplete = any(result["unreached"] for result in hosts.values())
+    return {"changed": False, "hosts": hosts, "incomplete": incomplete, "_ansible_verbose_override": True}
 
 
 def _verdict(variables: Variables, name: str) -> Mapping[str, Any]:
