@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import socket
 from pathlib import Path
-from typing import Iterator, Tuple
+from typing import Iterator, List, Tuple
 
 import pytest
 
@@ -41,6 +42,22 @@ def test_where_a_configuration_passes_requests_to(tmp_path: Path) -> None:
     assert found.cut.startswith("10s (")
 
 
+def test_what_a_configuration_leaves_unsaid(tmp_path: Path) -> None:
+    trees = []
+    for name, keepalive in (("live", 8), ("candidate", 2)):
+        main = tmp_path / f"{name}.conf"
+        main.write_text(
+            f"events {{}} http {{ upstream u {{ server 127.0.0.1:8100; keepalive {keepalive}; }}\n"
+            "server { location / { proxy_pass https://127.0.0.1; } } }"
+        )
+        trees.append(load(str(main)))
+    found = sockets.backends(*trees)
+    assert 443 in found.ports
+    # Workers of both may still be there: the larger pool counts.
+    assert found.idle == 8
+    assert found.cut == ""
+
+
 Pair = Tuple[socket.socket, socket.socket]
 
 
@@ -51,7 +68,7 @@ def listener() -> Iterator[socket.socket]:
 
 
 def connect(listener: socket.socket) -> Pair:
-    client = socket.create_connection(listener.getsockname())
+    client = socket.create_connection(listener.getsockname()[:2])
     return client, listener.accept()[0]
 
 
@@ -112,3 +129,93 @@ def test_idle_connections_that_nginx_may_keep_are_not_lost(host: Host, listener:
         for pair in pairs:
             close(pair)
     assert host.outcome.sockets == {"before": 3, "after": 0, "lost": 1}
+
+
+def inode(one: socket.socket) -> str:
+    return str(os.fstat(one.fileno()).st_ino)
+
+
+def test_every_worker_may_keep_idle_connections(
+    monkeypatch: pytest.MonkeyPatch, host: Host, listener: socket.socket
+) -> None:
+    monkeypatch.setattr(workers, "serving", lambda master: frozenset({1, 2}))
+    pairs = [connect(listener) for _ in range(5)]
+    with watch(host, listener, keepalive=2):
+        for pair in pairs:
+            close(pair)
+    assert host.outcome.sockets == {"before": 5, "after": 0, "lost": 1}
+
+
+def test_the_end_that_connects_is_counted(host: Host, listener: socket.socket) -> None:
+    pair = connect(listener)
+    assert watch(host, listener)._first == sockets.Open(
+        frozenset({inode(pair[0])}), frozenset({inode(pair[0])})
+    )
+    close(pair)
+
+
+def test_sockets_of_other_users_are_not_nginx_s(
+    monkeypatch: pytest.MonkeyPatch, host: Host, listener: socket.socket
+) -> None:
+    monkeypatch.setattr(workers, "all_of", lambda master: frozenset())
+    pair = connect(listener)
+    assert watch(host, listener)._first == sockets.Open()
+    close(pair)
+
+
+def test_ipv6_is_counted_too(host: Host) -> None:
+    try:
+        listener = socket.create_server(("::1", 0), family=socket.AF_INET6)
+    except OSError as error:
+        pytest.skip(f"no IPv6 here: {error}")
+    with listener:
+        pair = connect(listener)
+        with watch(host, listener):
+            close(pair)
+    assert host.outcome.sockets == {"before": 1, "after": 0, "lost": 1}
+
+
+def test_unix_sockets_are_counted_while_they_are_connected(host: Host, tmp_path: Path) -> None:
+    path = str(tmp_path / "app.sock")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen()
+        client = socket.socket(socket.AF_UNIX)
+        client.connect(path)
+        accepted = listener.accept()[0]
+        where = sockets.Backends(frozenset(), frozenset({path}), frozenset())
+        # The listening socket has the path, too.
+        assert sockets.opened(os.getpid(), where).all == frozenset({inode(accepted)})
+        close((client, accepted))
+        assert sockets.opened(os.getpid(), where) == sockets.Open()
+
+
+@pytest.mark.parametrize(
+    ("cut", "changed", "survives", "told"),
+    [
+        ("10s (nginx.conf:1)", True, True, ["sockets-will-end"]),
+        ("10s (nginx.conf:1)", False, True, []),
+        ("10s (nginx.conf:1)", True, False, []),
+        ("", True, True, []),
+    ],
+)
+def test_sockets_that_nginx_will_end_are_told(
+    host: Host, listener: socket.socket, cut: str, changed: bool, survives: bool, told: List[str]
+) -> None:
+    pair = connect(listener) if survives else None
+    counted = watch(host, listener)
+    counted._backends = dataclasses.replace(counted._backends, cut=cut)
+    with counted:
+        host.outcome.changed = changed
+    assert [finding.code for finding in host.outcome.findings] == told
+    if pair:
+        close(pair)
+
+
+def test_where_no_nginx_runs_nothing_is_counted(listener: socket.socket) -> None:
+    host = Host(Instance("/usr/sbin/nginx", "/etc/nginx/nginx.conf", master=None))
+    counted = watch(host, listener)
+    with counted:
+        # Started by the transaction: there was nothing that could be lost.
+        counted._kept = sockets.Open()
+    assert not host.outcome.sockets
