@@ -75,6 +75,7 @@ backup:
   type: int
 """
 
+import ansible.module_utils.importing.once  # noqa: F401 - first, so that it serves those below
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.transaction.confirm import confirm
 

@@ -272,6 +272,7 @@ remedy:
   elements: str
 """
 
+import ansible.module_utils.importing.once  # noqa: F401 - first, so that it serves those below
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.transaction.deploy import deploy
 from ansible.module_utils.transaction.instance import find_instance

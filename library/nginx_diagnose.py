@@ -156,6 +156,7 @@ diagnosis:
       elements: dict
 """
 
+import ansible.module_utils.importing.once  # noqa: F401 - first, so that it serves those below
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.diagnosis.engine import diagnose, diagnose_dump
 from ansible.module_utils.diagnosis.facts import Question

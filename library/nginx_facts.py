@@ -342,6 +342,7 @@ standing:
 import os
 from typing import Optional
 
+import ansible.module_utils.importing.once  # noqa: F401 - first, so that it serves those below
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.nginx_host.backend import DEFAULT_PORTS, detect_backend
 from ansible.module_utils.nginx_host.certificates import carried_over, check_certificate

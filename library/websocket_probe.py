@@ -183,6 +183,7 @@ probe:
       type: dict
 """
 
+import ansible.module_utils.importing.once  # noqa: F401 - first, so that it serves those below
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.websocket.endpoint import parse_address
 from ansible.module_utils.websocket.expectation import unmet

@@ -1,0 +1,1 @@
+"""How a module's own code is imported on the host."""
