@@ -114,10 +114,12 @@ class CallbackModule(CallbackBase):
         self._extra = manager.extra_vars
         variables = manager.get_vars(play=play)
         everybody = list(variables["ansible_play_hosts_all"])
-        if play._uuid != self._play or self._current is None:
+        # ansible-runner's callback (AWX, ansible-navigator) numbers the batches: "UUID", "UUID_1", "UUID_2".
+        identity = play._uuid.partition("_")[0]
+        if identity != self._play or self._current is None:
             if self._current is not None:
                 self._current.end_batch(now)
-            self._play = play._uuid
+            self._play = identity
             rollout = record.Rollout(play.get_name(), now, check=bool(play.check_mode))
             rollout.planned = record.batch_sizes(play.serial, len(everybody))
             rollout.expect(everybody)

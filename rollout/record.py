@@ -123,6 +123,9 @@ class HostRecord:
         """
         outcome = str(result.get("outcome", ""))
         if not outcome:
+            # A module that broke down, or a host that no longer answers: what was to be undone is still there.
+            if undo:
+                self._undone(outcome, result)
             return
         for finding in result.get("findings", []):
             self.find(finding.get("code", ""), finding.get("message", ""), finding.get("fix", ""))

@@ -82,6 +82,15 @@ def test_an_undo_that_fails_is_told():
     assert (host.outcome, host.why) == ("rollback failed", ["no disk, token=***"])
 
 
+def test_an_undo_that_breaks_down_is_no_roll_back():
+    host = rollout("web1").hosts["web1"]
+    host.transaction(deployed(), undo=False, check=False)
+    host.transaction({"msg": "MODULE FAILURE"}, undo=True, check=False)
+    host.failed("The verification failed:")
+    assert (host.outcome, after(host)) == ("rollback failed", [(OLD, NEW)])
+    assert host.why[0] == "MODULE FAILURE"
+
+
 def test_a_finished_host_is_taken_back():
     host = rollout("web1").hosts["web1"]
     host.transaction(deployed(), undo=False, check=False)

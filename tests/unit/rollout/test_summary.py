@@ -165,6 +165,37 @@ def test_a_rollout_in_batches_is_one_record(project: Project) -> None:
     assert project.files["html"].startswith("<!DOCTYPE html>")
 
 
+#: As ansible-runner's callback does, through which AWX and ansible-navigator work.
+NUMBERS = """\
+from ansible.plugins.callback.default import CallbackModule as Default
+
+DOCUMENTATION = "name: numbers\\ntype: stdout\\nextends_documentation_fragment: [default_callback]\\n"
+
+
+class CallbackModule(Default):
+    CALLBACK_NAME = "numbers"
+    seen = 0
+
+    def v2_playbook_on_play_start(self, play):
+        if self.seen:
+            play._uuid = f"{play._uuid}_{self.seen}"
+        self.seen += 1
+        super().v2_playbook_on_play_start(play)
+"""
+
+
+def test_a_runner_that_numbers_the_batches_makes_no_further_records(project: Project) -> None:
+    project.write("numbering/numbers.py", NUMBERS)
+    settings = (project.directory / "ansible.cfg").read_text()
+    settings = settings.replace(
+        "callback_plugins = callback_plugins", "callback_plugins = callback_plugins:numbering"
+    )
+    project.write("ansible.cfg", settings.replace("stdout_callback = default", "stdout_callback = numbers"))
+    play = project.summary(ROLLOUT, {"web1": {}, "web2": {}, "web3": {}}, "-e", '{"sizes": [1]}')
+    assert [batch["hosts"] for batch in play["batches"]] == [["web1"], ["web2"], ["web3"]]
+    assert (play["succeeded"], play["not_done"]) == (True, [])
+
+
 def test_a_failure_in_the_first_batch_leaves_the_others_alone(project: Project) -> None:
     hosts = {"web1": {"failures": ["no pong"]}, "web2": {}}
     play = project.summary(ROLLOUT, hosts, "-e", '{"sizes": [1]}')
