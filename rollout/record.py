@@ -123,7 +123,7 @@ class HostRecord:
         """
         outcome = str(result.get("outcome", ""))
         if not outcome:
-            # A module that broke down, or a host that no longer answers: what was to be undone is still there.
+            # A module that broke down, or a host that no longer answers: what was to be undone is there yet.
             if undo:
                 self._undone(outcome, result)
             return

@@ -43,7 +43,8 @@ def environment(hosts: int) -> Dict[str, str]:
     """Return the environment of every timed command: the project's settings, a fork a host up to 25."""
     forks = str(min(hosts, 25))
     return {
-        **os.environ,
+        # As in a shell of a user: this one would have the project's own Python compiled anew each time.
+        **{name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"},
         "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
         "ANSIBLE_FORKS": forks,
         "PATH": f"{VENV}:{os.environ['PATH']}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import subprocess
 import sys
@@ -20,9 +21,9 @@ description:
     keeps its release where nothing failed.
 options:
   step:
-    description: What to do.
+    description: What to do; V(ready) refuses a controller that lacks what the suite needs.
     type: str
-    choices: [ask, judge]
+    choices: [ready, ask, judge]
     required: true
   command:
     description: What to run; it reads targets and writes results as JSON. By default the suite.
@@ -66,7 +67,7 @@ class ActionModule(ActionBase):
         variables: Dict[str, Any] = task_vars or {}
         _, given = self.validate_argument_spec(
             {
-                "step": {"type": "str", "choices": ["ask", "judge"], "required": True},
+                "step": {"type": "str", "choices": ["ready", "ask", "judge"], "required": True},
                 "command": {"type": "list", "elements": "str"},
                 "only": {"type": "str", "choices": ["all", "told", "new"], "default": "all"},
                 "ca_file": {"type": "str", "default": ""},
@@ -76,6 +77,8 @@ class ActionModule(ActionBase):
         if self._task.check_mode:
             why = "check mode has changed nothing that could be verified"
             return {"changed": False, "skipped": True, "skip_reason": why, "incomplete": False}
+        if given["step"] == "ready":
+            return _ready()
         if given["step"] == "ask":
             return _asked(given, _targets(variables, given["only"]))
         return self._judge(_verdict(variables, str(variables["inventory_hostname"])), variables)
@@ -95,6 +98,18 @@ class ActionModule(ActionBase):
                 return kept
         message = "\n".join([f"{passed} checks passed.", *notes])
         return {"changed": False, "msg": message, "_ansible_verbose_always": True}
+
+
+def _ready() -> Result:
+    """Whether this Python, which runs Ansible and will run the suite, has what the suite needs."""
+    missing = [name for name in ("pytest", "testinfra") if importlib.util.find_spec(name) is None]
+    if not missing:
+        return {"changed": False}
+    message = (
+        f"Verification needs {' and '.join(missing)} for {sys.executable}, the Python that runs Ansible. "
+        "Install it, with make setup for example, or leave verification out with --tags deploy."
+    )
+    return {"failed": True, "changed": False, "msg": message}
 
 
 def _targets(variables: Variables, only: str) -> List[Dict[str, Any]]:
