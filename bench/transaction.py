@@ -5,7 +5,8 @@ Starts a lab host and, in turn, reloads its nginx by hand (`nginx -t`, SIGHUP, u
 left) and deploys a release that differs in one timeout.  Prints medians with their spread, and the steps of
 the transaction.
 
-    bench/transaction.py --rounds 10            about a minute and a half
+    bench/transaction.py --rounds 10            about a minute
+    bench/transaction.py --confirmed            with the dead-man's switch armed, as site.yml has it
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ def by_hand() -> List[float]:
     return [int(word) / 1e9 for word in done.stdout.split()]
 
 
-def deployed(revision: int, variables: Path) -> Dict[str, float]:
+def deployed(revision: int, variables: Path, tags: Sequence[str]) -> Dict[str, float]:
     """Deploy another release; returns the seconds of each step of the transaction.
 
     Raises:
@@ -63,7 +64,7 @@ def deployed(revision: int, variables: Path) -> Dict[str, float]:
         f"@{variables}",
     ]
     done = subprocess.run(
-        [*command, "--tags", "deploy", str(ROOT / "site.yml")],
+        [*command, *tags, str(ROOT / "site.yml")],
         cwd=ROOT,
         env={**os.environ, "ANSIBLE_CALLBACK_RESULT_FORMAT": "json", "ANSIBLE_NOCOLOR": "1"},
         capture_output=True,
@@ -89,17 +90,21 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--rounds", type=int, default=10)
-    rounds = parser.parse_args().rounds
+    parser.add_argument(
+        "--confirmed", action="store_true", help="arm the dead-man's switch, as a run that verifies does"
+    )
+    given = parser.parse_args()
+    tags = [] if given.confirmed else ["--tags", "deploy"]
     subprocess.run([*LAB, "up", HOST, "--scene", "fresh"], check=True)
     manual: List[List[float]] = []
     steps: List[Dict[str, float]] = []
     try:
         with tempfile.TemporaryDirectory() as folder:
             variables = Path(folder) / "sites.json"
-            deployed(0, variables)
-            for number in range(1, rounds + 1):
+            deployed(0, variables, tags)
+            for number in range(1, given.rounds + 1):
                 manual.append(by_hand())
-                steps.append(deployed(number, variables))
+                steps.append(deployed(number, variables, tags))
     finally:
         subprocess.run([*LAB, "down", HOST], check=False, stdout=subprocess.DEVNULL)
     totals = [sum(one.values()) for one in steps]

@@ -40,8 +40,8 @@ def standing(
 
     Returns:
         The outcome of such a deployment, with the releases that stand and are proven; None where it would be
-        anything but "unchanged", also because another
-        transaction runs at the moment, or was never closed or tidied up after.
+        anything but "unchanged", also because another transaction runs at the moment, or was never closed or
+        tidied up after.
     """
     host = Host(nginx, state_dir, check=True, files=files or Filesystem(), guarded=files is None)
     try:
