@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
+from pathlib import Path
 from typing import Any, Dict, Iterator
 
 import pytest
@@ -115,6 +116,21 @@ def test_failed_verification_is_undone(host: LabHost) -> None:
     assert "Undo: back to backup" in done.stdout
     assert "rescued=1" in done.stdout
     assert host.digest(*SERVED) == before
+
+
+@pytest.mark.parametrize("content", [None, "not a certificate\n"])
+def test_authorities_that_cannot_be_read_stop_the_run(
+    host: LabHost, tmp_path: Path, content: str | None
+) -> None:
+    """Before anything is touched: the release would only be undone for it. A path may hold a space."""
+    before = host.digest(*TOUCHED)
+    file = tmp_path / "our own authority.pem"
+    if content is not None:
+        file.write_text(content)
+    done = host.playbook("site.yml", variables={"nginx_websocket_verify_ca_file": str(file)})
+    assert done.returncode == 2
+    assert f"nginx_websocket_verify_ca_file is {file}, expected a file on the controller" in done.stdout
+    assert host.digest(*TOUCHED) == before
 
 
 def test_release_of_an_earlier_run_stays(host: LabHost) -> None:

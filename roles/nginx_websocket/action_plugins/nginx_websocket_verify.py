@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
+import ssl
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -78,7 +80,7 @@ class ActionModule(ActionBase):
             why = "check mode has changed nothing that could be verified"
             return {"changed": False, "skipped": True, "skip_reason": why, "incomplete": False}
         if given["step"] == "ready":
-            return _ready()
+            return _ready(given["ca_file"])
         if given["step"] == "ask":
             return _asked(given, _targets(variables, given["only"]))
         return self._judge(_verdict(variables, str(variables["inventory_hostname"])), variables)
@@ -100,16 +102,29 @@ class ActionModule(ActionBase):
         return {"changed": False, "msg": message, "_ansible_verbose_always": True}
 
 
-def _ready() -> Result:
+def _ready(ca_file: str) -> Result:
     """Whether this Python, which runs Ansible and will run the suite, has what the suite needs."""
+    message = ""
     missing = [name for name in ("pytest", "testinfra") if importlib.util.find_spec(name) is None]
-    if not missing:
-        return {"changed": False}
-    message = (
-        f"Verification needs {' and '.join(missing)} for {sys.executable}, the Python that runs Ansible. "
-        "Install it, with make setup for example, or leave verification out with --tags deploy."
-    )
-    return {"failed": True, "changed": False, "msg": message}
+    if missing:
+        message = (
+            f"Verification needs {' and '.join(missing)} for {sys.executable}, the Python that runs Ansible. "
+            "Install it, with make setup for example, or leave verification out with --tags deploy."
+        )
+    elif ca_file:
+        try:
+            ssl.create_default_context(cafile=_here(ca_file))
+        except (OSError, ssl.SSLError) as error:
+            message = (
+                f"nginx_websocket_verify_ca_file is {ca_file}, expected a file on the controller with "
+                f"certificates of authorities: {error.strerror or error}."
+            )
+    return {"failed": bool(message), "changed": False, "msg": message}
+
+
+def _here(path: str) -> str:
+    """A path of the controller, from where the user stands; empty for none."""
+    return os.path.abspath(os.path.expanduser(path)) if path else ""
 
 
 def _targets(variables: Variables, only: str) -> List[Dict[str, Any]]:
@@ -141,7 +156,7 @@ def _asked(given: Mapping[str, Any], targets: List[Dict[str, Any]]) -> Result:
             "skip_reason": "there is no host to ask",
             "incomplete": False,
         }
-    question = {"ca_file": given["ca_file"], "timeout": given["timeout"], "hosts": targets}
+    question = {"ca_file": _here(given["ca_file"]), "timeout": given["timeout"], "hosts": targets}
     done = subprocess.run(
         given["command"] or [sys.executable, "-m", "verify", "-"],
         input=json.dumps(question),

@@ -108,7 +108,7 @@ RULES: Dict[str, Callable[[Any], Problem]] = {
     "nginx_websocket_confirm_window": values.number(0, 86400, "seconds"),
     "nginx_websocket_detect_timeout": values.number(1, 60, "seconds"),
     "nginx_websocket_verify_address": values.host_or_address,
-    "nginx_websocket_verify_ca_file": values.file_or(""),
+    "nginx_websocket_verify_ca_file": values.local_file,
     "nginx_websocket_verify_timeout": values.number(1, 300, "seconds"),
     "nginx_websocket_serial[]": values.batch,
     "nginx_websocket_max_fail_percentage": values.number(0, 100, "percent"),
