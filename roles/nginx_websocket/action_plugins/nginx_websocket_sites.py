@@ -118,14 +118,14 @@ class ActionModule(ActionBase):
                 return read
             live.append({**read, "item": item})
         fitted = site_model.fit(plan["sites"], facts, live)
-        warnings: List[Any] = [*facts.get("warnings", []), *fitted["warnings"]]
+        warnings = [*_texts(facts), *fitted["warnings"]]
         if fitted["errors"]:
-            return {**_failed("\n".join(fitted["errors"])), "warnings": warnings}
+            return {**_failed("\n".join(fitted["errors"])), "warnings": _of(variables, warnings)}
         result: Result = {"changed": False}
         if really:
             result = self._transaction(fitted["candidates"], facts["standing"], plan["settings"], variables)
-            warnings += [*result.get("warnings", []), *self._cured(result)]
-        result["warnings"] = warnings
+            warnings += [*_texts(result), *self._cured(result)]
+        result["warnings"] = _of(variables, warnings)
         if not _ended(result):
             # One text, which takes a tenth of the memory.
             result["target"] = json.dumps(
@@ -242,6 +242,17 @@ class ActionModule(ActionBase):
 def _meant(settings: Mapping[str, Any], *more: str) -> Dict[str, str]:
     """Which nginx is meant, where the user has said so."""
     return {name: settings[name] for name in ("binary", "conf_path", *more) if settings[name]}
+
+
+def _texts(result: Result) -> List[str]:
+    """A module's warnings; ansible-core 2.19 has them as objects."""
+    found = result.get("warnings", [])
+    return [getattr(getattr(warning, "event", None), "msg", None) or str(warning) for warning in found]
+
+
+def _of(variables: Variables, warnings: List[str]) -> List[str]:
+    """Warnings with the host's name: Ansible shows them without, and the same one of two hosts once."""
+    return [f"{variables['inventory_hostname']}: {warning}" for warning in warnings]
 
 
 def _selected(variables: Variables, tag: str) -> bool:
