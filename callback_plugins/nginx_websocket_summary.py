@@ -80,8 +80,6 @@ COLOURS = {
 
 #: Modules and actions that tell what became of a transaction.
 TRANSACTIONS = ("nginx_deploy", "nginx_rollback", "nginx_websocket_sites")
-#: The action that ends a host's verification; what it has seen before that stands in ``hosts``.
-JUDGE = "nginx_websocket_verify"
 ROLE = os.path.join("roles", "nginx_websocket", "tasks")
 WORTH_KNOWING = "Worth knowing: "
 
@@ -175,7 +173,7 @@ class CallbackModule(CallbackBase):
         if _action(task) in TRANSACTIONS and "results" not in told:
             host.transaction(told, undo=phase == "undo", check=rollout.check)
         message = _message(told)
-        if _action(task) == JUDGE and "hosts" not in told:
+        if _judges(task):
             message = _judged(host, message)
             if host.outcome == record.NOT_REACHED:
                 host.outcome = record.VERIFIED
@@ -226,6 +224,11 @@ class CallbackModule(CallbackBase):
 
 def _action(task: Task) -> str:
     return str(task.action).rpartition(".")[2]
+
+
+def _judges(task: Task) -> bool:
+    """Whether a task ends a host's verification; other steps of the same action look at all hosts."""
+    return _action(task) == "nginx_websocket_verify" and task.args.get("step") == "judge"
 
 
 def _message(told: Mapping[str, Any]) -> str:

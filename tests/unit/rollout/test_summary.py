@@ -217,6 +217,20 @@ def test_check_mode_and_a_verification_alone(project: Project) -> None:
     assert outcomes(project.summary(verify, {"web1": {}})) == {"web1": "verified"}
 
 
+def test_a_look_at_the_controller_verifies_no_host(project: Project) -> None:
+    ready = "- nginx_websocket_verify: {step: ready}\n"
+    project.write("roles/nginx_websocket/tasks/controller.yml", ready)
+    play = """\
+- name: A rollout
+  hosts: all
+  gather_facts: false
+  tasks:
+    - import_role: {name: nginx_websocket, tasks_from: controller}
+    - ansible.builtin.meta: end_play
+"""
+    assert outcomes(project.summary(play, {"web1": {}})) == {"web1": "not reached"}
+
+
 def test_a_host_that_does_not_answer(project: Project) -> None:
     away = {"ansible_connection": "ssh", "ansible_host": "127.0.0.99", "ansible_port": 1}
     play = project.summary(ROLLOUT, {"web1": {}, "web2": away})
