@@ -94,11 +94,12 @@ class ActionModule(ActionBase):
             return _failed("\n".join(plan["errors"]))
         if given["step"] == "deploy":
             return self._deploy(plan, True, variables)
+        unit = plan["service"]
         checked = {
             "changed": False,
-            "ground": bool(plan["settings"]["install"] or plan["service"]),
+            "ground": bool(plan["settings"]["install"] or unit),
             "install": plan["settings"]["install"],
-            "service": plan["service"],
+            "service": unit and {**unit, "content": site_model.render_unit(unit)},
             "_ansible_verbose_override": True,
         }
         look = variables.get("__nginx_websocket_look", "")
@@ -150,9 +151,8 @@ class ActionModule(ActionBase):
         sites = [{**one["deploy"], "content": site_model.render_site(one["model"])} for one in candidates]
         releases = {site["name"]: site_model.release_id(site["content"]) for site in sites}
         if standing and standing["releases"] == releases:
-            result = {key: value for key, value in standing.items() if key != "diff"}
             notes = [finding["message"] for finding in standing["findings"]]
-            return {**result, "msg": "", "diff": [], "warnings": notes}
+            return {**standing, "msg": "", "warnings": notes}
         window = settings["confirm_window"]
         # Only a play that verifies can confirm.
         wanted = variables.get("__nginx_websocket_confirm") == "where it is verified"

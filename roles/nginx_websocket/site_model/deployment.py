@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Dict, Mapping
 
 from .hosting import door_urls
-from .identifiers import bracketed, upstream
+from .identifiers import all_names, bracketed, upstream
 
 Site = Dict[str, Any]
 
@@ -19,7 +19,7 @@ def deployment(site: Site) -> Dict[str, Any]:
     """
     return {
         "name": site["name"],
-        "server_names": [*site["server_names"], *([site["www"]] if site["www"] else [])],
+        "server_names": all_names(site),
         "path": site["file"] or "",
         "routes": [
             {

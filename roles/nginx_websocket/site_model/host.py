@@ -7,7 +7,7 @@ import re
 from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 from .deployment import asked, deployment
-from .identifiers import bracketed, upstream
+from .identifiers import all_names, bracketed, upstream
 from .nginx_modules import with_modules
 from .refusal import Refusal
 from .rendering import exists, model
@@ -107,7 +107,7 @@ def _certificate(
                 refusals.append(Refusal(f"{place}.tls.{key}", path, *problem))
                 return
         site["tls"] = {**site["tls"], "certificate": found["certificate"], "certificate_key": found["key"]}
-    names = [*site["server_names"], *([site["www"]] if site["www"] else [])]
+    names = all_names(site)
     if not found["usable"]:
         wanted = " ".join(f"-d {name}" for name in names)
         issue = f"certbot certonly --webroot -w {site['http']['acme_root']} {wanted}"

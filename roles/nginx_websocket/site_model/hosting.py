@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Dict, Iterator, List, Tuple
 
-from .identifiers import stem
+from .identifiers import all_names, stem
 from .specification import Reader
 
 Site = Dict[str, Any]
@@ -45,7 +45,7 @@ def refuse_clashes(sites: List[Site], variable: str, reader: Reader) -> None:
                 f"{place}.file", site["file"], f"a file that {other} does not have", "A file holds one site."
             )
         for socket, tls in sockets(site):
-            for name in [*site["server_names"], *([site["www"]] if site["www"] else [])]:
+            for name in all_names(site):
                 first = names.setdefault((socket, name), index)
                 if first != index:
                     fix = "nginx would give all requests to the first of the two."

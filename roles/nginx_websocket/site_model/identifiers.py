@@ -7,6 +7,7 @@ word.
 from __future__ import annotations
 
 import hashlib
+from typing import Any, List, Mapping
 
 #: nginx's ``variables_hash_bucket_size`` is 64 by default, and a name that does not fit stops it from
 #: starting (``ngx_hash_init``). Two pointers, the length and the longest of our suffixes leave this much.
@@ -39,3 +40,8 @@ def upstream(site: str, backend: str) -> str:
 def bracketed(host: str) -> str:
     """Return a host as it stands before a port."""
     return f"[{host}]" if ":" in host else host
+
+
+def all_names(site: Mapping[str, Any]) -> List[str]:
+    """Return every host name that a completed site answers to, the one that redirects among them."""
+    return [*site["server_names"], *([site["www"]] if site["www"] else [])]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Dict, List, Mapping, Sequence
 
 from .deployment import asked, deployment
-from .identifiers import upstream
+from .identifiers import all_names, upstream
 
 Site = Dict[str, Any]
 
@@ -47,7 +47,7 @@ def questions(sites: Sequence[Site], settings: Mapping[str, Any]) -> Dict[str, A
                 paths.append(backend["tls"]["ca"])
         if site["tls"]["enabled"]:
             tls = site["tls"]
-            names = [*site["server_names"], *([site["www"]] if site["www"] else [])]
+            names = all_names(site)
             certificates.append(
                 {
                     "certificate": tls["certificate"],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os.path
 from typing import Any, Dict, List, Mapping, Optional, Sequence
 
-from .identifiers import bracketed, stem, upstream
+from .identifiers import all_names, bracketed, stem, upstream
 from .limits import limits
 from .questions import CERTBOT_DHPARAM, CERTBOT_OPTIONS, IPV6_INTERFACES
 from .quoting import quoted, regex_literal, token
@@ -37,7 +37,7 @@ def model(site: Site, facts: Facts) -> Dict[str, Any]:
         facts: What `nginx_facts` answered.
     """
     name = stem(site["name"])
-    names = [*site["server_names"], *([site["www"]] if site["www"] else [])]
+    names = all_names(site)
     links = {backend["name"]: link(site, backend) for backend in site["backends"]}
     origin_maps = Maps(f"{name}_origin_denied")
     cors_maps = Maps(f"{name}_cors_origin")

@@ -15,6 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 TEMPLATES = Path(__file__).parent.parent / "templates"
 SITE = "site.conf.j2"
+UNIT = "backend.service.j2"
 
 
 @lru_cache(maxsize=1)
@@ -38,6 +39,15 @@ def render_site(model: Mapping[str, Any]) -> str:
         model: What `fit` made of the site.
     """
     return compile_templates()[SITE].render(site=model)
+
+
+def render_unit(unit: Mapping[str, Any]) -> str:
+    """Return the application's systemd unit, with the literal ``@RELEASE@`` where its release id belongs.
+
+    Args:
+        unit: What `check` made of nginx_websocket_backend_service.
+    """
+    return compile_templates()[UNIT].render(unit=unit)
 
 
 def release_id(content: str) -> str:

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, Dict, List, Optional
-
-from ansible.parsing.dataloader import DataLoader
-from ansible.plugins.loader import init_plugin_loader, lookup_loader
-from ansible.template import Templar
 
 from roles.nginx_websocket.site_model import check, fit, render_site
 from roles.nginx_websocket.site_model.identifiers import bracketed
 
 ROOT = Path(__file__).resolve().parents[3]
-TEMPLATES = ROOT / "roles" / "nginx_websocket" / "templates"
 
 CERTBOT = ["/etc/letsencrypt/options-ssl-nginx.conf", "/etc/letsencrypt/ssl-dhparams.pem"]
 
@@ -81,21 +75,4 @@ def rendered(*sites: Dict[str, Any], **host: Any) -> List[str]:
 def render(model: Dict[str, Any]) -> str:
     """Render one site by the role's template."""
     content: str = render_site(model)
-    return content
-
-
-@lru_cache(maxsize=1)
-def _templating() -> Any:
-    init_plugin_loader()
-    loader = DataLoader()
-    return lookup_loader.get("ansible.builtin.template", loader=loader, templar=Templar(loader=loader))
-
-
-def render_unit(model: Dict[str, Any]) -> str:
-    """Render the backend's unit by the role's template, with Ansible's own templating."""
-    content: str = _templating().run(
-        ["backend.service.j2"],
-        {"unit": model, "ansible_search_path": [str(TEMPLATES.parent)]},
-        template_vars={"unit": model},
-    )[0]
     return content

@@ -4,7 +4,8 @@ import shlex
 
 import pytest
 
-from tests.unit.role.rendering import checked, render_unit
+from roles.nginx_websocket.site_model import render_unit
+from tests.unit.role.rendering import checked
 
 SITE = {"name": "chat.example.org", "backends": [{"name": "app"}], "websockets": [{"path": "/ws/"}]}
 SERVICE = {
