@@ -276,7 +276,7 @@ import ansible.module_utils.importing.once  # noqa: F401 - first, so that it ser
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.transaction.deploy import deploy
 from ansible.module_utils.transaction.instance import find_instance
-from ansible.module_utils.transaction.model import Refused, RouteCheck, Site
+from ansible.module_utils.transaction.model import Refused, Site
 
 ROUTE = {
     "url": {"type": "str", "required": True},
@@ -292,15 +292,6 @@ SITE = {
     "path": {"type": "path", "default": ""},
     "routes": {"type": "list", "elements": "dict", "default": [], "options": ROUTE},
 }
-
-
-def site(given: dict) -> Site:
-    """Make a candidate of one element of ``sites``."""
-    routes = [
-        RouteCheck(**{**route, "subprotocols": tuple(route["subprotocols"])}) for route in given["routes"]
-    ]
-    content = given["content"].encode("utf-8", "surrogateescape")
-    return Site(given["name"], content, tuple(given["server_names"]), tuple(routes), given["path"])
 
 
 def main() -> None:
@@ -331,7 +322,7 @@ def main() -> None:
     except Refused as refusal:
         module.fail_json(msg=str(refusal), outcome="unchanged", changed=False)
     outcome = deploy(
-        [site(one) for one in given["sites"]],
+        [Site.of(one, one["content"].encode("utf-8", "surrogateescape")) for one in given["sites"]],
         nginx=nginx,
         state_dir=given["state_dir"],
         check=module.check_mode,
@@ -343,10 +334,7 @@ def main() -> None:
         start=given["start"],
         confirm_window=given["confirm_window"],
     )
-    result = outcome.as_dict()
-    difference = result.pop("diff")
-    if module._diff:
-        result["diff"] = difference
+    result = outcome.as_dict(diff=module._diff)
     for finding in outcome.findings:
         module.warn(finding.message)
     if outcome.failed:

@@ -348,7 +348,7 @@ from ansible.module_utils.nginx_host.backend import DEFAULT_PORTS, detect_backen
 from ansible.module_utils.nginx_host.certificates import carried_over, check_certificate
 from ansible.module_utils.nginx_host.survey import Survey, survey
 from ansible.module_utils.transaction.instance import instance_of
-from ansible.module_utils.transaction.model import RouteCheck, Site
+from ansible.module_utils.transaction.model import Site
 from ansible.module_utils.transaction.standing import standing
 
 BACKEND = {
@@ -414,14 +414,14 @@ def standing_facts(wish: dict, found: Survey, backends: dict) -> Optional[dict]:
     for one in wish["sites"]:
         routes = []
         for route in one["routes"]:
-            backend = route["backend"]
-            if backend in backends:
-                if not backends[backend]["answered"]:
-                    return None
-                backend = "http://" + backends[backend]["address"]
-            more = {"backend": backend, "subprotocols": tuple(route["subprotocols"])}
-            routes.append(RouteCheck(**{**route, **more}))
-        sites.append(Site(one["name"], b"", tuple(one["server_names"]), tuple(routes), one["path"]))
+            backend = backends.get(route["backend"])
+            if backend is None:
+                routes.append(route)
+            elif backend["answered"]:
+                routes.append({**route, "backend": "http://" + backend["address"]})
+            else:
+                return None
+        sites.append(Site.of({**one, "routes": routes}))
     outcome = standing(
         sites,
         nginx=instance_of(found.nginx),
@@ -429,7 +429,7 @@ def standing_facts(wish: dict, found: Survey, backends: dict) -> Optional[dict]:
         deadline=wish["proof_timeout"],
         max_sockets=wish["max_sockets"],
     )
-    return outcome.as_dict() if outcome else None
+    return outcome.as_dict(diff=False) if outcome else None
 
 
 def main() -> None:

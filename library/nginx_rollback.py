@@ -179,10 +179,7 @@ def main() -> None:
         deadline=given["proof_timeout"],
         lock_timeout=given["lock_timeout"],
     )
-    result = outcome.as_dict()
-    difference = result.pop("diff")
-    if module._diff:
-        result["diff"] = difference
+    result = outcome.as_dict(diff=module._diff)
     for finding in outcome.findings:
         module.warn(finding.message)
     if outcome.failed:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 UNCHANGED = "unchanged"
 APPLIED = "applied"
@@ -39,6 +39,19 @@ class Site:
     routes: Tuple[RouteCheck, ...] = ()
     path: str = ""
     """File to write; "" means where the site stands already, else where the host's layout puts sites."""
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any], content: bytes = b"") -> Site:
+        """Make a site of plain data, as a module's arguments have it.
+
+        Args:
+            data: ``name``, ``server_names``, ``path``, and ``routes`` with the fields of `RouteCheck`.
+            content: the rendered configuration.
+        """
+        routes = [
+            RouteCheck(**{**route, "subprotocols": tuple(route["subprotocols"])}) for route in data["routes"]
+        ]
+        return cls(data["name"], content, tuple(data["server_names"]), tuple(routes), data["path"])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -197,8 +210,12 @@ class Outcome:
     remedy: List[str] = dataclasses.field(default_factory=list)
     """Shell commands for a person, when the rollback failed."""
 
-    def as_dict(self) -> Dict[str, Any]:
-        """For a module's result; ``failed`` and ``message`` are the module's to use."""
+    def as_dict(self, *, diff: bool = True) -> Dict[str, Any]:
+        """For a module's result; ``failed`` and ``message`` are the module's to use.
+
+        Args:
+            diff: whether the difference is wanted, which holds whole files.
+        """
         return {
             "outcome": self.outcome,
             "changed": self.changed,
@@ -210,7 +227,7 @@ class Outcome:
             "recovered": self.recovered,
             "confirm_by": self.confirm_by,
             "steps": [step.as_dict() for step in self.steps],
-            "diff": self.diff,
+            **({"diff": self.diff} if diff else {}),
             "drift": self.drift,
             "findings": [finding.as_dict() for finding in self.findings],
             "cured": [finding.as_dict() for finding in self.cured],

@@ -106,7 +106,10 @@ def test_where_a_deployment_would_do_something_it_says_nothing(host: LabHost, ch
 
 def test_another_transaction_is_not_waited_for(host: LabHost) -> None:
     """The deployment after it does wait, and says for whom."""
-    host.sh(f"nohup flock {STATE}/lock sleep 60 >/dev/null 2>&1 & echo $! >/root/holder; sleep 0.5")
+    host.sh(
+        f"nohup flock {STATE}/lock sleep 60 >/dev/null 2>&1 & echo $! >/root/holder; "
+        f"while flock --nonblock {STATE}/lock true; do :; done"
+    )
     try:
         assert not stands(host)
     finally:
