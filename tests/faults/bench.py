@@ -194,7 +194,7 @@ class Bench:
             return f"a restart would serve {disk}"
         if dark:
             return ""
-        now = witness.served()
+        now = witness.settled() if result is None else witness.served()
         if now not in (old, new):
             return f"served is {now}"
         if result is None:

@@ -40,8 +40,26 @@ def page(port: int, address: str = "127.0.0.1") -> str:
 
 def served(address: str = "127.0.0.1") -> str:
     """The revision that all servers serve, else what they answer."""
-    answers = tuple(page(port, address) for port in site.PORTS)
+    return _named(tuple(page(port, address) for port in site.PORTS))
+
+
+def _named(answers: Tuple[str, ...]) -> str:
     return site.revisions(answers) or " / ".join(answer.strip() for answer in answers)
+
+
+def settled(address: str = "127.0.0.1") -> str:
+    """The same as `served`, once no reload is under way.
+
+    Whoever was killed after its reload awaited no workers, and between the answers of two ports the new ones
+    may take over.  A mixture that lasts is returned.
+    """
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        answers = tuple(page(port, address) for port in site.PORTS)
+        mixed = all(site.revision_of(answer) for answer in answers) and not site.revisions(answers)
+        if not mixed or time.monotonic() > deadline:
+            return _named(answers)
+        time.sleep(_EVERY)
 
 
 class Pages:
