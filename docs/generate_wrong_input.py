@@ -26,9 +26,10 @@ word.
 Wrong values are all listed at once, before the first look at the host. A message names the variable, shows
 the value, says what was expected, and what to write instead.
 
-Refusals of SELinux and AppArmor come as any other error of the system does: in nginx's own words while the
-candidate is tested, or `Permission denied` with the path, and an undo. They have no row, because the lab's
-kernel has neither.
+SELinux and AppArmor confine the running nginx and not the `nginx -t` that root types, so such a refusal
+shows at the reload: it is undone, and the message gives nginx's words, says that `nginx -t` had accepted it,
+and names what confines the master (its label, missing capabilities, its own view of the file system). The
+lab's kernel has neither of the two, so the rows below have nginx confined by systemd, which does the same.
 """
 
 

@@ -11,7 +11,11 @@ from ..nginx_conf.tree import Configuration
 from .instance import Instance
 
 _LINE = re.compile(rb"^\d{4}/\d\d/\d\d \d\d:\d\d:\d\d \[emerg\] (\d+)#\d+: (?:\*\d+ )?(.*)$")
-_BIND = re.compile(r"bind\(\) to (\S+) failed")
+_TAKEN = re.compile(r"bind\(\) to (\S+) failed \(98:")  # EADDRINUSE
+_FORBIDDEN = re.compile(
+    r"\((1|2|13|30): "  # as nginx tells of them, then as OpenSSL does
+    r"|Operation not permitted|No such file or directory|Permission denied|Read-only file system"
+)
 _READ_LIMIT = 4 * 1024 * 1024
 
 
@@ -89,10 +93,18 @@ class LogWatch:
 
 
 def final(messages: Iterable[str]) -> bool:
-    """Whether nginx has given up: it tries a taken address five times in 2.5 s before it does."""
-    return any("still could not bind" in message or not _BIND.match(message) for message in messages)
+    """Whether nginx has given up: it tries a taken address five times in 2.5 s before it does.
+
+    Any other address that it cannot bind ends it at once (`ngx_open_listening_sockets`).
+    """
+    return any("still could not bind" in message or not _TAKEN.match(message) for message in messages)
 
 
 def taken_addresses(messages: Iterable[str]) -> List[str]:
-    """The addresses that nginx could not bind."""
-    return sorted({found.group(1) for found in map(_BIND.match, messages) if found})
+    """The addresses that nginx could not bind because somebody else has them."""
+    return sorted({found.group(1) for found in map(_TAKEN.match, messages) if found})
+
+
+def forbidden(messages: Iterable[str]) -> bool:
+    """Whether nginx was not let: EPERM, ENOENT, EACCES or EROFS, as it or OpenSSL tells of them."""
+    return any(map(_FORBIDDEN.search, messages))

@@ -117,6 +117,26 @@ def running_master(nginx: Instance) -> Optional[int]:
     return choice.master.pid if choice.master is not None else None
 
 
+def confined(master: int) -> str:
+    """What the running nginx may not do and ``nginx -t`` may.
+
+    Args:
+        master: process id of the nginx master.
+
+    Returns:
+        The end of a message; "" when nothing is known.
+    """
+    from ..nginx_host.confinement import confinement
+
+    found = confinement(master)
+    if not found:
+        return ""
+    return (
+        f". nginx -t, run by root, accepted this, but the running nginx is confined: {'; '.join(found)}. "
+        "Grant it what it asks for, or choose a path or port that it may use"
+    )
+
+
 def holder_of(address: str) -> str:
     """Who listens on an address that nginx could not bind, for a message."""
     port = address.rpartition(":")[2]

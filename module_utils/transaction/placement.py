@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 from typing import Dict, List, Mapping, Optional, Sequence, Set, Tuple
 
 from ..nginx_conf.tree import ConfSyntaxError
@@ -13,7 +14,9 @@ from .instance import Instance
 from .model import ABSENT, Change, Entry, Finding, Refused, Site
 from .overlay import canonical
 from .release import claimed, pristine, stamped
-from .servers import candidate_servers, claims, scanned_names, servers_by_file
+from .servers import Server, candidate_servers, claims, scanned_names, servers_by_file
+
+_HOST_NAME = re.compile(r"[a-z0-9.-]+\Z")
 
 
 @dataclasses.dataclass
@@ -143,15 +146,7 @@ def _owned(
             continue  # the same names on other ports, and not written by us: another service, left alone
         foreign = [server for server in held if any(name not in everyone for name in claims([server]))]
         if foreign and not known:
-            others = ", ".join(
-                name or "requests without a name" for name in claims(foreign) if name not in everyone
-            )
-            raise Refused(
-                "{} serves {}, but the same file also serves {} ({}). Files of others are not touched: "
-                "move that server to a file of its own, or give the site only names that are its own.".format(
-                    ours[0].where(), ", ".join(ours[0].names), others, foreign[0].where()
-                )
-            )
+            raise _mixed(ours, foreign, everyone)
         if path == live.main:
             raise Refused(
                 "{} serves {} inside nginx's main file, which holds more than this site. Move that server "
@@ -161,6 +156,28 @@ def _owned(
             )
         found.append(path)
     return found
+
+
+def _mixed(ours: Sequence[Server], foreign: Sequence[Server], everyone: Mapping[str, str]) -> Refused:
+    """A live file serves names of the site and others: what to do about it."""
+    names = list(dict.fromkeys(name for name in claims(foreign) if name not in everyone))
+    others = ", ".join(name or "requests without a name" for name in names)
+    if all(server in ours for server in foreign):  # server_name example.org www.example.org;
+        first = next(name for name in foreign[0].names if name in everyone)
+        what_to_do = "give them a server in a file of its own, and take them out of this one"
+        if all(map(_HOST_NAME.match, names)):
+            add = f"add {others} to the site's server_names (redirect_www sends www. to the name)"
+            what_to_do = f"{add}, or {what_to_do}"
+        return Refused(
+            f"{foreign[0].where()} serves {first} and, in the same server, {others}, which no site here "
+            f"names and nobody would serve any more: {what_to_do}."
+        )
+    return Refused(
+        "{} serves {}, but the same file also serves {} ({}). Files of others are not touched: move that "
+        "server to a file of its own, or give the site only names that are its own.".format(
+            ours[0].where(), ", ".join(ours[0].names), others, foreign[0].where()
+        )
+    )
 
 
 def _unreadable(

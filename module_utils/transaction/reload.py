@@ -13,8 +13,8 @@ import time
 from typing import FrozenSet
 
 from . import workers
-from .errorlog import LogWatch, final, taken_addresses
-from .instance import holder_of
+from .errorlog import LogWatch, final, forbidden, taken_addresses
+from .instance import confined, holder_of
 from .model import NotProven
 
 _POLL_SECONDS = 0.02
@@ -62,4 +62,4 @@ def _why(log: LogWatch, master: int) -> str:
         return "; its error log says nothing about it"
     taken = taken_addresses(messages)
     held = "".join(f"; {address} is held by {holder_of(address)}" for address in taken)
-    return ": " + messages[0] + held
+    return ": " + messages[0] + held + (confined(master) if forbidden(messages) else "")

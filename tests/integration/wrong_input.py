@@ -11,6 +11,7 @@ from typing import Any, Dict, List, Tuple
 
 ROUTE = {"path": "/ws/", "backend": "app"}
 SITES = "nginx_websocket_sites[0]"
+UNDONE = "undone: nginx keeps the old release"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -164,6 +165,11 @@ THIEF = (
     "nohup python3 -m http.server 8444 >/dev/null 2>&1 & echo $! > /run/thief; "
     "for i in $(seq 100); do ss -ltn | grep -q ':8444 ' && exit 0; sleep 0.05; done; exit 1"
 )
+#: What SELinux and AppArmor do, systemd can do as well: root types what the service may not do.
+CONFINE = "/run/systemd/system/nginx.service.d/confine.conf"
+RELOAD_UNIT = "systemctl daemon-reload; systemctl restart nginx"
+LOW_PORTS = "/proc/sys/net/ipv4/ip_unprivileged_port_start"
+PRIVATE = "/srv/private"
 SITE_FILE = "/etc/nginx/sites-available/lammp.test"
 LIVE = "/etc/letsencrypt/live"
 
@@ -223,7 +229,34 @@ ON_THE_HOST: List[Row] = [
         {"tls": {"port": 8444}},
         before=THIEF,
         after="kill $(cat /run/thief)",
-        outcome="undone: nginx keeps the old release",
+        outcome=UNDONE,
+    ),
+    Row(
+        "a certificate that the running nginx may not read, though root may (confined by its unit)",
+        "nginx -t, run by root, accepted this, but the running nginx is confined: it has its own view of the "
+        "file system",
+        {
+            "tls": {
+                "certificate": f"{PRIVATE}/fullchain.pem",
+                "certificate_key": f"{PRIVATE}/privkey.pem",
+            }
+        },
+        before=f"mkdir -p {PRIVATE} $(dirname {CONFINE}); cp -L {LIVE}/lammp.test/* {PRIVATE}/; "
+        f"printf '[Service]\\nInaccessiblePaths={PRIVATE}\\n' > {CONFINE}; {RELOAD_UNIT}",
+        after=f"rm -r {PRIVATE} {CONFINE}; {RELOAD_UNIT}",
+        outcome=UNDONE,
+    ),
+    Row(
+        "a port that the running nginx may not bind, though root may (confined by its unit)",
+        "(13: Permission denied). nginx -t, run by root, accepted this, but the running nginx is confined: it "
+        "lacks CAP_NET_BIND_SERVICE",
+        {"tls": {"port": 444}},
+        # nginx gets its old ports while they are anybody's.
+        before=f"mkdir -p $(dirname {CONFINE}); mount -o remount,rw /proc/sys; "
+        f"printf '[Service]\\nCapabilityBoundingSet=~CAP_NET_BIND_SERVICE\\n' > {CONFINE}; "
+        f"echo 0 > {LOW_PORTS}; {RELOAD_UNIT}; echo 1024 > {LOW_PORTS}",
+        after=f"rm {CONFINE}; echo 0 > {LOW_PORTS}; {RELOAD_UNIT}",
+        outcome=UNDONE,
     ),
     Row(
         "an upstream of that name in somebody else's file",
@@ -237,6 +270,11 @@ ON_THE_HOST: List[Row] = [
         before='for name in lammp.test x.test; do echo "server { listen 80; server_name $name; }"; done '
         "> /etc/nginx/conf.d/mixed.conf",
         after="rm /etc/nginx/conf.d/mixed.conf",
+    ),
+    Row(
+        "a live server with a name that the site leaves out",
+        "add www.lammp.test to the site's server_names",
+        {"redirect_www": False},
     ),
     Row(
         "a tree that was broken before we came",

@@ -37,6 +37,9 @@ class FakeProc:
         cwd: str = "/",
         sockets: Sequence[int] = (),
         maps: Optional[str] = None,
+        mounts: str = "mnt:[1]",
+        capabilities: int = 0x1FFFFFFFFFF,
+        label: str = "",
     ) -> None:
         place = self.directory / str(pid)
         (place / "ns").mkdir(parents=True)
@@ -47,11 +50,20 @@ class FakeProc:
         (place / "stat").write_text(f"{pid} ({name}) S {ppid} {middle} {ticks} 0 0\n")
         (place / "status").write_text(
             f"Name:\tx\nUid:\t{uid}\t{uid}\t{uid}\t{uid}\nGid:\t{uid}\t{uid}\t{uid}\t{uid}\n"
+            f"CapEff:\t{capabilities:016x}\n"
         )
         (place / "cgroup").write_text(cgroup)
+        (place / "attr").mkdir()
+        (place / "attr" / "current").write_text(f"{label}\n" if label else "")
         if maps is not None:
             (place / "maps").write_text(maps)
-        for link, target in (("exe", exe), ("ns/pid", namespace), ("root", root), ("cwd", cwd)):
+        for link, target in (
+            ("exe", exe),
+            ("ns/pid", namespace),
+            ("ns/mnt", mounts),
+            ("root", root),
+            ("cwd", cwd),
+        ):
             os.symlink(target, place / link)
         for number, inode in enumerate(sockets, start=3):
             os.symlink(f"socket:[{inode}]", place / "fd" / str(number))

@@ -97,11 +97,18 @@ def test_mixed_files_are_refused_with_both_lines(tree):
 
 
 @pytest.mark.parametrize(
-    "theirs", ["server_name a.test other.test;", "server_name .a.test;", "server_name a.test _;"]
+    ("theirs", "advice"),
+    [
+        ("server_name a.test other.test;", "add other.test to the site's server_names"),
+        ("server_name .a.test;", "*.a.test, which no site here names"),
+        ("server_name a.test _;", "give them a server in a file of its own"),
+    ],
 )
-def test_a_server_with_foreign_names_is_refused(tree, theirs):
-    tree.write("conf.d/m.conf", f"server {{ {theirs} }}")
-    assert "Files of others are not touched" in refused(tree)
+def test_a_server_with_foreign_names_is_refused(tree, theirs, advice):
+    path = tree.write("conf.d/m.conf", f"server {{ {theirs} }}\nserver {{ listen 8443; {theirs} }}")
+    message = refused(tree)
+    assert message.startswith(f"{path}:1 serves a.test and, in the same server, ") and advice in message
+    assert ("server_names" in message) == ("other.test" in message), "what cannot be a name is not advised"
 
 
 def test_a_file_with_a_nameless_server_beside_ours_is_refused(tree):

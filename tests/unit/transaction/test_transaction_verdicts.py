@@ -8,7 +8,7 @@ import pytest
 
 from module_utils.nginx_conf.listen import Address
 from module_utils.transaction.answers import dial_address, questions
-from module_utils.transaction.errorlog import LogWatch, final, log_paths, taken_addresses
+from module_utils.transaction.errorlog import LogWatch, final, forbidden, log_paths, taken_addresses
 from module_utils.transaction.host import read_tree
 from module_utils.transaction.model import RouteCheck
 from module_utils.transaction.routes import verdict
@@ -128,6 +128,30 @@ def test_nginx_tries_a_taken_port_again_before_it_gives_up():
     assert not final([]) and not final([BIND])
     assert final([BIND, "still could not bind()"]) and final(['open() "/x" failed'])
     assert taken_addresses([BIND, "bind() to [::]:8085 failed (98: x)"]) == ["0.0.0.0:8085", "[::]:8085"]
+
+
+def test_an_address_that_nginx_may_not_bind_ends_the_wait_at_once():
+    """It tries again only where somebody else has the address (`ngx_open_listening_sockets`)."""
+    message = "bind() to 0.0.0.0:444 failed (13: Permission denied)"
+    assert final([message]) and taken_addresses([message]) == [] and forbidden([message])
+
+
+@pytest.mark.parametrize(
+    ("message", "let"),
+    [
+        (BIND, True),
+        ('open() "/x" failed (13: Permission denied)', False),
+        ('open() "/x" failed (30: Read-only file system)', False),
+        (
+            'cannot load certificate "/x": BIO_new_file() failed '
+            "(SSL: error:8000000D:system library::Permission denied:calling fopen(/x, r))",
+            False,
+        ),
+        ('the size 1 of shared memory zone "x" conflicts with already declared size 2', True),
+    ],
+)
+def test_what_nginx_was_not_let_do(message, let):
+    assert forbidden([message]) != let
 
 
 def test_the_logs_of_the_master(tree):
