@@ -248,8 +248,8 @@ ON_THE_HOST: List[Row] = [
     ),
     Row(
         "a port that the running nginx may not bind, though root may (confined by its unit)",
-        "(13: Permission denied). nginx -t, run by root, accepted this, but the running nginx is confined: it "
-        "lacks CAP_NET_BIND_SERVICE",
+        "(13: Permission denied). nginx -t, run by root, accepted this, but the running nginx is confined: "
+        "it lacks CAP_NET_BIND_SERVICE",
         {"tls": {"port": 444}},
         # nginx gets its old ports while they are anybody's.
         before=f"mkdir -p $(dirname {CONFINE}); mount -o remount,rw /proc/sys; "
