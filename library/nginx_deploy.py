@@ -78,6 +78,14 @@ options:
     type: str
     choices: [fail, overwrite, keep]
     default: fail
+  on_takeover:
+    description: >-
+      What to do where a file that this role has not written does more than the site in its place would, such
+      as a location of which the site's routes do not speak, a password, or another port. V(fail) names it and
+      changes nothing; V(overwrite) takes the file over all the same (the backup keeps it).
+    type: str
+    choices: [fail, overwrite]
+    default: fail
   keep:
     description: How many backups to keep; the one from before the first deployment always stays.
     type: int
@@ -300,6 +308,7 @@ def main() -> None:
         argument_spec={
             "sites": {"type": "list", "elements": "dict", "required": True, "options": SITE},
             "on_drift": {"type": "str", "choices": ["fail", "overwrite", "keep"], "default": "fail"},
+            "on_takeover": {"type": "str", "choices": ["fail", "overwrite"], "default": "fail"},
             "keep": {"type": "int", "default": 10},
             "proof_timeout": {"type": "float", "default": 15.0},
             "lock_timeout": {"type": "float", "default": 60.0},
@@ -327,6 +336,7 @@ def main() -> None:
         state_dir=given["state_dir"],
         check=module.check_mode,
         on_drift=given["on_drift"],
+        on_takeover=given["on_takeover"],
         keep=given["keep"],
         deadline=given["proof_timeout"],
         lock_timeout=given["lock_timeout"],

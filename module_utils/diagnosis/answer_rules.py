@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Callable, List, Optional
 
-from ..nginx_conf.location import Location
+from ..nginx_conf.location import Location, all_locations
 from ..nginx_conf.route import Route, index_of
 from ..nginx_conf.tree import Directive
 from . import upstream_rules
 from .facts import Facts
 from .findings import Evidence, Finding
-from .intent import STRONG, Meant, all_locations, carries_upgrade, likeness, titled
+from .intent import STRONG, Meant, carries_upgrade, likeness, titled
 from .suspect import Suspect, at, from_meant, host_name, is_ip, settled_by_files_only, words_of
 
 

@@ -13,6 +13,7 @@ from typing import Dict, Iterable, List, Optional, Sequence, Set, Tuple
 from ..nginx_conf.effective import Level
 from ..nginx_conf.load import load, read_file
 from ..nginx_conf.location import Location
+from ..nginx_conf.sample import own_match
 from ..nginx_conf.tree import Configuration, ConfSyntaxError, Directive
 from ..nginx_host.describe import Nginx
 from ..nginx_host.listeners import Listener
@@ -20,7 +21,7 @@ from ..nginx_host.masters import Master
 from ..nginx_host.proc import Proc
 from .backups import BACKUP
 from .facts import ConfigTest, NewerFile
-from .intent import carries_upgrade, own_match, titled
+from .intent import carries_upgrade, titled
 
 MARGIN = 0.05
 """Seconds by which a file must be newer than a worker: two clock ticks and the kernel's coarse clock."""

@@ -8,13 +8,13 @@ an upgrade, this finds the one that was meant for the path, and the rule of ngin
 from __future__ import annotations
 
 import dataclasses
-import re
 from typing import FrozenSet, Iterator, List, Optional, Sequence, Tuple
 
 from ..nginx_conf.effective import Level, header_list
 from ..nginx_conf.listen import ListenGroup, groups_for, listens_of
-from ..nginx_conf.location import Found, Location, find_location, locations_of
+from ..nginx_conf.location import Found, Location, all_locations, find_location, locations_of
 from ..nginx_conf.regex import CannotDecide, RegexError, compiled
+from ..nginx_conf.sample import literal_of, own_match
 from ..nginx_conf.server import VirtualNames, server_names
 from ..nginx_conf.tree import Directive
 from .findings import Evidence
@@ -74,27 +74,6 @@ def with_ifs(level: Level) -> Iterator[Level]:
     yield level
     for directive in level.own(b"if"):
         yield Level("if", directive, level)
-
-
-def all_locations(level: Level) -> Iterator[Location]:
-    """Every location below a level, outer before inner, named ones too."""
-    for location in locations_of(level).all():
-        yield location
-        yield from all_locations(location)
-
-
-def own_match(location: Location, uri: bytes, version: Version) -> bool:
-    """Whether the location by itself matches the path, whoever wins."""
-    if location.named:
-        return False
-    if location.exact:
-        return location.name == uri
-    if not location.regex:
-        return uri.startswith(location.name)
-    try:
-        return location.matches(uri, version) is not None
-    except (CannotDecide, RegexError):
-        return False
 
 
 def titled(level: Level) -> str:
@@ -317,13 +296,6 @@ def likeness(location: Location, uri: bytes, version: Version) -> Tuple[int, str
     if shared:
         return shared, "its path is another one"
     return 0, ""
-
-
-def literal_of(pattern: bytes) -> bytes:
-    """The literal path at the beginning of a regex, without the anchor."""
-    text = pattern[1:] if pattern.startswith(b"^") else pattern
-    match = re.match(rb"(?:[A-Za-z0-9/_~%@-]|\\[./-])*", text)
-    return (match.group() if match else b"").replace(b"\\", b"")
 
 
 def _shared_segments(literal: bytes, path: bytes) -> int:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Dict, Iterator, List, Optional, Tuple
+from typing import Any, Dict, Iterator, List, Tuple
 
 from ..nginx_conf.effective import Level
 from ..nginx_conf.listen import Address, listens_of
-from ..nginx_conf.location import Location
+from ..nginx_conf.location import Location, all_locations
 from ..nginx_conf.route import index_of, route
+from ..nginx_conf.sample import sample_path
 from ..nginx_conf.server import server_names
 from ..nginx_conf.tree import Configuration
 from ..nginx_host.binary import NginxError, find_binary
@@ -17,14 +18,13 @@ from ..nginx_host.masters import masters
 from ..websocket.masking import masked_url
 from .facts import DEFAULT_VERSION, Facts, Question
 from .findings import CANNOT_TELL, FAILS, WORKS
-from .intent import all_locations, carries_upgrade, literal_of, own_match, titled
+from .intent import carries_upgrade, titled
 from .observe import handshake
 from .static_rules import suspects
 
 MOST = 200
 """Routes that are listed; handshakes are sent to the first ``ASKED``."""
 ASKED = 40
-SAMPLE = "websocket-route-check"
 
 
 @dataclasses.dataclass
@@ -59,7 +59,7 @@ def websocket_routes(configuration: Configuration) -> Iterator[Tuple[WebSocketRo
         for location in all_locations(server):
             if not carries_upgrade(location) or location.named or not addresses:
                 continue
-            path = sample_path(location)
+            path = sample_path(location, DEFAULT_VERSION)
             if path is None:
                 continue
             address, tls = next((entry for entry in addresses if entry[1]), addresses[0])
@@ -88,21 +88,6 @@ def _described(server: Level, location: Location, address: Address, tls: bool, p
         server=" ".join(names),
         proxy_pass=passes[0].args[0].decode("utf-8", "replace") if passes else "",
     )
-
-
-def sample_path(location: Location) -> Optional[str]:
-    """A path that the location matches; None when none can be made up."""
-    if location.exact:
-        return location.name.decode("utf-8", "replace")
-    if not location.regex:
-        name = location.name.decode("utf-8", "replace")
-        return name + SAMPLE if name.endswith("/") else name
-    literal = literal_of(location.name)
-    for tail in (b"", SAMPLE.encode(), b"/" + SAMPLE.encode()):
-        path = literal + tail
-        if path.startswith(b"/") and own_match(location, path, DEFAULT_VERSION):
-            return path.decode("utf-8", "replace")
-    return None
 
 
 def list_routes(*, binary: str = "", conf_path: str = "", timeout: float = 3.0) -> Dict[str, Any]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, List, Optional
+from typing import TYPE_CHECKING, Optional
 
 from .effective import Level
 from .listen import ListenGroup
-from .location import Location, Loser, locations_of
+from .location import Location, Loser, all_locations
 from .regex import CannotDecide, RegexError
 from .tree import Directive
 from .upstream import proxy_pass_of
@@ -108,20 +108,12 @@ def _cause_of(loser: Loser, winner: Location) -> Optional[str]:
     return "wrong-location"
 
 
-def _all_locations(level: Level) -> List[Location]:
-    result: List[Location] = []
-    for location in locations_of(level).all():
-        result.append(location)
-        result += _all_locations(location)
-    return result
-
-
 def _other_location(route: Route, verdict: Upgrade) -> Optional[Upgrade]:
     """The server has a location for sockets, but its name does not match the URI."""
     assert route.server is not None
     if verdict.cause not in ("no-upgrade-header", "wrong-location"):
         return None
-    meant = [item for item in _all_locations(route.server) if not item.named and carries_upgrade(item)]
+    meant = [item for item in all_locations(route.server) if not item.named and carries_upgrade(item)]
     if not meant or route.location in meant:
         return None
     path = route.first_uri.decode("utf-8", "replace")
@@ -138,7 +130,7 @@ def _duplicate_name(route: Route, verdict: Upgrade) -> Optional[Upgrade]:
     names = virtual_names(index_of(route.configuration), route.listen, route.version)
     for name, server in names.conflicts:
         winner = names.exact.get(name) or next(iter(names.head.get(name.lstrip(b"*."), ())), None)
-        if winner is route.server and any(map(carries_upgrade, _all_locations(server))):
+        if winner is route.server and any(map(carries_upgrade, all_locations(server))):
             text = "server name %s stands in an earlier server of this address, so this one is ignored"
             shown = name.decode("utf-8", "replace") or '""'
             return _make("duplicate-server-name", text % shown, server.directive)
@@ -165,7 +157,7 @@ def _other_address(route: Route, verdict: Upgrade) -> Optional[Upgrade]:
         if not group.address.wildcard or not same_port or group.default is None:
             continue
         server = _matching(route, group) or group.default
-        if server in here.servers or not any(map(carries_upgrade, _all_locations(server))):
+        if server in here.servers or not any(map(carries_upgrade, all_locations(server))):
             continue
         text = f"the listen on {here.address} hides every server on {group.address}"
         return _make("listen-address-captured", text, here.listens[0].directive)
@@ -184,7 +176,7 @@ def _tls_twin(route: Route, verdict: Upgrade) -> Optional[Upgrade]:
         server = _matching(route, group)
         if server is None or server is route.server:
             continue
-        if any(map(carries_upgrade, _all_locations(server))):
+        if any(map(carries_upgrade, all_locations(server))):
             text = "the server for plain HTTP has the socket location, the TLS server has not"
             assert route.server is not None
             return _make("ws-missing-in-tls-server", text, route.server.directive)
@@ -198,7 +190,7 @@ def _default(route: Route, verdict: Upgrade) -> Optional[Upgrade]:
     if route.server_match is None or route.server_match.how != "default":
         return None
     for server in here.servers:
-        if server is not route.server and any(map(carries_upgrade, _all_locations(server))):
+        if server is not route.server and any(map(carries_upgrade, all_locations(server))):
             shown = route.host.decode("utf-8", "replace") or "a request without Host"
             text = f"no server name matches {shown}, so the default server answers"
             assert route.server is not None

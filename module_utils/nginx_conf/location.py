@@ -116,6 +116,13 @@ def locations_of(level: Level) -> LocationSet:
     return level.once(_location_set)
 
 
+def all_locations(level: Level) -> Iterator[Location]:
+    """Every location below a level, outer before inner, named ones too."""
+    for location in locations_of(level).all():
+        yield location
+        yield from all_locations(location)
+
+
 def _location_set(level: Level) -> LocationSet:
     result = LocationSet({}, {}, [], [], {})
     for directive in level.own(b"location"):

@@ -24,6 +24,7 @@ from .validation import parsed, validate, was_read
 
 _SITE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}\Z")
 _DRIFT = ("fail", "overwrite", "keep")
+_TAKEOVER = ("fail", "overwrite")
 
 
 def deploy(
@@ -33,6 +34,7 @@ def deploy(
     state_dir: str = STATE_DIR,
     check: bool = False,
     on_drift: str = "fail",
+    on_takeover: str = "fail",
     keep: int = 10,
     deadline: float = 15.0,
     lock_timeout: float = 60.0,
@@ -49,6 +51,8 @@ def deploy(
         state_dir: where lock, journal and backups live.
         check: do everything up to the validation, and touch nothing.
         on_drift: what to do with a release that a person edited: ``fail``, ``overwrite`` or ``keep``.
+        on_takeover: what to do where a file that is not ours does more than the site in its place would:
+            ``fail`` or ``overwrite``.
         keep: how many backups to keep.
         deadline: seconds that reload and proof may take.
         lock_timeout: seconds to wait for another transaction, or for certbot.
@@ -64,10 +68,10 @@ def deploy(
     host = Host(nginx, state_dir, check, keep, deadline, files or Filesystem(), guarded=files is None)
     host.window = max(0.0, confirm_window)
     try:
-        _check_input(sites, on_drift)
+        _check_input(sites, on_drift, on_takeover)
         with host.locked(lock_timeout):
             host.outcome.recovered = recover(host)
-            _deploy(host, sites, on_drift, max_sockets, START if start else REFUSE)
+            _deploy(host, sites, on_drift, on_takeover, max_sockets, START if start else REFUSE)
     except Failure as failure:
         outcome = host.outcome
         outcome.failed = True
@@ -86,9 +90,13 @@ def deploy(
     return host.outcome
 
 
-def _check_input(sites: Sequence[Site], on_drift: str) -> None:
-    if on_drift not in _DRIFT:
-        raise Refused("on_drift is {!r}; it must be one of {}".format(on_drift, ", ".join(_DRIFT)))
+def _check_input(sites: Sequence[Site], on_drift: str, on_takeover: str) -> None:
+    for name, value, allowed in (
+        ("on_drift", on_drift, _DRIFT),
+        ("on_takeover", on_takeover, _TAKEOVER),
+    ):
+        if value not in allowed:
+            raise Refused(f"{name} is {value!r}; it must be one of {', '.join(allowed)}")
     if not sites:
         raise Refused("there is no site to deploy")
     for site in sites:
@@ -109,7 +117,9 @@ def _check_input(sites: Sequence[Site], on_drift: str) -> None:
         raise Refused(f"the site name {names(sorted(doubled))} is used twice")
 
 
-def _deploy(host: Host, sites: Sequence[Site], on_drift: str, max_sockets: int, stopped: str) -> None:
+def _deploy(
+    host: Host, sites: Sequence[Site], on_drift: str, on_takeover: str, max_sockets: int, stopped: str
+) -> None:
     outcome, nginx = host.outcome, host.nginx
     with host.step("compare"):
         if nginx.layout is None and not all(site.path for site in sites):
@@ -145,6 +155,14 @@ def _deploy(host: Host, sites: Sequence[Site], on_drift: str, max_sockets: int, 
     from .execute import Plan, execute
     from .static_routes import broken_today
 
+    foreign = [path for placement in placements if not placement.previous for path in placement.taken]
+    if foreign:
+        from .takeover import judge_takeover
+
+        with host.step("take over"):
+            outcome.findings += judge_takeover(
+                foreign, tree.configuration, staged, nginx.version, on_takeover=on_takeover
+            )
     broken = broken_today(chosen, tree.configuration, nginx)
     if host.check:
         outcome.changed, outcome.cured = True, broken

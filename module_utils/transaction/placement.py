@@ -31,6 +31,8 @@ class Placement:
     changes: List[Change]
     replaced: List[str]
     """Live files whose servers were all this site's and that go away."""
+    taken: Sequence[str] = ()
+    """Live files, as nginx names them, whose place the site takes."""
     previous: str = ""
     """Release id that stood there; "" when the file was not ours."""
     drifted: bool = False
@@ -236,7 +238,7 @@ def _place(
             f"({theirs[0].where()}); choose another path or name"
         )
 
-    result = Placement(site, path, shown, [], [])
+    result = Placement(site, path, shown, [], [], owned)
     content = stamped(site.content)
     after = Entry(
         "file",

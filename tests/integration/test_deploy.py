@@ -267,7 +267,7 @@ def test_several_files_that_hold_only_our_names_become_one(host):
             f"server {{ listen {listen}; server_name lammp.test; return 200 {name}; }}\n",
         )
     host.sh("nginx -s reload")
-    done = host.deploy(site(tail="server { listen 8081; server_name lammp.test; }"))
+    done = host.deploy(site(tail="server { listen 8081; server_name lammp.test; return 200 b; }"))
     assert done["outcome"] == "applied", done["message"]
     assert sorted(done["replaced"]) == ["/etc/nginx/conf.d/a.conf", "/etc/nginx/conf.d/b.conf"]
     assert host.sh("ls /etc/nginx/conf.d") == ""

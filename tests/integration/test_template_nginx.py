@@ -184,6 +184,18 @@ def test_assets_are_cached_and_a_missing_one_is_404(served):
     assert curl(served, f"https://{NAME}/assets/missing.js").startswith("HTTP/2 404")
 
 
+def test_hidden_files_are_for_nobody(served):
+    root = f"/var/www/{NAME}"
+    served.write(f"{root}/.env", "wellhidden")
+    served.write(f"{root}/sub/.git/config", "wellhidden")
+    served.write(f"{root}/.well-known/security.txt", "Contact: us")
+    for path in ("/.env", "/sub/.git/config", "/%2eenv", "/sub//.git/config"):
+        answer = curl(served, f"https://{NAME}{path}")
+        assert answer.startswith("HTTP/2 404") and "wellhidden" not in answer
+    assert curl(served, f"https://{NAME}/.well-known/security.txt").endswith("Contact: us")
+    assert curl(served, f"https://{NAME}/deep.link/v1.2").startswith("HTTP/2 200")
+
+
 def test_the_release_is_told_to_the_host_alone(served):
     path = f"/.well-known/nginx-websocket/{RELEASE}"
     for scheme, port in (("http", 80), ("https", 443)):

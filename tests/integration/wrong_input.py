@@ -272,6 +272,13 @@ ON_THE_HOST: List[Row] = [
         after="rm /etc/nginx/conf.d/mixed.conf",
     ),
     Row(
+        "a live file that does more than the site would",
+        "passed to 127.0.0.1:3001 now, and http://lammp.test/grafana/websocket-route-check would be the file",
+        before=f"cp -a {SITE_FILE} /root/kept; sed -i "
+        f"'/client_max_body_size/a location /grafana/ {{ proxy_pass http://127.0.0.1:3001; }}' {SITE_FILE}",
+        after=f"cat /root/kept > {SITE_FILE}",
+    ),
+    Row(
         "a live server with a name that the site leaves out",
         "add www.lammp.test to the site's server_names",
         {"redirect_www": False},

@@ -167,6 +167,7 @@ class ActionModule(ActionBase):
             **state,
             "sites": sites,
             "on_drift": settings["on_drift"],
+            "on_takeover": settings["on_takeover"],
             "proof_timeout": settings["proof_timeout"],
             "max_sockets": settings["max_sockets"],
             "start": settings["start"],

@@ -1,0 +1,331 @@
+"""What a file of somebody else does for its users that the site in its place would not.
+
+The live tree and the staged one are asked the same: a path for every location of the servers that go away.
+A path of which the site's own routes speak is the user's decision; all others must lead where they led,
+behind the same guards.  Imported only where a file of somebody else is taken over.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import urllib.parse
+from typing import Dict, FrozenSet, Iterator, List, Optional, Sequence, Set, Tuple
+
+from ..nginx_conf.effective import Level
+from ..nginx_conf.listen import listens_of
+from ..nginx_conf.location import Location, all_locations
+from ..nginx_conf.request import Request
+from ..nginx_conf.route import Route, index_of, route
+from ..nginx_conf.sample import TAIL, literal_of, sample_path
+from ..nginx_conf.tree import Configuration
+from ..nginx_conf.uri import escape_uri
+from .destination import (
+    ANSWER,
+    BACKEND,
+    FILES,
+    NOTHING,
+    REDIRECT,
+    UNKNOWN,
+    Destination,
+    destination,
+    guards,
+    headers,
+    seconds,
+    size,
+)
+from .model import Finding, Refused
+from .servers import servers
+
+FAIL, OVERWRITE = "fail", "overwrite"
+_ACME = "/.well-known/acme-challenge/"
+_HOPS = 3
+_SHOWN = 8
+# What the site sets by itself, or what is no promise to anybody.
+_OWN_HEADERS = frozenset((b"cache-control", b"expires", b"pragma", b"alt-svc"))
+
+
+@dataclasses.dataclass
+class Question:
+    """One location of a live server, a URL that leads to it, and both answers."""
+
+    location: Optional[Location]
+    """None: the server has none for this path, and answers by itself."""
+    server: Level
+    url: str
+    before: Route
+    after: Route
+    was: Destination
+    now: Destination
+
+    @property
+    def place(self) -> str:
+        """The location, for people."""
+        level = self.location if self.location is not None else self.server
+        title = self.location.title() if self.location is not None else "the server"
+        return f"{title} ({level.directive.where()})" if level.directive is not None else title
+
+    @property
+    def socket(self) -> bool:
+        """Whether the site has a WebSocket route there: those are its only regex locations."""
+        return any(found.location is not None and found.location.regex for found in self.after.selections[:1])
+
+
+def judge_takeover(
+    taken: Sequence[str],
+    live: Configuration,
+    staged: Configuration,
+    version: Tuple[int, ...],
+    *,
+    on_takeover: str = FAIL,
+) -> List[Finding]:
+    """See that a site does what the files did whose place it takes.
+
+    Args:
+        taken: those files, as nginx names them.
+        live: the tree that has them.
+        staged: the tree that has the site instead.
+        version: of the nginx, for its defaults.
+        on_takeover: ``fail``, or ``overwrite`` to lose things knowingly.
+
+    Returns:
+        What differs and is worth knowing.
+
+    Raises:
+        Refused: something would be lost.
+    """
+    theirs = [server for server in servers(live) if server.file in taken and not server.release]
+    blocks = {id(server.directive) for server in theirs}
+    comparison = _Comparison(live, staged, version)
+    for level in index_of(live).servers:
+        if id(level.directive) in blocks:
+            comparison.compare(level)
+    losses = comparison.losses()
+    if losses and on_takeover != OVERWRITE:
+        raise Refused(_refusal(losses, sorted({server.file for server in theirs})))
+    return [Finding("lost-in-takeover", loss) for loss in losses] + comparison.findings()
+
+
+def _refusal(losses: Sequence[str], files: Sequence[str]) -> str:
+    told = [f"({number}) {loss}" for number, loss in enumerate(losses[:_SHOWN], 1)]
+    if len(losses) > _SHOWN:
+        told.append(f"and {len(losses) - _SHOWN} more")
+    return (
+        f"the site would take the place of {', '.join(files)}, which this role has not written, and do less; "
+        f"nothing was changed: {'; '.join(told)}. Say it in the site's variables, give it a server of its "
+        "own, or set nginx_websocket_on_takeover to overwrite: the backup keeps what stood there."
+    )
+
+
+class _Comparison:
+    """The same questions to two trees."""
+
+    def __init__(self, live: Configuration, staged: Configuration, version: Tuple[int, ...]) -> None:
+        self.live, self.staged, self.version = live, staged, version
+        self._losses: List[str] = []
+        self._open: Dict[str, List[str]] = {}
+        self._seen: Set[Tuple[object, str, str]] = set()
+        self._less: Dict[Tuple[str, str, str], List[str]] = {}
+        self._headers: Dict[str, str] = {}
+
+    def compare(self, server: Level) -> None:
+        """Ask both trees for everything that one live server has."""
+        name = _name(server)
+        for origin in _origins(server, name) if name else ():
+            for location, path in self._paths(server):
+                self._ask(server, location, origin + path)
+
+    def losses(self) -> List[str]:
+        """What would be lost, a sentence each."""
+        opened = [
+            f"{guard} guards {', '.join(places)}, and would be gone" for guard, places in self._open.items()
+        ]
+        return self._losses + opened
+
+    def findings(self) -> List[Finding]:
+        """What is less where nothing is lost."""
+        found = []
+        for (name, was, now), places in self._less.items():
+            shown = ", ".join(places[:3]) + (" and others" if len(places) > 3 else "")
+            fix = "max_body_size of the site or of the route" if "size" in name else "timeout of the route"
+            found.append(
+                Finding(
+                    "less-after-takeover",
+                    f"{name} was {was} in {shown}, and is {now} in the site; set {fix}",
+                )
+            )
+        if self._headers:
+            lines = ", ".join(f"{name} ({where})" for name, where in self._headers.items())
+            found.append(
+                Finding(
+                    "less-after-takeover",
+                    f"response headers that the file sent and the site does not: {lines}; name them in "
+                    "security_headers, tls.hsts or a route's cors where they are still wanted",
+                )
+            )
+        return found
+
+    def _paths(self, server: Level) -> Iterator[Tuple[Optional[Location], str]]:
+        """Every location with a path that leads to it; the root, where there is none for it."""
+        errors = _error_pages(server)
+        found = list(all_locations(server))
+        for location in found:
+            path = sample_path(location, self.version)
+            if path is not None and path not in errors:
+                yield location, escape_uri(path.encode("utf-8", "replace")).decode()
+        if not any(location.name == b"/" and not location.regex for location in found):
+            yield None, "/"
+
+    def _ask(self, server: Level, location: Optional[Location], url: str) -> None:
+        before = self._route(self.live, url)
+        first = before.selections[0].location if before.selections else None
+        if before.server is None or before.server.directive is not server.directive:
+            return  # another server takes this name here
+        if location is not None and (first is None or first.directive is not location.directive):
+            return  # another location takes this path
+        was = destination(before)
+        if was.kind == UNKNOWN or (was.kind == REDIRECT and _stays(before, server)):
+            return
+        after = self._follow(url, server)
+        asked = Question(location, server, url, before, after, was, destination(after))
+        key = (before.level and before.level.directive, was.text, asked.now.text)
+        if key in self._seen:
+            return  # the same by another door
+        self._seen.add(key)
+        if self._opened(asked):
+            return
+        loss = _loss(asked)
+        if loss:
+            self._losses.append(loss)
+        else:
+            self._note(asked)
+
+    def _opened(self, asked: Question) -> bool:
+        """Remember whether a guard would be gone; dot files are nobody's, guarded or not."""
+        if asked.now.kind not in (BACKEND, FILES) or b"/." in asked.before.first_uri:
+            return False
+        still = dict(guards(asked.after.level))
+        gone = [f"{name} ({line.where()})" for name, line in guards(asked.before.level) if name not in still]
+        for guard in gone:
+            self._open.setdefault(guard, []).append(asked.place)
+        return bool(gone)
+
+    def _route(self, tree: Configuration, url: str) -> Route:
+        return route(tree, Request(url), version=self.version, file_kind=_made_up)
+
+    def _follow(self, url: str, server: Level) -> Route:
+        """The staged tree's answer; redirects from one door of the site to another are followed."""
+        found = self._route(self.staged, url)
+        for _ in range(_HOPS):
+            target = found.answer.redirect_target
+            if found.answer.kind != "redirect" or target is None or not _stays(found, server):
+                break
+            found = self._route(self.staged, target.decode("utf-8", "replace"))
+        return found
+
+    def _note(self, asked: Question) -> None:
+        """Remember what is less than it was, though the way is the same."""
+        if asked.now.kind == BACKEND and asked.was.kind == BACKEND:
+            for name, worth in (("client_max_body_size", size), ("proxy_read_timeout", seconds)):
+                if asked.socket and worth is size:
+                    continue  # a handshake has no body
+                was, now = (found.effective[name].value for found in (asked.before, asked.after))
+                if worth(was) > worth(now):
+                    places = self._less.setdefault((name, was, now), [])
+                    if asked.place not in places:
+                        places.append(asked.place)
+        if asked.now.kind in (BACKEND, FILES) and not asked.socket:
+            sent = headers(asked.after.level)
+            for header, directive in headers(asked.before.level).items():
+                if header not in sent and header not in _OWN_HEADERS:
+                    written = directive.args[0].decode("utf-8", "replace")
+                    self._headers.setdefault(written, directive.where())
+
+
+def _loss(asked: Question) -> str:
+    """What would be lost there; "" when nothing is."""
+    was, now = asked.was, asked.now
+    turns = f"{asked.place} is {was.text} now, and {asked.url} would be {now.text}"
+    if was.kind == NOTHING:
+        # Closed on purpose, and open to the application's depths.
+        shut = asked.before.answer.kind in ("return", "closed") and now.kind == BACKEND
+        return turns if shut else ""
+    if was.kind == now.kind and was.value & now.value:
+        return ""
+    if _ACME in asked.url:
+        return f"{turns}: set http.acme_root" if was.kind == FILES else ""
+    if now.kind in (BACKEND, FILES, ANSWER, REDIRECT) and _spoken_of(asked):
+        return ""
+    return turns
+
+
+def _spoken_of(asked: Question) -> bool:
+    """Whether the site's own routes speak of this path.
+
+    They do by a WebSocket route, by an exact location, and by a prefix as long as the live location's.
+    """
+    taken = asked.after.selections[0].location if asked.after.selections else None
+    if taken is None:
+        return False
+    if taken.regex or taken.exact or asked.location is None:
+        return True
+    live = asked.location
+    return len(taken.name) >= len(literal_of(live.name) if live.regex else live.name)
+
+
+def _made_up(path: str) -> str:
+    """What is at a path, for both trees alike: nothing of a made-up name, and all that they name."""
+    if TAIL in path:
+        return ""
+    return "directory" if path.endswith("/") else "file"
+
+
+def _stays(found: Route, server: Level) -> bool:
+    """Whether a redirect leads to the same site; where it leads is asked for by itself."""
+    if found.answer.code in ("auto-redirect", "directory"):
+        return True
+    target = (found.answer.redirect_target or b"").decode("utf-8", "replace")
+    host = (urllib.parse.urlsplit(target).hostname or "").lower()
+    return _bare(host) in {_bare(name) for name in _names(server)}
+
+
+def _bare(name: str) -> str:
+    return name[4:] if name.startswith("www.") else name
+
+
+def _names(server: Level) -> List[str]:
+    return [
+        argument.decode("utf-8", "replace").lower()
+        for line in server.own(b"server_name")
+        for argument in line.args
+    ]
+
+
+def _name(server: Level) -> str:
+    """A name that selects the server, as a browser would send it; "" when there is none."""
+    for name in _names(server):
+        if name.startswith("*."):
+            return "any" + name[1:]
+        if name and not name.startswith("~") and "*" not in name:
+            return name.lstrip(".")
+    return ""
+
+
+def _origins(server: Level, name: str) -> List[str]:
+    """Scheme, name and port of every door of the server."""
+    doors = {
+        (listen.has("ssl") or server.on(b"ssl", False), address.port)
+        for listen in listens_of(server)
+        for address in listen.addresses
+        if address.family != "unix"
+    }
+    return [
+        f"{'https' if tls else 'http'}://{name}" + ("" if port == (443 if tls else 80) else f":{port}")
+        for tls, port in sorted(doors)
+    ]
+
+
+def _error_pages(server: Level) -> FrozenSet[str]:
+    """Paths that stand for errors, not for users."""
+    levels = [server, *all_locations(server)]
+    lines = [line for level in levels for line in level.nearest(b"error_page")[1]]
+    return frozenset(line.args[-1].decode("utf-8", "replace") for line in lines)

@@ -1,0 +1,44 @@
+"""A hand-written file that does more than the site: lost only knowingly, and given back by an undo."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.integration.conftest import LabHost, LabUp
+from tests.integration.wrong_input import SITE_FILE
+
+GRAFANA = "location /grafana/ { return 200 grafana; }"
+OVERWRITE = {"nginx_websocket_on_takeover": "overwrite"}
+
+
+@pytest.fixture(scope="module")
+def host(lab_up: LabUp) -> LabHost:
+    host = lab_up("takeover", scenes=["broken"])
+    host.sh(f"sed -i '/client_max_body_size/a {GRAFANA}' {SITE_FILE} && nginx -t && systemctl reload nginx")
+    return host
+
+
+def grafana(host: LabHost) -> str:
+    """What the location that the site does not have answers."""
+    return host.sh("curl -sk --resolve lammp.test:443:127.0.0.1 https://lammp.test/grafana/")
+
+
+def test_check_mode_says_what_would_be_lost(host: LabHost) -> None:
+    done = host.playbook("playbooks/deploy.yml", "--check")
+    assert done.returncode == 2 and "location /grafana/" in done.stdout
+    assert "nginx_websocket_on_takeover" in done.stdout, (
+        "the variable is named, not the module's option alone"
+    )
+    assert grafana(host) == "grafana"
+
+
+def test_it_is_lost_knowingly_and_comes_back(host: LabHost) -> None:
+    done = host.playbook("playbooks/deploy.yml", variables=OVERWRITE)
+    assert done.returncode == 0, done.stdout
+    assert "lost-in-takeover: location /grafana/" in done.stdout
+    assert "<!doctype html>" in grafana(host).lower()
+    again = host.playbook("playbooks/deploy.yml")
+    assert again.returncode == 0 and "changed=0" in again.stdout, "what is ours is not taken over again"
+    back = host.playbook("playbooks/rollback.yml", variables={"nginx_websocket_rollback_to": "original"})
+    assert back.returncode == 0, back.stdout
+    assert grafana(host) == "grafana"
