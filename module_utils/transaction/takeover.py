@@ -111,8 +111,9 @@ def _refusal(losses: Sequence[str], files: Sequence[str]) -> str:
         told.append(f"and {len(losses) - _SHOWN} more")
     return (
         f"the site would take the place of {', '.join(files)}, which this role has not written, and do less; "
-        f"nothing was changed: {'; '.join(told)}. Say it in the site's variables, give it a server of its "
-        "own, or set nginx_websocket_on_takeover to overwrite: the backup keeps what stood there."
+        f"nothing was changed: {'; '.join(told)}. Say it in the site's variables, or in a file of your own "
+        "that its includes name; or set nginx_websocket_on_takeover to overwrite: the backup keeps what "
+        "stood there."
     )
 
 

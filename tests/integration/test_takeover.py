@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import pytest
+import yaml
 
-from tests.integration.conftest import LabHost, LabUp
+from tests.integration.conftest import ROOT, LabHost, LabUp
 from tests.integration.wrong_input import SITE_FILE
 
+SITE = yaml.safe_load((ROOT / "inventory/lab/group_vars/nginx_websocket.yml").read_text())[
+    "nginx_websocket_sites"
+][0]
 GRAFANA = "location /grafana/ { return 200 grafana; }"
 OVERWRITE = {"nginx_websocket_on_takeover": "overwrite"}
 
@@ -30,6 +34,17 @@ def test_check_mode_says_what_would_be_lost(host: LabHost) -> None:
         "the variable is named, not the module's option alone"
     )
     assert grafana(host) == "grafana"
+
+
+def test_a_file_of_ones_own_keeps_it(host: LabHost) -> None:
+    host.sh(f"printf '%s\\n' '{GRAFANA}' > /etc/nginx/grafana.conf")
+    site = {**SITE, "includes": ["/etc/nginx/grafana.conf"]}
+    done = host.playbook("playbooks/deploy.yml", variables={"nginx_websocket_sites": [site]})
+    assert done.returncode == 0, done.stdout
+    assert "grafana" not in done.stdout and grafana(host) == "grafana"
+    back = host.playbook("playbooks/rollback.yml", variables={"nginx_websocket_rollback_to": "original"})
+    assert back.returncode == 0, back.stdout
+    assert GRAFANA in host.sh(f"cat {SITE_FILE}")
 
 
 def test_it_is_lost_knowingly_and_comes_back(host: LabHost) -> None:

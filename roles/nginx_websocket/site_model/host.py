@@ -141,6 +141,10 @@ def _paths(site: Site, facts: Facts, place: str, refusals: List[Refusal], warnin
             refusals.append(
                 Refusal(f"{place}.tls.{key}", path, expected, "Put it there, or write auto or none.")
             )
+    for index, path in enumerate(site["includes"]):
+        if not exists(facts, path):
+            expected = "a file that exists on the host"
+            refusals.append(Refusal(f"{place}.includes[{index}]", path, expected, "Put it there first."))
     for index, backend in enumerate(site["backends"]):
         tls = backend["tls"]
         if tls["enabled"] and tls["verify"] and not exists(facts, tls["ca"]):

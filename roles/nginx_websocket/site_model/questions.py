@@ -57,6 +57,7 @@ def questions(sites: Sequence[Site], settings: Mapping[str, Any]) -> Dict[str, A
                 }
             )
             paths += [tls[key] for key in ("options_file", "dhparam") if tls[key] not in ("auto", "none")]
+        paths += site["includes"]
         if site["spa"]:
             paths.append(site["spa"]["root"])
     return {

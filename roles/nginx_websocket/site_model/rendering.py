@@ -84,6 +84,7 @@ def model(site: Site, facts: Facts) -> Dict[str, Any]:
         ],
         "uploads": [general(route, links) for route in site["uploads"]],
         "spa": site["spa"],
+        "includes": site["includes"],
         "takes_root": any(route["path"] == "/" for kind in ("api", "uploads") for route in site[kind]),
         "origin_maps": origin_maps.maps,
         "cors_maps": cors_maps.maps,

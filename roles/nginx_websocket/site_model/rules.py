@@ -75,6 +75,7 @@ _SITE: Dict[str, Callable[[Any], Problem]] = {
     "access_log": values.file_or("auto", "none"),
     "security_headers.key": values.header_name,
     "security_headers.value": values.header_value,
+    "includes[]": values.file_path,
     "file": values.file_path,
 }
 

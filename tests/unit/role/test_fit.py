@@ -136,6 +136,15 @@ def test_a_named_file_that_is_missing(key):
     assert error.startswith(f"nginx_websocket_sites[0].tls.{key} is '/etc/nginx/tls.conf', expected a file")
 
 
+def test_a_file_of_the_users_own_that_is_missing():
+    plan, found = prepared({**SITE, "includes": ["/etc/nginx/own.conf"]}, missing=["/etc/nginx/own.conf"])
+    (error,) = refusals(plan, found)
+    assert error == (
+        "nginx_websocket_sites[0].includes[0] is '/etc/nginx/own.conf', expected a file that exists on the "
+        "host. Put it there first."
+    )
+
+
 def test_a_site_without_tls_asks_for_no_certificate():
     plan, found = prepared({**SITE, "tls": {"enabled": False}})
     assert found["certificates"] == []
