@@ -8,8 +8,9 @@ behind the same guards.  Imported only where a file of somebody else is taken ov
 from __future__ import annotations
 
 import dataclasses
+import os
 import urllib.parse
-from typing import Dict, FrozenSet, Iterator, List, Optional, Sequence, Set, Tuple
+from typing import Callable, Dict, FrozenSet, Iterator, List, Optional, Sequence, Set, Tuple
 
 from ..nginx_conf.effective import Level
 from ..nginx_conf.listen import listens_of
@@ -77,6 +78,7 @@ def judge_takeover(
     version: Tuple[int, ...],
     *,
     on_takeover: str = FAIL,
+    exists: Callable[[str], bool] = os.path.exists,
 ) -> List[Finding]:
     """See that a site does what the files did whose place it takes.
 
@@ -86,6 +88,7 @@ def judge_takeover(
         staged: the tree that has the site instead.
         version: of the nginx, for its defaults.
         on_takeover: ``fail``, or ``overwrite`` to lose things knowingly.
+        exists: whether the host has a path.
 
     Returns:
         What differs and is worth knowing.
@@ -95,7 +98,7 @@ def judge_takeover(
     """
     theirs = [server for server in servers(live) if server.file in taken and not server.release]
     blocks = {id(server.directive) for server in theirs}
-    comparison = _Comparison(live, staged, version)
+    comparison = _Comparison(live, staged, version, exists)
     for level in index_of(live).servers:
         if id(level.directive) in blocks:
             comparison.compare(level)
@@ -120,8 +123,14 @@ def _refusal(losses: Sequence[str], files: Sequence[str]) -> str:
 class _Comparison:
     """The same questions to two trees."""
 
-    def __init__(self, live: Configuration, staged: Configuration, version: Tuple[int, ...]) -> None:
-        self.live, self.staged, self.version = live, staged, version
+    def __init__(
+        self,
+        live: Configuration,
+        staged: Configuration,
+        version: Tuple[int, ...],
+        exists: Callable[[str], bool],
+    ) -> None:
+        self.live, self.staged, self.version, self.exists = live, staged, version, exists
         self._losses: List[str] = []
         self._open: Dict[str, List[str]] = {}
         self._seen: Set[Tuple[object, str, str]] = set()
@@ -186,6 +195,8 @@ class _Comparison:
         was = destination(before)
         if was.kind == UNKNOWN or (was.kind == REDIRECT and _stays(before, server)):
             return
+        if was.kind == FILES and _ACME not in url and not any(map(self._there, was.value)):
+            return  # "location = /robots.txt", as it stands in many a file, and there is none
         after = self._follow(url, server)
         asked = Question(location, server, url, before, after, was, destination(after))
         key = (before.level and before.level.directive, was.text, asked.now.text)
@@ -209,6 +220,10 @@ class _Comparison:
         for guard in gone:
             self._open.setdefault(guard, []).append(asked.place)
         return bool(gone)
+
+    def _there(self, path: str) -> bool:
+        """Whether there is such a file, or its directory where the name is made up."""
+        return self.exists(path.partition(TAIL)[0])
 
     def _route(self, tree: Configuration, url: str) -> Route:
         return route(tree, Request(url), version=self.version, file_kind=_made_up)

@@ -34,7 +34,10 @@ def judged(theirs: str, ours: str = SITE, on_takeover: str = "fail") -> List[Fin
         tree(body if body.startswith(("server {", "upstream ")) else f"server {{ {NAMED}{body} }}")
         for body in (theirs, ours)
     )
-    return judge_takeover([FILE], live, staged, (1, 22, 1), on_takeover=on_takeover)
+    there = {"/srv/static/", "/srv/app/", "/srv/app/index.html", "/srv/old/"}
+    return judge_takeover(
+        [FILE], live, staged, (1, 22, 1), on_takeover=on_takeover, exists=there.__contains__
+    )
 
 
 @pytest.mark.parametrize(
@@ -146,6 +149,7 @@ def test_what_would_be_lost_is_refused(theirs: str, said: str) -> None:
         pytest.param(SERVED + "location /gone { return 404; }", id="a path that was closed to files"),
         pytest.param("return 301 https://a.test$request_uri;", id="a redirect to the site itself"),
         pytest.param("return 301 https://www.a.test$request_uri;", id="a redirect to www."),
+        pytest.param(SERVED + "location /docs/ { alias /srv/gone/; }", id="files that are not there"),
         pytest.param(SERVED + "location @app { proxy_pass http://127.0.0.1:1; }", id="a named location"),
     ],
 )
