@@ -7,7 +7,6 @@ import os
 import re
 import socket
 import subprocess
-import time
 from typing import Dict, Iterable, List, Optional, Sequence, Set, Tuple
 
 from ..nginx_conf.effective import Level
@@ -149,17 +148,6 @@ def _empty(path: str) -> bool:
         return os.lstat(path).st_size == 0
     except OSError:
         return False
-
-
-def boot_time() -> float:
-    """Seconds since the epoch of the boot, finer than the whole seconds of /proc/stat."""
-    return time.time() - time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
-
-
-def workers_started(master: Master) -> float:
-    """Start time of the newest worker that serves; 0 when there is none."""
-    ticks = [worker.start_ticks for worker in master.workers if not worker.shutting_down]
-    return boot_time() + max(ticks) / os.sysconf("SC_CLK_TCK") if ticks else 0.0
 
 
 def newer_files(configuration: Optional[Configuration], main: str, started: float) -> List[NewerFile]:

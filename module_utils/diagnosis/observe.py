@@ -19,7 +19,7 @@ from ..nginx_host.binary import NginxError, find_binary
 from ..nginx_host.certificates import covers
 from ..nginx_host.describe import describe
 from ..nginx_host.listeners import listeners
-from ..nginx_host.masters import Master, choose, masters
+from ..nginx_host.masters import Master, choose, masters, serving_since
 from ..websocket.endpoint import address_text, parse_url
 from ..websocket.probe import probe
 from ..websocket.result import Probe
@@ -81,7 +81,7 @@ def observe(question: Question, *, binary: str = "", conf_path: str = "", prefix
     if facts.nginx is None or facts.nginx.master is None:
         return facts
     master = facts.nginx.master
-    facts.workers_started = host_state.workers_started(master)
+    facts.workers_started = serving_since(master.workers)
     facts.old_workers = sum(worker.shutting_down for worker in master.workers)
     facts.limits = host_state.worker_limits(master)
     facts.newer_files = host_state.newer_files(

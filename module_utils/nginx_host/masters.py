@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
+import time
 from typing import Any, Dict, List, Optional, Sequence
 
 from .proc import Proc, origin_of
@@ -182,14 +183,13 @@ def masters(proc: Optional[Proc] = None) -> List[Master]:
 
 
 def workers_of(pid: int, proc: Optional[Proc] = None) -> List[Worker]:
-    """The workers that a master has at this moment, the oldest first.
-
-    Cheaper than `masters` only in what it returns; it is what a reload's proof asks again and again.
-    """
+    """The workers that a master has at this moment, the oldest first."""
     proc = proc or Proc()
     titles: Dict[int, str] = {}
     parents: Dict[int, int] = {}
-    for child in proc.pids():
+    # Not every kernel lists the children (CONFIG_PROC_CHILDREN).
+    listed = proc.read(pid, f"task/{pid}/children").split()
+    for child in map(int, listed) if listed else proc.pids():
         argv = proc.argv(child)
         if argv and argv[0].startswith(WORKER):
             stat = proc.stat(child)
@@ -197,6 +197,24 @@ def workers_of(pid: int, proc: Optional[Proc] = None) -> List[Worker]:
                 titles[child] = " ".join(argv)
                 parents[child] = pid
     return _workers(pid, titles, parents, proc)
+
+
+def serving_since(workers: Sequence[Worker]) -> float:
+    """When the workers that serve began to; every reload makes new ones.
+
+    Args:
+        workers: of one master.
+
+    Returns:
+        Seconds since the epoch, of the oldest: one that crashed is replaced without a reload.  0 when none
+        serves.
+    """
+    ticks = [worker.start_ticks for worker in workers if not worker.shutting_down]
+    if not ticks:
+        return 0.0
+    # Finer than the whole seconds of btime in /proc/stat.
+    booted = time.time() - time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+    return booted + min(ticks) / os.sysconf("SC_CLK_TCK")
 
 
 def _workers(pid: int, titles: Dict[int, str], parents: Dict[int, int], proc: Proc) -> List[Worker]:

@@ -117,6 +117,11 @@ def running_master(nginx: Instance) -> Optional[int]:
     return choice.master.pid if choice.master is not None else None
 
 
+def serving_since(master: int) -> float:
+    """When the workers of a master began to serve: seconds since the epoch, 0 when none does."""
+    return nginx_host.serving_since(nginx_host.workers_of(master))
+
+
 def confined(master: int) -> str:
     """What the running nginx may not do and ``nginx -t`` may.
 

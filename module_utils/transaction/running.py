@@ -10,9 +10,11 @@ from . import workers
 from .answers import prove, questions
 from .errorlog import LogWatch, log_paths
 from .host import Host, names
+from .instance import serving_since
 from .model import APPLIED, UNDECIDED, NotProven, Refused, Site
 from .reload import reload
 from .routes import check_live
+from .stale import stale_files
 from .starting import start
 
 REFUSE, LEAVE, START = "refuse", "leave", "start"
@@ -95,9 +97,10 @@ def confirm_running(host: Host, tree: Configuration, sites: Sequence[Site], *, s
     with host.step("prove"):
         try:
             prove(questions(tree, nginx), time.monotonic(), settled=True)
-            served = True
+            stale = stale_files(tree, serving_since(host.nginx.master))
+            served = not stale
         except NotProven:
-            served = False
+            stale, served = [], False
         if served:
             try:
                 opened = prove_routes(host, tree, sites)
@@ -109,13 +112,11 @@ def confirm_running(host: Host, tree: Configuration, sites: Sequence[Site], *, s
         expect_upgrades(host, tree, sites)
     if served:
         return
+    behind = f"{names(stale)} changed after nginx had read it" if stale else ""
     if host.check:
         outcome.changed = True
-        host.find(
-            "not-running",
-            "the files are as they should be, but the running nginx does not serve them; a real "
-            "run reloads it",
-        )
+        what = behind or "the files are as they should be, but the running nginx does not serve them"
+        host.find("not-running", f"{what}; a real run reloads it")
         return
     try:
         bring_to_life(host, tree, sites)
@@ -126,6 +127,8 @@ def confirm_running(host: Host, tree: Configuration, sites: Sequence[Site], *, s
         )
         return
     outcome.outcome, outcome.changed = APPLIED, True
+    if behind:
+        host.find("reloaded", f"{behind}; it was reloaded")
     host.count_draining()
 
 

@@ -77,6 +77,19 @@ def test_a_renewal_takes_hold_and_the_release_stays_proven(host: LabHost) -> Non
     assert probe("wss://lammp.test/api/mqtt/ws/hints/x", address=(host.address, 443), verify=False).opened
 
 
+def test_a_renewal_that_nobody_told_nginx_of_is_served_after_the_next_run(host: LabHost) -> None:
+    """A hook that is missing shows months later, when the old certificate expires."""
+    before = served(host)
+    host.sh(f"cd {OWN} && for name in fullchain privkey; do cp $name-1.pem $name-2.pem; done")
+    assert served(host) == before
+    said = deploy(host)
+    assert (
+        "changed=1" in said and f"{OWN}/fullchain.pem" in said and "changed after nginx had read it" in said
+    )
+    assert served(host) != before
+    assert "changed=0" in deploy(host)
+
+
 def test_a_certificate_that_ends_soon_is_said_before_activation(host: LabHost) -> None:
     host.sh(
         f"cd {OWN} && openssl req -x509 -newkey rsa:2048 -nodes -keyout privkey.pem -out fullchain.pem "

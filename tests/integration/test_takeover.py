@@ -39,9 +39,18 @@ def test_check_mode_says_what_would_be_lost(host: LabHost) -> None:
 def test_a_file_of_ones_own_keeps_it(host: LabHost) -> None:
     host.sh(f"printf '%s\\n' '{GRAFANA}' > /etc/nginx/grafana.conf")
     site = {**SITE, "includes": ["/etc/nginx/grafana.conf"]}
-    done = host.playbook("playbooks/deploy.yml", variables={"nginx_websocket_sites": [site]})
+    sites = {"nginx_websocket_sites": [site]}
+    done = host.playbook("playbooks/deploy.yml", variables=sites)
     assert done.returncode == 0, done.stdout
     assert "grafana" not in done.stdout and grafana(host) == "grafana"
+    assert "changed=0" in host.playbook("playbooks/deploy.yml", variables=sites).stdout
+    host.sh("sed -i s/200.grafana/'200 changed'/ /etc/nginx/grafana.conf")
+    looked = host.playbook("playbooks/deploy.yml", "--check", variables=sites)
+    assert "/etc/nginx/grafana.conf changed after nginx had read it" in looked.stdout + looked.stderr
+    assert grafana(host) == "grafana"
+    again = host.playbook("playbooks/deploy.yml", variables=sites)
+    assert "changed=1" in again.stdout and grafana(host) == "changed"
+    assert "changed=0" in host.playbook("playbooks/deploy.yml", variables=sites).stdout
     back = host.playbook("playbooks/rollback.yml", variables={"nginx_websocket_rollback_to": "original"})
     assert back.returncode == 0, back.stdout
     assert GRAFANA in host.sh(f"cat {SITE_FILE}")
