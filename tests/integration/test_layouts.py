@@ -13,7 +13,7 @@ from conftest import BIN, ROOT, LabHost, LabUp
 from module_utils.websocket import probe
 
 SCENES = ("conf-d", "nginx-org", "panel")
-SUITES = ("bookworm", "bullseye", "trixie")
+SUITES = ("bookworm", "bullseye", "trixie", "forky")
 HOSTS = {f"{scene}-{suite}": (scene, suite) for scene in SCENES for suite in SUITES}
 PLACES = {
     "conf-d": "/etc/nginx/conf.d/lammp.test.conf",
