@@ -39,6 +39,7 @@ from .servers import servers
 
 FAIL, OVERWRITE = "fail", "overwrite"
 _ACME = "/.well-known/acme-challenge/"
+_STRANGER = "name-of-no-site.invalid"
 _HOPS = 3
 _SHOWN = 8
 # What the site sets by itself, or what is no promise to anybody.
@@ -67,7 +68,7 @@ class Question:
 
     @property
     def socket(self) -> bool:
-        """Whether the site has a WebSocket route there: those are its only regex locations."""
+        """Whether the site has a WebSocket route there: it writes no other regex locations."""
         return any(found.location is not None and found.location.regex for found in self.after.selections[:1])
 
 
@@ -143,6 +144,8 @@ class _Comparison:
         for origin in _origins(server, name) if name else ():
             for location, path in self._paths(server):
                 self._ask(server, location, origin + path)
+        for origin in _origins(server, _STRANGER) if _is_default(server) else ():
+            self._ask_strangers(server, origin)
 
     def losses(self) -> List[str]:
         """What would be lost, a sentence each."""
@@ -210,6 +213,19 @@ class _Comparison:
             self._losses.append(loss)
         else:
             self._note(asked)
+
+    def _ask_strangers(self, server: Level, origin: str) -> None:
+        """Who answers requests for names that no site has."""
+        before, after = (self._route(tree, origin + "/").server for tree in (self.live, self.staged))
+        if before is None or before.directive is not server.directive:
+            return
+        if after is None or not set(_names(after)) & set(_names(server)):
+            place = server.directive.where() if server.directive is not None else ""
+            at = origin.replace(_STRANGER, "*")
+            self._losses.append(
+                f"the server ({place}) answers all names that no site has at {at}, and another one would: "
+                "set listen.default_server"
+            )
 
     def _opened(self, asked: Question) -> bool:
         """Remember whether a guard would be gone; dot files are nobody's, guarded or not."""
@@ -306,6 +322,10 @@ def _stays(found: Route, server: Level) -> bool:
 
 def _bare(name: str) -> str:
     return name[4:] if name.startswith("www.") else name
+
+
+def _is_default(server: Level) -> bool:
+    return any(listen.has("default_server") or listen.has("default") for listen in listens_of(server))
 
 
 def _names(server: Level) -> List[str]:

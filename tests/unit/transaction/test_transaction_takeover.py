@@ -162,6 +162,17 @@ def test_a_root_that_the_site_forgets() -> None:
         judged("location / { proxy_pass http://127.0.0.1:8000; }", "location / { return 404; }")
 
 
+def test_requests_for_names_that_no_site_has() -> None:
+    other = "server { listen 80; server_name z.test; }"
+    theirs = f"{other} server {{ listen 80 default_server; server_name a.test; {SERVED} }}"
+    with pytest.raises(
+        Refused, match=r"answers all names that no site has at http://\*, and another one would"
+    ):
+        judged(theirs, f"{other} server {{ {NAMED}{SITE} }}")
+    assert judged(theirs, f"{other} server {{ listen 80 default_server; server_name a.test; {SITE} }}") == []
+    assert judged(theirs) == [], "the only server of a port is its default by itself"
+
+
 def test_redirects_between_the_doors_of_the_site_are_followed() -> None:
     """Plain HTTP and www. lead to the one server that answers."""
     tls = "listen 443 ssl; ssl_certificate c; ssl_certificate_key k; server_name"
