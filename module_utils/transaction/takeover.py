@@ -9,17 +9,14 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import urllib.parse
-from typing import Callable, Dict, FrozenSet, Iterator, List, Optional, Sequence, Set, Tuple
+from typing import Callable, Dict, List, Optional, Sequence, Set, Tuple
 
 from ..nginx_conf.effective import Level
-from ..nginx_conf.listen import listens_of
-from ..nginx_conf.location import Location, all_locations
+from ..nginx_conf.location import Location
 from ..nginx_conf.request import Request
 from ..nginx_conf.route import Route, index_of, route
-from ..nginx_conf.sample import TAIL, literal_of, sample_path
+from ..nginx_conf.sample import TAIL, literal_of
 from ..nginx_conf.tree import Configuration
-from ..nginx_conf.uri import escape_uri
 from .destination import (
     ANSWER,
     BACKEND,
@@ -34,6 +31,7 @@ from .destination import (
     seconds,
     size,
 )
+from .doors import made_up, names, origins, paths, stays, takes_strangers, visible_name
 from .model import Finding, Refused
 from .servers import servers
 
@@ -140,11 +138,11 @@ class _Comparison:
 
     def compare(self, server: Level) -> None:
         """Ask both trees for everything that one live server has."""
-        name = _name(server)
-        for origin in _origins(server, name) if name else ():
-            for location, path in self._paths(server):
+        name = visible_name(server)
+        for origin in origins(server, name) if name else ():
+            for location, path in paths(server, self.version):
                 self._ask(server, location, origin + path)
-        for origin in _origins(server, _STRANGER) if _is_default(server) else ():
+        for origin in origins(server, _STRANGER) if takes_strangers(server) else ():
             self._ask_strangers(server, origin)
 
     def losses(self) -> List[str]:
@@ -177,17 +175,6 @@ class _Comparison:
             )
         return found
 
-    def _paths(self, server: Level) -> Iterator[Tuple[Optional[Location], str]]:
-        """Every location with a path that leads to it; the root, where there is none for it."""
-        errors = _error_pages(server)
-        found = list(all_locations(server))
-        for location in found:
-            path = sample_path(location, self.version)
-            if path is not None and path not in errors:
-                yield location, escape_uri(path.encode("utf-8", "replace")).decode()
-        if not any(location.name == b"/" and not location.regex for location in found):
-            yield None, "/"
-
     def _ask(self, server: Level, location: Optional[Location], url: str) -> None:
         before = self._route(self.live, url)
         first = before.selections[0].location if before.selections else None
@@ -196,7 +183,7 @@ class _Comparison:
         if location is not None and (first is None or first.directive is not location.directive):
             return  # another location takes this path
         was = destination(before)
-        if was.kind == UNKNOWN or (was.kind == REDIRECT and _stays(before, server)):
+        if was.kind == UNKNOWN or (was.kind == REDIRECT and stays(before, server)):
             return
         if was.kind == FILES and _ACME not in url and not any(map(self._there, was.value)):
             return  # "location = /robots.txt", as it stands in many a file, and there is none
@@ -219,7 +206,7 @@ class _Comparison:
         before, after = (self._route(tree, origin + "/").server for tree in (self.live, self.staged))
         if before is None or before.directive is not server.directive:
             return
-        if after is None or not set(_names(after)) & set(_names(server)):
+        if after is None or not set(names(after)) & set(names(server)):
             place = server.directive.where() if server.directive is not None else ""
             at = origin.replace(_STRANGER, "*")
             self._losses.append(
@@ -242,14 +229,14 @@ class _Comparison:
         return self.exists(path.partition(TAIL)[0])
 
     def _route(self, tree: Configuration, url: str) -> Route:
-        return route(tree, Request(url), version=self.version, file_kind=_made_up)
+        return route(tree, Request(url), version=self.version, file_kind=made_up)
 
     def _follow(self, url: str, server: Level) -> Route:
         """The staged tree's answer; redirects from one door of the site to another are followed."""
         found = self._route(self.staged, url)
         for _ in range(_HOPS):
             target = found.answer.redirect_target
-            if found.answer.kind != "redirect" or target is None or not _stays(found, server):
+            if found.answer.kind != "redirect" or target is None or not stays(found, server):
                 break
             found = self._route(self.staged, target.decode("utf-8", "replace"))
         return found
@@ -302,66 +289,3 @@ def _spoken_of(asked: Question) -> bool:
         return True
     live = asked.location
     return len(taken.name) >= len(literal_of(live.name) if live.regex else live.name)
-
-
-def _made_up(path: str) -> str:
-    """What is at a path, for both trees alike: nothing of a made-up name, and all that they name."""
-    if TAIL in path:
-        return ""
-    return "directory" if path.endswith("/") else "file"
-
-
-def _stays(found: Route, server: Level) -> bool:
-    """Whether a redirect leads to the same site; where it leads is asked for by itself."""
-    if found.answer.code in ("auto-redirect", "directory"):
-        return True
-    target = (found.answer.redirect_target or b"").decode("utf-8", "replace")
-    host = (urllib.parse.urlsplit(target).hostname or "").lower()
-    return _bare(host) in {_bare(name) for name in _names(server)}
-
-
-def _bare(name: str) -> str:
-    return name[4:] if name.startswith("www.") else name
-
-
-def _is_default(server: Level) -> bool:
-    return any(listen.has("default_server") or listen.has("default") for listen in listens_of(server))
-
-
-def _names(server: Level) -> List[str]:
-    return [
-        argument.decode("utf-8", "replace").lower()
-        for line in server.own(b"server_name")
-        for argument in line.args
-    ]
-
-
-def _name(server: Level) -> str:
-    """A name that selects the server, as a browser would send it; "" when there is none."""
-    for name in _names(server):
-        if name.startswith("*."):
-            return "any" + name[1:]
-        if name and not name.startswith("~") and "*" not in name:
-            return name.lstrip(".")
-    return ""
-
-
-def _origins(server: Level, name: str) -> List[str]:
-    """Scheme, name and port of every door of the server."""
-    doors = {
-        (listen.has("ssl") or server.on(b"ssl", False), address.port)
-        for listen in listens_of(server)
-        for address in listen.addresses
-        if address.family != "unix"
-    }
-    return [
-        f"{'https' if tls else 'http'}://{name}" + ("" if port == (443 if tls else 80) else f":{port}")
-        for tls, port in sorted(doors)
-    ]
-
-
-def _error_pages(server: Level) -> FrozenSet[str]:
-    """Paths that stand for errors, not for users."""
-    levels = [server, *all_locations(server)]
-    lines = [line for level in levels for line in level.nearest(b"error_page")[1]]
-    return frozenset(line.args[-1].decode("utf-8", "replace") for line in lines)
