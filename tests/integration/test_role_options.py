@@ -73,7 +73,12 @@ def test_room_is_undone_with_the_site(host: LabHost) -> None:
     )
     before = host.digest("/etc/nginx")
     try:
-        said = refused(host, site={"tls": {"port": 8444}}, nginx_websocket_max_sockets=5000)
+        said = refused(
+            host,
+            site={"tls": {"port": 8444}},
+            nginx_websocket_max_sockets=5000,
+            nginx_websocket_on_takeover="overwrite",
+        )
     finally:
         host.sh("kill $(cat /run/thief)")
     assert "The host was put back as it was" in said

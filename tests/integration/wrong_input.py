@@ -11,6 +11,8 @@ from typing import Any, Dict, List, Tuple
 
 ROUTE = {"path": "/ws/", "backend": "app"}
 SITES = "nginx_websocket_sites[0]"
+#: The live file serves other ports, which is another refusal.
+OVERWRITE = {"nginx_websocket_on_takeover": "overwrite"}
 UNDONE = "undone: nginx keeps the old release"
 
 
@@ -227,6 +229,7 @@ ON_THE_HOST: List[Row] = [
         "a port that another process has",
         "The host was put back as it was",
         {"tls": {"port": 8444}},
+        OVERWRITE,
         before=THIEF,
         after="kill $(cat /run/thief)",
         outcome=UNDONE,
@@ -251,6 +254,7 @@ ON_THE_HOST: List[Row] = [
         "(13: Permission denied). nginx -t, run by root, accepted this, but the running nginx is confined: "
         "it lacks CAP_NET_BIND_SERVICE",
         {"tls": {"port": 444}},
+        OVERWRITE,
         # nginx gets its old ports while they are anybody's.
         before=f"mkdir -p $(dirname {CONFINE}); mount -o remount,rw /proc/sys; "
         f"printf '[Service]\\nCapabilityBoundingSet=~CAP_NET_BIND_SERVICE\\n' > {CONFINE}; "
