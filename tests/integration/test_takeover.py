@@ -6,13 +6,12 @@ import pytest
 import yaml
 
 from tests.integration.conftest import ROOT, LabHost, LabUp
-from tests.integration.wrong_input import SITE_FILE
+from tests.integration.wrong_input import OVERWRITE, SITE_FILE
 
 SITE = yaml.safe_load((ROOT / "inventory/lab/group_vars/nginx_websocket.yml").read_text())[
     "nginx_websocket_sites"
 ][0]
 GRAFANA = "location /grafana/ { return 200 grafana; }"
-OVERWRITE = {"nginx_websocket_on_takeover": "overwrite"}
 
 
 @pytest.fixture(scope="module")
