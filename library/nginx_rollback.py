@@ -180,8 +180,9 @@ def main() -> None:
         lock_timeout=given["lock_timeout"],
     )
     result = outcome.as_dict(diff=module._diff)
-    for finding in outcome.findings:
-        module.warn(finding.message)
+    for message in [outcome.recovered, *(finding.message for finding in outcome.findings)]:
+        if message:
+            module.warn(message)
     if outcome.failed:
         module.fail_json(msg=outcome.message, **result)
     module.exit_json(msg=outcome.message, **result)

@@ -127,6 +127,8 @@ class HostRecord:
             if undo:
                 self._undone(outcome, result)
             return
+        if result.get("recovered"):
+            self.find("recovered", str(result["recovered"]))
         for finding in result.get("findings", []):
             self.find(finding.get("code", ""), finding.get("message", ""), finding.get("fix", ""))
         self._count(result.get("sockets") or {})
@@ -161,7 +163,8 @@ class HostRecord:
             }
 
     def _undone(self, outcome: str, result: Mapping[str, Any]) -> None:
-        if outcome == APPLIED:
+        by_itself = outcome == UNCHANGED and not result.get("failed")  # while nobody confirmed it
+        if outcome == APPLIED or by_itself:
             self.outcome = ROLLED_BACK
             for release in self.releases:
                 release.after = release.before

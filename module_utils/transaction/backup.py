@@ -1,7 +1,8 @@
 """Numbered backups: what stood at each path before a transaction changed it, and what it put there.
 
 ``backups/0007/`` holds ``manifest.json``, ``before/`` and ``after/``.  The manifest is written last, so
-a directory without one is unfinished and worth nothing.
+a directory without one is unfinished and worth nothing.  ``backups/last`` holds the last number given: a
+transaction that is undone takes its backup away, but its number never means another one.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import os
 import shlex
 from typing import Any, Dict, List, Mapping, Optional, Sequence
 
-from .files import Filesystem
+from .files import Filesystem, temporary_name
 from .model import ABSENT, Change, Entry
 from .release import claimed, pristine
 
@@ -80,6 +81,7 @@ class Backups:
         """Name the directory; nothing is read or written yet."""
         self._files = files
         self.directory = os.path.join(state_dir, "backups")
+        self._last = os.path.join(self.directory, "last")
 
     def path(self, number: int) -> str:
         """Directory of one backup."""
@@ -97,8 +99,9 @@ class Backups:
         return sorted(int(name) for name in self._files.names(self.directory) if name.isdigit())
 
     def next_number(self) -> int:
-        """The number that the next backup gets."""
-        return max(self._all() or [0]) + 1
+        """The number that the next backup gets; whoever still has that of an undone one must not meet it."""
+        given = self._files.entry(self._last).content.strip()
+        return max([*self._all(), int(given) if given.isdigit() else 0]) + 1
 
     def save(
         self,
@@ -126,6 +129,7 @@ class Backups:
         """
         directory = self.path(number)
         self._files.make_directory(self.directory, 0o700)
+        self._files.put(self._last, Entry("file", content=b"%d\n" % number, mode=0o600))
         self._files.mkdir(directory, 0o700)
         self._write(
             directory,
@@ -170,7 +174,14 @@ class Backups:
             ValueError: a file of it is not what the manifest says.
         """
         directory = self.path(number)
-        manifest = json.loads(self._files.read(os.path.join(directory, "manifest.json")).decode())
+        path = os.path.join(directory, "manifest.json")
+        try:
+            manifest = json.loads(self._files.read(path).decode())
+            return self._from(number, directory, manifest)
+        except (KeyError, TypeError, json.JSONDecodeError, UnicodeDecodeError) as error:
+            raise ValueError(f"{path} is no manifest: {error!r}; move {directory} away") from error
+
+    def _from(self, number: int, directory: str, manifest: Mapping[str, Any]) -> Backup:
         changes, size = [], 0
         for record in manifest["entries"]:
             before, after = (self._entry(directory, record[side]) for side in ("before", "after"))
@@ -228,6 +239,12 @@ class Backups:
             self._files.put(manifest, ABSENT)
         if number in self._all():
             self._files.remove_tree(directory)
+        self._sweep_last()
+
+    def _sweep_last(self) -> None:
+        half = temporary_name(self._last)
+        if self._files.entry(half).kind != "absent":
+            self._files.unlink(half)
 
     def unfinished(self) -> List[int]:
         """Numbers of what unfinished saves and removals left."""
@@ -237,6 +254,7 @@ class Backups:
         """Remove what unfinished saves and removals left."""
         for number in self.unfinished():
             self.remove(number)
+        self._sweep_last()
 
     def prune(self, keep: int) -> List[int]:
         """Remove the oldest backups but ``keep``, never the one from before our first deployment.

@@ -78,7 +78,7 @@ def deploy(
         outcome.message = outcome.message or str(failure)
         outcome.errors = outcome.errors or failure.errors
         outcome.diff = failure.diff or outcome.diff
-    except OSError as error:
+    except (OSError, ValueError) as error:
         # ``execute`` undoes by itself what it writes; here only reading can have failed.
         host.outcome.failed = True
         host.outcome.message = f"the host's files could not be read or locked: {error}; nothing was changed"

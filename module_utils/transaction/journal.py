@@ -60,14 +60,17 @@ class Journal:
         entry = self._files.entry(self.path)
         if entry.kind == "absent":
             return None
-        data = json.loads(entry.content.decode())
-        return Record(
-            backup=int(data["backup"]),
-            step=str(data["step"]),
-            started=str(data["started"]),
-            reason=str(data.get("reason", "")),
-            confirm_by=str(data.get("confirm_by", "")),
-        )
+        try:
+            data = json.loads(entry.content.decode())
+            return Record(
+                backup=int(data["backup"]),
+                step=str(data["step"]),
+                started=str(data["started"]),
+                reason=str(data.get("reason", "")),
+                confirm_by=str(data.get("confirm_by", "")),
+            )
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"{self.path} is no journal: {error!r}") from error
 
     def write(self, record: Record) -> None:
         """Let the disk know of a step before it begins."""

@@ -63,7 +63,7 @@ class Overlay:
             if entry.kind == "absent":
                 raise FileNotFoundError(2, "No such file or directory", path)
             return entry.content
-        return self._files.read(path)
+        return self._files.read(resolved)  # the links may be of the overlay alone
 
     def glob(self, pattern: str) -> List[str]:
         """The paths an include pattern would find, in nginx's order."""

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
+from ..nginx_conf.tree import Configuration
 from .backup import Backup
 from .execute import Plan, execute
 from .files import Filesystem
 from .host import STATE_DIR, Host, names, read_tree
 from .instance import Instance
 from .journal import UNCONFIRMED
-from .model import APPLIED, Change, Entry, Failure, Outcome, Refused
-from .overlay import Overlay
+from .model import APPLIED, Change, Entry, Failure, Outcome, Refused, Validation
+from .overlay import Overlay, canonical
 from .release import claimed
 from .running import LEAVE, START, confirm_running
-from .sockets import SocketWatch
+from .sockets import SocketWatch, silent_backends
 from .undo import recover
 from .validation import validate
 
 PREVIOUS, ORIGINAL = "previous", "original"
+_SHORTEST_RELEASE = 8  # as the summary shows it
 _NUMBER = re.compile(r"[0-9]{1,9}\Z")  # a release id may be all digits, but has 32 of them
 
 
@@ -57,9 +60,11 @@ def rollback(
     host = Host(nginx, state_dir, check, keep, deadline, files or Filesystem(), guarded=files is None)
     try:
         with host.locked(lock_timeout):
-            if not _went_back(host, to) and not _undo_unconfirmed(host, to):
-                host.outcome.recovered = recover(host)
-                _rollback(host, to, start)
+            if not _went_back(host, to):
+                _see_number(host, to)  # before anything that somebody else has open is undone
+                if not _undo_unconfirmed(host, to):
+                    host.outcome.recovered = recover(host)
+                    _rollback(host, to, start)
     except Failure as failure:
         host.outcome.failed = True
         host.outcome.message = host.outcome.message or str(failure)
@@ -83,8 +88,12 @@ def _rollback(host: Host, to: str, start: bool) -> None:
     with host.step("compare"):
         history = [host.backups.load(number) for number in host.backups.numbers()]
         if not history:
-            raise Refused(f"there is no backup in {host.backups.directory}: nothing was ever deployed here")
+            raise Refused(
+                f"there is no backup in {host.backups.directory}: nothing was deployed here, or somebody "
+                "removed them"
+            )
         targets, after, restores = _targets(history, to)
+        targets.update(_lost_links(host, targets, after, history))
         changes = _changes(host, targets, history)
         before = host.deployed()
         for name in sorted({*before, *after}):
@@ -100,22 +109,82 @@ def _rollback(host: Host, to: str, start: bool) -> None:
         verdict = validate(changes, nginx)
         outcome.method, outcome.warnings = verdict.method, verdict.warnings
         if not verdict.valid:
-            raise Refused(
-                f"what {_named(to, restores)} holds does not pass nginx -t on this host any more, and "
-                "nothing was "
-                f"changed: {verdict.errors[0].sentence()}",
-                verdict.errors,
-            )
+            raise Refused(_invalid(verdict, changes, _named(to, restores)), verdict.errors)
+        overlay = Overlay(changes, host.files)
+        staged = read_tree(nginx, overlay).configuration
+        _see_read(overlay, staged, changes, after)
     if host.check:
         outcome.changed = True
+        outcome.message = f"would go back to {_named(to, restores)}: {names([one.path for one in changes])}"
         return
-    staged = read_tree(nginx, Overlay(changes, host.files)).configuration
     plan = Plan("rollback", _ordered(changes), staged, before, after, restores=restores)
     # The live tree may be the broken one that is left behind, so the backends are those of the older state.
     with SocketWatch(host, staged):
         execute(host, plan, stopped=START if start else LEAVE)
     if outcome.outcome == APPLIED:
         outcome.message = f"back to {_named(to, restores)}: {names([change.path for change in changes])}"
+        for address in silent_backends(staged, frozenset(one.path for one in changes)):
+            host.find(
+                "backend-down",
+                f"nothing listens at {address}, to which the restored configuration passes requests; the "
+                "application and its unit are not rolled back",
+                "start the application there, or deploy the site again",
+            )
+
+
+def _lost_links(
+    host: Host,
+    targets: Mapping[str, Tuple[Entry, str]],
+    after: Mapping[str, Mapping[str, str]],
+    history: Sequence[Backup],
+) -> Dict[str, Tuple[Entry, str]]:
+    """Links to the sites' files that a transaction made and somebody has taken away since.
+
+    No transaction need have touched them since the state that is asked for, and without them nginx does not
+    read what is restored.
+    """
+    sites = {site for _, site in targets.values() if after.get(site, {}).get("release")}
+    found: Dict[str, Tuple[Entry, str]] = {}
+    for backup in history:
+        for change in backup.changes:
+            if change.site not in sites or change.after.kind != "link" or change.path in targets:
+                continue
+            leads = canonical(os.path.join(os.path.dirname(change.path), change.after.target))
+            if leads == after[change.site].get("path") and host.files.entry(change.path).kind == "absent":
+                found[change.path] = (change.after, change.site)
+    return found
+
+
+def _see_read(
+    overlay: Overlay, staged: Configuration, changes: Sequence[Change], after: Mapping[str, Mapping[str, str]]
+) -> None:
+    """See that nginx would read the files of the sites that are restored; nothing else could be proven.
+
+    Raises:
+        Refused: it would not.
+    """
+    read = {overlay.resolve(path) for path in staged.files}
+    for site in sorted({change.site for change in changes}):
+        path = after.get(site, {}).get("path", "")
+        if after.get(site, {}).get("release") and path not in read:
+            raise Refused(
+                f"{path} would hold the release of {site}, but nginx would not read it: no include leads "
+                "there any more; nothing was changed. Make a link to it, or deploy the site again."
+            )
+
+
+def _invalid(verdict: Validation, changes: Sequence[Change], what: str) -> str:
+    """Why a tree with the older state in it does not pass, and whose fault that is."""
+    first = verdict.errors[0]
+    if first.file and first.file not in {change.path for change in changes}:
+        return (
+            f"nginx's configuration would not be valid with {what} either, and nothing was changed: "
+            f"{first.sentence()}. Repair that file first; it is not part of what is restored."
+        )
+    return (
+        f"what {what} holds does not pass nginx -t on this host any more, and nothing was changed: "
+        f"{first.sentence()}"
+    )
 
 
 def _went_back(host: Host, to: str) -> bool:
@@ -126,6 +195,21 @@ def _went_back(host: Host, to: str) -> bool:
     recover(host)
     host.outcome.message = f"the host went back by itself at {note.time}: {note.message}"
     return True
+
+
+def _see_number(host: Host, to: str) -> None:
+    """See that a number that is asked for means a backup; one that is gone never means another.
+
+    Raises:
+        Refused: there is none.
+    """
+    numbers = host.backups.numbers()
+    if not _NUMBER.match(to) or int(to) in numbers:
+        return
+    raise Refused(
+        f"there is no backup {to}: what it held stands again already, or it is too old to be kept; nothing "
+        f"was changed; kept are {', '.join(map(str, numbers)) or 'none'}"
+    )
 
 
 def _undo_unconfirmed(host: Host, to: str) -> bool:
@@ -170,11 +254,7 @@ def _targets(
     elif to == PREVIOUS:
         start = _previous(history)
     else:
-        found = [backup for backup in history if backup.number == int(to)]
-        if not found:
-            numbers = ", ".join(str(backup.number) for backup in history)
-            raise Refused(f"there is no backup {to}; kept are {numbers}")
-        start = found[0]
+        start = next(backup for backup in history if backup.number == int(to))
     targets: Dict[str, Tuple[Entry, str]] = {}
     for backup in history:
         if backup.number >= start.number:
@@ -199,17 +279,19 @@ def _previous(history: Sequence[Backup]) -> Backup:
 def _release(
     history: Sequence[Backup], release: str
 ) -> Tuple[Dict[str, Tuple[Entry, str]], Mapping[str, Mapping[str, str]], int]:
-    """The newest state in which that release was live, for its site alone."""
-    for backup in reversed(history):
-        for change in backup.changes:
-            for entry in (change.before, change.after):
-                if entry.kind == "file" and claimed(entry.content) == release:
-                    sites = {name: dict(site) for name, site in history[-1].sites.items()}
-                    sites[change.site] = {"path": change.path, "release": release}
-                    return {change.path: (entry, change.site)}, sites, backup.number
+    """The newest state in which that release was live, for its site alone; the start of its id is enough."""
     known = sorted(
         {claimed(e.content) or "" for b in history for c in b.changes for e in (c.before, c.after)} - {""}
     )
+    meant = [one for one in known if one.startswith(release)] if len(release) >= _SHORTEST_RELEASE else []
+    whole = meant[0] if len(meant) == 1 else release
+    for backup in reversed(history):
+        for change in backup.changes:
+            for entry in (change.before, change.after):
+                if entry.kind == "file" and claimed(entry.content) == whole:
+                    sites = {name: dict(site) for name, site in history[-1].sites.items()}
+                    sites[change.site] = {"path": change.path, "release": whole}
+                    return {change.path: (entry, change.site)}, sites, backup.number
     raise Refused(
         f"no backup holds release {release!r}; give 'previous', 'original', a backup's number, or one of: "
         + (", ".join(known) or "(no release is kept)")

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import os
 import re
+import socket
 from types import TracebackType
-from typing import FrozenSet, Iterable, Iterator, Optional, Set, Tuple, Type
+from typing import Any, FrozenSet, Iterable, Iterator, List, Optional, Sequence, Set, Tuple, Type
 
 from ..nginx_conf.tree import Configuration, Directive
 from . import workers
@@ -21,6 +23,7 @@ _ESTABLISHED = "01"
 _CONNECTED = "03"  # SS_CONNECTED, in /proc/net/unix
 _PASS = re.compile(rb"\A(?:proxy|grpc|fastcgi|uwsgi|scgi)_pass\Z")
 _SCHEME = re.compile(rb"\A([a-z]+)://")
+_LOOPBACK = re.compile(rb"(?:\A|//)(?:localhost|127\.[0-9.]+|\[::1\])(?=[:/]|\Z)")
 _PORT = re.compile(rb"\A[^/]*?:([0-9]{1,5})(?:/|\Z)")
 
 
@@ -93,6 +96,34 @@ def _targets(directive: Directive) -> Iterator[Tuple[int, str]]:
         return
     port = _PORT.match(rest)
     yield (int(port.group(1)) if port else 443 if secure else 80), ""
+
+
+def silent_backends(tree: Configuration, files: FrozenSet[str]) -> List[str]:
+    """Loopback addresses to which some files pass requests and at which nothing listens.
+
+    Args:
+        tree: the configuration that is live.
+        files: real paths of the files.
+    """
+    found = set()
+    for directive in tree.walk():
+        if os.path.realpath(directive.file) in files:
+            for port, path in _targets(directive):
+                local = _LOOPBACK.search(directive.args[0])
+                if path or local:
+                    found.add((path, port))
+    return sorted(path or f"127.0.0.1:{port}" for path, port in found if not _listens(path, port))
+
+
+def _listens(path: str, port: int) -> bool:
+    loopback = [(socket.AF_INET, ("127.0.0.1", port)), (socket.AF_INET6, ("::1", port))]
+    places: Sequence[Tuple[int, Any]] = [(socket.AF_UNIX, path)] if path else loopback
+    for family, address in places:
+        with contextlib.suppress(OSError), socket.socket(family) as trial:
+            trial.settimeout(1.0)
+            trial.connect(address)
+            return True
+    return False
 
 
 def opened(master: int, where: Backends) -> Open:

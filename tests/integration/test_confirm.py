@@ -104,6 +104,21 @@ def test_the_next_deployment_undoes_what_nobody_confirmed(host):
     assert left(host) == []
 
 
+def test_a_run_that_was_overtaken_confirms_and_undoes_nothing(host):
+    """Its release is gone; the number that it still has must not mean the release of the next run."""
+    host.deploy(site())
+    overtaken = host.deploy(site(tail="# two"), confirm_window=300)
+    waiting = host.deploy(site(tail="# three"), confirm_window=300)
+    assert overtaken["backup"] != waiting["backup"]
+    late, _, _ = host.begin("confirm", backup=overtaken["backup"])
+    assert late["failed"] and f"(backup {waiting['backup']}) is open" in late["message"]
+    back = host.rollback(str(overtaken["backup"]))
+    assert back["failed"] and f"there is no backup {overtaken['backup']}" in back["message"]
+    assert "nginx-websocket-undo.timer" in left(host), "the other run's window is still open"
+    assert "# three" in host.sh("cat /etc/nginx/sites-available/lammp.conf")
+    assert host.begin("confirm", backup=waiting["backup"])[0]["failed"] is False
+
+
 def test_a_run_that_changes_nothing_opens_no_window(host):
     host.deploy(site())
     again = host.deploy(site(), confirm_window=300)

@@ -259,6 +259,15 @@ def test_a_file_that_holds_only_our_names_is_taken_over_where_it_is(host):
     assert host.sh("ls /etc/nginx/sites-enabled").split() == ["default", "lammp"]
 
 
+def test_a_link_that_somebody_took_away_is_made_again(host):
+    host.deploy(site())
+    host.sh("rm /etc/nginx/sites-enabled/lammp.conf; nginx -s reload")
+    assert host.deploy(site(), check=True)["changed"]
+    done = host.deploy(site())
+    assert done["outcome"] == "applied", done["message"]
+    assert host.serves() == "200 lammp" and host.deploy(site())["outcome"] == "unchanged"
+
+
 def test_several_files_that_hold_only_our_names_become_one(host):
     for name, listen in (("a", "80"), ("b", "8081")):
         host.write(

@@ -112,7 +112,7 @@ def host(lab_up: LabUp) -> LabHost:
 
 
 def test_one_transaction(host: LabHost) -> None:
-    assert host.sh("ls /var/lib/nginx_websocket/backups").split() == ["0001"]
+    assert host.sh("ls -I last /var/lib/nginx_websocket/backups").split() == ["0001"]
     assert len(host.sh("ls /etc/nginx/sites-enabled").split()) >= MANY + len(KINDS)
 
 

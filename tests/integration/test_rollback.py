@@ -90,6 +90,50 @@ def test_an_unknown_target_is_refused_with_what_there_is(host):
     assert host.tree() == before
 
 
+def test_the_start_of_a_release_id_is_enough(host):
+    assert host.rollback(host.releases[0][:8])["outcome"] == "applied" and served(host) == "one"
+    assert "no backup holds release" in host.rollback(host.releases[1][:7])["message"], (
+        "as the summary shows it"
+    )
+
+
+def test_a_link_that_somebody_took_away_comes_back(host):
+    """The last transaction changed the file alone; without its link nginx would not read it."""
+    host.sh("rm /etc/nginx/sites-enabled/lammp.conf; nginx -s reload")
+    done = host.rollback()
+    assert done["outcome"] == "applied", done["message"]
+    assert served(host) == "two" and "lammp.conf" in host.sh("ls /etc/nginx/sites-enabled")
+
+
+def test_what_nginx_would_not_read_is_not_called_proven(host):
+    host.sh("sed -i 's|include /etc/nginx/sites-enabled/\\*;||' /etc/nginx/nginx.conf; nginx -s reload")
+    before = host.tree()
+    done = host.rollback()
+    assert done["failed"] and "nginx would not read it" in done["message"]
+    assert host.tree() == before
+
+
+def test_a_backend_that_is_not_there_any_more_is_told(host):
+    gone = site(tail="# gone")
+    gone["content"] = gone["content"].replace(
+        "proxy_pass http://127.0.0.1:8000", "proxy_pass http://127.0.0.1:8123"
+    )
+    gone["routes"] = []
+    assert host.deploy(gone)["outcome"] == "applied"
+    assert host.deploy(site(tail="# three"))["outcome"] == "applied"
+    done = host.rollback()
+    assert (done["outcome"], done["failed"]) == ("applied", False), done["message"]
+    (finding,) = (finding for finding in done["findings"] if finding["code"] == "backend-down")
+    assert finding["message"].startswith("nothing listens at 127.0.0.1:8123")
+
+
+def test_a_manifest_that_is_none_is_named(host):
+    path = "/var/lib/nginx_websocket/backups/0002/manifest.json"
+    host.write(path, "nonsense")
+    done = host.rollback("original")
+    assert done["failed"] and f"{path} is no manifest" in done["message"]
+
+
 def test_it_works_when_the_tree_is_broken(host):
     host.sh(f"echo 'nonsense;' >> {PATH}")
     assert not host.valid()
@@ -154,7 +198,7 @@ def test_check_mode_shows_and_touches_nothing(host):
 def test_retention_keeps_the_first_and_the_newest(host):
     for number in range(4, 9):
         host.deploy(site(tail=f"# {number}"), keep=3)
-    assert host.sh("ls /var/lib/nginx_websocket/backups").split() == ["0001", "0007", "0008"]
+    assert host.sh("ls -I last /var/lib/nginx_websocket/backups").split() == ["0001", "0007", "0008"]
     assert host.rollback("original", keep=3)["outcome"] == "applied"
     assert host.sh(f"ls {PATH} 2>/dev/null || true") == ""
 
@@ -164,7 +208,7 @@ def test_what_a_pruned_backup_alone_knew_still_comes_back(host):
     host.deploy(site("other", ("other.test",), routes=False))
     for number in range(5, 9):
         host.deploy(site(tail=f"# {number}"), keep=2)
-    assert host.sh("ls /var/lib/nginx_websocket/backups").split() == ["0001", "0008"]
+    assert host.sh("ls -I last /var/lib/nginx_websocket/backups").split() == ["0001", "0008"]
     assert host.rollback("original", keep=2)["outcome"] == "applied"
     assert host.sh("ls /etc/nginx/sites-enabled").split() == ["default"]
 

@@ -281,7 +281,7 @@ def http_token(value: str) -> Problem:
 
 def rollback_point(value: str) -> Problem:
     """Accept what `nginx_rollback` takes: a word, the number of a backup, or a release id."""
-    if re.match(r"\A(previous|original|[1-9][0-9]{0,8}|[0-9a-f]{32})\Z", value):
+    if re.match(r"\A(previous|original|[1-9][0-9]{0,8}|[0-9a-f]{8,32})\Z", value):
         return None
     expected = "previous, original, the number of a backup, or a release id"
     return expected, "playbooks/rollback.yml --tags list has them."
