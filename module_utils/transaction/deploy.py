@@ -14,7 +14,7 @@ from .host import STATE_DIR, Host, Tree, names, read_tree
 from .instance import Instance
 from .model import APPLIED, Change, ConfError, Failure, Outcome, Refused, Site, Validation
 from .overlay import Overlay
-from .placement import Placement, place
+from .placement import Placement, left_behind, place
 from .release import LITERAL, LOCATION, release_id
 from .running import REFUSE, START, confirm_running, expect_upgrades
 from .servers import servers_by_file
@@ -127,6 +127,7 @@ def _deploy(
         tree = read_tree(nginx)
         deployed = host.deployed()
         placements = place(sites, tree, nginx, host.files, deployed)
+        outcome.findings += left_behind(placements, tree, deployed)
         placements = _settle_drift(host, placements, on_drift)
         changes = _room(host, tree, max_sockets)
         changes += [change for placement in placements for change in placement.changes]

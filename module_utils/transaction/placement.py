@@ -160,6 +160,38 @@ def _owned(
     return found
 
 
+def left_behind(
+    placements: Sequence[Placement], tree: Tree, deployed: Mapping[str, Mapping[str, str]]
+) -> List[Finding]:
+    """Releases of sites that are no longer asked for, and that nginx still reads.
+
+    Args:
+        placements: of the sites that are asked for.
+        tree: the configuration on the disk.
+        deployed: site name → path and release of what the last transaction left.
+    """
+    asked = {placement.site.name for placement in placements}
+    taken = {placement.path for placement in placements}
+    read: Dict[str, List[str]] = {}
+    for file in tree.configuration.files:
+        read.setdefault(os.path.realpath(file), []).append(file)
+    found = []
+    for name, site in deployed.items():
+        path = site.get("path", "")
+        shown = read.get(path, [])
+        if name in asked or path in taken or not shown or not claimed(tree.configuration.files[shown[0]]):
+            continue
+        gone = " ".join(dict.fromkeys([*shown, path]))
+        found.append(
+            Finding(
+                "site-left",
+                f"the site {name} is not asked for any more, and is still served from {path}; where that is "
+                f"not wanted: rm {gone} && nginx -t && systemctl reload nginx",
+            )
+        )
+    return found
+
+
 def _mixed(ours: Sequence[Server], foreign: Sequence[Server], everyone: Mapping[str, str]) -> Refused:
     """A live file serves names of the site and others: what to do about it."""
     names = list(dict.fromkeys(name for name in claims(foreign) if name not in everyone))

@@ -10,7 +10,7 @@ from module_utils.transaction.files import Filesystem
 from module_utils.transaction.host import read_tree
 from module_utils.transaction.model import Refused, Site
 from module_utils.transaction.overlay import Overlay
-from module_utils.transaction.placement import place
+from module_utils.transaction.placement import left_behind, place
 from module_utils.transaction.release import stamped
 
 CONTENT = b"""\
@@ -119,6 +119,25 @@ def test_a_file_with_a_nameless_server_beside_ours_is_refused(tree):
 def test_servers_in_the_main_file_are_refused(tree):
     tree.write("nginx.conf", "events {}\nhttp { server { server_name a.test; } }")
     assert "nginx's main file" in refused(tree)
+
+
+def test_a_site_that_is_not_asked_for_any_more_is_told(tree):
+    other = site("b", ("b.test",), CONTENT.replace(b"a.test", b"b.test"))
+    shown = tree.enable("b", stamped(other.content).decode())
+    theirs = tree.enable("c", "server { server_name c.test; }")
+    deployed = {
+        "a": {"path": tree.path("sites-available/a"), "release": "x"},
+        "b": {"path": tree.path("sites-available/b"), "release": "x"},
+        "c": {"path": tree.path("sites-available/c"), "release": "x"},
+        "d": {"path": tree.path("sites-available/d"), "release": "x"},
+    }
+    live = read_tree(tree.instance())
+    (found,) = left_behind(placed(tree), live, deployed)
+    assert found.code == "site-left" and "the site b is not asked for any more" in found.message
+    assert f"rm {shown} {tree.path('sites-available/b')} && nginx -t" in found.message
+    assert theirs not in found.message, "c is somebody else's by now, and d is gone"
+    os.unlink(shown)
+    assert left_behind(placed(tree), read_tree(tree.instance()), deployed) == []
 
 
 def test_other_names_and_other_ports_are_left_alone(tree):
