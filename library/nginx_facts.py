@@ -99,6 +99,11 @@ options:
     type: list
     elements: path
     default: []
+  state_dir:
+    description: >-
+      Where M(nginx_deploy) keeps its journal. A release that waits there for its confirmation is a warning,
+      for without it the host goes back by itself.
+    type: path
   standing:
     description:
       - Sites whose releases may stand on this host already. RV(standing) tells whether they do, unedited,
@@ -349,7 +354,7 @@ from ansible.module_utils.nginx_host.certificates import carried_over, check_cer
 from ansible.module_utils.nginx_host.survey import Survey, survey
 from ansible.module_utils.transaction.instance import instance_of
 from ansible.module_utils.transaction.model import Site
-from ansible.module_utils.transaction.standing import standing
+from ansible.module_utils.transaction.standing import standing, waiting
 
 BACKEND = {
     "name": {"type": "str", "required": True},
@@ -443,6 +448,7 @@ def main() -> None:
             "backends": {"type": "list", "elements": "dict", "default": [], "options": BACKEND},
             "certificates": {"type": "list", "elements": "dict", "default": [], "options": CERTIFICATE},
             "paths": {"type": "list", "elements": "path", "default": []},
+            "state_dir": {"type": "path"},
             "standing": {"type": "dict", "options": STANDING},
         },
         supports_check_mode=True,
@@ -469,7 +475,8 @@ def main() -> None:
         backends[wish["name"]] = backend.to_dict()
         if backend.warning:
             module.warn(f"backend {wish['name']}: {backend.warning}")
-    for warning in found.warnings:
+    open_window = waiting(params["state_dir"]) if params["state_dir"] else ""
+    for warning in [*found.warnings, *([open_window] if open_window else [])]:
         module.warn(warning)
     module.exit_json(
         changed=False,

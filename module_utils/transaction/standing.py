@@ -12,8 +12,28 @@ from .deploy import deploy
 from .files import Filesystem
 from .host import STATE_DIR, Host
 from .instance import Instance
+from .journal import UNCONFIRMED, Journal
 from .model import Outcome, Site
 from .release import LITERAL, claimed, pristine
+
+
+def waiting(state_dir: str = STATE_DIR, *, files: Optional[Filesystem] = None) -> str:
+    """Say that a release waits for its confirmation; "" where none does.
+
+    Args:
+        state_dir: where lock, journal and backups live.
+        files: the file system; tests pass another.
+    """
+    try:
+        record = Journal(files or Filesystem(), state_dir).read()
+    except (OSError, ValueError):
+        return ""
+    if record is None or record.step != UNCONFIRMED:
+        return ""
+    return (
+        f"the release of {record.started} waits to be confirmed by the run that made it, until "
+        f"{record.confirm_by}; where it is not, the host goes back to what it had before by itself"
+    )
 
 
 def standing(

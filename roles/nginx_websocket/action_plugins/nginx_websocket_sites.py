@@ -138,6 +138,7 @@ class ActionModule(ActionBase):
         asked = {**plan["questions"], **_meant(plan["settings"], "site_dir", "enabled_dir")}
         if not really:
             asked.pop("standing")
+            asked["state_dir"] = plan["settings"]["state_dir"]
         return self._ask("nginx_facts", asked, variables)
 
     def _transaction(
