@@ -183,8 +183,10 @@ def test_a_rollback_stops_between_batches_too(fleet: List[LabHost], tmp_path: Pa
 
 def test_check_mode_tells_and_touches_nothing(fleet: List[LabHost], tmp_path: Path) -> None:
     before = [host.digest("/etc/nginx", "/var/lib/nginx_websocket") for host in fleet]
-    run = Run(tmp_path, site(3), "--check", "--diff")
+    order = {"nginx_websocket_serial": [1], "nginx_websocket_order": "reverse_sorted"}
+    run = Run(tmp_path, {**site(3), **order}, "--check", "--diff")
     assert (run.code, run.outcomes) == (0, ["would change"] * 3), run.output
+    assert f"Batch 1 of 3: {NAMES[2]}" in run.output
     assert run.play["check_mode"]
     assert [host.digest("/etc/nginx", "/var/lib/nginx_websocket") for host in fleet] == before
 

@@ -9,7 +9,7 @@ from roles.nginx_websocket.site_model.specification import SPECIFICATION, option
 from tests.unit.role.rendering import ROOT
 
 #: What play keywords read before the role is there.
-OF_THE_PLAY = {"nginx_websocket_serial", "nginx_websocket_max_fail_percentage"}
+OF_THE_PLAY = {"nginx_websocket_serial", "nginx_websocket_order", "nginx_websocket_max_fail_percentage"}
 
 
 def leaves(known, place=""):
