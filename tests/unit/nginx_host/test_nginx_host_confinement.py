@@ -9,14 +9,15 @@ import pytest
 from module_utils.nginx_host.confinement import confinement
 from tests.unit.nginx_host.fake_proc import FakeProc
 
-MASTER = 50
+MASTER, OURSELVES = 50, 40
 ALL = 0x1FFFFFFFFFF
 
 
 @pytest.fixture
-def host(tmp_path):
+def host(tmp_path, monkeypatch):
     fake = FakeProc(tmp_path / "proc")
-    fake.add(os.getpid(), "/usr/bin/python3", label="unconfined")
+    monkeypatch.setattr(os, "getpid", lambda: OURSELVES)  # in a container it is 1, which is init here
+    fake.add(OURSELVES, "/usr/bin/python3", label="unconfined")
     return fake
 
 
