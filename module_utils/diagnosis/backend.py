@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
-from typing import List, Optional, Tuple
+from typing import List, Optional, Sequence, Tuple
 
 from ..nginx_conf.upstream import Upstream
 from ..nginx_host.listeners import listeners
 from ..nginx_host.proc import Proc
 from ..websocket.endpoint import Address
 from ..websocket.handshake import new_key
+from ..websocket.result import Probe
 from . import host_state, upstream_rules
 from .exchange import ask
 from .experiments import HANDSHAKE, WITH_SLASH, Laboratory, Request, good_handshake, without_prefix
@@ -20,6 +21,8 @@ from .sockets import session_probe
 
 LOOK = 2.5
 MOST_SERVERS = 3
+MOST_ADDRESSES = 3
+NOBODY = ("connect-refused", "connect-failed")
 # Daemons of other protocols: a handshake there would only leave a complaint in their logs.
 NOT_HTTP = {
     21,
@@ -132,11 +135,25 @@ def ask_backends(facts: Facts, opened: bool) -> None:
         if port:
             found.listeners = listeners([port])
         facts.backends.append(found)
-        for address in addresses[:2]:
-            _ask_one(facts, found, address, upstream, opened)
-            if found.search is not None and found.search.as_sent.error_kind != "connect-refused":
-                found.address = address
-                break
+        _ask_addresses(facts, found, addresses, upstream, opened)
+
+
+def _ask_addresses(
+    facts: Facts, found: BackendFacts, addresses: Sequence[Address], upstream: Upstream, opened: bool
+) -> None:
+    """Ask the addresses of one server until something listens at one; else keep the plainest refusal."""
+    best: Optional[Probe] = None
+    for address in addresses[:MOST_ADDRESSES]:
+        one = dataclasses.replace(found, address=address)
+        _ask_one(facts, one, address, upstream, opened)
+        answer = one.held if opened or one.search is None else one.search.as_sent
+        kind = answer.error_kind if answer is not None else ""
+        # A host without IPv6 cannot even try ::1, to which "localhost" leads there too.
+        if best is None or best.error_kind != "connect-refused" or kind not in NOBODY:
+            best = answer
+            vars(found).update(vars(one))
+        if kind not in NOBODY:
+            return
 
 
 def _tls_name(facts: Facts, upstream: Upstream) -> Optional[str]:

@@ -314,9 +314,10 @@ def _no_live(facts: Facts, logged: List[Evidence]) -> Finding:
         said(f"{b.server}, asked directly", b.search.as_sent) for b in facts.backends if b.search
     ]
     if not answering:
-        down = [b for b in facts.backends if b.search and b.search.as_sent.error_kind == "connect-refused"]
+        kinds = ("connect-refused", "connect-failed")
+        down = [b for b in facts.backends if b.search and b.search.as_sent.error_kind in kinds]
         if down and len(down) == len(facts.backends):
-            return Finding("backend-down", evidence=evidence)
+            return _nobody_there(down[0], evidence)
     return Finding("upstream-marked-down", evidence=evidence)
 
 

@@ -14,7 +14,8 @@ from . import backend_rules, config_rules
 from .facts import Facts, Hop
 from .findings import Evidence, Finding
 from .observe import certificate_fault
-from .socket_rules import CONNECT_KINDS, after_open, alpn_refused, certain_cause, closed
+from .socket_rules import CONNECT_KINDS, after_open, alpn_refused, certain_cause, closed, front_differs
+from .stale_rules import other_upstream, stale
 from .suspect import Suspect
 from .way import told
 
@@ -26,6 +27,9 @@ def causes(facts: Facts, suspects: Sequence[Suspect]) -> List[Finding]:
     hop = facts.main_hop
     if hop is not None and hop.opened:
         return after_open(facts, suspects)
+    if front_differs(facts):
+        # Nothing of this host explains it: here it opens.
+        return front_differs(facts) + after_open(facts, suspects)
     for step in STEPS:
         found = step(facts, suspects, hop)
         if found:
@@ -83,13 +87,12 @@ def _connection(facts: Facts, suspects: Sequence[Suspect], hop: Optional[Hop]) -
         return [Finding("name-not-resolved", evidence=[told(hop)])]
     static = certain_cause(suspects, ("listen-ipv6-missing", "port-not-listening"))
     if static:
-        stale = _stale(facts) if facts.newer_files else []
-        return stale or static
+        return stale(facts) or static
     address = facts.route.request.local_address()[0] if facts.route is not None else ""
     if hop.probe.error_kind == "connect-refused":
-        stale = _stale(facts)
-        if stale:
-            return stale
+        old = stale(facts)
+        if old:
+            return old
         if ":" in address and facts.listeners:
             return [Finding("listen-ipv6-missing", evidence=[told(hop)])]
         return [Finding("port-not-listening", evidence=[told(hop)])]
@@ -110,7 +113,7 @@ def _tls(facts: Facts, suspects: Sequence[Suspect], hop: Optional[Hop]) -> List[
     if static:
         return static
     if "does not speak TLS" in hop.probe.error:
-        return _stale(facts) or [Finding("tls-not-enabled", evidence=[told(hop)])]
+        return stale(facts) or [Finding("tls-not-enabled", evidence=[told(hop)])]
     return [Finding("tls-handshake-failed", evidence=[told(hop)])]
 
 
@@ -206,9 +209,9 @@ def _answer(facts: Facts, suspects: Sequence[Suspect], hop: Optional[Hop]) -> Li
     if answered_by(facts, probe) == "nginx":
         return _by_nginx(facts, suspects, hop)
     if _contradicts(facts, suspects, from_backend=True):
-        stale = _stale(facts)
-        if stale:
-            return stale
+        old = stale(facts)
+        if old:
+            return old
     return backend_rules.refused_by_backend(facts, suspects, probe)
 
 
@@ -230,26 +233,6 @@ def _contradicts(facts: Facts, suspects: Sequence[Suspect], from_backend: bool) 
     )
 
 
-def _stale(facts: Facts) -> List[Finding]:
-    """The workers run another configuration than the one on disk: why."""
-    if not facts.newer_files:
-        return []
-    newest = facts.newer_files[0]
-    evidence = [
-        Evidence(
-            "file",
-            f"{item.path} changed {item.changed - facts.workers_started:.0f} s after the workers started",
-            item.path,
-            0,
-        )
-        for item in facts.newer_files[:3]
-    ]
-    reasons = [line for line in facts.emergencies if line.time >= int(newest.changed) - 1]
-    if reasons:
-        return [Finding("reload-failed", evidence=[line.evidence() for line in reasons[:3]] + evidence)]
-    return [Finding("stale-config-not-reloaded", evidence=evidence)]
-
-
 def _by_nginx(facts: Facts, suspects: Sequence[Suspect], hop: Hop) -> List[Finding]:
     """nginx made the answer itself: which directive, or which failure of the way to the backend."""
     probe, status = hop.probe, hop.probe.status
@@ -262,7 +245,7 @@ def _by_nginx(facts: Facts, suspects: Sequence[Suspect], hop: Hop) -> List[Findi
         return [Finding("request-header-too-large", evidence=[told(hop)])]
     if status in (502, 504):
         # Not the configuration's own answer: the way to the backend broke.
-        found = backend_rules.unreachable_backend(facts, suspects, probe)
+        found = other_upstream(facts) or backend_rules.unreachable_backend(facts, suspects, probe)
         if found:
             return found
     line = next(
@@ -274,9 +257,9 @@ def _by_nginx(facts: Facts, suspects: Sequence[Suspect], hop: Hop) -> List[Findi
         if status in suspect.answers and (suspect.certain or _supported(facts, suspect)):
             return [suspect.finding]
     certain = [suspect.finding for suspect in suspects if suspect.certain and not suspect.answers]
-    stale = _stale(facts)
-    if stale:
-        return stale
+    old = stale(facts)
+    if old:
+        return old
     if facts.route is not None and facts.route.answer.kind == "proxy" and not certain:
         return backend_rules.by_status_of_nginx(facts, suspects, hop.probe)
     return certain or [suspect.finding for suspect in suspects if suspect.certain][:1]
@@ -328,7 +311,7 @@ def _hanging(facts: Facts, suspects: Sequence[Suspect], hop: Optional[Hop]) -> L
     line = facts.logged("open-file-limit")
     if line is not None:
         return [Finding("open-file-limit", evidence=[line.evidence()])]
-    return backend_rules.unreachable_backend(facts, suspects, hop.probe)
+    return other_upstream(facts) or backend_rules.unreachable_backend(facts, suspects, hop.probe)
 
 
 def _handshake(facts: Facts, suspects: Sequence[Suspect], hop: Optional[Hop]) -> List[Finding]:

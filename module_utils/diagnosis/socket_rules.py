@@ -96,14 +96,21 @@ def after_open(facts: Facts, suspects: Sequence[Suspect]) -> List[Finding]:
                 ],
             )
         )
-    front = facts.hop("public")
-    local = facts.hop("loopback")
-    reached = front is not None and front.probe.error_kind not in CONNECT_KINDS
-    if front is not None and reached and local is not None and local.opened and not front.opened:
-        found.append(Finding("front-differs", evidence=[told(local), told(front)]))
     for finding in found:
         finding.is_cause = True
     return found
+
+
+def front_differs(facts: Facts) -> List[Finding]:
+    """nginx on this host opens the socket, and the public name leads to something that does not."""
+    front, local = facts.hop("public"), facts.hop("loopback")
+    if front is None or local is None or not local.opened or front.opened:
+        return []
+    if front.probe.error_kind in CONNECT_KINDS or front.probe.tls.get("verify_error"):
+        return []  # Nobody was reached, or the certificate there says why.
+    if front.probe.status == 403 and facts.logged("access-denied") is not None:
+        return []  # The way back to this very nginx, which refused an address.
+    return [Finding("front-differs", is_cause=True, evidence=[told(local), told(front)])]
 
 
 def _refused_together(facts: Facts) -> List[Finding]:

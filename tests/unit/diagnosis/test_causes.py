@@ -1,0 +1,145 @@
+"""From what probes, logs and processes showed to the cause, without a host."""
+
+from __future__ import annotations
+
+from module_utils.diagnosis.engine import conclude_live
+from tests.unit.diagnosis.seen import (
+    about_upstream,
+    backend,
+    broken,
+    host,
+    newer,
+    opened,
+    page,
+    proxied,
+    refused,
+    site,
+)
+
+CONNECT_REFUSED = "connect() failed (111: Connection refused) while connecting to upstream"
+
+
+def causes(report):
+    """The codes of the causes, in order."""
+    return [finding.code for finding in report.findings if finding.is_cause]
+
+
+def shown(finding):
+    """All evidence of a finding in one text."""
+    return "\n".join(item.shown() for item in finding.evidence)
+
+
+# ---------------------------------------------------------------------------------------- what is in front
+
+
+def test_what_stands_in_front_is_the_cause_when_nginx_itself_opens_the_socket():
+    facts = host(site(proxied()), {"loopback": opened(), "public": refused(400)})
+    report = conclude_live(facts)
+    assert report.verdict == "fails"
+    assert causes(report) == ["front-differs"]
+    assert "400 Bad Request" in shown(report.findings[0])
+
+
+def test_a_name_that_is_not_reached_says_nothing_of_what_stands_in_front():
+    facts = host(site(proxied()), {"loopback": opened(), "public": broken("connect-timeout")})
+    report = conclude_live(facts)
+    assert causes(report) == []
+    assert report.verdict == "cannot tell"
+
+
+def test_a_bad_certificate_in_front_is_named_as_such():
+    tls = {"verify_error": "certificate has expired", "not_after": "2020-01-01T00:00:00Z"}
+    facts = host(site(proxied()), {"loopback": opened(), "public": broken("tls", tls=tls)})
+    assert causes(conclude_live(facts)) == ["cert-invalid"]
+
+
+# ---------------------------------------------------------------------------------------- old workers
+
+
+def test_workers_that_ask_a_backend_the_files_do_not_name_have_not_been_reloaded():
+    facts = host(
+        site(proxied()),
+        {"loopback": page(502)},
+        backends=[backend(opened())],
+        log=[about_upstream(CONNECT_REFUSED, "http://127.0.0.1:8999/ws/x")],
+        newer_files=[newer()],
+    )
+    report = conclude_live(facts)
+    assert causes(report) == ["stale-config-not-reloaded"]
+    assert "8999" in shown(report.findings[0])
+
+
+def test_workers_that_ask_what_the_files_name_are_not_stale():
+    refusal = broken("connect-refused")
+    facts = host(
+        site(proxied()),
+        {"loopback": page(502)},
+        backends=[backend(refusal)],
+        log=[about_upstream(CONNECT_REFUSED, "http://127.0.0.1:8000/ws/x")],
+        newer_files=[newer()],
+    )
+    assert causes(conclude_live(facts)) == ["backend-down"]
+
+
+def test_the_next_hop_of_the_same_nginx_asks_a_backend_of_its_own():
+    inner = f"server {{\n    listen 127.0.0.1:8081;\n{proxied('http://127.0.0.1:8400')}\n}}\n" + site(
+        proxied("http://127.0.0.1:8081")
+    )
+    facts = host(
+        inner,
+        {"loopback": page(502)},
+        backends=[backend(page(502), "127.0.0.1:8081", ("127.0.0.1", 8081))],
+        log=[about_upstream(CONNECT_REFUSED, "http://127.0.0.1:8400/ws/x")],
+        newer_files=[newer()],
+    )
+    assert "stale-config-not-reloaded" not in causes(conclude_live(facts))
+
+
+def test_a_page_for_errors_may_ask_any_backend_of_the_configuration():
+    body = site(
+        proxied(lines="        error_page 502 = @other;")
+        + "\n    location @other { proxy_pass http://127.0.0.1:9000; }"
+    )
+    facts = host(
+        body,
+        {"loopback": page(502)},
+        backends=[backend(broken("connect-refused"))],
+        log=[about_upstream(CONNECT_REFUSED, "http://127.0.0.1:9000/ws/x")],
+        newer_files=[newer()],
+    )
+    assert causes(conclude_live(facts)) == ["backend-down"]
+
+
+def test_a_name_that_moved_is_no_old_configuration():
+    facts = host(
+        site(proxied("http://app.internal.test:8000")),
+        {"loopback": page(502)},
+        backends=[backend(opened(), "app.internal.test:8000", ("10.0.0.2", 8000), resolved=["10.0.0.2"])],
+        log=[about_upstream(CONNECT_REFUSED, "http://10.0.0.1:8000/ws/x")],
+        newer_files=[newer()],
+    )
+    assert causes(conclude_live(facts)) == ["stale-upstream-dns"]
+
+
+# ---------------------------------------------------------------------------------------- no live upstream
+
+
+def test_a_name_whose_addresses_all_refuse_is_a_backend_that_is_down():
+    no_address = broken("connect-failed", "[::1]:8400: Cannot assign requested address")
+    facts = host(
+        site(proxied("http://localhost:8400")),
+        {"loopback": page(502)},
+        backends=[backend(no_address, "localhost:8400", ("::1", 8400), resolved=["127.0.0.1", "::1"])],
+        log=[about_upstream("no live upstreams while connecting to upstream", "http://localhost/ws/x")],
+    )
+    assert causes(conclude_live(facts)) == ["backend-down"]
+
+
+def test_a_backend_that_answers_again_was_marked_down():
+    facts = host(
+        site(proxied()),
+        {"loopback": page(502)},
+        backends=[backend(opened())],
+        log=[about_upstream("no live upstreams while connecting to upstream", "http://app/ws/x")],
+    )
+    assert causes(conclude_live(facts)) == ["upstream-marked-down"]
