@@ -13,6 +13,7 @@ from .facts import BackendFacts, Facts
 from .findings import Evidence, Finding
 from .host_state import covering
 from .suspect import Suspect
+from .timing import read_timeout, timeout_evidence
 from .upstream_rules import path_change
 
 HOP_CODES = (
@@ -353,7 +354,7 @@ def _broken(
                 "upstream-scheme-mismatch",
                 evidence=[*asked, said("in the other scheme", backend.other_scheme)],
             )
-        return Finding("backend-hang", evidence=asked)
+        return _silent(facts, asked)
     if (
         kind == "tls"
         and backend.with_name is not None
@@ -372,8 +373,31 @@ def _broken(
     if line is not None and line.code == "backend-connect-timeout":
         return Finding("backend-connect-timeout", evidence=asked)
     if line is not None and line.code == "backend-hang":
-        return Finding("backend-hang", evidence=asked)
+        return _late(facts, direct, asked) or _silent(facts, asked)
     return None
+
+
+def _silent(facts: Facts, evidence: List[Evidence]) -> Finding:
+    """The backend says nothing; where nginx gave up on it, the line that says when."""
+    hop = facts.main_hop
+    gave_up = hop is not None and hop.probe.status == 504
+    return Finding("backend-hang", evidence=evidence + (timeout_evidence(facts.route) if gave_up else []))
+
+
+def _late(facts: Facts, direct: Probe, evidence: List[Evidence]) -> Optional[Finding]:
+    """The backend does answer, but later than nginx waits."""
+    timeout = read_timeout(facts.route)
+    if timeout is None or direct.status is None or direct.seconds < timeout:
+        return None
+    return Finding(
+        "timeout-short",
+        evidence=timeout_evidence(facts.route) + evidence,
+        detail=(
+            f"the backend answers the handshake after {direct.seconds:.1f} s, and nginx waits {timeout:g} s "
+            "(proxy_read_timeout)"
+        ),
+        fix="a proxy_read_timeout above what the backend needs (1h suits a WebSocket), or a faster backend",
+    )
 
 
 def _stale_address(backend: BackendFacts, line: Optional[LogLine]) -> Optional[Finding]:

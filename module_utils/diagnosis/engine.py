@@ -16,12 +16,8 @@ from .changes import change_for, commands_for
 from .discreet import discreet
 from .facts import DEFAULT_VERSION, Facts, Question
 from .findings import FAILS, WORKS, Change, Evidence, Finding, conclude, ranked, scrubbed
-from .static_rules import suspects
+from .static_rules import BROKEN, suspects
 from .suspect import Suspect
-
-# A configuration that nginx refuses may hold directives without their arguments; rules that read them say
-# so here.
-BROKEN = (ValueError, IndexError, KeyError, TypeError, AttributeError, RecursionError)
 
 
 @dataclasses.dataclass
@@ -197,6 +193,8 @@ def _sentence(facts: Facts, verdict: str, findings: Sequence[Finding]) -> str:
     if hop is not None and hop.opened:
         return f"{url}: cannot tell: {findings[0].title}."
     seen = way.told(hop).text if hop is not None else "no handshake could be made"
+    if hop is not None and hop.probe.error_kind == "answer-timeout":
+        seen += " (-e probe_timeout=60 waits longer)"
     return f"{url}: cannot tell: {seen}, and nothing that was looked at explains it."
 
 

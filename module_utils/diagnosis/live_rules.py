@@ -13,7 +13,7 @@ from ..websocket.result import Probe
 from . import backend_rules, config_rules
 from .facts import Facts, Hop
 from .findings import Evidence, Finding
-from .observe import certificate_fault
+from .issuer import certificate_fault
 from .socket_rules import CONNECT_KINDS, after_open, alpn_refused, certain_cause, closed, front_differs
 from .stale_rules import other_upstream, stale
 from .suspect import Suspect

@@ -10,7 +10,7 @@ from .capacity import socket_limits
 from .facts import Facts, Hop
 from .findings import Evidence, Finding
 from .suspect import Suspect
-from .timing import read_timeout
+from .timing import read_timeout, timeout_evidence
 from .way import told
 
 CONNECT_KINDS = ("dns", "connect-refused", "connect-timeout", "connect-failed")
@@ -55,22 +55,9 @@ def closed(facts: Facts, suspects: Sequence[Suspect], hop: Hop) -> List[Finding]
 
 def timeout_finding(facts: Facts, timeout: float, evidence: List[Evidence]) -> Finding:
     """The finding for a proxy_read_timeout that is too short."""
-    effective = facts.route.effective.get("proxy_read_timeout") if facts.route is not None else None
-    if effective is not None:
-        directive = effective.directive
-        words = f"proxy_read_timeout is {effective.value} ({'set here' if directive else effective.source})"
-        evidence.insert(
-            0,
-            Evidence(
-                "configuration",
-                words,
-                directive.file if directive else "",
-                directive.line if directive else 0,
-            ),
-        )
     return Finding(
         "timeout-short",
-        evidence=evidence,
+        evidence=timeout_evidence(facts.route) + evidence,
         detail=f"nginx closes the socket after {timeout:g} s of silence (proxy_read_timeout)",
     )
 

@@ -33,11 +33,11 @@ def opened(**more):
     return Probe(URL, opened=True, status=101, reason="Switching Protocols", pong=True, **more)
 
 
-def refused(status, body="", reason=""):
+def refused(status, body="", reason="", **more):
     """A handshake that was answered otherwise."""
     reason = reason or {400: "Bad Request", 502: "Bad Gateway", 504: "Gateway Time-out"}.get(status, "No")
     words = f"answered {status} {reason}"
-    return Probe(URL, status=status, reason=reason, body=body, error_kind="http-status", error=words)
+    return Probe(URL, status=status, reason=reason, body=body, error_kind="http-status", error=words, **more)
 
 
 def broken(kind, error="", **more):
