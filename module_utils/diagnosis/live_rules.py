@@ -107,8 +107,13 @@ def _tls(facts: Facts, suspects: Sequence[Suspect], hop: Optional[Hop]) -> List[
     if hop is None or hop.probe.error_kind != "tls":
         return []
     problem = str(hop.probe.tls.get("verify_error", ""))
-    if problem:
+    if problem and facts.question.verify:
         return [certificate_finding(facts, hop, problem)]
+    # nginx takes the client's hello for the line that it waits for, and hangs up.
+    asked = [suspect.finding for suspect in suspects if suspect.code == "proxy-protocol-mismatch"]
+    mismatch = _proxy_line(facts, suspects) or asked[:1]
+    if mismatch:
+        return mismatch
     static = certain_cause(suspects, ("tls-not-enabled",))
     if static:
         return static
@@ -131,6 +136,24 @@ def certificate_finding(facts: Facts, hop: Hop, problem: str) -> Finding:
     )
 
 
+def _proxy_line(facts: Facts, suspects: Sequence[Suspect]) -> List[Finding]:
+    """The port waits for a line of the PROXY protocol: the log says so, or the line helps."""
+    proxied = facts.hop("with PROXY")
+    line = facts.logged("proxy-protocol-mismatch")
+    # A server that does not expect the line takes it for a bad request.
+    helped = proxied is not None and (
+        proxied.probe.opened
+        or proxied.probe.status not in (None, 400)
+        or bool(proxied.probe.tls.get("verify_error"))
+    )
+    if line is None and not helped:
+        return []
+    evidence = _evidence(suspects, "proxy-protocol-mismatch")
+    evidence = evidence + ([line.evidence()] if line is not None else [])
+    evidence += [told(proxied)] if proxied is not None else []
+    return [Finding("proxy-protocol-mismatch", evidence=evidence)]
+
+
 def _protocol(facts: Facts, suspects: Sequence[Suspect], hop: Optional[Hop]) -> List[Finding]:
     refused = alpn_refused(facts)
     if refused:
@@ -147,17 +170,9 @@ def _protocol(facts: Facts, suspects: Sequence[Suspect], hop: Optional[Hop]) -> 
         return []
     if kind != "closed-without-answer":
         return []
-    proxied = facts.hop("with PROXY")
-    line = facts.logged("proxy-protocol-mismatch")
-    # A server that does not expect the line takes it for a bad request.
-    helped = proxied is not None and (proxied.probe.opened or proxied.probe.status not in (None, 400))
-    if line is not None or helped:
-        evidence = [line.evidence()] if line is not None else []
-        evidence += [told(proxied)] if proxied is not None else []
-        static_evidence = next(
-            (s.finding.evidence for s in suspects if s.code == "proxy-protocol-mismatch"), []
-        )
-        return [Finding("proxy-protocol-mismatch", evidence=[*static_evidence, *evidence])]
+    mismatch = _proxy_line(facts, suspects)
+    if mismatch:
+        return mismatch
     for code in ("worker-connections", "open-file-limit"):
         line = facts.logged(code)
         if line is not None:

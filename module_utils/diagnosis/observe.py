@@ -219,7 +219,7 @@ def _probe(facts: Facts, address: Tuple[str, int]) -> None:
     elif first.status is not None and first.seconds > question.timeout / 2:
         question.timeout = _enough(first.seconds)
     facts.hops.append(Hop("loopback", words, first))
-    if first.error_kind == "closed-without-answer":
+    if first.error_kind in ("closed-without-answer", "tls") and not first.tls.get("verify_error"):
         facts.hops.append(
             Hop(
                 "with PROXY",

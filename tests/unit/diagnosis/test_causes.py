@@ -8,6 +8,7 @@ from tests.unit.diagnosis.seen import (
     backend,
     broken,
     host,
+    logged,
     newer,
     opened,
     page,
@@ -143,3 +144,45 @@ def test_a_backend_that_answers_again_was_marked_down():
         log=[about_upstream("no live upstreams while connecting to upstream", "http://app/ws/x")],
     )
     assert causes(conclude_live(facts)) == ["upstream-marked-down"]
+
+
+# ---------------------------------------------------------------------------------------- the PROXY protocol
+
+RESET = broken("tls", "the connection broke during the TLS handshake: Connection reset by peer")
+
+
+def test_tls_that_breaks_for_want_of_a_proxy_line_is_told_from_tls_that_does_not_match():
+    hello = logged('broken header: "\x16\x03\x01\x02\x00\x01\x00')
+    facts = host(
+        site(proxied(), "443 ssl proxy_protocol"), {"loopback": RESET, "with PROXY": opened()}, log=[hello]
+    )
+    report = conclude_live(facts)
+    assert causes(report) == ["proxy-protocol-mismatch"]
+    evidence = shown(report.findings[0])
+    assert "listen asks for the PROXY protocol" in evidence
+    assert 'broken header: "…' in evidence
+    assert "\x16" not in evidence
+
+
+def test_the_listen_line_alone_explains_tls_that_breaks():
+    facts = host(site(proxied(), "443 ssl proxy_protocol"), {"loopback": RESET})
+    assert causes(conclude_live(facts)) == ["proxy-protocol-mismatch"]
+
+
+def test_a_certificate_behind_the_proxy_line_shows_that_the_line_helped():
+    unknown = broken("tls", tls={"verify_error": "unable to get local issuer certificate"})
+    facts = host(site(proxied()), {"loopback": RESET, "with PROXY": unknown})
+    assert causes(conclude_live(facts)) == ["proxy-protocol-mismatch"]
+
+
+def test_tls_that_breaks_with_a_proxy_line_too_stays_what_it_is():
+    facts = host(site(proxied()), {"loopback": RESET, "with PROXY": broken("tls", "wrong version number")})
+    assert causes(conclude_live(facts)) == ["tls-handshake-failed"]
+
+
+def test_tls_that_breaks_where_no_certificate_was_checked_is_not_the_certificates_fault():
+    tls = {"verify_error": "self-signed certificate in certificate chain"}
+    closed = broken("tls", "the server closed the connection during the TLS handshake", tls=tls)
+    facts = host(site(proxied()), {"loopback": closed})
+    facts.question.verify = False
+    assert causes(conclude_live(facts)) == ["tls-handshake-failed"]
