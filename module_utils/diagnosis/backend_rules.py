@@ -11,7 +11,7 @@ from .errorlog import LogLine
 from .experiments import WITH_SLASH
 from .facts import BackendFacts, Facts
 from .findings import Evidence, Finding
-from .host_state import covering
+from .host_state import covering, master_of
 from .suspect import Suspect
 from .timing import read_timeout, timeout_evidence
 from .upstream_rules import path_change
@@ -35,6 +35,7 @@ HOP_CODES = (
     "ws-missing-in-tls-server",
     "not-included-file",
 )
+TO_HTTPS_PORT = "plain HTTP request was sent to HTTPS port"
 BY_PROPERTY = {
     "method": "method-changed",
     "version": "http10-upstream",
@@ -93,10 +94,20 @@ def refused_by_backend(facts: Facts, suspects: Sequence[Suspect], probe: Probe) 
         return [_not_sticky(facts, suspects, facts.backends[0])]
     if certain:
         own = [finding for finding in _own_refusal(facts, probe) if finding.code not in ("backend-error",)]
-        confirmed = any(backend.search is not None for backend in facts.backends)
+        confirmed = any(
+            backend.search is not None and not _is_this_nginx(facts, backend) for backend in facts.backends
+        )
         return certain[:1] + (own if confirmed else [])
     passing = [suspect.finding for suspect in suspects if suspect.code == "wrong-pass-directive"]
     return passing or _own_refusal(facts, probe)
+
+
+def _is_this_nginx(facts: Facts, backend: BackendFacts) -> bool:
+    """Whether nginx passes on to itself: then its answer there follows from the same configuration."""
+    master = facts.nginx.master if facts.nginx is not None else None
+    return master is not None and any(
+        master_of(listener, [master]) is not None for listener in backend.listeners
+    )
 
 
 def _not_sticky(facts: Facts, suspects: Sequence[Suspect], backend: BackendFacts) -> Finding:
@@ -193,6 +204,9 @@ def _own_refusal(facts: Facts, probe: Probe) -> List[Finding]:
         Evidence("process", f"{item.address}:{item.port}: {item.describe()}")
         for item in backend.listeners[:2]
     ]
+    other = backend.other_scheme
+    if other is not None and (other.opened or TO_HTTPS_PORT in asked.body):
+        return [Finding("upstream-scheme-mismatch", evidence=[*evidence, said("in the other scheme", other)])]
     if elsewhere is not None and elsewhere.other_port is not None:
         listener, answer = elsewhere.other_port
         evidence.append(said(f"port {listener.port} of this host ({listener.describe()})", answer))

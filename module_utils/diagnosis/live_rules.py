@@ -252,7 +252,7 @@ def _by_nginx(facts: Facts, suspects: Sequence[Suspect], hop: Hop) -> List[Findi
     """nginx made the answer itself: which directive, or which failure of the way to the backend."""
     probe, status = hop.probe, hop.probe.status
     text = probe.body
-    if status == 400 and "plain HTTP request was sent to HTTPS port" in text:
+    if status == 400 and backend_rules.TO_HTTPS_PORT in text:
         return certain_cause(suspects, ("plain-http-to-tls-port",)) or [
             Finding("plain-http-to-tls-port", evidence=[told(hop)])
         ]

@@ -158,6 +158,7 @@ def _read_configuration(facts: Facts, address: Tuple[str, int], conf_path: str) 
             facts.route.first_uri,
             host_of(facts.route),
             facts.version,
+            address[1],
         )
 
 

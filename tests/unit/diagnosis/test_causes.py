@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from module_utils.diagnosis.engine import conclude_live
 from tests.unit.diagnosis.seen import (
+    MASTER,
     about_upstream,
     backend,
     broken,
@@ -15,6 +16,7 @@ from tests.unit.diagnosis.seen import (
     proxied,
     refused,
     site,
+    socket_of,
 )
 
 CONNECT_REFUSED = "connect() failed (111: Connection refused) while connecting to upstream"
@@ -186,3 +188,42 @@ def test_tls_that_breaks_where_no_certificate_was_checked_is_not_the_certificate
     facts = host(site(proxied()), {"loopback": closed})
     facts.question.verify = False
     assert causes(conclude_live(facts)) == ["tls-handshake-failed"]
+
+
+# ---------------------------------------------------------------------------------------- nginx behind nginx
+
+
+def test_the_second_hop_that_strips_the_upgrade_is_blamed_alone():
+    body = (
+        "server {\n    listen 127.0.0.1:8081;\n    location / {\n        proxy_pass http://127.0.0.1:8000;\n"
+    )
+    body += "    }\n}\n" + site(proxied("http://127.0.0.1:8081"))
+    answer = refused(404, '{"detail":"Not Found"}')
+    inner = backend(
+        answer,
+        "127.0.0.1:8081",
+        ("127.0.0.1", 8081),
+        listeners=[socket_of(MASTER, 8081)],
+        other_port=(socket_of(62, 8000), opened()),
+    )
+    report = conclude_live(host(body, {"loopback": answer}, backends=[inner]))
+    assert causes(report) == ["no-upgrade-header"]
+    assert "another server of its own" in report.sentence
+    assert report.findings[0].evidence[0].line == 6
+
+
+def test_plain_http_sent_to_a_tls_backend_is_no_other_application():
+    answer = page(400, "The plain HTTP request was sent to HTTPS port")
+    inner = backend(
+        answer,
+        "127.0.0.1:9443",
+        ("127.0.0.1", 9443),
+        listeners=[socket_of(MASTER, 9443)],
+        other_scheme=opened(),
+        other_port=(socket_of(62, 8000), opened()),
+    )
+    report = conclude_live(
+        host(site(proxied("http://127.0.0.1:9443")), {"loopback": answer}, backends=[inner])
+    )
+    assert causes(report) == ["upstream-scheme-mismatch"]
+    assert report.findings[0].change.added[0].strip() == "proxy_pass https://127.0.0.1:9443;"
