@@ -19,6 +19,8 @@ from .findings import FAILS, WORKS, Change, Evidence, Finding, conclude, ranked,
 from .static_rules import BROKEN, suspects
 from .suspect import Suspect
 
+MAY_EXPLAIN = ("undecided", "static-live-disagree")
+
 
 @dataclasses.dataclass
 class Report:
@@ -73,7 +75,7 @@ def diagnose(question: Question, *, binary: str = "", conf_path: str = "", prefi
 
 def conclude_live(facts: Facts) -> Report:
     """The report for a host that was looked at."""
-    from . import live_rules, socket_rules
+    from . import live_rules, socket_rules, unexplained
 
     found = _suspects(facts)
     causes = live_rules.causes(facts, found)
@@ -86,7 +88,9 @@ def conclude_live(facts: Facts) -> Report:
     for cause in causes:
         complete(cause, facts)
     if not causes:
-        others += live_rules.disagreement(facts, found)
+        others += unexplained.with_log(
+            facts, unexplained.may_explain(facts) or live_rules.disagreement(facts, found)
+        )
     lonely = socket_rules.unreached(facts)
     others += lonely
     if opened and any(finding.code != "listen-ipv6-missing" for finding in lonely):
@@ -195,6 +199,8 @@ def _sentence(facts: Facts, verdict: str, findings: Sequence[Finding]) -> str:
     seen = way.told(hop).text if hop is not None else "no handshake could be made"
     if hop is not None and hop.probe.error_kind == "answer-timeout":
         seen += " (-e probe_timeout=60 waits longer)"
+    if findings and findings[0].code in MAY_EXPLAIN and findings[0].detail:
+        return f"{url}: cannot tell: {seen}; {findings[0].detail}."
     return f"{url}: cannot tell: {seen}, and nothing that was looked at explains it."
 
 

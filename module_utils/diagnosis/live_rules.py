@@ -16,10 +16,13 @@ from .findings import Evidence, Finding
 from .issuer import certificate_fault
 from .socket_rules import CONNECT_KINDS, after_open, alpn_refused, certain_cause, closed, front_differs
 from .stale_rules import other_upstream, stale
-from .suspect import Suspect
+from .suspect import Suspect, at, words_of
 from .way import told
 
 NGINX_PAGES = ("<center>nginx", "<center>openresty", "<center>tengine", "<center>angie", "<center>freenginx")
+
+# ngx_http_special_response.c, for 495 and 496, which clients see as 400.
+NO_CLIENT_CERTIFICATE = ("No required SSL certificate was sent", "The SSL certificate error")
 
 
 def causes(facts: Facts, suspects: Sequence[Suspect]) -> List[Finding]:
@@ -256,6 +259,11 @@ def _by_nginx(facts: Facts, suspects: Sequence[Suspect], hop: Hop) -> List[Findi
         return certain_cause(suspects, ("plain-http-to-tls-port",)) or [
             Finding("plain-http-to-tls-port", evidence=[told(hop)])
         ]
+    if status == 400 and any(words in text for words in NO_CLIENT_CERTIFICATE):
+        server = facts.route.server if facts.route is not None else None
+        asked = server.nearest(b"ssl_verify_client")[1] if server is not None else []
+        where = at(asked[-1], words_of(asked[-1])) if asked else []
+        return [Finding("client-certificate-required", evidence=[*where, told(hop)])]
     if status in (400, 414, 431, 494) and ("Header Or Cookie Too Large" in text or status in (414, 431, 494)):
         return [Finding("request-header-too-large", evidence=[told(hop)])]
     if status in (502, 504):

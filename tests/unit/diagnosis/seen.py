@@ -67,11 +67,12 @@ def logged(text, level="error"):
     return parse(f"2026/01/02 03:04:05 [{level}] 61#61: *7 {text}", "/var/log/nginx/error.log")
 
 
-def about_upstream(words, upstream, more=""):
+def about_upstream(words, upstream, level="error"):
     """A line of the error log about nginx's request to a backend."""
     return logged(
-        f'{words}, client: 127.0.0.1, server: app.test, request: "GET /ws/x HTTP/1.1", {more}'
-        f'upstream: "{upstream}", host: "app.test"'
+        f'{words}, client: 127.0.0.1, server: app.test, request: "GET /ws/x HTTP/1.1", '
+        f'upstream: "{upstream}", host: "app.test"',
+        level,
     )
 
 

@@ -227,3 +227,64 @@ def test_plain_http_sent_to_a_tls_backend_is_no_other_application():
     )
     assert causes(report) == ["upstream-scheme-mismatch"]
     assert report.findings[0].change.added[0].strip() == "proxy_pass https://127.0.0.1:9443;"
+
+
+# ---------------------------------------------------------------------------------------- without explanation
+
+
+def test_a_certificate_that_nginx_asks_of_the_client_is_the_cause():
+    body = site("    ssl_verify_client on;\n" + proxied())
+    answer = page(400, "No required SSL certificate was sent")
+    report = conclude_live(host(body, {"loopback": answer}, backends=[backend(opened())]))
+    assert causes(report) == ["client-certificate-required"]
+    assert report.findings[0].evidence[0].line == 6
+
+
+BIND = "bind(192.0.2.1) failed (99: Cannot assign requested address) while connecting to upstream"
+
+
+def test_a_line_of_the_log_that_no_rule_knows_is_shown_all_the_same():
+    line = about_upstream(BIND, "http://127.0.0.1:8000/ws/x", level="crit")
+    facts = host(site(proxied()), {"loopback": page(500)}, backends=[backend(opened())], log=[line, line])
+    report = conclude_live(facts)
+    assert report.verdict == "cannot tell"
+    assert "bind(192.0.2.1) failed" in report.sentence
+    assert "client:" not in report.sentence
+    finding = report.findings[0]
+    assert finding.code == "static-live-disagree"
+    assert shown(finding).count("[crit] bind(192.0.2.1) failed") == 1
+    assert "reload" not in finding.fix
+
+
+def test_a_log_without_such_a_line_leaves_the_contradiction():
+    facts = host(site(proxied()), {"loopback": page(500)}, backends=[backend(opened())])
+    report = conclude_live(facts)
+    assert report.findings[0].code == "static-live-disagree"
+    assert "reload" in report.findings[0].fix
+
+
+def behind_condition(inner, answer):
+    body = "geo $bad { default 1; }\n" + site(f"    if ($bad) {{\n        {inner}\n    }}\n" + proxied())
+    return conclude_live(host(body, {"loopback": answer}, backends=[backend(opened())]))
+
+
+CLOSED = broken("closed-without-answer", "the server closed the connection without a byte")
+
+
+def test_a_condition_that_only_nginx_can_decide_is_offered():
+    report = behind_condition("return 444;", CLOSED)
+    assert report.verdict == "cannot tell"
+    assert "if ($bad)" in report.sentence
+    finding = report.findings[0]
+    assert finding.code == "undecided"
+    assert finding.evidence[0].line == 7
+    assert "return 444" in finding.evidence[0].text
+
+
+def test_a_condition_whose_answer_did_not_come_explains_nothing():
+    assert "if ($bad)" not in behind_condition("return 403;", CLOSED).sentence
+    assert "if ($bad)" in behind_condition("return 403;", page(403)).sentence
+    assert "if ($bad)" in behind_condition("return https://a.test/;", page(302)).sentence
+    assert "if ($bad)" in behind_condition("rewrite ^ /x permanent;", page(301)).sentence
+    assert "if ($bad)" not in behind_condition("rewrite ^ /x permanent;", page(403)).sentence
+    assert "if ($bad)" in behind_condition("set $x 1;", page(403)).sentence
