@@ -93,7 +93,8 @@ def front_differs(facts: Facts) -> List[Finding]:
     front, local = facts.hop("public"), facts.hop("loopback")
     if front is None or local is None or not local.opened or front.opened:
         return []
-    if front.probe.error_kind in CONNECT_KINDS or front.probe.tls.get("verify_error"):
+    kind = front.probe.error_kind
+    if kind in CONNECT_KINDS or (kind == "tls" and front.probe.tls.get("verify_error")):
         return []  # Nobody was reached, or the certificate there says why.
     if front.probe.status == 403 and facts.logged("access-denied") is not None:
         return []  # The way back to this very nginx, which refused an address.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from module_utils.diagnosis.engine import conclude_live
 from tests.unit.diagnosis.seen import (
     MASTER,
@@ -35,8 +37,9 @@ def shown(finding):
 # ---------------------------------------------------------------------------------------- what is in front
 
 
-def test_what_stands_in_front_is_the_cause_when_nginx_itself_opens_the_socket():
-    facts = host(site(proxied()), {"loopback": opened(), "public": refused(400)})
+@pytest.mark.parametrize("tls", [{}, {"verify_error": "self-signed certificate in certificate chain"}])
+def test_what_stands_in_front_is_the_cause_when_nginx_itself_opens_the_socket(tls):
+    facts = host(site(proxied()), {"loopback": opened(tls=tls), "public": refused(400, tls=tls)})
     report = conclude_live(facts)
     assert report.verdict == "fails"
     assert causes(report) == ["front-differs"]
