@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Callable, List, Optional, Sequence
 
 from ..websocket.result import Probe
-from . import backend_rules, config_rules
+from . import backend_rules, config_rules, reach_rules
 from .facts import Facts, Hop
 from .findings import Evidence, Finding
 from .issuer import certificate_fault
@@ -268,7 +268,7 @@ def _by_nginx(facts: Facts, suspects: Sequence[Suspect], hop: Hop) -> List[Findi
         return [Finding("request-header-too-large", evidence=[told(hop)])]
     if status in (502, 504):
         # Not the configuration's own answer: the way to the backend broke.
-        found = other_upstream(facts) or backend_rules.unreachable_backend(facts, suspects, probe)
+        found = other_upstream(facts) or reach_rules.unreachable_backend(facts, suspects, probe)
         if found:
             return found
     line = next(
@@ -284,7 +284,7 @@ def _by_nginx(facts: Facts, suspects: Sequence[Suspect], hop: Hop) -> List[Findi
     if old:
         return old
     if facts.route is not None and facts.route.answer.kind == "proxy" and not certain:
-        return backend_rules.by_status_of_nginx(facts, suspects, hop.probe)
+        return reach_rules.by_status_of_nginx(facts, suspects, hop.probe)
     return certain or [suspect.finding for suspect in suspects if suspect.certain][:1]
 
 
@@ -334,7 +334,7 @@ def _hanging(facts: Facts, suspects: Sequence[Suspect], hop: Optional[Hop]) -> L
     line = facts.logged("open-file-limit")
     if line is not None:
         return [Finding("open-file-limit", evidence=[line.evidence()])]
-    return other_upstream(facts) or backend_rules.unreachable_backend(facts, suspects, hop.probe)
+    return other_upstream(facts) or reach_rules.unreachable_backend(facts, suspects, hop.probe)
 
 
 def _handshake(facts: Facts, suspects: Sequence[Suspect], hop: Optional[Hop]) -> List[Finding]:
