@@ -91,14 +91,14 @@ def refused_by_backend(facts: Facts, suspects: Sequence[Suspect], probe: Probe) 
     if certain:
         own = [finding for finding in _own_refusal(facts, probe) if finding.code not in ("backend-error",)]
         confirmed = any(
-            backend.search is not None and not _is_this_nginx(facts, backend) for backend in facts.backends
+            backend.search is not None and not is_this_nginx(facts, backend) for backend in facts.backends
         )
         return certain[:1] + (own if confirmed else [])
     passing = [suspect.finding for suspect in suspects if suspect.code == "wrong-pass-directive"]
     return passing or _own_refusal(facts, probe)
 
 
-def _is_this_nginx(facts: Facts, backend: BackendFacts) -> bool:
+def is_this_nginx(facts: Facts, backend: BackendFacts) -> bool:
     """Whether nginx passes on to itself: then its answer there follows from the same configuration."""
     master = facts.nginx.master if facts.nginx is not None else None
     return master is not None and any(

@@ -230,7 +230,8 @@ def _answer(facts: Facts, suspects: Sequence[Suspect], hop: Optional[Hop]) -> Li
         old = stale(facts)
         if old:
             return old
-    return backend_rules.refused_by_backend(facts, suspects, probe)
+    behind = other_upstream(facts) or reach_rules.behind_own_hop(facts, probe)
+    return behind or backend_rules.refused_by_backend(facts, suspects, probe)
 
 
 def _contradicts(facts: Facts, suspects: Sequence[Suspect], from_backend: bool) -> bool:

@@ -6,12 +6,13 @@ import re
 from typing import List, Optional, Sequence
 
 from ..websocket.result import Probe
-from .backend_rules import said
+from .backend_rules import is_this_nginx, said
 from .capacity import socket_limits
 from .errorlog import LogLine
 from .facts import BackendFacts, Facts
 from .findings import Evidence, Finding
 from .host_state import covering
+from .second_hop import own_hops
 from .suspect import Suspect
 from .timing import read_timeout, timeout_evidence
 
@@ -49,6 +50,23 @@ def unreachable_backend(facts: Facts, suspects: Sequence[Suspect], probe: Probe)
     if code:
         return [Finding(code, evidence=logged)]
     return []
+
+
+def behind_own_hop(facts: Facts, probe: Probe) -> List[Finding]:
+    """The backend is this nginx again, and what that server passes on to is what broke, by the log."""
+    if probe.status not in (502, 504) or facts.route is None:
+        return []
+    line = _upstream_line(facts.log)
+    if line is None or not any(is_this_nginx(facts, backend) for backend in facts.backends):
+        return []
+    inner = [hop.upstream.directive for hop in own_hops(facts.route) if hop.upstream is not None][1:]
+    where = [
+        Evidence(
+            "configuration", "a second hop, in this configuration too, passes it on", item.file, item.line
+        )
+        for item in inner[-1:]
+    ]
+    return [Finding(line.code, evidence=[line.evidence(), *where])]
 
 
 def _upstream_line(log: Sequence[LogLine]) -> Optional[LogLine]:

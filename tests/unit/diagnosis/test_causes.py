@@ -88,17 +88,26 @@ def test_workers_that_ask_what_the_files_name_are_not_stale():
 
 
 def test_the_next_hop_of_the_same_nginx_asks_a_backend_of_its_own():
-    inner = f"server {{\n    listen 127.0.0.1:8081;\n{proxied('http://127.0.0.1:8400')}\n}}\n" + site(
+    body = f"server {{\n    listen 127.0.0.1:8081;\n{proxied('http://127.0.0.1:8400')}\n}}\n" + site(
         proxied("http://127.0.0.1:8081")
     )
+    inner = backend(
+        page(502),
+        "127.0.0.1:8081",
+        ("127.0.0.1", 8081),
+        listeners=[socket_of(MASTER, 8081)],
+        other_port=(socket_of(62, 8000), opened()),
+    )
     facts = host(
-        inner,
+        body,
         {"loopback": page(502)},
-        backends=[backend(page(502), "127.0.0.1:8081", ("127.0.0.1", 8081))],
+        backends=[inner],
         log=[about_upstream(CONNECT_REFUSED, "http://127.0.0.1:8400/ws/x")],
         newer_files=[newer()],
     )
-    assert "stale-config-not-reloaded" not in causes(conclude_live(facts))
+    report = conclude_live(facts)
+    assert causes(report) == ["backend-down"]
+    assert "127.0.0.1:8400" in shown(report.findings[0])
 
 
 def test_a_page_for_errors_may_ask_any_backend_of_the_configuration():
