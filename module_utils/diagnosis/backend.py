@@ -5,21 +5,26 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
-from typing import List, Optional, Tuple
+from typing import List, Optional, Sequence, Tuple
 
 from ..nginx_conf.upstream import Upstream
 from ..nginx_host.listeners import listeners
 from ..nginx_host.proc import Proc
 from ..websocket.endpoint import Address
 from ..websocket.handshake import new_key
+from ..websocket.result import Probe
 from . import host_state, upstream_rules
 from .exchange import ask
-from .experiments import HANDSHAKE, WITH_SLASH, Laboratory, Request, good_handshake, without_prefix
+from .experiments import HANDSHAKE, WITH_SLASH, Laboratory, Request, Search, good_handshake, without_prefix
 from .facts import BackendFacts, Facts, Question
 from .sockets import session_probe
 
 LOOK = 2.5
+PATIENCE = 20.0
+"""Seconds for a backend that says nothing at first: after as many Firefox gives a handshake up."""
 MOST_SERVERS = 3
+MOST_ADDRESSES = 3
+NOBODY = ("connect-refused", "connect-failed")
 # Daemons of other protocols: a handshake there would only leave a complaint in their logs.
 NOT_HTTP = {
     21,
@@ -112,12 +117,13 @@ def working_directory(facts: Facts) -> str:
     return Proc().link(master.pid, "cwd") or "/" if master is not None else "/"
 
 
-def ask_backends(facts: Facts, opened: bool) -> None:
+def ask_backends(facts: Facts, opened: bool, patient: bool = False) -> None:
     """Fill ``facts.backends`` for the route's upstream.
 
     Args:
         facts: with its route.
         opened: whether the socket opens through nginx; then one handshake is enough.
+        patient: whether a silent backend is worth a long wait: it may only be slow.
     """
     upstream = facts.route.upstream if facts.route is not None else None
     if upstream is None or upstream.scheme not in ("http", "https"):
@@ -132,11 +138,44 @@ def ask_backends(facts: Facts, opened: bool) -> None:
         if port:
             found.listeners = listeners([port])
         facts.backends.append(found)
-        for address in addresses[:2]:
-            _ask_one(facts, found, address, upstream, opened)
-            if found.search is not None and found.search.as_sent.error_kind != "connect-refused":
-                found.address = address
-                break
+        _ask_addresses(facts, found, addresses, upstream, opened)
+        if patient and _silent(found):
+            _wait_for(facts, found, upstream)
+            patient = False
+
+
+def _ask_addresses(
+    facts: Facts, found: BackendFacts, addresses: Sequence[Address], upstream: Upstream, opened: bool
+) -> None:
+    """Ask the addresses of one server until something listens at one; else keep the plainest refusal."""
+    best: Optional[Probe] = None
+    for address in addresses[:MOST_ADDRESSES]:
+        one = dataclasses.replace(found, address=address)
+        _ask_one(facts, one, address, upstream, opened)
+        answer = one.held if opened or one.search is None else one.search.as_sent
+        kind = answer.error_kind if answer is not None else ""
+        # A host without IPv6 cannot even try ::1, to which "localhost" leads there too.
+        if best is None or best.error_kind != "connect-refused" or kind not in NOBODY:
+            best = answer
+            vars(found).update(vars(one))
+        if kind not in NOBODY:
+            return
+
+
+def _silent(found: BackendFacts) -> bool:
+    """Whether a backend took the connection and said nothing, in this scheme and the other."""
+    if found.search is None or found.search.as_sent.error_kind != "answer-timeout":
+        return False
+    return found.other_scheme is None or found.other_scheme.status is None
+
+
+def _wait_for(facts: Facts, found: BackendFacts, upstream: Upstream) -> None:
+    """Nginx's own request once more, with the patience of a browser."""
+    assert found.address is not None and found.sent is not None and found.search is not None
+    limit = max(PATIENCE, facts.question.timeout)
+    late = Laboratory(found.address, _tls_name(facts, upstream), limit).send(found.sent)
+    tried = [*found.search.tried, ("as nginx sends it, and waited for", late)]
+    found.search = Search(late, tried=tried)
 
 
 def _tls_name(facts: Facts, upstream: Upstream) -> Optional[str]:
@@ -154,7 +193,8 @@ def _ask_one(facts: Facts, found: BackendFacts, address: Address, upstream: Upst
     assert found.sent is not None and found.client is not None
     question = facts.question
     tls_name = _tls_name(facts, upstream)
-    laboratory = Laboratory(address, tls_name, min(question.timeout, 4.0))
+    # Who asks for a longer timeout knows of a slow backend.
+    laboratory = Laboratory(address, tls_name, max(min(question.timeout, 4.0), question.timeout - 1.0))
     if opened:
         found.held = laboratory.send(found.sent, hold=LOOK)
         return

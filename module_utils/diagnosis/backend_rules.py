@@ -1,17 +1,14 @@
-"""The way from nginx to the backend, and the backend itself."""
+"""The backend got the request and refused: because of what nginx made of it, or by itself."""
 
 from __future__ import annotations
 
-import re
 from typing import List, Optional, Sequence
 
 from ..websocket.result import Probe
-from .capacity import socket_limits
-from .errorlog import LogLine
 from .experiments import WITH_SLASH
 from .facts import BackendFacts, Facts
 from .findings import Evidence, Finding
-from .host_state import covering
+from .host_state import master_of
 from .suspect import Suspect
 from .upstream_rules import path_change
 
@@ -34,6 +31,7 @@ HOP_CODES = (
     "ws-missing-in-tls-server",
     "not-included-file",
 )
+TO_HTTPS_PORT = "plain HTTP request was sent to HTTPS port"
 BY_PROPERTY = {
     "method": "method-changed",
     "version": "http10-upstream",
@@ -92,10 +90,20 @@ def refused_by_backend(facts: Facts, suspects: Sequence[Suspect], probe: Probe) 
         return [_not_sticky(facts, suspects, facts.backends[0])]
     if certain:
         own = [finding for finding in _own_refusal(facts, probe) if finding.code not in ("backend-error",)]
-        confirmed = any(backend.search is not None for backend in facts.backends)
+        confirmed = any(
+            backend.search is not None and not is_this_nginx(facts, backend) for backend in facts.backends
+        )
         return certain[:1] + (own if confirmed else [])
     passing = [suspect.finding for suspect in suspects if suspect.code == "wrong-pass-directive"]
     return passing or _own_refusal(facts, probe)
+
+
+def is_this_nginx(facts: Facts, backend: BackendFacts) -> bool:
+    """Whether nginx passes on to itself: then its answer there follows from the same configuration."""
+    master = facts.nginx.master if facts.nginx is not None else None
+    return master is not None and any(
+        master_of(listener, [master]) is not None for listener in backend.listeners
+    )
 
 
 def _not_sticky(facts: Facts, suspects: Sequence[Suspect], backend: BackendFacts) -> Finding:
@@ -192,6 +200,9 @@ def _own_refusal(facts: Facts, probe: Probe) -> List[Finding]:
         Evidence("process", f"{item.address}:{item.port}: {item.describe()}")
         for item in backend.listeners[:2]
     ]
+    other = backend.other_scheme
+    if other is not None and (other.opened or TO_HTTPS_PORT in asked.body):
+        return [Finding("upstream-scheme-mismatch", evidence=[*evidence, said("in the other scheme", other)])]
     if elsewhere is not None and elsewhere.other_port is not None:
         listener, answer = elsewhere.other_port
         evidence.append(said(f"port {listener.port} of this host ({listener.describe()})", answer))
@@ -248,177 +259,3 @@ def _own_refusal(facts: Facts, probe: Probe) -> List[Finding]:
             )
         ]
     return [Finding("backend-no-websocket", evidence=evidence)]
-
-
-# ---------------------------------------------------------------------------------------- the way is broken
-
-
-def unreachable_backend(facts: Facts, suspects: Sequence[Suspect], probe: Probe) -> List[Finding]:
-    """502, 504 or silence: nginx did not get an answer it could pass on."""
-    line = _upstream_line(facts.log)
-    logged = [line.evidence()] if line is not None else []
-    code = line.code if line is not None else ""
-    if code in (
-        "upstream-header-too-big",
-        "upstream-permission-denied",
-        "resolver-missing",
-        "http2-upstream",
-        "upstream-host-not-found",
-    ):
-        return [Finding(code, evidence=[*_known(suspects, code), *logged])]
-    if code == "upstream-marked-down":
-        return [_no_live(facts, logged)]
-    if code == "upstream-sni-missing":
-        return [Finding(code, evidence=logged)]
-    for backend in facts.backends:
-        found = _broken(facts, backend, logged, line)
-        if found is not None:
-            return [found]
-    certain = [
-        suspect.finding
-        for suspect in suspects
-        if suspect.certain
-        and suspect.code
-        in ("resolver-missing", "http2-upstream", "upgrade-hardcoded-no-tunnel", "wrong-pass-directive")
-    ]
-    if certain:
-        return certain[:1]
-    if code:
-        return [Finding(code, evidence=logged)]
-    return []
-
-
-def _upstream_line(log: Sequence[LogLine]) -> Optional[LogLine]:
-    """The log line about the upstream; "no live upstreams" only when nothing says why."""
-    lines = [line for line in log if "upstream" in line.text or line.code == "resolver-missing"]
-    lines = [line for line in lines if line.code and line.code != "location-without-handler"]
-    return next((line for line in lines if line.code != "upstream-marked-down"), lines[0] if lines else None)
-
-
-def _known(suspects: Sequence[Suspect], code: str) -> List[Evidence]:
-    return next((suspect.finding.evidence for suspect in suspects if suspect.code == code), [])
-
-
-def _no_live(facts: Facts, logged: List[Evidence]) -> Finding:
-    limit = next((limit for limit in socket_limits(facts) if limit.code == "upstream-max-conns"), None)
-    answering = [b for b in facts.backends if b.search is not None and b.search.as_sent.opened]
-    if limit is not None and limit.directive is not None and answering:
-        return Finding(
-            "upstream-max-conns",
-            evidence=[
-                Evidence("configuration", limit.words, limit.directive.file, limit.directive.line),
-                *logged,
-            ],
-        )
-    evidence = logged + [
-        said(f"{b.server}, asked directly", b.search.as_sent) for b in facts.backends if b.search
-    ]
-    if not answering:
-        down = [b for b in facts.backends if b.search and b.search.as_sent.error_kind == "connect-refused"]
-        if down and len(down) == len(facts.backends):
-            return Finding("backend-down", evidence=evidence)
-    return Finding("upstream-marked-down", evidence=evidence)
-
-
-def _broken(
-    facts: Facts, backend: BackendFacts, logged: List[Evidence], line: Optional[LogLine]
-) -> Optional[Finding]:
-    """Why this backend's address gives nginx no answer."""
-    stale = _stale_address(backend, line)
-    if stale is not None:
-        stale.evidence += logged
-        return stale
-    if backend.address is None:
-        if backend.search is None and backend.plain is None and not backend.server.startswith("unix:"):
-            return Finding(
-                "upstream-host-not-found",
-                evidence=[Evidence("socket", f"{backend.server} does not resolve on this host"), *logged],
-            )
-        return None
-    direct = backend.search.as_sent if backend.search is not None else backend.plain
-    if direct is None:
-        return None
-    asked = [*logged, said(f"{backend.server}, asked directly", direct)]
-    kind = direct.error_kind
-    if kind in ("connect-refused", "connect-failed"):
-        if line is not None and line.code == "upstream-permission-denied":
-            return Finding("upstream-permission-denied", evidence=asked)
-        return _nobody_there(backend, asked)
-    if kind == "connect-timeout":
-        return Finding("backend-connect-timeout", evidence=asked)
-    if kind == "answer-timeout":
-        if backend.other_scheme is not None and (backend.other_scheme.opened or backend.other_scheme.status):
-            return Finding(
-                "upstream-scheme-mismatch",
-                evidence=[*asked, said("in the other scheme", backend.other_scheme)],
-            )
-        return Finding("backend-hang", evidence=asked)
-    if (
-        kind == "tls"
-        and backend.with_name is not None
-        and (backend.with_name.opened or backend.with_name.status)
-    ):
-        return Finding(
-            "upstream-sni-missing", evidence=[*asked, said("with a server name", backend.with_name)]
-        )
-    if kind in ("closed-without-answer", "not-http", "tls"):
-        other = backend.other_scheme
-        if other is not None and (other.opened or other.status is not None):
-            return Finding("upstream-scheme-mismatch", evidence=[*asked, said("in the other scheme", other)])
-        if kind == "tls":
-            return Finding("upstream-tls-failed", evidence=asked)
-        return Finding("wrong-backend-protocol", evidence=asked)
-    if line is not None and line.code == "backend-connect-timeout":
-        return Finding("backend-connect-timeout", evidence=asked)
-    if line is not None and line.code == "backend-hang":
-        return Finding("backend-hang", evidence=asked)
-    return None
-
-
-def _stale_address(backend: BackendFacts, line: Optional[LogLine]) -> Optional[Finding]:
-    """nginx connects to an address that the backend's name no longer has."""
-    if line is None or not backend.resolved or backend.server.replace(".", "").replace(":", "").isdigit():
-        return None
-    match = re.search(r'upstream: "\w+://(\[[^\]]+\]|[^:/"]+)', line.text)
-    used = match.group(1).strip("[]") if match else ""
-    if not used or used in backend.resolved or not re.match(r"^[0-9a-f.:]+$", used):
-        return None
-    return Finding(
-        "stale-upstream-dns",
-        evidence=[
-            Evidence(
-                "socket", f"nginx uses {used}; {backend.server} resolves to {', '.join(backend.resolved)} now"
-            )
-        ],
-    )
-
-
-def _nobody_there(backend: BackendFacts, evidence: List[Evidence]) -> Finding:
-    """The connection is refused: is the backend on another address, another port, or not there at all?"""
-    heard = [
-        Evidence("socket", f"{item.address}:{item.port} is open: {item.describe()}")
-        for item in backend.listeners
-    ]
-    address = backend.address
-    if isinstance(address, tuple) and backend.listeners and covering(backend.listeners, *address) is None:
-        other_family = [item for item in backend.listeners if (item.family == "tcp6") != (":" in address[0])]
-        if other_family:
-            return Finding("backend-ipv6-localhost", evidence=evidence + heard)
-    if backend.other_port is not None:
-        listener, answer = backend.other_port
-        return Finding(
-            "backend-down",
-            evidence=[*evidence, said(f"port {listener.port} of this host", answer)],
-            detail=(f"nothing listens at {backend.server}; the WebSocket opens on port {listener.port}"),
-            fix=f"proxy_pass to port {listener.port}",
-        )
-    return Finding("backend-down", evidence=evidence + heard)
-
-
-def by_status_of_nginx(facts: Facts, suspects: Sequence[Suspect], probe: Probe) -> List[Finding]:
-    """nginx answers by itself in a location that proxies, and no directive of the route says why."""
-    code = next((line.code for line in facts.log if line.code), "")
-    if code == "access-denied":
-        line = facts.logged(code)
-        return [Finding(code, evidence=[line.evidence()] if line else [])]
-    return []

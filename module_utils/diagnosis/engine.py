@@ -16,12 +16,10 @@ from .changes import change_for, commands_for
 from .discreet import discreet
 from .facts import DEFAULT_VERSION, Facts, Question
 from .findings import FAILS, WORKS, Change, Evidence, Finding, conclude, ranked, scrubbed
-from .static_rules import suspects
+from .static_rules import BROKEN, suspects
 from .suspect import Suspect
 
-# A configuration that nginx refuses may hold directives without their arguments; rules that read them say
-# so here.
-BROKEN = (ValueError, IndexError, KeyError, TypeError, AttributeError, RecursionError)
+MAY_EXPLAIN = ("undecided", "static-live-disagree")
 
 
 @dataclasses.dataclass
@@ -77,7 +75,7 @@ def diagnose(question: Question, *, binary: str = "", conf_path: str = "", prefi
 
 def conclude_live(facts: Facts) -> Report:
     """The report for a host that was looked at."""
-    from . import live_rules, socket_rules
+    from . import live_rules, socket_rules, unexplained
 
     found = _suspects(facts)
     causes = live_rules.causes(facts, found)
@@ -90,7 +88,9 @@ def conclude_live(facts: Facts) -> Report:
     for cause in causes:
         complete(cause, facts)
     if not causes:
-        others += live_rules.disagreement(facts, found)
+        others += unexplained.with_log(
+            facts, unexplained.may_explain(facts) or live_rules.disagreement(facts, found)
+        )
     lonely = socket_rules.unreached(facts)
     others += lonely
     if opened and any(finding.code != "listen-ipv6-missing" for finding in lonely):
@@ -197,6 +197,10 @@ def _sentence(facts: Facts, verdict: str, findings: Sequence[Finding]) -> str:
     if hop is not None and hop.opened:
         return f"{url}: cannot tell: {findings[0].title}."
     seen = way.told(hop).text if hop is not None else "no handshake could be made"
+    if hop is not None and hop.probe.error_kind == "answer-timeout":
+        seen += " (-e probe_timeout=60 waits longer)"
+    if findings and findings[0].code in MAY_EXPLAIN and findings[0].detail:
+        return f"{url}: cannot tell: {seen}; {findings[0].detail}."
     return f"{url}: cannot tell: {seen}, and nothing that was looked at explains it."
 
 

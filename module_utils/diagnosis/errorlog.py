@@ -59,6 +59,9 @@ PATTERNS: Sequence[Tuple[str, str]] = (
     (r"(?:open\(\)|directory index of|is not found|is forbidden).*", "location-without-handler"),
 )
 
+# What a client sent in place of a PROXY line: of a TLS hello nothing can be read.
+_SENT = re.compile(r"(?<=broken header: \")(?:[^\x20-\x7e]|\\x[0-9a-f]{2}).*")
+
 _RELOAD_FAILURES = re.compile(r"\[emerg\]")
 
 
@@ -75,7 +78,10 @@ class LogLine:
 
     def evidence(self) -> Evidence:
         """The line as evidence."""
-        return Evidence("log", f"[{self.level}] {self.text}", self.path, 0)
+        text = self.text
+        if self.code == "proxy-protocol-mismatch":
+            text = _SENT.sub("…", text)
+        return Evidence("log", f"[{self.level}] {text}", self.path, 0)
 
 
 def parse(raw: str, path: str) -> Optional[LogLine]:

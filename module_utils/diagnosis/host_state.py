@@ -10,6 +10,7 @@ import subprocess
 from typing import Dict, Iterable, List, Optional, Sequence, Set, Tuple
 
 from ..nginx_conf.effective import Level
+from ..nginx_conf.listen import listens_of
 from ..nginx_conf.load import load, read_file
 from ..nginx_conf.location import Location
 from ..nginx_conf.sample import own_match
@@ -215,7 +216,12 @@ def firewall_drops(port: int) -> List[str]:
 
 
 def stray_files(
-    configuration: Configuration, server: Level, uri: bytes, host: bytes, version: Tuple[int, ...]
+    configuration: Configuration,
+    server: Level,
+    uri: bytes,
+    host: bytes,
+    version: Tuple[int, ...],
+    port: int,
 ) -> List[Tuple[str, str, int]]:
     """Files that look like configuration, lie beside it, are not part of it, and hold a location for the
     path.
@@ -226,6 +232,7 @@ def stray_files(
         uri: normalised path of the request.
         host: its host name.
         version: of nginx.
+        port: that the request goes to.
 
     Returns:
         Path of the file, the location in words, its line.
@@ -235,7 +242,7 @@ def stray_files(
     for path in _neighbours(configuration):
         if os.path.realpath(path) in loaded:
             continue
-        for location in _locations_in(path, server, host):
+        for location in _locations_in(path, server, host, port):
             if carries_upgrade(location) and own_match(location, uri, version):
                 line = location.directive.line if location.directive is not None else 0
                 found.append((path, titled(location), line))
@@ -270,9 +277,9 @@ def _neighbours(configuration: Configuration) -> List[str]:
     return seen[:STRAY_LIMIT]
 
 
-def _locations_in(path: str, server: Level, host: bytes) -> List[Location]:
+def _locations_in(path: str, server: Level, host: bytes, port: int) -> List[Location]:
     """The locations that a file would bring in: its own ones into the server, those of servers with the
-    name."""
+    name and the port."""
     try:
         if b"location" not in read_file(path):
             return []
@@ -287,6 +294,9 @@ def _locations_in(path: str, server: Level, host: bytes) -> List[Location]:
             names = [name.lower() for child in directive.children(b"server_name") for name in child.args]
             if host in names or not names or b"_" in names:
                 own = Level("server", directive, server.parent)
+                ports = {address.port for listen in listens_of(own) for address in listen.addresses}
+                if port not in ports:
+                    continue
                 found += [Location(child, own) for child in directive.children(b"location")]
     return found
 

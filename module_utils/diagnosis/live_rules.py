@@ -10,15 +10,19 @@ from __future__ import annotations
 from typing import Callable, List, Optional, Sequence
 
 from ..websocket.result import Probe
-from . import backend_rules, config_rules
+from . import backend_rules, config_rules, reach_rules
 from .facts import Facts, Hop
 from .findings import Evidence, Finding
-from .observe import certificate_fault
-from .socket_rules import CONNECT_KINDS, after_open, alpn_refused, certain_cause, closed
-from .suspect import Suspect
+from .issuer import certificate_fault
+from .socket_rules import CONNECT_KINDS, after_open, alpn_refused, certain_cause, closed, front_differs
+from .stale_rules import other_upstream, stale
+from .suspect import Suspect, at, words_of
 from .way import told
 
 NGINX_PAGES = ("<center>nginx", "<center>openresty", "<center>tengine", "<center>angie", "<center>freenginx")
+
+# ngx_http_special_response.c, for 495 and 496, which clients see as 400.
+NO_CLIENT_CERTIFICATE = ("No required SSL certificate was sent", "The SSL certificate error")
 
 
 def causes(facts: Facts, suspects: Sequence[Suspect]) -> List[Finding]:
@@ -26,6 +30,9 @@ def causes(facts: Facts, suspects: Sequence[Suspect]) -> List[Finding]:
     hop = facts.main_hop
     if hop is not None and hop.opened:
         return after_open(facts, suspects)
+    if front_differs(facts):
+        # Nothing of this host explains it: here it opens.
+        return front_differs(facts) + after_open(facts, suspects)
     for step in STEPS:
         found = step(facts, suspects, hop)
         if found:
@@ -83,13 +90,12 @@ def _connection(facts: Facts, suspects: Sequence[Suspect], hop: Optional[Hop]) -
         return [Finding("name-not-resolved", evidence=[told(hop)])]
     static = certain_cause(suspects, ("listen-ipv6-missing", "port-not-listening"))
     if static:
-        stale = _stale(facts) if facts.newer_files else []
-        return stale or static
+        return stale(facts) or static
     address = facts.route.request.local_address()[0] if facts.route is not None else ""
     if hop.probe.error_kind == "connect-refused":
-        stale = _stale(facts)
-        if stale:
-            return stale
+        old = stale(facts)
+        if old:
+            return old
         if ":" in address and facts.listeners:
             return [Finding("listen-ipv6-missing", evidence=[told(hop)])]
         return [Finding("port-not-listening", evidence=[told(hop)])]
@@ -104,13 +110,18 @@ def _tls(facts: Facts, suspects: Sequence[Suspect], hop: Optional[Hop]) -> List[
     if hop is None or hop.probe.error_kind != "tls":
         return []
     problem = str(hop.probe.tls.get("verify_error", ""))
-    if problem:
+    if problem and facts.question.verify:
         return [certificate_finding(facts, hop, problem)]
+    # nginx takes the client's hello for the line that it waits for, and hangs up.
+    asked = [suspect.finding for suspect in suspects if suspect.code == "proxy-protocol-mismatch"]
+    mismatch = _proxy_line(facts, suspects) or asked[:1]
+    if mismatch:
+        return mismatch
     static = certain_cause(suspects, ("tls-not-enabled",))
     if static:
         return static
     if "does not speak TLS" in hop.probe.error:
-        return _stale(facts) or [Finding("tls-not-enabled", evidence=[told(hop)])]
+        return stale(facts) or [Finding("tls-not-enabled", evidence=[told(hop)])]
     return [Finding("tls-handshake-failed", evidence=[told(hop)])]
 
 
@@ -126,6 +137,24 @@ def certificate_finding(facts: Facts, hop: Hop, problem: str) -> Finding:
         evidence=[told(hop), Evidence("probe", f"certificate: {problem}; {shown}")],
         detail=f"the certificate is not valid: {problem}; clients give up without asking",
     )
+
+
+def _proxy_line(facts: Facts, suspects: Sequence[Suspect]) -> List[Finding]:
+    """The port waits for a line of the PROXY protocol: the log says so, or the line helps."""
+    proxied = facts.hop("with PROXY")
+    line = facts.logged("proxy-protocol-mismatch")
+    # A server that does not expect the line takes it for a bad request.
+    helped = proxied is not None and (
+        proxied.probe.opened
+        or proxied.probe.status not in (None, 400)
+        or bool(proxied.probe.tls.get("verify_error"))
+    )
+    if line is None and not helped:
+        return []
+    evidence = _evidence(suspects, "proxy-protocol-mismatch")
+    evidence = evidence + ([line.evidence()] if line is not None else [])
+    evidence += [told(proxied)] if proxied is not None else []
+    return [Finding("proxy-protocol-mismatch", evidence=evidence)]
 
 
 def _protocol(facts: Facts, suspects: Sequence[Suspect], hop: Optional[Hop]) -> List[Finding]:
@@ -144,17 +173,9 @@ def _protocol(facts: Facts, suspects: Sequence[Suspect], hop: Optional[Hop]) -> 
         return []
     if kind != "closed-without-answer":
         return []
-    proxied = facts.hop("with PROXY")
-    line = facts.logged("proxy-protocol-mismatch")
-    # A server that does not expect the line takes it for a bad request.
-    helped = proxied is not None and (proxied.probe.opened or proxied.probe.status not in (None, 400))
-    if line is not None or helped:
-        evidence = [line.evidence()] if line is not None else []
-        evidence += [told(proxied)] if proxied is not None else []
-        static_evidence = next(
-            (s.finding.evidence for s in suspects if s.code == "proxy-protocol-mismatch"), []
-        )
-        return [Finding("proxy-protocol-mismatch", evidence=[*static_evidence, *evidence])]
+    mismatch = _proxy_line(facts, suspects)
+    if mismatch:
+        return mismatch
     for code in ("worker-connections", "open-file-limit"):
         line = facts.logged(code)
         if line is not None:
@@ -206,10 +227,11 @@ def _answer(facts: Facts, suspects: Sequence[Suspect], hop: Optional[Hop]) -> Li
     if answered_by(facts, probe) == "nginx":
         return _by_nginx(facts, suspects, hop)
     if _contradicts(facts, suspects, from_backend=True):
-        stale = _stale(facts)
-        if stale:
-            return stale
-    return backend_rules.refused_by_backend(facts, suspects, probe)
+        old = stale(facts)
+        if old:
+            return old
+    behind = other_upstream(facts) or reach_rules.behind_own_hop(facts, probe)
+    return behind or backend_rules.refused_by_backend(facts, suspects, probe)
 
 
 def _contradicts(facts: Facts, suspects: Sequence[Suspect], from_backend: bool) -> bool:
@@ -230,39 +252,24 @@ def _contradicts(facts: Facts, suspects: Sequence[Suspect], from_backend: bool) 
     )
 
 
-def _stale(facts: Facts) -> List[Finding]:
-    """The workers run another configuration than the one on disk: why."""
-    if not facts.newer_files:
-        return []
-    newest = facts.newer_files[0]
-    evidence = [
-        Evidence(
-            "file",
-            f"{item.path} changed {item.changed - facts.workers_started:.0f} s after the workers started",
-            item.path,
-            0,
-        )
-        for item in facts.newer_files[:3]
-    ]
-    reasons = [line for line in facts.emergencies if line.time >= int(newest.changed) - 1]
-    if reasons:
-        return [Finding("reload-failed", evidence=[line.evidence() for line in reasons[:3]] + evidence)]
-    return [Finding("stale-config-not-reloaded", evidence=evidence)]
-
-
 def _by_nginx(facts: Facts, suspects: Sequence[Suspect], hop: Hop) -> List[Finding]:
     """nginx made the answer itself: which directive, or which failure of the way to the backend."""
     probe, status = hop.probe, hop.probe.status
     text = probe.body
-    if status == 400 and "plain HTTP request was sent to HTTPS port" in text:
+    if status == 400 and backend_rules.TO_HTTPS_PORT in text:
         return certain_cause(suspects, ("plain-http-to-tls-port",)) or [
             Finding("plain-http-to-tls-port", evidence=[told(hop)])
         ]
+    if status == 400 and any(words in text for words in NO_CLIENT_CERTIFICATE):
+        server = facts.route.server if facts.route is not None else None
+        asked = server.nearest(b"ssl_verify_client")[1] if server is not None else []
+        where = at(asked[-1], words_of(asked[-1])) if asked else []
+        return [Finding("client-certificate-required", evidence=[*where, told(hop)])]
     if status in (400, 414, 431, 494) and ("Header Or Cookie Too Large" in text or status in (414, 431, 494)):
         return [Finding("request-header-too-large", evidence=[told(hop)])]
     if status in (502, 504):
         # Not the configuration's own answer: the way to the backend broke.
-        found = backend_rules.unreachable_backend(facts, suspects, probe)
+        found = other_upstream(facts) or reach_rules.unreachable_backend(facts, suspects, probe)
         if found:
             return found
     line = next(
@@ -274,11 +281,11 @@ def _by_nginx(facts: Facts, suspects: Sequence[Suspect], hop: Hop) -> List[Findi
         if status in suspect.answers and (suspect.certain or _supported(facts, suspect)):
             return [suspect.finding]
     certain = [suspect.finding for suspect in suspects if suspect.certain and not suspect.answers]
-    stale = _stale(facts)
-    if stale:
-        return stale
+    old = stale(facts)
+    if old:
+        return old
     if facts.route is not None and facts.route.answer.kind == "proxy" and not certain:
-        return backend_rules.by_status_of_nginx(facts, suspects, hop.probe)
+        return reach_rules.by_status_of_nginx(facts, suspects, hop.probe)
     return certain or [suspect.finding for suspect in suspects if suspect.certain][:1]
 
 
@@ -328,7 +335,7 @@ def _hanging(facts: Facts, suspects: Sequence[Suspect], hop: Optional[Hop]) -> L
     line = facts.logged("open-file-limit")
     if line is not None:
         return [Finding("open-file-limit", evidence=[line.evidence()])]
-    return backend_rules.unreachable_backend(facts, suspects, hop.probe)
+    return other_upstream(facts) or reach_rules.unreachable_backend(facts, suspects, hop.probe)
 
 
 def _handshake(facts: Facts, suspects: Sequence[Suspect], hop: Optional[Hop]) -> List[Finding]:

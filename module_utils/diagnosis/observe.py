@@ -5,10 +5,8 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
-import re
 import socket
 import threading
-import time
 from typing import Callable, List, Optional, Sequence, Tuple
 
 from ..nginx_conf.files import local_files
@@ -16,11 +14,10 @@ from ..nginx_conf.load import load
 from ..nginx_conf.route import Route, route
 from ..nginx_conf.tree import ConfSyntaxError
 from ..nginx_host.binary import NginxError, find_binary
-from ..nginx_host.certificates import covers
 from ..nginx_host.describe import describe
 from ..nginx_host.listeners import listeners
 from ..nginx_host.masters import Master, choose, masters, serving_since
-from ..websocket.endpoint import address_text, parse_url
+from ..websocket.endpoint import address_text
 from ..websocket.probe import probe
 from ..websocket.result import Probe
 from . import host_state
@@ -28,28 +25,14 @@ from .backend import ask_backends
 from .capacity import socket_limits
 from .errorlog import LogWatch, reload_failures
 from .facts import Facts, Hop, Question
+from .issuer import unknown_issuer
 from .sockets import http2_alpn, open_together, session_probe
+from .static_rules import explained
 from .timing import read_timeout
 
 LOOK = 2.5
 """Seconds for which an opened socket is watched."""
 FOREIGN_ORIGIN = "https://origin-check.invalid"
-PUBLIC_AUTHORITIES = (
-    "Let's Encrypt",
-    "ZeroSSL",
-    "Google Trust Services",
-    "DigiCert Inc",
-    "Sectigo Limited",
-    "GoDaddy",
-    "GlobalSign",
-    "Amazon",
-    "Buypass",
-    "SSL Corporation",
-    "Actalis",
-    "Entrust",
-    "Certum",
-    "TrustAsia Technologies, Inc.",
-)
 OVERLAP = 0.8
 """Seconds for which sockets that are opened together stay open."""
 SHORT_TIMEOUT = 15.0
@@ -175,6 +158,7 @@ def _read_configuration(facts: Facts, address: Tuple[str, int], conf_path: str) 
             facts.route.first_uri,
             host_of(facts.route),
             facts.version,
+            address[1],
         )
 
 
@@ -230,8 +214,13 @@ def _probe(facts: Facts, address: Tuple[str, int]) -> None:
         facts.hops.append(Hop("unknown issuer", "TLS with this host's authorities", first))
         question.verify = False
         first = handshake(question, address)
-    facts.hops.append(Hop("loopback", "through nginx on this host", first))
-    if first.error_kind == "closed-without-answer":
+    words = "through nginx on this host"
+    if first.error_kind == "answer-timeout":
+        first, words = _patiently(facts, address, first, words)
+    elif first.status is not None and first.seconds > question.timeout / 2:
+        question.timeout = _enough(first.seconds)
+    facts.hops.append(Hop("loopback", words, first))
+    if first.error_kind in ("closed-without-answer", "tls") and not first.tls.get("verify_error"):
         facts.hops.append(
             Hop(
                 "with PROXY",
@@ -268,7 +257,10 @@ def _probe(facts: Facts, address: Tuple[str, int]) -> None:
             upgrade=False,
         )
         facts.hops.append(Hop("plain", "an ordinary request through nginx", plain))
-    tasks.append(lambda: ask_backends(facts, opened))
+    if not facts.backends:
+        # nginx gave up on a backend that may answer later: what it waited for is worth waiting for.
+        late = first.status == 504 and not explained(facts)
+        tasks.append(lambda: ask_backends(facts, opened, patient=late))
     _together(tasks)
     if not opened:
         facts.session = session_probe(
@@ -286,35 +278,33 @@ def _probe(facts: Facts, address: Tuple[str, int]) -> None:
         )
 
 
-def unknown_issuer(probe: Probe) -> bool:
-    """Whether the certificate fails only because this host does not know who issued it."""
-    problem = str(probe.tls.get("verify_error", ""))
-    if not re.search(r"unable to get local issuer|unable to verify the first|in certificate chain", problem):
-        return False
-    if certificate_fault(probe, probe.url):
-        return False
-    # The issuer is one that every browser knows: then its intermediate is missing in the file, which
-    # browsers mind.
-    issuer = str(probe.tls.get("issuer", ""))
-    return not any(f"O={name}" in issuer for name in PUBLIC_AUTHORITIES)
+def _patiently(facts: Facts, address: Tuple[str, int], first: Probe, words: str) -> Tuple[Probe, str]:
+    """A handshake without an answer once more, where the backend turns out to be slow and no more.
 
+    nginx waits a minute by default, browsers twenty seconds and more: it may open all the same.
 
-def certificate_fault(probe: Probe, url: str) -> str:
-    """What is wrong with a certificate by its own words, whoever issued it; empty when nothing is.
-
-    OpenSSL names an unknown issuer first and then looks no further.
+    Returns:
+        The handshake that counts, and words for it.
     """
-    names = [str(name) for name in probe.tls.get("names", ())]
-    host = parse_url(url).host
-    if names and not any(covers(name, host) for name in names):
-        return f"it is for {', '.join(names[:5])}, not for {host}"
-    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    ends, begins = str(probe.tls.get("not_after", "")), str(probe.tls.get("not_before", ""))
-    if ends and ends < now:
-        return f"it expired {ends}"
-    if begins and begins > now:
-        return f"it is not valid before {begins}"
-    return ""
+    ask_backends(facts, False, patient=not explained(facts))
+    answers = [found.search.as_sent for found in facts.backends if found.search is not None]
+    needed = max([answer.seconds for answer in answers if answer.status is not None], default=0.0)
+    if not needed:
+        return first, words
+    question = facts.question
+    question.timeout = max(question.timeout, _enough(needed))
+    second = handshake(question, address)
+    if second.error_kind == "answer-timeout":
+        return second, words
+    facts.hops.append(Hop("hurried", f"{words}, waited for {first.seconds:.0f} s", first))
+    if second.opened:
+        facts.backends = []  # They were asked why it fails; now they are asked whether it lasts.
+    return second, f"{words}, after {second.seconds:.1f} s"
+
+
+def _enough(seconds: float) -> float:
+    """A timeout for what took so long once."""
+    return seconds * 1.5 + 3.0
 
 
 def _origins(facts: Facts, address: Tuple[str, int]) -> None:

@@ -10,7 +10,7 @@ from .capacity import socket_limits
 from .facts import Facts, Hop
 from .findings import Evidence, Finding
 from .suspect import Suspect
-from .timing import read_timeout
+from .timing import read_timeout, timeout_evidence
 from .way import told
 
 CONNECT_KINDS = ("dns", "connect-refused", "connect-timeout", "connect-failed")
@@ -55,22 +55,9 @@ def closed(facts: Facts, suspects: Sequence[Suspect], hop: Hop) -> List[Finding]
 
 def timeout_finding(facts: Facts, timeout: float, evidence: List[Evidence]) -> Finding:
     """The finding for a proxy_read_timeout that is too short."""
-    effective = facts.route.effective.get("proxy_read_timeout") if facts.route is not None else None
-    if effective is not None:
-        directive = effective.directive
-        words = f"proxy_read_timeout is {effective.value} ({'set here' if directive else effective.source})"
-        evidence.insert(
-            0,
-            Evidence(
-                "configuration",
-                words,
-                directive.file if directive else "",
-                directive.line if directive else 0,
-            ),
-        )
     return Finding(
         "timeout-short",
-        evidence=evidence,
+        evidence=timeout_evidence(facts.route) + evidence,
         detail=f"nginx closes the socket after {timeout:g} s of silence (proxy_read_timeout)",
     )
 
@@ -96,14 +83,22 @@ def after_open(facts: Facts, suspects: Sequence[Suspect]) -> List[Finding]:
                 ],
             )
         )
-    front = facts.hop("public")
-    local = facts.hop("loopback")
-    reached = front is not None and front.probe.error_kind not in CONNECT_KINDS
-    if front is not None and reached and local is not None and local.opened and not front.opened:
-        found.append(Finding("front-differs", evidence=[told(local), told(front)]))
     for finding in found:
         finding.is_cause = True
     return found
+
+
+def front_differs(facts: Facts) -> List[Finding]:
+    """nginx on this host opens the socket, and the public name leads to something that does not."""
+    front, local = facts.hop("public"), facts.hop("loopback")
+    if front is None or local is None or not local.opened or front.opened:
+        return []
+    kind = front.probe.error_kind
+    if kind in CONNECT_KINDS or (kind == "tls" and front.probe.tls.get("verify_error")):
+        return []  # Nobody was reached, or the certificate there says why.
+    if front.probe.status == 403 and facts.logged("access-denied") is not None:
+        return []  # The way back to this very nginx, which refused an address.
+    return [Finding("front-differs", is_cause=True, evidence=[told(local), told(front)])]
 
 
 def _refused_together(facts: Facts) -> List[Finding]:

@@ -21,6 +21,18 @@ from .findings import Evidence, Finding
 from .intent import Meant, find_meant
 from .suspect import Suspect, at, is_ip, place_of
 
+# A configuration that nginx refuses may hold directives without their arguments; rules that read them say
+# so here.
+BROKEN = (ValueError, IndexError, KeyError, TypeError, AttributeError, RecursionError)
+
+
+def explained(facts: Facts) -> bool:
+    """Whether the configuration alone keeps the URL from opening, so that no probe needs much patience."""
+    try:
+        return any(suspect.certain for suspect in suspects(facts))
+    except (CannotDecide, *BROKEN):
+        return False
+
 
 def suspects(facts: Facts) -> List[Suspect]:
     """Everything in the configuration that may keep this URL from opening, the strongest first."""

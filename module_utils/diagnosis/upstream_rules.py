@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Iterator, List, Optional, Tuple
 
 from ..nginx_conf.effective import Level
-from ..nginx_conf.listen import groups_for
 from ..nginx_conf.location import Location
-from ..nginx_conf.request import Request
-from ..nginx_conf.route import Route, index_of
-from ..nginx_conf.route import route as follow_route
+from ..nginx_conf.route import Route
 from ..nginx_conf.tree import Directive
 from ..nginx_conf.upstream import Upstream
 from ..nginx_conf.variables import has_variables
@@ -17,10 +15,10 @@ from .changes import UPGRADE_LINES, change_for_location, with_headers
 from .facts import Facts
 from .findings import Evidence, Finding
 from .intent import Meant, titled
+from .second_hop import next_hop, own_hops
 
 Judged = Tuple[Finding, bool]
 NEEDED = (b"upgrade", b"connection", b"sec-websocket-accept", b"sec-websocket-protocol")
-MOST_HOPS = 5
 
 
 def _at(directive: Optional[Directive], text: str) -> List[Evidence]:
@@ -144,7 +142,7 @@ def _missing(route: Route, upstream: Upstream, meant: Optional[Meant]) -> Iterat
     added = [
         line for line in level.nearest(b"add_header")[1] if line.args and line.args[0].lower() == b"upgrade"
     ]
-    behind = _own_server(route, upstream)
+    behind = next_hop(route)
     plain = _at(upstream.directive, f"{titled(level)} sends no Upgrade header")
     if lost is not None:
         own = upstream.header_level.own(b"proxy_set_header")[0] if upstream.header_level is not None else None
@@ -217,32 +215,6 @@ def _empty_include(route: Route) -> Optional[Directive]:
 # ---------------------------------------------------------------------------------------- a second hop
 
 
-def _own_server(route: Route, upstream: Upstream) -> Optional[Route]:
-    """The route of nginx's own request, when the backend is another server of this configuration."""
-    if upstream.unix or len(upstream.servers) != 1:
-        return None
-    server = upstream.servers[0]
-    host, _, port = server.rpartition(":")
-    host = {"localhost": "127.0.0.1"}.get(host, host).strip("[]")
-    if not port.isdigit() or not groups_for(index_of(route.configuration).groups, host, int(port)):
-        return None
-    if host.replace(".", "").isalpha():
-        return None
-    headers = [(header.name, header.value) for header in upstream.headers if header.value is not None]
-    request = Request(
-        url=f"{upstream.scheme}://{server}/",
-        headers=headers,
-        method=upstream.method,
-        target=upstream.raw_uri,
-        exact_headers=True,
-        http_version="1.0" if upstream.version == "1.0" else "1.1",
-        remote="127.0.0.1",
-        address=server,
-    )
-    inner = follow_route(route.configuration, request, version=route.version)
-    return inner if inner.upstream is not None or inner.server is not None else None
-
-
 def _stripped_before(route: Route, upstream: Upstream, inner: Route) -> Judged:
     """The next hop is ours and would carry an upgrade, but no longer gets one."""
     evidence = _at(upstream.directive, "this hop passes the request on without Upgrade")
@@ -266,9 +238,9 @@ def _stripped_before(route: Route, upstream: Upstream, inner: Route) -> Judged:
 
 def _next_hop(route: Route, upstream: Upstream) -> Iterator[Judged]:
     """This hop passes the upgrade on; a second one of this configuration may not."""
-    inner: Optional[Route] = _own_server(route, upstream)
-    hops = 0
-    while inner is not None and inner.upstream is not None and hops < MOST_HOPS:
+    for inner in itertools.islice(own_hops(route), 1, None):
+        if inner.upstream is None:
+            return
         upgrade = inner.upstream.values("Upgrade")
         if not upgrade or (upgrade[0].value or "").lower() != "websocket":
             yield (
@@ -278,13 +250,15 @@ def _next_hop(route: Route, upstream: Upstream) -> Iterator[Judged]:
                         inner.upstream.directive,
                         "the second hop, in this configuration too, sends no Upgrade",
                     ),
+                    detail=(
+                        "this nginx passes the handshake on to another server of its own, and that one does "
+                        "not pass Upgrade and Connection to the backend"
+                    ),
                     change=with_headers(inner, inner.upstream, UPGRADE_LINES),
                 ),
                 True,
             )
             return
-        inner = _own_server(inner, inner.upstream)
-        hops += 1
 
 
 # ---------------------------------------------------------------------------------------- the rest

@@ -137,6 +137,11 @@ NGINX_CODES: Dict[str, Entry] = {
     "plain-http-to-tls-port": Entry(
         "the client speaks plain ws:// to a port that expects TLS", "open wss:// in the client", HTTPS
     ),
+    "client-certificate-required": Entry(
+        "nginx asks for a certificate of the client, and the handshake carried none that it accepts",
+        "ssl_verify_client optional or off where clients without one shall connect; else install one there",
+        DOCS + "http/ngx_http_ssl_module.html#ssl_verify_client",
+    ),
     "tls-not-enabled": Entry(
         "the client speaks TLS (wss://) to a port that does not",
         "add ssl to the listen directive with a certificate, or open ws://",

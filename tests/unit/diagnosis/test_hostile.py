@@ -137,7 +137,7 @@ def test_unreadable_files_are_left_out(tmp_path):
     (tmp_path / "sites" / "binary").write_bytes(b"location \0\xff{" * 10)
     configuration = load(str(main))
     found = route(configuration, "ws://a.test/ws/x")
-    assert stray_files(configuration, found.server, b"/ws/x", b"a.test", (1, 22, 1)) == []
+    assert stray_files(configuration, found.server, b"/ws/x", b"a.test", (1, 22, 1), 80) == []
 
 
 # ---------------------------------------------------------------------------------------- logs

@@ -1,0 +1,147 @@
+"""A backend that answers late is no backend that hangs, and whose patience ended is told."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+
+from module_utils.diagnosis import backend as backend_module
+from module_utils.diagnosis import observe
+from module_utils.diagnosis.engine import conclude_live
+from tests.cases.lab_backend import LabBackend
+from tests.unit.diagnosis.seen import (
+    about_upstream,
+    backend,
+    broken,
+    host,
+    opened,
+    page,
+    proxied,
+    refused,
+    site,
+)
+
+SILENT = broken("answer-timeout", "connected, but no answer within 5.0 s", seconds=5.0)
+TIMED_OUT = "upstream timed out (110: Connection timed out) while reading response header from upstream"
+
+
+@pytest.fixture
+def slow(tmp_path):
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port = sock.getsockname()[1]
+    server = LabBackend({"mode": "echo", "addr": f"127.0.0.1:{port}", "delay": 0.8}, str(tmp_path))
+    yield port
+    server.close()
+
+
+def asked(port, monkeypatch, patient, patience=5.0):
+    monkeypatch.setattr(backend_module, "PATIENCE", patience)
+    facts = host(site(proxied(f"http://127.0.0.1:{port}"), "80"), {}, url="ws://app.test/ws/x")
+    facts.question.timeout = 0.3
+    facts.nginx = None
+    backend_module.ask_backends(facts, False, patient=patient)
+    return facts.backends[0].search
+
+
+def test_a_slow_backend_is_waited_for(slow, monkeypatch):
+    found = asked(slow, monkeypatch, patient=True)
+    assert found.as_sent.opened
+    assert found.as_sent.seconds >= 0.8
+    assert [words for words, _ in found.tried] == ["as nginx sends it", "as nginx sends it, and waited for"]
+
+
+def test_nobody_is_waited_for_where_something_else_explains_it(slow, monkeypatch):
+    assert asked(slow, monkeypatch, patient=False).as_sent.error_kind == "answer-timeout"
+
+
+@pytest.fixture
+def patiently(monkeypatch):
+    """What becomes of a silent first handshake, for answers of the backend and of a second handshake."""
+
+    def run(direct, second, body=""):
+        timeouts = []
+
+        def again(question, address):
+            timeouts.append(question.timeout)
+            return second
+
+        monkeypatch.setattr(observe, "handshake", again)
+        facts = host(body or site(proxied()), {})
+        monkeypatch.setattr(
+            observe,
+            "ask_backends",
+            lambda facts, is_open, patient: facts.backends.append(backend(direct)),
+        )
+        probe, words = observe._patiently(facts, ("127.0.0.1", 443), SILENT, "through nginx on this host")
+        return facts, probe, words, timeouts
+
+    return run
+
+
+def test_a_slow_backend_is_asked_through_nginx_with_the_time_that_it_needs(patiently):
+    facts, probe, words, timeouts = patiently(opened(seconds=5.1), opened(seconds=5.2))
+    assert probe.opened
+    assert words == "through nginx on this host, after 5.2 s"
+    assert timeouts[0] > 5.1
+    assert [hop.name for hop in facts.hops] == ["hurried"]
+    assert facts.backends == []
+
+
+def test_a_slow_refusal_is_the_answer_that_counts(patiently):
+    facts, probe, _, _ = patiently(refused(403, seconds=6.0), refused(403, seconds=6.1))
+    assert probe.status == 403
+    assert len(facts.backends) == 1
+
+
+def test_a_backend_that_never_answers_is_not_asked_through_nginx_again(patiently):
+    _, probe, words, timeouts = patiently(SILENT, opened())
+    assert probe is SILENT
+    assert words == "through nginx on this host"
+    assert timeouts == []
+
+
+def test_the_timeout_of_nginx_is_the_cause_where_it_is_shorter_than_the_backend_needs():
+    facts = host(
+        site(proxied(lines="        proxy_read_timeout 2s;")),
+        {"loopback": page(504)},
+        backends=[backend(opened(seconds=5.0))],
+        log=[about_upstream(TIMED_OUT, "http://127.0.0.1:8000/ws/x")],
+    )
+    report = conclude_live(facts)
+    finding = report.findings[0]
+    assert (report.verdict, finding.code) == ("fails", "timeout-short")
+    assert "after 5.0 s, and nginx waits 2 s" in report.sentence
+    assert finding.change.added[0].strip() == "proxy_read_timeout 1h;"
+    assert "proxy_read_timeout is 2s (set here)" in finding.evidence[0].text
+
+
+def test_a_backend_that_stays_silent_hangs_and_the_timeout_is_shown():
+    silent = broken("answer-timeout", "connected, but no answer within 20.0 s", seconds=20.0)
+    facts = host(
+        site(proxied(lines="        proxy_read_timeout 2s;")),
+        {"loopback": page(504)},
+        backends=[backend(silent)],
+        log=[about_upstream(TIMED_OUT, "http://127.0.0.1:8000/ws/x")],
+    )
+    finding = conclude_live(facts).findings[0]
+    assert finding.code == "backend-hang"
+    assert any("proxy_read_timeout is 2s" in item.text for item in finding.evidence)
+
+
+def test_a_backend_that_answers_at_once_now_hung_before():
+    facts = host(
+        site(proxied()),
+        {"loopback": page(504)},
+        backends=[backend(opened(seconds=0.1))],
+        log=[about_upstream(TIMED_OUT, "http://127.0.0.1:8000/ws/x")],
+    )
+    assert conclude_live(facts).findings[0].code == "backend-hang"
+
+
+def test_silence_that_nothing_explains_says_how_to_wait_longer():
+    facts = host(site(proxied()), {"loopback": SILENT})
+    report = conclude_live(facts)
+    assert report.verdict == "cannot tell"
+    assert "probe_timeout" in report.sentence
