@@ -14,6 +14,7 @@ from ..nginx_conf.uri import BadRequest
 from .changes import change_for_location
 from .findings import Evidence, Finding
 from .intent import Meant, Place, titled
+from .secret_values import head
 
 
 @dataclasses.dataclass
@@ -102,6 +103,6 @@ def from_meant(meant: Meant, certain: bool, route: Route, answers: Tuple[int, ..
 
 
 def words_of(directive: Directive) -> str:
-    """A directive as it stands in the file, shortened."""
-    text = b" ".join((directive.name, *directive.args)).decode("utf-8", "backslashreplace")
+    """A directive as it stands in the file, shortened, without its secrets."""
+    text = head(directive)
     return text if len(text) < 120 else text[:117] + "..."
