@@ -8,6 +8,7 @@ from ..nginx_conf.location import Location, all_locations
 from ..nginx_conf.route import Route, index_of
 from ..nginx_conf.tree import Directive
 from . import upstream_rules
+from .condition_rules import behind_condition, enclosing_if
 from .facts import Facts
 from .findings import Evidence, Finding
 from .intent import STRONG, Meant, carries_upgrade, likeness, titled
@@ -35,6 +36,9 @@ def _redirect(facts: Facts, route: Route, meant: Optional[Meant]) -> List[Suspec
         code = "trailing-slash-redirect"
     else:
         code = "return-or-rewrite-redirect"
+        conditional = behind_condition(facts, route, code, certain, status)
+        if conditional is not None:
+            return [conditional]
     return [Suspect(Finding(code, evidence=evidence), certain, status)]
 
 
@@ -49,23 +53,25 @@ def _return(facts: Facts, route: Route, meant: Optional[Meant]) -> List[Suspect]
     answer = route.answer
     certain = settled_by_files_only(route)
     status = (answer.status,)
-    if answer.directive is not None:
-        condition = _enclosing_if(answer.directive)
-        if condition is not None and b"$invalid_referer" in b"".join(condition.args):
-            return [
-                Suspect(
-                    Finding(
-                        "referer-check",
-                        evidence=at(
-                            condition, "the handshake carries no Referer, and valid_referers has no none"
-                        ),
+    condition = enclosing_if(answer.directive)
+    if condition is not None and b"$invalid_referer" in b"".join(condition.args):
+        return [
+            Suspect(
+                Finding(
+                    "referer-check",
+                    evidence=at(
+                        condition, "the handshake carries no Referer, and valid_referers has no none"
                     ),
-                    certain,
-                    status,
-                )
-            ]
+                ),
+                certain,
+                status,
+            )
+        ]
     if meant is not None:
         return [from_meant(meant, certain, route, status)]
+    conditional = behind_condition(facts, route, "return-status", certain, status)
+    if conditional is not None:
+        return [conditional]
     evidence = at(answer.directive, words_of(answer.directive) if answer.directive else answer.reason)
     return [
         Suspect(
@@ -80,19 +86,13 @@ def _return(facts: Facts, route: Route, meant: Optional[Meant]) -> List[Suspect]
     ]
 
 
-def _enclosing_if(directive: Directive) -> Optional[Directive]:
-    parent = directive.parent
-    while parent is not None:
-        if parent.name == b"if":
-            return parent
-        parent = parent.parent
-    return None
-
-
 def _closed(facts: Facts, route: Route, meant: Optional[Meant]) -> List[Suspect]:
     certain = settled_by_files_only(route)
     if meant is not None:
         return [from_meant(meant, certain, route)]
+    conditional = behind_condition(facts, route, "return-status", certain)
+    if conditional is not None:
+        return [conditional]
     return [
         Suspect(
             Finding(
