@@ -42,21 +42,86 @@ def line_of(configuration: Configuration, directive: Directive) -> Tuple[str, Li
 
 
 def replace(configuration: Configuration, directive: Directive, *texts: str) -> Optional[Change]:
-    """Put other directives in the place of one that stands alone on its lines; none removes it."""
-    indent, lines = line_of(configuration, directive)
-    if not lines or not lines[0].strip().startswith(directive.name.decode("utf-8", "replace")):
+    """Put other directives in the place of one; none removes it. What else its lines hold stays."""
+    return edited(configuration, [(directive, texts)])
+
+
+def edited(
+    configuration: Configuration, edits: Sequence[Tuple[Directive, Sequence[str]]]
+) -> Optional[Change]:
+    """Put other directives in the place of some, in one change of one file.
+
+    Args:
+        configuration: that holds them.
+        edits: each directive with what comes in its place; nothing removes it.
+
+    Returns:
+        None when they do not stand in one file.
+    """
+    file = edits[0][0].file
+    data = configuration.files.get(file)
+    if data is None or any(directive.file != file for directive, _ in edits):
         return None
-    if len(lines) == 1 and lines[0].count(";") != 1:
-        return None  # Several directives on one line: a diff by lines would take the others with it.
-    return Change(directive.file, directive.line, lines, [indent + text for text in texts])
+    ordered = sorted(edits, key=lambda edit: edit[0].start)
+    begin = data.rfind(b"\n", 0, ordered[0][0].start) + 1
+    end = _end_of_line(data, ordered[-1][0].end)
+    shown, position = "", begin
+    for directive, texts in ordered:
+        indent = line_of(configuration, directive)[0]
+        shown += _decoded(data[position : directive.start]) + f"\n{indent}".join(texts)
+        position = directive.end
+    shown += _decoded(data[position:end])
+    removed = _lines(_decoded(data[begin:end]))
+    # A line that held nothing but what goes is no longer needed.
+    kept = [line for line in _lines(shown) if line.strip() or line in removed]
+    added = [line if line in removed else line.rstrip() for line in kept]
+    return Change(file, data.count(b"\n", 0, begin) + 1, removed, added)
+
+
+def _end_of_line(data: bytes, offset: int) -> int:
+    end = data.find(b"\n", offset)
+    return end if end >= 0 else len(data)
+
+
+def _decoded(data: bytes) -> str:
+    return data.decode("utf-8", "replace")
+
+
+def _lines(text: str) -> List[str]:
+    return [line.rstrip("\r") for line in text.split("\n")]
 
 
 def insert_after(configuration: Configuration, directive: Directive, *texts: str) -> Optional[Change]:
-    """Add directives behind one."""
+    """Add directives behind one, in its own block: where that ends on the same line, the line is split."""
     indent, lines = line_of(configuration, directive)
     if not lines:
         return None
-    return Change(directive.file, directive.line + len(lines), [], [indent + text for text in texts])
+    data, parent = configuration.files[directive.file], directive.parent
+    end = _end_of_line(data, directive.end)
+    split = 0
+    if parent is not None and parent.file == directive.file:
+        if parent.end <= end:
+            split = parent.end - 1
+        elif any(
+            child.block is not None
+            and child.file == directive.file
+            and directive.end <= child.start < end < child.end
+            for child in parent.block or ()
+        ):
+            split = directive.end  # Behind this line another block goes on.
+    if not split:
+        return Change(directive.file, directive.line + len(lines), [], [indent + text for text in texts])
+    begin = data.rfind(b"\n", 0, directive.start) + 1
+    assert parent is not None
+    inner, rest = indent, indent
+    if parent.start >= begin:
+        inner = indent + "    "
+    elif split != directive.end:
+        rest = line_of(configuration, parent)[0]
+    head = _lines(_decoded(data[begin:split]).rstrip())
+    tail = _decoded(data[split:end]).strip()
+    added = [*head, *(inner + text for text in texts), rest + tail]
+    return Change(directive.file, directive.line, _lines(_decoded(data[begin:end])), added)
 
 
 def replace_head(configuration: Configuration, directive: Directive, head: str) -> Optional[Change]:

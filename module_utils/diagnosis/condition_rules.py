@@ -86,7 +86,7 @@ def _origin(facts: Facts, route: Route, done: str, evidence: List[Evidence]) -> 
 
 
 def _wanted(route: Route, name: bytes) -> Tuple[str, str, bool]:
-    """What a variable asks the client for: in words, as an option of the playbook, and whether it was sent."""
+    """What a variable asks the client for: in words, as an option of the playbook, and if it was sent."""
     text = name.decode("utf-8", "replace")
     kind, _, rest = text.partition("_")
     if kind == "cookie":
