@@ -166,10 +166,32 @@ def with_headers(route: Route, upstream: Upstream, lines: Sequence[str]) -> Opti
     return insert_after(route.configuration, upstream.directive, *inherited, *lines)
 
 
+def _mended_headers(code: str, route: Route, upstream: Upstream) -> Optional[Change]:
+    """Upgrade, Connection and the version, whichever is wrong: one without the others opens nothing."""
+    upgrade, connection = upstream.values("Upgrade"), upstream.values("Connection")
+    lines: List[Tuple[str, bytes]] = []
+    if code == "upgrade-hardcoded-no-tunnel" or [item.value for item in upgrade] != ["websocket"]:
+        lines.append((UPGRADE_LINES[1], b"upgrade"))
+    if "upgrade" not in ((connection[0].value or "") if connection else "").lower():
+        lines.append((UPGRADE_LINES[2], b"connection"))
+    edits: List[Tuple[Directive, List[str]]] = []
+    missing: List[str] = [UPGRADE_LINES[0]] if upstream.version == "1.0" else []
+    own = next(iter(route.level.own(b"proxy_http_version")), None) if route.level is not None else None
+    if missing and own is not None:
+        edits.append((own, [missing.pop()]))
+    for text, name in lines:
+        line = header_line(upstream, name)
+        if line is not None:
+            edits.append((line, [text]))
+        else:
+            missing.append(text)
+    if not any(directive.name == b"proxy_set_header" for directive, _ in edits):
+        return with_headers(route, upstream, missing)
+    edits[-1][1].extend(missing)
+    return edited(route.configuration, edits)
+
+
 HEADER_CURES = {
-    "upgrade-header-wrong-value": (b"upgrade", "proxy_set_header Upgrade $http_upgrade;"),
-    "upgrade-hardcoded-no-tunnel": (b"upgrade", "proxy_set_header Upgrade $http_upgrade;"),
-    "connection-header-wrong": (b"connection", 'proxy_set_header Connection "upgrade";'),
     "host-header-wrong": (b"host", "proxy_set_header Host $http_host;"),
     "forwarded-proto-missing": (b"x-forwarded-proto", "proxy_set_header X-Forwarded-Proto $scheme;"),
 }
@@ -185,6 +207,7 @@ LINES_TO_ADD = {
     "cache": ["proxy_cache off;"],
     "auth-basic": ["auth_basic off;"],
 }
+HANDSHAKE_HEADERS = (b"sec-websocket-key", b"sec-websocket-version")
 DIRECTIVES_TO_DROP = {
     "request-headers-not-passed": b"proxy_pass_request_headers",
     "response-header-hidden": b"proxy_hide_header",
@@ -217,6 +240,8 @@ def change_for(code: str, route: Route) -> Optional[Change]:
             if not line.startswith("proxy_set_header") or line.split()[1].lower().encode() not in known
         ]
         return with_headers(route, upstream, wanted)
+    if code in ("upgrade-header-wrong-value", "upgrade-hardcoded-no-tunnel", "connection-header-wrong"):
+        return _mended_headers(code, route, upstream)
     if code in HEADER_CURES:
         name, cure = HEADER_CURES[code]
         line = header_line(upstream, name)
@@ -231,9 +256,17 @@ def change_for(code: str, route: Route) -> Optional[Change]:
             return replace(configuration, own_line, *lines)
         return None if own_line is not None else insert_after(configuration, upstream.directive, *lines)
     if code in DIRECTIVES_TO_DROP:
-        return next(
-            (replace(configuration, line) for line in level.nearest(DIRECTIVES_TO_DROP[code])[1]), None
-        )
+        dropped = level.nearest(DIRECTIVES_TO_DROP[code])[1]
+        if code == "request-headers-not-passed" and not dropped:
+            dropped = [
+                line for name in HANDSHAKE_HEADERS if (line := header_line(upstream, name)) is not None
+            ]
+        return replace(configuration, dropped[0]) if dropped else None
+    if code == "rewrite-changes-path":
+        rewrite = next((step.directive for step in reversed(route.steps) if step.kind == "rewrite"), None)
+        # A rewrite of the server is there for other requests as well.
+        own = rewrite is not None and level.directive is not None and rewrite.parent is level.directive
+        return replace(configuration, rewrite) if own and rewrite is not None else None
     if code in ("subprotocol-stripped", "duplicate-host-header"):
         name = b"host" if code == "duplicate-host-header" else b"sec-websocket-protocol"
         line = header_line(upstream, name)

@@ -18,7 +18,7 @@ from .facts import DEFAULT_VERSION, Facts, Question
 from .findings import FAILS, WORKS, Change, Evidence, Finding, conclude, ranked, scrubbed
 from .secret_values import SecretValues, secret_values
 from .static_rules import suspects
-from .suspect import Suspect
+from .suspect import Suspect, with_those_behind
 
 # A configuration that nginx refuses may hold directives without their arguments; rules that read them say
 # so here.
@@ -161,7 +161,7 @@ def diagnose_configuration(
     except BROKEN as error:
         facts.notes.append(f"the configuration cannot be followed: {error}")
     found = _suspects(facts)
-    causes = refusals[:1] or [suspect.finding for suspect in found if suspect.certain][:1]
+    causes = refusals[:1] or with_those_behind([suspect.finding for suspect in found if suspect.certain])
     for cause in causes:
         cause.is_cause = True
     others = risks.risks(facts, [suspect for suspect in found if suspect.finding not in causes])

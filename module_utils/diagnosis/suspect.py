@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import ipaddress
-from typing import List, Optional, Tuple
+from typing import List, Optional, Sequence, Tuple
 
 from ..nginx_conf.effective import Level
 from ..nginx_conf.route import Route, index_of
@@ -30,6 +30,32 @@ class Suspect:
     def code(self) -> str:
         """The finding's code."""
         return self.finding.code
+
+
+HEADER_FAULTS = (
+    "no-upgrade-header",
+    "hop-header-inheritance",
+    "add-header-not-proxy-set-header",
+    "upgrade-header-wrong-value",
+    "connection-header-wrong",
+)
+"""The location is the right one, and only Upgrade and Connection are missing in it."""
+
+_BESIDES = (
+    "method-changed",
+    "request-headers-not-passed",
+    "response-header-hidden",
+    "resolver-missing",
+)
+"""Each is a fault of its own, whatever else is wrong in the location."""
+
+
+def with_those_behind(certain: Sequence[Finding]) -> List[Finding]:
+    """The first of the certain findings, and those that keep the socket shut once it is cured."""
+    known = (*HEADER_FAULTS, *_BESIDES)
+    if not certain or certain[0].code not in known:
+        return list(certain[:1])
+    return [certain[0], *(finding for finding in certain[1:] if finding.code in _BESIDES)]
 
 
 def place_of(route: Route) -> Optional[Place]:
