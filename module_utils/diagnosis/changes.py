@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, List, Optional, Sequence, Tuple
 
-from ..nginx_conf.effective import Level
-from ..nginx_conf.location import Location
 from ..nginx_conf.route import Route
 from ..nginx_conf.tree import Configuration, Directive
 from ..nginx_conf.upstream import Upstream
@@ -64,21 +62,22 @@ def edited(
         return None
     ordered = sorted(edits, key=lambda edit: edit[0].start)
     begin = data.rfind(b"\n", 0, ordered[0][0].start) + 1
-    end = _end_of_line(data, ordered[-1][0].end)
+    end = end_of_line(data, ordered[-1][0].end)
     shown, position = "", begin
     for directive, texts in ordered:
         indent = line_of(configuration, directive)[0]
         shown += _decoded(data[position : directive.start]) + f"\n{indent}".join(texts)
         position = directive.end
     shown += _decoded(data[position:end])
-    removed = _lines(_decoded(data[begin:end]))
+    removed = lines_of(_decoded(data[begin:end]))
     # A line that held nothing but what goes is no longer needed.
-    kept = [line for line in _lines(shown) if line.strip() or line in removed]
+    kept = [line for line in lines_of(shown) if line.strip() or line in removed]
     added = [line if line in removed else line.rstrip() for line in kept]
     return Change(file, data.count(b"\n", 0, begin) + 1, removed, added)
 
 
-def _end_of_line(data: bytes, offset: int) -> int:
+def end_of_line(data: bytes, offset: int) -> int:
+    """The offset of the line feed that ends the line of a byte, or the end of the file."""
     end = data.find(b"\n", offset)
     return end if end >= 0 else len(data)
 
@@ -87,7 +86,8 @@ def _decoded(data: bytes) -> str:
     return data.decode("utf-8", "replace")
 
 
-def _lines(text: str) -> List[str]:
+def lines_of(text: str) -> List[str]:
+    """The lines of a text, without carriage returns."""
     return [line.rstrip("\r") for line in text.split("\n")]
 
 
@@ -97,7 +97,7 @@ def insert_after(configuration: Configuration, directive: Directive, *texts: str
     if not lines:
         return None
     data, parent = configuration.files[directive.file], directive.parent
-    end = _end_of_line(data, directive.end)
+    end = end_of_line(data, directive.end)
     split = 0
     if parent is not None and parent.file == directive.file:
         if parent.end <= end:
@@ -118,32 +118,10 @@ def insert_after(configuration: Configuration, directive: Directive, *texts: str
         inner = indent + "    "
     elif split != directive.end:
         rest = line_of(configuration, parent)[0]
-    head = _lines(_decoded(data[begin:split]).rstrip())
+    head = lines_of(_decoded(data[begin:split]).rstrip())
     tail = _decoded(data[split:end]).strip()
     added = [*head, *(inner + text for text in texts), rest + tail]
-    return Change(directive.file, directive.line, _lines(_decoded(data[begin:end])), added)
-
-
-def replace_head(configuration: Configuration, directive: Directive, head: str) -> Optional[Change]:
-    """Put another head in the place of a block's, when the head stands alone on its line."""
-    indent, lines = line_of(configuration, directive)
-    if not lines or not re.match(r"\s*location\b[^{};]*\{\s*(#.*)?$", lines[0]):
-        return None
-    return Change(directive.file, directive.line, [lines[0]], [f"{indent}{head} {{"])
-
-
-def change_for_location(configuration: Configuration, code: str, location: Level) -> Optional[Change]:
-    """The change of the location that was meant: it gets ^~, or becomes a prefix."""
-    if not isinstance(location, Location) or location.directive is None:
-        return None
-    if code == "regex-shadows-prefix":
-        path = location.name.decode("utf-8", "replace")
-    else:
-        match = re.match(rb"\^((?:[A-Za-z0-9/_~-]|\\[./-])+)$", location.name)
-        if code not in ("shadowed-by-prefix-caret", "regex-order") or match is None:
-            return None
-        path = match.group(1).replace(b"\\", b"").decode("ascii")
-    return replace_head(configuration, location.directive, f"location ^~ {path}")
+    return Change(directive.file, directive.line, lines_of(_decoded(data[begin:end])), added)
 
 
 def header_line(upstream: Upstream, name: bytes) -> Optional[Directive]:

@@ -11,9 +11,9 @@ from ..nginx_conf.route import Route, index_of
 from ..nginx_conf.server import validate_host
 from ..nginx_conf.tree import Directive
 from ..nginx_conf.uri import BadRequest
-from .changes import change_for_location
 from .findings import Evidence, Finding
 from .intent import Meant, Place, titled
+from .location_changes import change_for_location
 from .secret_values import head
 
 
@@ -124,7 +124,7 @@ def from_meant(meant: Meant, certain: bool, route: Route, answers: Tuple[int, ..
         evidence += at(route.location.directive, f"{titled(route.location)} is the one that answers")
     elif route.answer.directive is not None:
         evidence += at(route.answer.directive, f"{words_of(route.answer.directive)} is what answers")
-    change = change_for_location(route.configuration, meant.code, meant.location)
+    change = change_for_location(route, meant.code, meant.location)
     return Suspect(Finding(meant.code, evidence=evidence, change=change), certain, answers)
 
 

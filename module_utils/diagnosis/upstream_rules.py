@@ -14,10 +14,11 @@ from ..nginx_conf.route import route as follow_route
 from ..nginx_conf.tree import Directive
 from ..nginx_conf.upstream import Upstream
 from ..nginx_conf.variables import has_variables
-from .changes import UPGRADE_LINES, change_for_location, header_line, with_headers
+from .changes import UPGRADE_LINES, header_line, with_headers
 from .facts import Facts
 from .findings import Evidence, Finding
 from .intent import Meant, titled
+from .location_changes import change_for_location
 
 Judged = Tuple[Finding, bool]
 NEEDED = (b"upgrade", b"connection", b"sec-websocket-accept", b"sec-websocket-protocol")
@@ -160,7 +161,9 @@ def _missing(route: Route, upstream: Upstream, meant: Optional[Meant]) -> Iterat
     elif behind is not None:
         yield _stripped_before(route, upstream, behind)
     elif meant is not None:
-        change = change_for_location(route.configuration, meant.code, meant.location)
+        change = change_for_location(route, meant.code, meant.location)
+        if change is None and meant.code == "ws-missing-in-tls-server":
+            change = with_headers(route, upstream, UPGRADE_LINES)
         yield Finding(meant.code, evidence=[meant.evidence(), *plain], change=change), True
     else:
         empty = _empty_include(route)

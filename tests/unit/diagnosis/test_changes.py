@@ -80,3 +80,71 @@ def test_a_line_is_changed_without_the_others_that_share_it(lines, around):
     assert left == []
     assert "proxy_hide_header" not in after
     assert "proxy_pass http://b;" in after
+
+
+PLAIN = """server {{
+    listen 80;
+    server_name app.test;{server}
+    {location}
+}}
+"""
+TLS = """server {{
+    listen 443 ssl;
+    server_name app.test;
+    {other}
+}}"""
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        f"location /ws/ {{\n        {UPGRADE}\n        proxy_pass http://b;\n    }}",
+        f"location ~ ^/ws/ {{ {UPGRADE} proxy_pass http://b; }}",
+        f"location = /ws/x {{\n {UPGRADE} proxy_pass http://b; }}",
+        "location ^~ /ws/ { proxy_pass http://b; }",
+    ],
+)
+@pytest.mark.parametrize(
+    "other", ["location / { proxy_pass http://b; }", "root /srv;", "location ~ \\.php { }"]
+)
+def test_the_location_of_the_plain_server_is_given_to_the_tls_server(location, other):
+    server = "" if "Upgrade" in location else f"\n    {UPGRADE}"
+    text = HEAD + PLAIN.format(server=server, location=location) + TLS.format(other=other) + "\n}\n"
+    finding = asked(text, "wss://app.test/ws/x").findings[0]
+    assert (finding.code, finding.is_cause) == ("ws-missing-in-tls-server", True)
+    after = applied(text, finding.change)
+    assert not any(item.is_cause for item in asked(after, "wss://app.test/ws/x").findings)
+    assert after.count("location") == text.count("location") + 1
+
+
+def test_a_server_on_one_line_is_split_for_the_location():
+    location = f"location /ws/ {{ {UPGRADE} proxy_pass http://b; }}"
+    text = HEAD + PLAIN.format(server="", location=location)
+    text += "server { listen 443 ssl; server_name app.test; location / { return 404; } }\n}\n"
+    finding = asked(text, "wss://app.test/ws/x").findings[0]
+    assert finding.code == "ws-missing-in-tls-server"
+    assert finding.change.removed == [text.split("\n")[-3]]
+    assert not any(
+        item.is_cause for item in asked(applied(text, finding.change), "wss://app.test/ws/x").findings
+    )
+
+
+@pytest.mark.parametrize(
+    ("server", "other", "diff"),
+    [
+        ("\n    set $target b;", "root /srv;", False),
+        ("", "location ~ ^/ws/ { root /srv; }", False),
+        ("", "return 404;", False),
+        ("", "location /ws/ { proxy_pass http://b; }", True),
+    ],
+)
+def test_a_location_that_would_not_work_there_is_not_copied(server, other, diff):
+    location = f"location /ws/ {{ {UPGRADE} proxy_pass http://$target; }}"
+    text = HEAD + PLAIN.format(server=server, location=location) + TLS.format(other=other) + "\n}\n"
+    finding = asked(text, "wss://app.test/ws/x").findings[0]
+    assert finding.code == "ws-missing-in-tls-server"
+    assert (finding.change is not None) is diff
+    if diff:
+        after = applied(text, finding.change)
+        assert after.count("location") == text.count("location")
+        assert not any(item.is_cause for item in asked(after, "wss://app.test/ws/x").findings)
