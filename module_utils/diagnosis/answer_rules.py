@@ -14,6 +14,12 @@ from .findings import Evidence, Finding
 from .intent import STRONG, Meant, carries_upgrade, likeness, titled
 from .suspect import Suspect, at, from_meant, host_name, is_ip, settled_by_files_only, words_of
 
+REDIRECTING = ("rewrite", "internal-redirect", "named-location", "try_files", "index", "error_page")
+CYCLE_FIX = (
+    "end the cycle: rewrite ... break in the location, or a rewrite, try_files or error_page whose result "
+    "does not lead back to it"
+)
+
 
 def _redirect(facts: Facts, route: Route, meant: Optional[Meant]) -> List[Suspect]:
     certain = settled_by_files_only(route)
@@ -279,12 +285,19 @@ def _error(facts: Facts, route: Route, meant: Optional[Meant]) -> List[Suspect]:
         # The last file of try_files is missing as far as anybody knows, which alone makes this a cycle.
         return _no_backend(facts, route, meant)
     certain = not route.undecided
+    steps = [step.directive for step in route.steps if step.kind in REDIRECTING and step.directive]
+    evidence = at(route.answer.directive, route.answer.reason)
+    if route.answer.directive is None and steps:
+        evidence = at(steps[-1], f"{route.answer.reason}, here: {words_of(steps[-1])}")
     return [
         Suspect(
             Finding(
                 "return-status",
-                evidence=at(route.answer.directive, route.answer.reason),
+                evidence=evidence,
                 detail=f"nginx itself answers 500: {route.answer.reason}",
+                fix=CYCLE_FIX
+                if "cycle" in route.answer.reason
+                else "correct the directive that the evidence names",
             ),
             certain,
             (500,),

@@ -10,7 +10,7 @@ from module_utils.diagnosis import backend_rules
 from module_utils.diagnosis.backend import ask_backends
 from module_utils.diagnosis.engine import complete, diagnose_dump
 from module_utils.diagnosis.errorlog import LogLine
-from module_utils.diagnosis.facts import Question
+from module_utils.diagnosis.facts import BackendFacts, Question
 from module_utils.diagnosis.static_rules import suspects
 from module_utils.websocket.result import Probe
 from tests.cases.lab_backend import LabBackend
@@ -130,3 +130,32 @@ def test_another_protocol_comes_before_what_the_log_makes_of_it():
     facts.log = [LogLine(0.0, "error", 1, text, "/var/log/nginx/error.log", "http2-upstream")]
     causes = backend_rules.unreachable_backend(facts, suspects(facts), Probe("ws://app.test/", status=502))
     assert [cause.code for cause in causes] == ["wrong-pass-directive"]
+
+
+def test_a_name_that_its_own_resolver_does_not_know_is_no_refused_configuration():
+    server = (
+        b"resolver 127.0.0.1:5;\nset $backend app.internal;\n"
+        b"location /api/ {\n %s\n proxy_pass http://$backend:8000;\n}" % UPGRADE
+    )
+    facts = diagnose_dump(Question("ws://app.test/api/ws/x"), CONF % server).facts
+    text = "app.internal could not be resolved (110: Operation timed out), upstream"
+    facts.log = [LogLine(0.0, "error", 1, text, "/var/log/nginx/error.log", "upstream-host-not-found")]
+    (cause,) = backend_rules.unreachable_backend(facts, suspects(facts), Probe("ws://app.test/", status=502))
+    assert cause.code == "upstream-host-not-found"
+    assert "refuses the configuration" not in cause.title
+    assert "127.0.0.1:5" in cause.evidence[-1].text
+    assert cause.evidence[-1].line == 6
+    assert "resolver that answers" in cause.fix
+    facts.log = []
+    facts.backends = [BackendFacts("app.internal:8000", None)]
+    (cause,) = backend_rules.unreachable_backend(facts, suspects(facts), Probe("ws://app.test/", status=502))
+    assert "refuses the configuration" not in cause.title
+
+
+def test_a_rewrite_cycle_is_told_with_its_line_and_no_return():
+    server = b"location /api/ {\n rewrite ^/api/(.*)$ /api/v1/$1 last;\n proxy_pass http://127.0.0.1:8000;\n}"
+    cause = diagnose_dump(Question("ws://app.test/api/ws/x"), CONF % server).findings[0]
+    assert (cause.code, cause.is_cause) == ("return-status", True)
+    assert "return" not in cause.fix
+    assert "rewrite ... break" in cause.fix
+    assert cause.evidence[0].line == 7
