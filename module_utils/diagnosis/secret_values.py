@@ -124,19 +124,19 @@ def secret_values(configuration: Configuration, known: str = "") -> SecretValues
 
 
 def head(directive: Directive) -> str:
-    """The words of a directive without its secrets, as evidence shows them."""
-    data = directive.source.data
-    spans = sorted(_spans(directive)) if directive.block is None or directive.name == b"if" else []
-    if not spans:
+    """The words of a directive without its secrets, as evidence shows them; a condition keeps its quotes."""
+    condition = directive.name == b"if"
+    spans = sorted(_spans(directive)) if directive.block is None or condition else []
+    if not spans and not condition:
         return b" ".join((directive.name, *directive.args)).decode("utf-8", "backslashreplace")
-    found: List[str] = []
-    for start, stop in _tokens(directive):
-        word, end = b"", start
-        for first, last in spans:
-            if start <= first < stop:
-                word, end = word + data[end:first] + MASK.encode(), last
-        found.append((word + data[end:stop]).decode("utf-8", "backslashreplace"))
-    return " ".join(found)
+    data, tokens = directive.source.data, _tokens(directive)
+    last = tokens[-1][1]
+    closing = data[last : last + 1]
+    last += closing in (b'"', b"'")
+    text, end = b"", tokens[0][0]
+    for start, stop in spans:
+        text, end = text + data[end:start] + MASK.encode(), stop
+    return " ".join((text + data[end:last]).decode("utf-8", "backslashreplace").split())
 
 
 def _words(directive: Directive, start: int, stop: int) -> List[str]:

@@ -107,8 +107,8 @@ def _hop_headers(route: Route, upstream: Upstream, meant: Optional[Meant]) -> It
         evidence = _at(line, f"Upgrade is {written or 'empty'}, and the backend gets {got}")
         detail = ""
         if "upgrade" not in tokens:
-            sent = f"{connection[0].value!r}" if connection else "no Connection at all"
-            evidence += _at(header_line(upstream, b"connection"), f"and {sent} as Connection")
+            sent = f"{connection[0].value!r} as Connection" if connection else "no Connection either"
+            evidence += _at(header_line(upstream, b"connection"), f"the backend gets {sent}")
             detail = "neither Upgrade nor Connection reaches the backend with the value that it needs"
         yield Finding("upgrade-header-wrong-value", evidence=evidence, detail=detail), True
         return

@@ -158,8 +158,8 @@ def _said(step: RouteStep) -> str:
     if step.kind == "set":
         name, _, value = text.partition(" = ")
         return f"{name} = {MASK}" if secret_value(name.encode(), value.strip('"').encode()) else text
-    written = " ".join(printable(word) for word in directive.args)
-    return text.replace(written, head(directive).partition(" ")[2]) if step.kind == "if" else text
+    written = " ".join(printable(word) for word in (b"if", *directive.args))
+    return text.replace(written, head(directive)) if step.kind == "if" else text
 
 
 def _request(route: Route) -> List[Step]:

@@ -6,6 +6,7 @@ import pytest
 
 from module_utils.diagnosis.engine import diagnose_dump
 from module_utils.diagnosis.facts import Question
+from module_utils.diagnosis.static_rules import suspects
 
 CONF = b"""# configuration file /etc/nginx/nginx.conf:
 events {}
@@ -93,3 +94,13 @@ def test_any_other_condition_is_shown_and_not_argued_away():
 def test_a_return_without_condition_is_told_as_before():
     finding = first(b"return 403;")
     assert finding.fix == "exempt the WebSocket path from the return"
+
+
+def test_a_stray_file_explains_nothing_that_a_condition_explains():
+    report = diagnose_dump(
+        Question("ws://app.test/ws/x"), CONF % b'if ($cookie_session = "") { return 401; }'
+    )
+    report.facts.stray_files = [("/etc/nginx/sites-available/app", "location /ws/", 3)]
+    found = suspects(report.facts)
+    assert found[0].code == "return-status"
+    assert found[0].finding.evidence[0].text == 'if ($cookie_session = "") is true for this handshake'
