@@ -61,7 +61,8 @@ options:
     description: Address of this host at which to ask, in place of the one that the name leads to.
     type: str
   cafile:
-    description: PEM file of certificate authorities to trust instead of the system's.
+    description: >-
+      PEM file of certificate authorities to trust instead of the system's, on the host that is diagnosed.
     type: path
   timeout:
     description: Seconds for each answer.
@@ -77,7 +78,8 @@ options:
     description: nginx's prefix, for one that does not run.
     type: path
   dump:
-    description: Output of C(nginx -T) (or one configuration file) on the host that runs the module.
+    description: >-
+      Output of C(nginx -T) (or one configuration file) on the host that runs the module. Needs O(url).
     type: path
   nginx_version:
     description: Version of the nginx that O(dump) comes from.
@@ -156,6 +158,8 @@ diagnosis:
       elements: dict
 """
 
+import os
+
 import ansible.module_utils.importing.once  # noqa: F401 - first, so that it serves those below
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.diagnosis.engine import diagnose, diagnose_dump
@@ -214,10 +218,13 @@ def main() -> None:
             "dump": {"type": "path"},
             "nginx_version": {"type": "str", "default": "1.22.1"},
         },
-        required_by={"dump": ("url",)},
         supports_check_mode=True,
     )
     params = module.params
+    if params["dump"] and not params["url"]:
+        module.fail_json(
+            msg="url is missing: a dump answers for one URL, such as wss://example.org/ws/ (-e url=...)"
+        )
     if not params["url"]:
         data = routes_report(binary=params["binary"] or "", conf_path=params["conf_path"] or "")
         module.exit_json(changed=False, msg=data["sentence"], diagnosis=data)
@@ -239,6 +246,11 @@ def main() -> None:
         question.endpoint  # noqa: B018  the URL is judged before anything is asked
     except ValueError as error:
         module.fail_json(msg=f"url {masked_url(params['url'])}: {error}")
+    if params["cafile"] and not params["dump"] and not os.path.exists(params["cafile"]):
+        # The playbook's other files are the controller's, so this one is easily taken for one, too.
+        module.fail_json(
+            msg=f"cafile {params['cafile']} is not there: it is a file on the host that is diagnosed"
+        )
     try:
         if params["dump"]:
             with open(params["dump"], "rb") as file:

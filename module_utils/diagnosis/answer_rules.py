@@ -8,10 +8,17 @@ from ..nginx_conf.location import Location, all_locations
 from ..nginx_conf.route import Route, index_of
 from ..nginx_conf.tree import Directive
 from . import upstream_rules
+from .condition_rules import behind_condition, enclosing_if
 from .facts import Facts
 from .findings import Evidence, Finding
 from .intent import STRONG, Meant, carries_upgrade, likeness, titled
 from .suspect import Suspect, at, from_meant, host_name, is_ip, settled_by_files_only, words_of
+
+REDIRECTING = ("rewrite", "internal-redirect", "named-location", "try_files", "index", "error_page")
+CYCLE_FIX = (
+    "end the cycle: rewrite ... break in the location, or a rewrite, try_files or error_page whose result "
+    "does not lead back to it"
+)
 
 
 def _redirect(facts: Facts, route: Route, meant: Optional[Meant]) -> List[Suspect]:
@@ -35,6 +42,9 @@ def _redirect(facts: Facts, route: Route, meant: Optional[Meant]) -> List[Suspec
         code = "trailing-slash-redirect"
     else:
         code = "return-or-rewrite-redirect"
+        conditional = behind_condition(facts, route, code, certain, status)
+        if conditional is not None:
+            return [conditional]
     return [Suspect(Finding(code, evidence=evidence), certain, status)]
 
 
@@ -49,23 +59,25 @@ def _return(facts: Facts, route: Route, meant: Optional[Meant]) -> List[Suspect]
     answer = route.answer
     certain = settled_by_files_only(route)
     status = (answer.status,)
-    if answer.directive is not None:
-        condition = _enclosing_if(answer.directive)
-        if condition is not None and b"$invalid_referer" in b"".join(condition.args):
-            return [
-                Suspect(
-                    Finding(
-                        "referer-check",
-                        evidence=at(
-                            condition, "the handshake carries no Referer, and valid_referers has no none"
-                        ),
+    condition = enclosing_if(answer.directive)
+    if condition is not None and b"$invalid_referer" in b"".join(condition.args):
+        return [
+            Suspect(
+                Finding(
+                    "referer-check",
+                    evidence=at(
+                        condition, "the handshake carries no Referer, and valid_referers has no none"
                     ),
-                    certain,
-                    status,
-                )
-            ]
+                ),
+                certain,
+                status,
+            )
+        ]
     if meant is not None:
         return [from_meant(meant, certain, route, status)]
+    conditional = behind_condition(facts, route, "return-status", certain, status)
+    if conditional is not None:
+        return [conditional]
     evidence = at(answer.directive, words_of(answer.directive) if answer.directive else answer.reason)
     return [
         Suspect(
@@ -80,19 +92,13 @@ def _return(facts: Facts, route: Route, meant: Optional[Meant]) -> List[Suspect]
     ]
 
 
-def _enclosing_if(directive: Directive) -> Optional[Directive]:
-    parent = directive.parent
-    while parent is not None:
-        if parent.name == b"if":
-            return parent
-        parent = parent.parent
-    return None
-
-
 def _closed(facts: Facts, route: Route, meant: Optional[Meant]) -> List[Suspect]:
     certain = settled_by_files_only(route)
     if meant is not None:
         return [from_meant(meant, certain, route)]
+    conditional = behind_condition(facts, route, "return-status", certain)
+    if conditional is not None:
+        return [conditional]
     return [
         Suspect(
             Finding(
@@ -279,12 +285,19 @@ def _error(facts: Facts, route: Route, meant: Optional[Meant]) -> List[Suspect]:
         # The last file of try_files is missing as far as anybody knows, which alone makes this a cycle.
         return _no_backend(facts, route, meant)
     certain = not route.undecided
+    steps = [step.directive for step in route.steps if step.kind in REDIRECTING and step.directive]
+    evidence = at(route.answer.directive, route.answer.reason)
+    if route.answer.directive is None and steps:
+        evidence = at(steps[-1], f"{route.answer.reason}, here: {words_of(steps[-1])}")
     return [
         Suspect(
             Finding(
                 "return-status",
-                evidence=at(route.answer.directive, route.answer.reason),
+                evidence=evidence,
                 detail=f"nginx itself answers 500: {route.answer.reason}",
+                fix=CYCLE_FIX
+                if "cycle" in route.answer.reason
+                else "correct the directive that the evidence names",
             ),
             certain,
             (500,),

@@ -5,19 +5,16 @@ from __future__ import annotations
 from typing import List, Optional, Sequence
 
 from ..websocket.result import Probe
+from .changes import header_line
 from .experiments import WITH_SLASH
 from .facts import BackendFacts, Facts
 from .findings import Evidence, Finding
 from .host_state import master_of
-from .suspect import Suspect
-from .upstream_rules import path_change
+from .suspect import HEADER_FAULTS, Suspect, with_those_behind
+from .upstream_rules import handshake_header, path_change, rewrite_before
 
 HOP_CODES = (
-    "no-upgrade-header",
-    "hop-header-inheritance",
-    "add-header-not-proxy-set-header",
-    "upgrade-header-wrong-value",
-    "connection-header-wrong",
+    *HEADER_FAULTS,
     "outer-proxy-strips-upgrade",
     "upgrade-hardcoded-no-tunnel",
     "wrong-location",
@@ -78,11 +75,16 @@ def refused_by_backend(facts: Facts, suspects: Sequence[Suspect], probe: Probe) 
             continue
         found: List[Finding] = []
         for name in backend.search.fatal:
+            # The lines for Upgrade and Connection bring HTTP/1.1 with them, and behind another fault than
+            # theirs (another location, another server) everything else differs as well.
+            if found and (name == "version" or found[0].code not in HEADER_FAULTS):
+                continue
             finding = _for_property(facts, suspects, backend, name)
             if finding is not None and all(finding.code != other.code for other in found):
                 found.append(finding)
         if found:
-            return found[:1]
+            behind = with_those_behind([found[0], *certain])[1:] if found[0] in certain else []
+            return found + [item for item in behind if all(item.code != other.code for other in found)]
     if (
         any(backend.session is not None and backend.session.opened for backend in facts.backends)
         and facts.session
@@ -93,7 +95,7 @@ def refused_by_backend(facts: Facts, suspects: Sequence[Suspect], probe: Probe) 
         confirmed = any(
             backend.search is not None and not is_this_nginx(facts, backend) for backend in facts.backends
         )
-        return certain[:1] + (own if confirmed else [])
+        return with_those_behind(certain) + (own if confirmed else [])
     passing = [suspect.finding for suspect in suspects if suspect.code == "wrong-pass-directive"]
     return passing or _own_refusal(facts, probe)
 
@@ -153,6 +155,10 @@ def _for_property(
     if value is not None and name in ("Host", "Origin"):
         evidence.append(Evidence("configuration", f"nginx sends {name}: {value}"))
     finding = known or Finding(code)
+    if code == "request-headers-not-passed":
+        upstream = facts.route.upstream if facts.route is not None else None
+        line = header_line(upstream, name.lower().encode()) if upstream is not None else None
+        finding = handshake_header(name, line) if line is not None else finding
     finding.evidence = finding.evidence + evidence
     return finding
 
@@ -170,6 +176,8 @@ def _path_code(facts: Facts, backend: BackendFacts) -> str:
     assert backend.search is not None and backend.search.opening is not None
     assert backend.sent is not None and backend.client is not None
     route = facts.route
+    if route is not None and route.upstream is not None and rewrite_before(route, route.upstream) is not None:
+        return "rewrite-changes-path"
     opening, sent, client = backend.search.opening.path, backend.sent.path, backend.client.path
     if any(
         words == WITH_SLASH and probe is backend.search.opening_probe for words, probe in backend.search.tried

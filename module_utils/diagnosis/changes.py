@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, List, Optional, Sequence, Tuple
 
-from ..nginx_conf.effective import Level
-from ..nginx_conf.location import Location
 from ..nginx_conf.route import Route
 from ..nginx_conf.tree import Configuration, Directive
 from ..nginx_conf.upstream import Upstream
@@ -42,43 +40,88 @@ def line_of(configuration: Configuration, directive: Directive) -> Tuple[str, Li
 
 
 def replace(configuration: Configuration, directive: Directive, *texts: str) -> Optional[Change]:
-    """Put other directives in the place of one that stands alone on its lines; none removes it."""
-    indent, lines = line_of(configuration, directive)
-    if not lines or not lines[0].strip().startswith(directive.name.decode("utf-8", "replace")):
+    """Put other directives in the place of one; none removes it. What else its lines hold stays."""
+    return edited(configuration, [(directive, texts)])
+
+
+def edited(
+    configuration: Configuration, edits: Sequence[Tuple[Directive, Sequence[str]]]
+) -> Optional[Change]:
+    """Put other directives in the place of some, in one change of one file.
+
+    Args:
+        configuration: that holds them.
+        edits: each directive with what comes in its place; nothing removes it.
+
+    Returns:
+        None when they do not stand in one file.
+    """
+    file = edits[0][0].file
+    data = configuration.files.get(file)
+    if data is None or any(directive.file != file for directive, _ in edits):
         return None
-    if len(lines) == 1 and lines[0].count(";") != 1:
-        return None  # Several directives on one line: a diff by lines would take the others with it.
-    return Change(directive.file, directive.line, lines, [indent + text for text in texts])
+    ordered = sorted(edits, key=lambda edit: edit[0].start)
+    begin = data.rfind(b"\n", 0, ordered[0][0].start) + 1
+    end = end_of_line(data, ordered[-1][0].end)
+    shown, position = "", begin
+    for directive, texts in ordered:
+        indent = line_of(configuration, directive)[0]
+        shown += _decoded(data[position : directive.start]) + f"\n{indent}".join(texts)
+        position = directive.end
+    shown += _decoded(data[position:end])
+    removed = lines_of(_decoded(data[begin:end]))
+    # A line that held nothing but what goes is no longer needed.
+    kept = [line for line in lines_of(shown) if line.strip() or line in removed]
+    added = [line if line in removed else line.rstrip() for line in kept]
+    return Change(file, data.count(b"\n", 0, begin) + 1, removed, added)
+
+
+def end_of_line(data: bytes, offset: int) -> int:
+    """The offset of the line feed that ends the line of a byte, or the end of the file."""
+    end = data.find(b"\n", offset)
+    return end if end >= 0 else len(data)
+
+
+def _decoded(data: bytes) -> str:
+    return data.decode("utf-8", "replace")
+
+
+def lines_of(text: str) -> List[str]:
+    """The lines of a text, without carriage returns."""
+    return [line.rstrip("\r") for line in text.split("\n")]
 
 
 def insert_after(configuration: Configuration, directive: Directive, *texts: str) -> Optional[Change]:
-    """Add directives behind one."""
+    """Add directives behind one, in its own block: where that ends on the same line, the line is split."""
     indent, lines = line_of(configuration, directive)
     if not lines:
         return None
-    return Change(directive.file, directive.line + len(lines), [], [indent + text for text in texts])
-
-
-def replace_head(configuration: Configuration, directive: Directive, head: str) -> Optional[Change]:
-    """Put another head in the place of a block's, when the head stands alone on its line."""
-    indent, lines = line_of(configuration, directive)
-    if not lines or not re.match(r"\s*location\b[^{};]*\{\s*(#.*)?$", lines[0]):
-        return None
-    return Change(directive.file, directive.line, [lines[0]], [f"{indent}{head} {{"])
-
-
-def change_for_location(configuration: Configuration, code: str, location: Level) -> Optional[Change]:
-    """The change of the location that was meant: it gets ^~, or becomes a prefix."""
-    if not isinstance(location, Location) or location.directive is None:
-        return None
-    if code == "regex-shadows-prefix":
-        path = location.name.decode("utf-8", "replace")
-    else:
-        match = re.match(rb"\^((?:[A-Za-z0-9/_~-]|\\[./-])+)$", location.name)
-        if code not in ("shadowed-by-prefix-caret", "regex-order") or match is None:
-            return None
-        path = match.group(1).replace(b"\\", b"").decode("ascii")
-    return replace_head(configuration, location.directive, f"location ^~ {path}")
+    data, parent = configuration.files[directive.file], directive.parent
+    end = end_of_line(data, directive.end)
+    split = 0
+    if parent is not None and parent.file == directive.file:
+        if parent.end <= end:
+            split = parent.end - 1
+        elif any(
+            child.block is not None
+            and child.file == directive.file
+            and directive.end <= child.start < end < child.end
+            for child in parent.block or ()
+        ):
+            split = directive.end  # Behind this line another block goes on.
+    if not split:
+        return Change(directive.file, directive.line + len(lines), [], [indent + text for text in texts])
+    begin = data.rfind(b"\n", 0, directive.start) + 1
+    assert parent is not None
+    inner, rest = indent, indent
+    if parent.start >= begin:
+        inner = indent + "    "
+    elif split != directive.end:
+        rest = line_of(configuration, parent)[0]
+    head = lines_of(_decoded(data[begin:split]).rstrip())
+    tail = _decoded(data[split:end]).strip()
+    added = [*head, *(inner + text for text in texts), rest + tail]
+    return Change(directive.file, directive.line, lines_of(_decoded(data[begin:end])), added)
 
 
 def header_line(upstream: Upstream, name: bytes) -> Optional[Directive]:
@@ -101,10 +144,32 @@ def with_headers(route: Route, upstream: Upstream, lines: Sequence[str]) -> Opti
     return insert_after(route.configuration, upstream.directive, *inherited, *lines)
 
 
+def _mended_headers(code: str, route: Route, upstream: Upstream) -> Optional[Change]:
+    """Upgrade, Connection and the version, whichever is wrong: one without the others opens nothing."""
+    upgrade, connection = upstream.values("Upgrade"), upstream.values("Connection")
+    lines: List[Tuple[str, bytes]] = []
+    if code == "upgrade-hardcoded-no-tunnel" or [item.value for item in upgrade] != ["websocket"]:
+        lines.append((UPGRADE_LINES[1], b"upgrade"))
+    if "upgrade" not in ((connection[0].value or "") if connection else "").lower():
+        lines.append((UPGRADE_LINES[2], b"connection"))
+    edits: List[Tuple[Directive, List[str]]] = []
+    missing: List[str] = [UPGRADE_LINES[0]] if upstream.version == "1.0" else []
+    own = next(iter(route.level.own(b"proxy_http_version")), None) if route.level is not None else None
+    if missing and own is not None:
+        edits.append((own, [missing.pop()]))
+    for text, name in lines:
+        line = header_line(upstream, name)
+        if line is not None:
+            edits.append((line, [text]))
+        else:
+            missing.append(text)
+    if not any(directive.name == b"proxy_set_header" for directive, _ in edits):
+        return with_headers(route, upstream, missing)
+    edits[-1][1].extend(missing)
+    return edited(route.configuration, edits)
+
+
 HEADER_CURES = {
-    "upgrade-header-wrong-value": (b"upgrade", "proxy_set_header Upgrade $http_upgrade;"),
-    "upgrade-hardcoded-no-tunnel": (b"upgrade", "proxy_set_header Upgrade $http_upgrade;"),
-    "connection-header-wrong": (b"connection", 'proxy_set_header Connection "upgrade";'),
     "host-header-wrong": (b"host", "proxy_set_header Host $http_host;"),
     "forwarded-proto-missing": (b"x-forwarded-proto", "proxy_set_header X-Forwarded-Proto $scheme;"),
 }
@@ -120,6 +185,7 @@ LINES_TO_ADD = {
     "cache": ["proxy_cache off;"],
     "auth-basic": ["auth_basic off;"],
 }
+HANDSHAKE_HEADERS = (b"sec-websocket-key", b"sec-websocket-version")
 DIRECTIVES_TO_DROP = {
     "request-headers-not-passed": b"proxy_pass_request_headers",
     "response-header-hidden": b"proxy_hide_header",
@@ -152,6 +218,8 @@ def change_for(code: str, route: Route) -> Optional[Change]:
             if not line.startswith("proxy_set_header") or line.split()[1].lower().encode() not in known
         ]
         return with_headers(route, upstream, wanted)
+    if code in ("upgrade-header-wrong-value", "upgrade-hardcoded-no-tunnel", "connection-header-wrong"):
+        return _mended_headers(code, route, upstream)
     if code in HEADER_CURES:
         name, cure = HEADER_CURES[code]
         line = header_line(upstream, name)
@@ -166,9 +234,17 @@ def change_for(code: str, route: Route) -> Optional[Change]:
             return replace(configuration, own_line, *lines)
         return None if own_line is not None else insert_after(configuration, upstream.directive, *lines)
     if code in DIRECTIVES_TO_DROP:
-        return next(
-            (replace(configuration, line) for line in level.nearest(DIRECTIVES_TO_DROP[code])[1]), None
-        )
+        dropped = level.nearest(DIRECTIVES_TO_DROP[code])[1]
+        if code == "request-headers-not-passed" and not dropped:
+            dropped = [
+                line for name in HANDSHAKE_HEADERS if (line := header_line(upstream, name)) is not None
+            ]
+        return replace(configuration, dropped[0]) if dropped else None
+    if code == "rewrite-changes-path":
+        rewrite = next((step.directive for step in reversed(route.steps) if step.kind == "rewrite"), None)
+        # A rewrite of the server is there for other requests as well.
+        own = rewrite is not None and level.directive is not None and rewrite.parent is level.directive
+        return replace(configuration, rewrite) if own and rewrite is not None else None
     if code in ("subprotocol-stripped", "duplicate-host-header"):
         name = b"host" if code == "duplicate-host-header" else b"sec-websocket-protocol"
         line = header_line(upstream, name)

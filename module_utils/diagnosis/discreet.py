@@ -6,16 +6,16 @@ import re
 from typing import List, Match
 
 from ..websocket.masking import MASK, header_secrets, masked_url, token_like
+from .secret_values import HEADER_DIRECTIVES, SECRET_VARIABLE, WHOLE_DIRECTIVES, secret_value
 
-_HEADER = re.compile(
-    r"^(\s*[+-]?\s*(?:proxy_set_header|add_header|grpc_set_header|fastcgi_param|uwsgi_param|"
-    r"scgi_param|more_set_headers)\s+)(\S+)(\s+)(.+?)(;.*)?$"
-)
+# A directive begins a line, follows another one, or is commented out.
+_BEGIN = r"((?:^|[;{}#])\s*[+-]?\s*"
+_VALUE = r"(\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|[^;]+)"
+_HEADER = re.compile(rf"{_BEGIN}(?:{'|'.join(HEADER_DIRECTIVES)})\s+)(\S+)(\s+){_VALUE}")
 _SECRET_DIRECTIVE = re.compile(
-    r"(?i)^(\s*[+-]?\s*(?:secure_link_secret|auth_jwt_key|set\s+\$\w*(?:secret|token|passw|"
-    r"api_?key|credential)\w*)\s+)(.+?)(;.*)?$"
+    rf"(?i){_BEGIN}(?:{'|'.join(WHOLE_DIRECTIVES)}|set\s+\$({SECRET_VARIABLE}))\s+){_VALUE}"
 )
-_USERINFO = re.compile(r"([a-z]+://)[^/\s\"';@]+@")
+_USERINFO = re.compile(r"([a-z]+://|\b(?:upstream|resolver) \")[^/\s\"';@]+@")
 _WORD = re.compile(r"[^\s;{}\"'()=~,]+")
 _URL = re.compile(r"[a-z]+://[^\s\"';)]+")
 
@@ -27,20 +27,28 @@ def discreet(text: str) -> str:
     random go;
     a value that is a variable stays.
     """
-    match = _HEADER.match(text)
-    if match:
-        name, value = match.group(2).strip("\"'"), match.group(4).strip("\"'")
-        if header_secrets([(name, value)]) and not re.search(r"\$\w", value):
-            return f"{match.group(1)}{match.group(2)}{match.group(3)}{MASK}{match.group(5) or ''}"
-    match = _SECRET_DIRECTIVE.match(text)
-    if match and "$" not in match.group(2):
-        return f"{match.group(1)}{MASK}{match.group(3) or ''}"
+    text = _HEADER.sub(_header, text)
+    text = _SECRET_DIRECTIVE.sub(_directive, text)
     text = _USERINFO.sub(r"\1" + MASK + "@", text)
     urls: List[str] = _URL.findall(text)
     for url in urls:
         if "$" not in url:
             text = text.replace(url, masked_url(url))
     return _WORD.sub(_word, text)
+
+
+def _header(match: Match[str]) -> str:
+    name, value = match.group(2).strip("\"'"), match.group(4).strip("\"' ")
+    if not header_secrets([(name, value)]) or re.search(r"\$\w", value):
+        return match.group()
+    return f"{match.group(1)}{match.group(2)}{match.group(3)}{MASK}"
+
+
+def _directive(match: Match[str]) -> str:
+    name, value = match.group(2), match.group(3).strip("\"' ")
+    if "$" in value or (name and not secret_value(b"$" + name.encode(), value.encode())):
+        return match.group()
+    return f"{match.group(1)}{MASK}"
 
 
 def _word(match: Match[str]) -> str:

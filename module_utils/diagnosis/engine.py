@@ -16,8 +16,9 @@ from .changes import change_for, commands_for
 from .discreet import discreet
 from .facts import DEFAULT_VERSION, Facts, Question
 from .findings import FAILS, WORKS, Change, Evidence, Finding, conclude, ranked, scrubbed
+from .secret_values import SecretValues, secret_values
 from .static_rules import BROKEN, suspects
-from .suspect import Suspect
+from .suspect import Suspect, with_those_behind
 
 MAY_EXPLAIN = ("undecided", "static-live-disagree")
 
@@ -34,19 +35,24 @@ class Report:
 
     def as_data(self) -> Dict[str, Any]:
         """Plain data for JSON, secrets masked, control characters escaped."""
+        url, configuration = masked_url(self.question.url), self.facts.configuration
+        secrets = secret_values(configuration, url) if configuration is not None else SecretValues()
+        findings = [finding.as_data() for finding in self.findings]
+        for finding in findings:
+            finding["diff"] = secrets.hidden_in_lines(finding["diff"])
         data = {
-            "url": masked_url(self.question.url),
+            "url": url,
             "verdict": self.verdict,
-            "sentence": self.sentence,
-            "findings": [finding.as_data() for finding in self.findings],
+            "sentence": discreet(self.sentence),
+            "findings": findings,
             "route": way.route_data(self.facts),
             "way": [step.as_data() for step in way.way_of(self.facts)],
-            "excerpts": way.excerpts(self.facts, self.findings),
+            "excerpts": way.excerpts(self.facts, self.findings, secrets),
             "probes": way.probe_data(self.facts),
             "nginx": way.nginx_data(self.facts),
             "notes": list(self.facts.notes),
         }
-        shown = scrubbed(data, secrets_of(self.question))
+        shown = scrubbed(secrets.hide(data), secrets_of(self.question))
         assert isinstance(shown, dict)
         return shown
 
@@ -155,7 +161,7 @@ def diagnose_configuration(
     except BROKEN as error:
         facts.notes.append(f"the configuration cannot be followed: {error}")
     found = _suspects(facts)
-    causes = refusals[:1] or [suspect.finding for suspect in found if suspect.certain][:1]
+    causes = refusals[:1] or with_those_behind([suspect.finding for suspect in found if suspect.certain])
     for cause in causes:
         cause.is_cause = True
     others = risks.risks(facts, [suspect for suspect in found if suspect.finding not in causes])

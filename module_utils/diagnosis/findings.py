@@ -83,7 +83,7 @@ class Finding:
         return {
             "code": self.code,
             "is_cause": self.is_cause,
-            "title": self.title,
+            "title": discreet(self.title),
             "evidence": [
                 {"kind": kind, "text": text, "file": file, "line": line} for kind, text, file, line in unique
             ],

@@ -184,6 +184,7 @@ def _protocol(facts: Facts, suspects: Sequence[Suspect], hop: Optional[Hop]) -> 
         suspects,
         (
             "return-status",
+            "origin-rejected",
             "default-server-captured",
             "duplicate-server-name",
             "listen-address-captured",

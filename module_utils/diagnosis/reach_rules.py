@@ -19,15 +19,19 @@ from .timing import read_timeout, timeout_evidence
 
 def unreachable_backend(facts: Facts, suspects: Sequence[Suspect], probe: Probe) -> List[Finding]:
     """502, 504 or silence: nginx did not get an answer it could pass on."""
+    passing = next((s.finding for s in suspects if s.certain and s.code == "wrong-pass-directive"), None)
+    if passing is not None:
+        return [passing]  # Whatever became of it, no answer in that protocol could have been an upgrade.
     line = _upstream_line(facts.log)
     logged = [line.evidence()] if line is not None else []
     code = line.code if line is not None else ""
+    if code == "upstream-host-not-found":
+        return [_unresolved(facts, logged)]
     if code in (
         "upstream-header-too-big",
         "upstream-permission-denied",
         "resolver-missing",
         "http2-upstream",
-        "upstream-host-not-found",
     ):
         return [Finding(code, evidence=[*_known(suspects, code), *logged])]
     if code == "upstream-marked-down":
@@ -42,8 +46,7 @@ def unreachable_backend(facts: Facts, suspects: Sequence[Suspect], probe: Probe)
         suspect.finding
         for suspect in suspects
         if suspect.certain
-        and suspect.code
-        in ("resolver-missing", "http2-upstream", "upgrade-hardcoded-no-tunnel", "wrong-pass-directive")
+        and suspect.code in ("resolver-missing", "http2-upstream", "upgrade-hardcoded-no-tunnel")
     ]
     if certain:
         return certain[:1]
@@ -102,6 +105,26 @@ def _no_live(facts: Facts, logged: List[Evidence]) -> Finding:
     return Finding("upstream-marked-down", evidence=evidence)
 
 
+def _unresolved(facts: Facts, evidence: List[Evidence]) -> Finding:
+    """nginx runs, so it did take the configuration: the name is looked up at each request."""
+    route = facts.route
+    upstream = route.upstream if route is not None else None
+    if route is None or route.level is None or upstream is None or not upstream.resolver_needed:
+        return Finding("upstream-host-not-found", evidence=evidence)
+    detail = "nginx cannot resolve the name of the backend when a request comes, and answers 502"
+    lines = route.level.nearest(b"resolver")[1]
+    if not lines:
+        return Finding("upstream-host-not-found", evidence=evidence, detail=detail)
+    asked = " ".join(argument.decode("utf-8", "replace") for argument in lines[-1].args)
+    words = f"nginx asks the name server {asked}, not /etc/hosts nor the host's own resolver"
+    return Finding(
+        "upstream-host-not-found",
+        evidence=[*evidence, Evidence("configuration", words, lines[-1].file, lines[-1].line)],
+        detail=detail,
+        fix="name a resolver that answers and knows the name, or correct the name",
+    )
+
+
 def _broken(
     facts: Facts, backend: BackendFacts, logged: List[Evidence], line: Optional[LogLine]
 ) -> Optional[Finding]:
@@ -112,10 +135,8 @@ def _broken(
         return stale
     if backend.address is None:
         if backend.search is None and backend.plain is None and not backend.server.startswith("unix:"):
-            return Finding(
-                "upstream-host-not-found",
-                evidence=[Evidence("socket", f"{backend.server} does not resolve on this host"), *logged],
-            )
+            unknown = Evidence("socket", f"{backend.server} does not resolve on this host")
+            return _unresolved(facts, [unknown, *logged])
         return None
     direct = backend.search.as_sent if backend.search is not None else backend.plain
     if direct is None:

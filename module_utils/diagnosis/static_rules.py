@@ -16,6 +16,7 @@ from ..nginx_conf.route import Route, index_of
 from . import access_rules
 from .answer_rules import BY_KIND, undecided
 from .changes import change_for
+from .condition_rules import enclosing_if
 from .facts import Facts
 from .findings import Evidence, Finding
 from .intent import Meant, find_meant
@@ -77,7 +78,7 @@ def _stray(facts: Facts, found: Sequence[Suspect]) -> List[Suspect]:
     """The location exists in a file that no include takes, and nothing in force explains the failure
     better."""
     first = next((suspect for suspect in found if suspect.certain), None)
-    if not facts.stray_files or first is None or first.code not in UNEXPLAINED:
+    if not facts.stray_files or first is None or first.code not in UNEXPLAINED or _said_in_full(facts.route):
         return []
     path, words, line = facts.stray_files[0]
     return [
@@ -93,6 +94,13 @@ def _stray(facts: Facts, found: Sequence[Suspect]) -> List[Suspect]:
             first.answers,
         )
     ]
+
+
+def _said_in_full(route: Optional[Route]) -> bool:
+    """Whether a condition or a cycle explains the answer: no other file would have been needed."""
+    return route is not None and (
+        enclosing_if(route.answer.directive) is not None or route.answer.kind == "error"
+    )
 
 
 # ---------------------------------------------------------------------------------------- the connection

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import ipaddress
-from typing import List, Optional, Tuple
+from typing import List, Optional, Sequence, Tuple
 
 from ..nginx_conf.effective import Level
 from ..nginx_conf.route import Route, index_of
 from ..nginx_conf.server import validate_host
 from ..nginx_conf.tree import Directive
 from ..nginx_conf.uri import BadRequest
-from .changes import change_for_location
 from .findings import Evidence, Finding
 from .intent import Meant, Place, titled
+from .location_changes import change_for_location
+from .secret_values import head
 
 
 @dataclasses.dataclass
@@ -29,6 +30,32 @@ class Suspect:
     def code(self) -> str:
         """The finding's code."""
         return self.finding.code
+
+
+HEADER_FAULTS = (
+    "no-upgrade-header",
+    "hop-header-inheritance",
+    "add-header-not-proxy-set-header",
+    "upgrade-header-wrong-value",
+    "connection-header-wrong",
+)
+"""The location is the right one, and only Upgrade and Connection are missing in it."""
+
+_BESIDES = (
+    "method-changed",
+    "request-headers-not-passed",
+    "response-header-hidden",
+    "resolver-missing",
+)
+"""Each is a fault of its own, whatever else is wrong in the location."""
+
+
+def with_those_behind(certain: Sequence[Finding]) -> List[Finding]:
+    """The first of the certain findings, and those that keep the socket shut once it is cured."""
+    known = (*HEADER_FAULTS, *_BESIDES)
+    if not certain or certain[0].code not in known:
+        return list(certain[:1])
+    return [certain[0], *(finding for finding in certain[1:] if finding.code in _BESIDES)]
 
 
 def place_of(route: Route) -> Optional[Place]:
@@ -97,11 +124,11 @@ def from_meant(meant: Meant, certain: bool, route: Route, answers: Tuple[int, ..
         evidence += at(route.location.directive, f"{titled(route.location)} is the one that answers")
     elif route.answer.directive is not None:
         evidence += at(route.answer.directive, f"{words_of(route.answer.directive)} is what answers")
-    change = change_for_location(route.configuration, meant.code, meant.location)
+    change = change_for_location(route, meant.code, meant.location)
     return Suspect(Finding(meant.code, evidence=evidence, change=change), certain, answers)
 
 
 def words_of(directive: Directive) -> str:
-    """A directive as it stands in the file, shortened."""
-    text = b" ".join((directive.name, *directive.args)).decode("utf-8", "backslashreplace")
+    """A directive as it stands in the file, shortened, without its secrets."""
+    text = head(directive)
     return text if len(text) < 120 else text[:117] + "..."

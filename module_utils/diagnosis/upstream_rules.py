@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from typing import Iterator, List, Optional, Tuple
+from urllib.parse import unquote
 
 from ..nginx_conf.effective import Level
 from ..nginx_conf.location import Location
@@ -11,10 +12,11 @@ from ..nginx_conf.route import Route
 from ..nginx_conf.tree import Directive
 from ..nginx_conf.upstream import Upstream
 from ..nginx_conf.variables import has_variables
-from .changes import UPGRADE_LINES, change_for_location, with_headers
+from .changes import UPGRADE_LINES, header_line, with_headers
 from .facts import Facts
 from .findings import Evidence, Finding
 from .intent import Meant, titled
+from .location_changes import change_for_location
 from .second_hop import next_hop, own_hops
 
 Judged = Tuple[Finding, bool]
@@ -85,7 +87,7 @@ def _hop_headers(route: Route, upstream: Upstream, meant: Optional[Meant]) -> It
             False,
         )
         return
-    line = _header_line(upstream, b"upgrade")
+    line = header_line(upstream, b"upgrade")
     value = upgrade[0].value if upgrade else None
     good = value is not None and value.lower() == "websocket"
     tokens = [
@@ -100,22 +102,22 @@ def _hop_headers(route: Route, upstream: Upstream, meant: Optional[Meant]) -> It
     if not good:
         written = b" ".join(line.args[1:]).decode("utf-8", "replace") if line is not None else ""
         got = f"{value!r}" if value else "no Upgrade at all"
-        yield (
-            Finding(
-                "upgrade-header-wrong-value",
-                evidence=_at(line, f"Upgrade is {written or 'empty'}, and the backend gets {got}"),
-            ),
-            True,
-        )
+        evidence = _at(line, f"Upgrade is {written or 'empty'}, and the backend gets {got}")
+        detail = ""
+        if "upgrade" not in tokens:
+            sent = f"{connection[0].value!r} as Connection" if connection else "no Connection either"
+            evidence += _at(header_line(upstream, b"connection"), f"the backend gets {sent}")
+            detail = "neither Upgrade nor Connection reaches the backend with the value that it needs"
+        yield Finding("upgrade-header-wrong-value", evidence=evidence, detail=detail), True
         return
     yield _connection_wrong(route, upstream, meant)
 
 
 def _connection_wrong(route: Route, upstream: Upstream, meant: Optional[Meant]) -> Judged:
-    line = _header_line(upstream, b"connection")
+    line = header_line(upstream, b"connection")
     values = upstream.values("Connection")
     got = f"{values[0].value!r}" if values else "no Connection at all"
-    where = line or _header_line(upstream, b"upgrade")
+    where = line or header_line(upstream, b"upgrade")
     if meant is not None:
         return Finding(
             meant.code, evidence=[meant.evidence(), *_at(where, f"here the backend gets {got}")]
@@ -124,14 +126,6 @@ def _connection_wrong(route: Route, upstream: Upstream, meant: Optional[Meant]) 
         "connection-header-wrong",
         evidence=_at(where, f"the backend gets {got} as Connection, and needs the word upgrade"),
     ), True
-
-
-def _header_line(upstream: Upstream, name: bytes) -> Optional[Directive]:
-    """The proxy_set_header line in force for a name."""
-    if upstream.header_level is None:
-        return None
-    lines = upstream.header_level.own(b"proxy_set_header")
-    return next((line for line in lines if line.args and line.args[0].lower() == name), None)
 
 
 def _missing(route: Route, upstream: Upstream, meant: Optional[Meant]) -> Iterator[Judged]:
@@ -165,7 +159,9 @@ def _missing(route: Route, upstream: Upstream, meant: Optional[Meant]) -> Iterat
     elif behind is not None:
         yield _stripped_before(route, upstream, behind)
     elif meant is not None:
-        change = change_for_location(route.configuration, meant.code, meant.location)
+        change = change_for_location(route, meant.code, meant.location)
+        if change is None and meant.code == "ws-missing-in-tls-server":
+            change = with_headers(route, upstream, UPGRADE_LINES)
         yield Finding(meant.code, evidence=[meant.evidence(), *plain], change=change), True
     else:
         empty = _empty_include(route)
@@ -223,14 +219,14 @@ def _stripped_before(route: Route, upstream: Upstream, inner: Route) -> Judged:
         evidence += _at(following.directive, "and this one sends it to the backend")
         values = following.values("Upgrade")
         if values and (values[0].value or "").lower() == "websocket":
-            literal = _header_line(following, b"upgrade")
+            literal = header_line(following, b"upgrade")
             if literal is not None and not has_variables(literal.args[1]):
                 return Finding(
                     "upgrade-hardcoded-no-tunnel",
                     evidence=_at(literal, "Upgrade is a literal here, while the client's own never arrives")
                     + evidence,
                 ), True
-        line = _header_line(following, b"upgrade")
+        line = header_line(following, b"upgrade")
         if line is not None:
             return Finding("outer-proxy-strips-upgrade", evidence=evidence), True
     return Finding("no-upgrade-header", evidence=evidence), True
@@ -277,16 +273,14 @@ def _other_headers(facts: Facts, route: Route, upstream: Upstream) -> Iterator[J
                 True,
             )
         else:
-            line = _header_line(upstream, b"sec-websocket-key")
-            yield (
-                Finding(
-                    "request-headers-not-passed",
-                    evidence=_at(line, "Sec-WebSocket-Key is blanked"),
-                    fix="do not blank Sec-WebSocket-Key",
-                ),
-                line is not None,
-            )
-    protocol = _header_line(upstream, b"sec-websocket-protocol")
+            line = header_line(upstream, b"sec-websocket-key")
+            yield handshake_header("Sec-WebSocket-Key", line), line is not None
+    version = header_line(upstream, b"sec-websocket-version")
+    sent = [header.value for header in upstream.values("Sec-WebSocket-Version")]
+    if version is not None and sent != ["13"] and None not in sent:
+        # 13 is the only version that RFC 6455 knows; some backends do not look at it.
+        yield handshake_header("Sec-WebSocket-Version", version), False
+    protocol = header_line(upstream, b"sec-websocket-protocol")
     if protocol is not None and not upstream.values("Sec-WebSocket-Protocol"):
         yield (
             Finding(
@@ -327,6 +321,24 @@ def _other_headers(facts: Facts, route: Route, upstream: Upstream) -> Iterator[J
             )
 
 
+def handshake_header(name: str, line: Optional[Directive]) -> Finding:
+    """The finding for a header of the handshake that a proxy_set_header line blanks or replaces.
+
+    Args:
+        name: of the header.
+        line: that sets it; None when it is missing for another reason.
+    """
+    value = line.args[-1].decode("utf-8", "replace") if line is not None else ""
+    done = f"sets {name} to {value}" if value else f"blanks {name}"
+    return Finding(
+        "request-headers-not-passed",
+        weight=66,
+        evidence=_at(line, f"proxy_set_header {done}"),
+        detail=f"proxy_set_header {done}, and the client's own does not reach the backend",
+        fix=f"remove this proxy_set_header {name}: the client's own is passed without it",
+    )
+
+
 def _answer_headers(route: Route) -> Iterator[Judged]:
     """Headers of the 101 that the client must see (ngx_http_proxy_module, proxy_hide_header)."""
     if route.level is None:
@@ -359,14 +371,9 @@ def _target(facts: Facts, route: Route, upstream: Upstream) -> Iterator[Judged]:
         )
     code = path_change(route, upstream, client)
     if code:
-        yield (
-            Finding(
-                code,
-                weight=50,
-                evidence=_at(upstream.directive, f"the backend gets the path {upstream.uri.split('?')[0]}"),
-            ),
-            False,
-        )
+        rewrite = rewrite_before(route, upstream) if code == "rewrite-changes-path" else None
+        got = f"the backend gets the path {upstream.uri.split('?')[0]}"
+        yield Finding(code, weight=50, evidence=_at(rewrite or upstream.directive, got)), False
 
 
 def path_change(route: Route, upstream: Upstream, client_target: str) -> str:
@@ -380,6 +387,8 @@ def path_change(route: Route, upstream: Upstream, client_target: str) -> str:
     sent, client = upstream.uri.split("?")[0], client_target.split("?")[0].split("#")[0]
     if sent == client:
         return ""
+    if rewrite_before(route, upstream) is not None:
+        return "rewrite-changes-path"
     written = upstream.directive.args[0] if upstream.directive.args else b""
     uri_part = written.split(b"://", 1)[-1].partition(b"/")
     if b"//" in sent.encode() and "//" not in client:
@@ -400,6 +409,13 @@ def path_change(route: Route, upstream: Upstream, client_target: str) -> str:
         if prefix.endswith("/") != written.endswith(b"/"):
             return "proxy-pass-double-slash"
     return "proxy-pass-strips-prefix" if len(sent) < len(client) else "proxy-pass-normalizes-path"
+
+
+def rewrite_before(route: Route, upstream: Upstream) -> Optional[Directive]:
+    """The rewrite that made the path which the backend gets; None when no rewrite made it."""
+    rewrites = [step.directive for step in route.steps if step.kind == "rewrite"]
+    made = rewrites and unquote(upstream.uri.split("?")[0]) == route.uri
+    return rewrites[-1] if made else None
 
 
 def uri_part_of(upstream: Upstream) -> str:

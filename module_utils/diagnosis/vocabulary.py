@@ -409,6 +409,11 @@ NGINX_CODES: Dict[str, Entry] = {
         "drop the URI part from proxy_pass",
         PROXY + "#proxy_pass",
     ),
+    "rewrite-changes-path": Entry(
+        "a rewrite changes the path, and the backend does not know what is left of it",
+        "except the WebSocket path from the rewrite",
+        REWRITE + "#rewrite",
+    ),
     "proxy-pass-keeps-prefix": Entry(
         "the backend gets the path with the location's prefix, which it does not know",
         "proxy_pass http://.../ with a URI part, or serve the application from the sub-path",

@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence, Tuple
 
 from ..nginx_conf.effective import Level
 from ..nginx_conf.location import Location
+from ..nginx_conf.rewrite import Step as RouteStep
+from ..nginx_conf.rewrite import printable
 from ..nginx_conf.route import Route
 from ..nginx_conf.tree import Directive
-from ..websocket.masking import masked_headers, masked_url
+from ..websocket.masking import MASK, masked_headers, masked_url
 from .discreet import discreet
 from .facts import BackendFacts, Facts, Hop
 from .findings import Evidence, Finding
 from .intent import titled
+from .secret_values import SecretValues, head, secret_value
 
 if TYPE_CHECKING:
     from ..websocket.result import Probe
@@ -121,7 +124,9 @@ def _server(route: Route) -> List[Step]:
 def _inside(route: Route) -> List[Step]:
     found = [
         _step(
-            "location" if step.kind == "location" else "rewrite", f"{step.kind}: {step.text}", step.directive
+            "location" if step.kind == "location" else "rewrite",
+            f"{step.kind}: {_said(step)}",
+            step.directive,
         )
         for step in route.steps
     ]
@@ -143,6 +148,18 @@ def _inside(route: Route) -> List[Step]:
             _step("location", f"{route.location.title()} answers", route.location.directive, more=losers)
         )
     return found
+
+
+def _said(step: RouteStep) -> str:
+    """What a step of the route did, without the secrets that its directive sets or compares with."""
+    directive, text = step.directive, step.text
+    if directive is None:
+        return text
+    if step.kind == "set":
+        name, _, value = text.partition(" = ")
+        return f"{name} = {MASK}" if secret_value(name.encode(), value.strip('"').encode()) else text
+    written = " ".join(printable(word) for word in (b"if", *directive.args))
+    return text.replace(written, head(directive)) if step.kind == "if" else text
 
 
 def _request(route: Route) -> List[Step]:
@@ -331,12 +348,21 @@ def nginx_data(facts: Facts) -> Dict[str, Any]:
             pid=facts.nginx.master.pid if facts.nginx.master else None,
         )
     if facts.test is not None:
-        data["test"] = {"valid": facts.test.valid, "messages": facts.test.messages[:10]}
+        data["test"] = {
+            "valid": facts.test.valid,
+            "messages": [discreet(text) for text in facts.test.messages[:10]],
+        }
     return data
 
 
-def excerpts(facts: Facts, findings: Sequence[Finding]) -> List[Dict[str, Any]]:
-    """Lines of the configuration around the evidence of each finding, the decisive ones marked."""
+def excerpts(facts: Facts, findings: Sequence[Finding], secrets: SecretValues) -> List[Dict[str, Any]]:
+    """Lines of the configuration around the evidence of each finding, the decisive ones marked.
+
+    Args:
+        facts: with the configuration.
+        findings: whose evidence is shown.
+        secrets: of that configuration.
+    """
     if facts.configuration is None:
         return []
     wanted: Dict[str, Dict[int, str]] = {}
@@ -353,7 +379,7 @@ def excerpts(facts: Facts, findings: Sequence[Finding]) -> List[Dict[str, Any]]:
         data = facts.configuration.files.get(file)
         if data is None:
             continue
-        lines = data.decode("utf-8", "replace").split("\n")
+        lines = secrets.lines(file, data)
         keep = sorted(
             {
                 number

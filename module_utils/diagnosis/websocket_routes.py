@@ -16,6 +16,7 @@ from ..nginx_host.binary import NginxError, find_binary
 from ..nginx_host.describe import describe
 from ..nginx_host.masters import masters
 from ..websocket.masking import masked_url
+from .discreet import discreet
 from .facts import DEFAULT_VERSION, Facts, Question
 from .findings import CANNOT_TELL, FAILS, WORKS
 from .intent import carries_upgrade, titled
@@ -44,6 +45,7 @@ class WebSocketRoute:
         """Plain data for JSON."""
         data = dataclasses.asdict(self)
         data["url"] = masked_url(self.url)
+        data["proxy_pass"], data["reason"] = discreet(self.proxy_pass), discreet(self.reason)
         return data
 
 

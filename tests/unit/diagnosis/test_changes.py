@@ -1,0 +1,150 @@
+"""The diff of a cause, applied: it stands in the right block, and nothing else of the file goes."""
+
+from __future__ import annotations
+
+import pytest
+
+from module_utils.diagnosis.engine import diagnose_dump
+from module_utils.diagnosis.facts import Question
+
+HEAD = "events {}\nhttp {\n"
+UPGRADE = (
+    "proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection upgrade;"
+)
+
+
+def asked(text, url="ws://app.test/ws/x"):
+    return diagnose_dump(Question(url), b"# configuration file /n.conf:\n" + text.encode())
+
+
+def applied(text, change):
+    lines = text.split("\n")
+    first = change.line - 1
+    assert lines[first : first + len(change.removed)] == change.removed
+    lines[first : first + len(change.removed)] = change.added
+    return "\n".join(lines)
+
+
+def cured(server):
+    """The configuration after the first diff, and the causes that are left."""
+    text = HEAD + server + "\n}\n"
+    finding = asked(text).findings[0]
+    assert finding.is_cause
+    assert finding.change is not None
+    after = applied(text, finding.change)
+    return after, [item.code for item in asked(after).findings if item.is_cause]
+
+
+@pytest.mark.parametrize(
+    "server",
+    [
+        "server {\n    listen 80;\n    location / { proxy_pass http://b; proxy_set_header Host $host; }\n}",
+        "server { listen 80; location / { proxy_pass http://b; } }",
+        "server { listen 80; location / { proxy_pass http://b; } } server { listen 81; }",
+        "server {\n    listen 80;\n    location / {\n        proxy_pass http://b; }\n}",
+        "server {\n    listen 80;\n    location / {\n        proxy_pass\n            http://b; } }",
+        "server {\n    listen 80;\n    location / { proxy_pass http://b; location /a/ {\n } }\n}",
+        "server {\n    listen 80;\n    location / {\n        proxy_pass http://b; # here\n    }\n}",
+    ],
+)
+def test_lines_are_added_inside_the_block_of_proxy_pass(server):
+    after, left = cured(server)
+    assert left == []
+    assert after.count("{") == after.count("}")
+
+
+def test_a_block_on_one_line_is_split_before_its_end():
+    after, _ = cured("server {\n  listen 80;\n  location / { proxy_pass http://b; } # x\n}")
+    assert after.split("\n")[4:9] == [
+        "  location / { proxy_pass http://b;",
+        "      proxy_http_version 1.1;",
+        "      proxy_set_header Upgrade $http_upgrade;",
+        '      proxy_set_header Connection "upgrade";',
+        "  } # x",
+    ]
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        f"{UPGRADE} proxy_hide_header Upgrade; proxy_pass http://b;",
+        f"{UPGRADE} proxy_pass http://b; proxy_hide_header Upgrade;",
+        f"{UPGRADE} proxy_pass http://b;\n        proxy_hide_header Upgrade; # not this one\n",
+    ],
+)
+@pytest.mark.parametrize(
+    "around", ["location / { %s }", "location / {\n        %s }", "location / {\n  %s\n}"]
+)
+def test_a_line_is_changed_without_the_others_that_share_it(lines, around):
+    after, left = cured("server { listen 80;\n" + around % lines + "\n}")
+    assert left == []
+    assert "proxy_hide_header" not in after
+    assert "proxy_pass http://b;" in after
+
+
+PLAIN = """server {{
+    listen 80;
+    server_name app.test;{server}
+    {location}
+}}
+"""
+TLS = """server {{
+    listen 443 ssl;
+    server_name app.test;
+    {other}
+}}"""
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        f"location /ws/ {{\n        {UPGRADE}\n        proxy_pass http://b;\n    }}",
+        f"location ~ ^/ws/ {{ {UPGRADE} proxy_pass http://b; }}",
+        f"location = /ws/x {{\n {UPGRADE} proxy_pass http://b; }}",
+        "location ^~ /ws/ { proxy_pass http://b; }",
+    ],
+)
+@pytest.mark.parametrize(
+    "other", ["location / { proxy_pass http://b; }", "root /srv;", "location ~ \\.php { }"]
+)
+def test_the_location_of_the_plain_server_is_given_to_the_tls_server(location, other):
+    server = "" if "Upgrade" in location else f"\n    {UPGRADE}"
+    text = HEAD + PLAIN.format(server=server, location=location) + TLS.format(other=other) + "\n}\n"
+    finding = asked(text, "wss://app.test/ws/x").findings[0]
+    assert (finding.code, finding.is_cause) == ("ws-missing-in-tls-server", True)
+    after = applied(text, finding.change)
+    assert not any(item.is_cause for item in asked(after, "wss://app.test/ws/x").findings)
+    assert after.count("location") == text.count("location") + 1
+
+
+def test_a_server_on_one_line_is_split_for_the_location():
+    location = f"location /ws/ {{ {UPGRADE} proxy_pass http://b; }}"
+    text = HEAD + PLAIN.format(server="", location=location)
+    text += "server { listen 443 ssl; server_name app.test; location / { return 404; } }\n}\n"
+    finding = asked(text, "wss://app.test/ws/x").findings[0]
+    assert finding.code == "ws-missing-in-tls-server"
+    assert finding.change.removed == [text.split("\n")[-3]]
+    assert not any(
+        item.is_cause for item in asked(applied(text, finding.change), "wss://app.test/ws/x").findings
+    )
+
+
+@pytest.mark.parametrize(
+    ("server", "other", "diff"),
+    [
+        ("\n    set $target b;", "root /srv;", False),
+        ("", "location ~ ^/ws/ { root /srv; }", False),
+        ("", "return 404;", False),
+        ("", "location /ws/ { proxy_pass http://b; }", True),
+    ],
+)
+def test_a_location_that_would_not_work_there_is_not_copied(server, other, diff):
+    location = f"location /ws/ {{ {UPGRADE} proxy_pass http://$target; }}"
+    text = HEAD + PLAIN.format(server=server, location=location) + TLS.format(other=other) + "\n}\n"
+    finding = asked(text, "wss://app.test/ws/x").findings[0]
+    assert finding.code == "ws-missing-in-tls-server"
+    assert (finding.change is not None) is diff
+    if diff:
+        after = applied(text, finding.change)
+        assert after.count("location") == text.count("location")
+        assert not any(item.is_cause for item in asked(after, "wss://app.test/ws/x").findings)
