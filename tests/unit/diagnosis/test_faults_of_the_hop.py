@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from module_utils.diagnosis import reach_rules
+from module_utils.diagnosis import backend_rules, reach_rules
 from module_utils.diagnosis.backend import ask_backends
 from module_utils.diagnosis.engine import complete, diagnose_dump
 from module_utils.diagnosis.errorlog import LogLine
