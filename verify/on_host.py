@@ -21,6 +21,8 @@ import zlib
 from typing import Any, Dict, List, Optional, Tuple
 
 RELEASE_LOCATION = re.compile(rb"/\.well-known/nginx-websocket/([0-9a-f]{32})\b")
+# The first line of the role's template, templates/site.conf.j2.
+HEADING = re.compile(rb"# (\S+), release [0-9a-f]{32}$")
 DUMP_HEADER = re.compile(rb"^# configuration file (/.+):\n", re.MULTILINE)
 
 
@@ -160,20 +162,34 @@ def release_files(dump: bytes) -> List[Dict[str, Any]]:
         state = file_state(os.fsdecode(header.group(1)))
         state["releases"] = [release.decode() for release in releases]
         with open(header.group(1), "rb") as stream:
-            template = stream.read().replace(releases[0], b"@RELEASE@")
+            content = stream.read()
+        heading = HEADING.match(content.split(b"\n", 1)[0].rstrip())
+        state["site"] = heading.group(1).decode("utf-8", "replace") if heading else ""
+        template = content.replace(releases[0], b"@RELEASE@")
         state["edited"] = hashlib.sha256(template).hexdigest()[:32] != state["releases"][0]
         found.append(state)
     return found
 
 
 def file_of(ask: Dict[str, Any], files: List[Dict[str, Any]]) -> Optional[Dict[str, Any]]:
-    """Return the loaded file of the site that is asked about: by its path, else by its name."""
-    for state in files:
+    """Return the loaded file of the site that is asked about, whatever it is called.
+
+    A file that was taken over keeps its name, so the release that is expected, the given path and the heading
+    say more than the name does; of two files with the same heading the one that serves is meant.
+    """
+    found = []
+    for number, state in enumerate(files):
         paths = {state["path"], state.get("real", state["path"])}
         names = {os.path.basename(path) for path in paths}
-        if ask["file"] in paths or (not ask["file"] and names & {ask["site"], ask["site"] + ".conf"}):
-            return state
-    return None
+        signs = (
+            bool(ask.get("release")) and ask["release"] in state["releases"],
+            ask["file"] in paths,
+            state["site"] == ask["site"],
+            not ask["file"] and not state["site"] and bool(names & {ask["site"], ask["site"] + ".conf"}),
+        )
+        if any(signs):
+            found.append((signs, -number, state))
+    return max(found, key=lambda item: item[:2])[2] if found else None
 
 
 def connect(

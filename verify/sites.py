@@ -123,10 +123,10 @@ class Site:
             doors.append(self.plain_door(name))
         return doors
 
-    def all_doors(self) -> List[Door]:
-        """Return every entrance of the site's first name, the redirecting one included."""
-        doors = [self.tls_door()] if self.has_tls else []
-        return doors if self.http_mode == "none" else [*doors, self.plain_door()]
+    def all_doors(self, name: str = "") -> List[Door]:
+        """Return every entrance of a name, of the site's first by default, the redirecting one included."""
+        doors = [self.tls_door(name)] if self.has_tls else []
+        return doors if self.http_mode == "none" else [*doors, self.plain_door(name)]
 
     @property
     def www(self) -> Optional[str]:

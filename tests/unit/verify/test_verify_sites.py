@@ -98,6 +98,11 @@ def test_redirects_are_asked_for_only_where_there_are_some():
     }
 
 
+def test_without_plain_http_www_is_asked_for_by_tls_alone():
+    asked = www_pages(site(redirect_www=True, http={"mode": "none"}))
+    assert [(ask.door.name, ask.door.port) for ask in asked] == [("www.a.test", 443)]
+
+
 def test_targets_join_releases_to_sites():
     targets = parse(
         {
