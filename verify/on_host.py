@@ -196,6 +196,15 @@ def connect(
     address: str, port: int, tls: bool, name: str, proxy_protocol: bool, timeout: float
 ) -> socket.socket:
     """Connect to this host itself; its certificates are judged from outside, so not here."""
+    if address.startswith("/"):
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        sock.settimeout(timeout)
+        try:
+            sock.connect(address)
+        except OSError:
+            sock.close()
+            raise
+        return sock
     sock = socket.create_connection((address, port), timeout=timeout)
     if proxy_protocol:
         # A health check's header: nginx keeps the connection's own addresses.
@@ -277,6 +286,16 @@ def ask_backend(ask: Dict[str, Any], timeout: float) -> Dict[str, Any]:
     return dict(ask, answer=answer)
 
 
+def ask_backends(asks: List[Dict[str, Any]], timeout: float) -> List[Dict[str, Any]]:
+    """Ask all backends; several servers at the same time, since those that are dead would add up."""
+    if len({(ask["address"], ask["port"]) for ask in asks}) < 2:
+        return [ask_backend(ask, timeout) for ask in asks]
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(max_workers=16) as pool:
+        return list(pool.map(lambda ask: ask_backend(ask, timeout), asks))
+
+
 def main(question: Dict[str, Any]) -> Dict[str, Any]:
     """Answer the suite's question about this host.
 
@@ -307,7 +326,7 @@ def main(question: Dict[str, Any]) -> Dict[str, Any]:
         "dump": base64.b64encode(zlib.compress(tested["out"])).decode(),
         "files": files,
         "releases": [ask_release(ask, files, timeout) for ask in question.get("releases", [])],
-        "backends": [ask_backend(ask, timeout) for ask in question.get("backends", [])],
+        "backends": ask_backends(question.get("backends", []), timeout),
         "state_dir": file_state(question.get("state_dir", "/var/lib/nginx_websocket")),
     }
 

@@ -23,6 +23,7 @@ _DOWN = (
     "answer-timeout",
     "dns",
 )
+_SILENT = ("connect-timeout", "answer-timeout")
 
 
 @dataclasses.dataclass
@@ -65,8 +66,38 @@ def _check(site: Site, check: RouteCheck, found: Sequence[Server]) -> LiveCheck:
     )
     if through.opened:
         return LiveCheck()
-    direct = ask_backend(check)
-    return verdict(site.name, check, through, direct)
+    # One with several servers has the address of each.
+    one_by_one = [dataclasses.replace(check, backend=where) for where in check.backend.split()]
+    if not one_by_one:
+        return verdict(site.name, check, through, None)
+    with ThreadPoolExecutor(max_workers=min(_THREADS, len(one_by_one))) as pool:
+        answers = list(zip(one_by_one, pool.map(ask_backend, one_by_one)))
+    asked, direct = telling(through, answers)
+    return verdict(site.name, asked, through, direct)
+
+
+def telling(through: Probe, answers: Sequence[Tuple[RouteCheck, Probe]]) -> Tuple[RouteCheck, Probe]:
+    """Which of a backend's servers says whose fault it is.
+
+    A server that refuses as nginx did is where the refusal comes from, and one that hangs is where a silence
+    does. Else one that opens speaks against nginx, which would have found it; one that is down says least.
+
+    Args:
+        through: the probe through nginx, not opened.
+        answers: each server and what it answered, in the backend's order.
+    """
+    silent = through.error_kind == "answer-timeout" or through.status == 504
+
+    def signs(answer: Tuple[RouteCheck, Probe]) -> Tuple[bool, bool, bool, bool]:
+        direct = answer[1]
+        return (
+            not direct.opened and direct.status is not None and direct.status == through.status,
+            silent and direct.error_kind in _SILENT,
+            direct.opened,
+            direct.status is not None,
+        )
+
+    return max(answers, key=signs)
 
 
 def verdict(site: str, check: RouteCheck, through: Probe, direct: Optional[Probe]) -> LiveCheck:
@@ -124,10 +155,8 @@ def verdict(site: str, check: RouteCheck, through: Probe, direct: Optional[Probe
     )
 
 
-def ask_backend(check: RouteCheck) -> Optional[Probe]:
-    """Probe the backend as nginx would ask it; None when it is not known."""
-    if not check.backend:
-        return None
+def ask_backend(check: RouteCheck) -> Probe:
+    """Probe the one server of the backend as nginx would ask it."""
     backend = check.backend
     scheme, _, rest = backend.partition("://")
     if not rest:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import socket
+import threading
 
 import pytest
 
@@ -109,3 +111,25 @@ def test_of_two_masters_with_one_binary_the_main_file_decides(monkeypatch):
     assert on_host.prefix_of(masters[0]["title"]) == ["-p", "/www/server/nginx"]
     masters, workers = on_host.masters_and_workers("/usr/sbin/nginx", "/etc/nginx/nginx.conf")
     assert ([m["pid"] for m in masters], workers) == ([10], [])
+
+
+def test_a_backend_may_be_a_socket_and_have_several_servers(tmp_path):
+    path = str(tmp_path / "app.sock")
+    ask = {"target": "/ws/x", "host": "a.test", "origin": ""}
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as server:
+        server.bind(path)
+        server.listen()
+
+        def refuse():
+            with server.accept()[0] as connection:
+                connection.recv(4096)
+                connection.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
+
+        thread = threading.Thread(target=refuse)
+        thread.start()
+        alive, dead = on_host.ask_backends(
+            [{**ask, "address": path, "port": 0}, {**ask, "address": path + ".gone", "port": 0}], 5.0
+        )
+        thread.join()
+    assert (alive["answer"]["status"], alive["answer"]["opened"]) == (403, False)
+    assert dead["answer"]["status"] is None and "No such file" in dead["answer"]["error"]
