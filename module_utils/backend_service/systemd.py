@@ -65,10 +65,15 @@ def verify(name: str, content: bytes) -> List[str]:
 
 
 def last_words(unit: str, lines: int = 5) -> Sequence[str]:
-    """The end of what a unit's own processes have printed."""
-    try:
-        return run(
-            "journalctl", f"--unit={unit}", f"--lines={lines}", "--output=cat", "--no-pager"
-        ).splitlines()
-    except SystemdError:
-        return ()
+    """The end of what a unit's own processes have printed; systemd's words on it where they printed nothing.
+
+    systemd's own lines come last and say only that it failed.
+    """
+    for whose in (f"_SYSTEMD_UNIT={unit}", f"--unit={unit}"):
+        try:
+            said = run("journalctl", whose, f"--lines={lines}", "--output=cat", "--quiet", "--no-pager")
+        except SystemdError:
+            return ()
+        if said.strip():
+            return said.splitlines()
+    return ()

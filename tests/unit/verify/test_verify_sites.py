@@ -8,6 +8,7 @@ from module_utils.websocket import Probe
 from verify.outside import Door
 from verify.sites import Site, seconds
 from verify.targets import backend_asks, parse
+from verify.test_web import certificate_fix
 from verify.test_websocket import straight_to_backend
 from verify.visits import intruders, redirected, www_pages
 
@@ -168,3 +169,10 @@ def test_targets_join_releases_to_sites():
 def test_an_unknown_key_of_the_targets_is_an_error():
     with pytest.raises(TypeError):
         parse({"hosts": [{"name": "h", "address": "192.0.2.1", "sits": []}]})
+
+
+@pytest.mark.parametrize(
+    ("code", "told"), [(62, "lacks the name www.a.test"), (10, "certbot renew"), (20, "full chain?")]
+)
+def test_what_to_do_about_a_certificate(code, told):
+    assert told in certificate_fix("www.a.test", code)
