@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import urllib.parse
 from concurrent.futures import ThreadPoolExecutor
-from typing import List, Optional, Sequence, Tuple, Union
+from typing import Dict, List, Optional, Sequence, Tuple, Union
 
 from ..nginx_conf.tree import Configuration
 from ..websocket import Probe, masked_url, probe
@@ -34,6 +34,8 @@ class LiveCheck:
     """nginx is to blame: reason to undo."""
     finding: Optional[Finding] = None
     """The backend is to blame: reason to tell."""
+    down: str = ""
+    """The backend, with its site, that does not answer."""
 
 
 def check_live(sites: Sequence[Site], configuration: Configuration) -> List[LiveCheck]:
@@ -51,7 +53,22 @@ def check_live(sites: Sequence[Site], configuration: Configuration) -> List[Live
         return []
     found = servers(configuration)
     with ThreadPoolExecutor(max_workers=min(_THREADS, len(work))) as pool:
-        return list(pool.map(lambda item: _check(item[0], item[1], found), work))
+        return _told_once(list(pool.map(lambda item: _check(item[0], item[1], found), work)))
+
+
+def _told_once(checks: List[LiveCheck]) -> List[LiveCheck]:
+    """A backend that is down is down for all its URLs: one finding, which counts the others."""
+    down: Dict[str, List[LiveCheck]] = {}
+    for check in checks:
+        if check.down:
+            down.setdefault(check.down, []).append(check)
+    for first, *others in down.values():
+        if others and first.finding is not None:
+            more = f"; so it is with {len(others)} more of its URLs"
+            first.finding = dataclasses.replace(first.finding, message=first.finding.message + more)
+            for other in others:
+                other.finding = None
+    return checks
 
 
 def _check(site: Site, check: RouteCheck, found: Sequence[Server]) -> LiveCheck:
@@ -129,12 +146,13 @@ def verdict(site: str, check: RouteCheck, through: Probe, direct: Optional[Probe
     if direct.error_kind in _DOWN:
         if through.status is None or through.status >= 500:
             return LiveCheck(
+                down=f"{site} {check.backend}",
                 finding=Finding(
                     "backend-down",
                     f"site {site}: the backend {check.backend} of {url} does not answer ({direct.error}); "
                     f"nginx says {through.status or through.error}",
                     "start the backend; nothing needs to be deployed again",
-                )
+                ),
             )
         return LiveCheck(
             failure=f"nginx does not pass {url} to its backend {check.backend} (which is down: "

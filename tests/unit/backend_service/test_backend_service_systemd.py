@@ -15,10 +15,11 @@ SYSTEMDS = "app.service: Failed with result 'exit-code'."
 )
 def test_the_last_words_are_the_applications_own_where_it_has_any(monkeypatch, own, words):
     def journal(*command, check=True):
+        assert "--since=@1700000000" in command
         return own if "_SYSTEMD_UNIT=app.service" in command else f"{SYSTEMDS}\n"
 
     monkeypatch.setattr(systemd, "run", journal)
-    assert systemd.last_words("app.service") == words
+    assert systemd.last_words("app.service", 1700000000.9) == words
 
 
 def test_without_a_journal_there_are_none(monkeypatch):
@@ -26,4 +27,4 @@ def test_without_a_journal_there_are_none(monkeypatch):
         raise systemd.SystemdError("no journal")
 
     monkeypatch.setattr(systemd, "run", nothing)
-    assert list(systemd.last_words("app.service")) == []
+    assert list(systemd.last_words("app.service", 1700000000.9)) == []

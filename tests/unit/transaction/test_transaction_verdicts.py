@@ -95,6 +95,17 @@ def test_whose_fault_with_several_servers(monkeypatch, through, servers, code):
     assert ("FAIL" if found.failure else found.finding.code) == code
 
 
+def test_a_backend_that_is_down_is_told_once(monkeypatch):
+    urls = ["ws://a.test/ws/x", "ws://a.test/rooms", "ws://a.test/other"]
+    checks = [RouteCheck(url, f"http://127.0.0.1:{8001 if 'other' in url else 8000}") for url in urls]
+    monkeypatch.setattr(routes, "probe", lambda url, **_: probe(502))
+    monkeypatch.setattr(routes, "ask_backend", lambda asked: probe(None, kind="connect-refused"))
+    found = routes.check_live([Site("a", b"", ("a.test",), tuple(checks))], Configuration("", [], {}))
+    told = [check.finding.message for check in found if check.finding]
+    assert (len(found), len(told)) == (3, 2)
+    assert told[0].endswith("; so it is with 1 more of its URLs") and "8001" in told[1]
+
+
 def test_the_server_that_is_down_is_named():
     answers = [
         (RouteCheck(CHECK.url, "http://10.0.0.1:80"), probe(404)),
