@@ -55,7 +55,9 @@ options:
             type: str
             required: true
           backend:
-            description: Where nginx passes it, such as C(http://127.0.0.1:8000) or C(unix:/run/app.sock).
+            description: >-
+              Where nginx passes it, such as C(http://127.0.0.1:8000) or C(unix:/run/app.sock); spaces stand
+              between several servers.
             type: str
             default: ''
           origin:

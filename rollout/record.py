@@ -247,14 +247,23 @@ class Rollout:
             found[host.outcome] += 1
         return {outcome: number for outcome, number in found.items() if number}
 
+    @property
+    def idle(self) -> bool:
+        """Whether every host was come to and none was to be touched, as where tags choose no such task."""
+        return all(host.outcome == NOT_REACHED and host.phases for host in self.hosts.values())
+
     def not_done(self) -> List[str]:
         """Return the hosts that a retry must come to."""
+        if self.idle:
+            return []
         return [host.name for host in self.hosts.values() if host.outcome not in DONE]
 
     @property
     def succeeded(self) -> bool:
         """Whether every host has what was asked for."""
-        return all(host.outcome in DONE or host.outcome == WOULD_CHANGE for host in self.hosts.values())
+        return self.idle or all(
+            host.outcome in DONE or host.outcome == WOULD_CHANGE for host in self.hosts.values()
+        )
 
 
 def batch_sizes(serial: Sequence[Any], hosts: int) -> List[int]:

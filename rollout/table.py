@@ -42,6 +42,8 @@ def lines(rollout: Rollout, width: int = 110) -> List[Line]:
         rollout: The record.
         width: Columns of the terminal.
     """
+    if rollout.idle:
+        return [("No task that deploys, verifies or rolls back was to run.", "")]
     shown = list(rollout.hosts.values())
     if len(shown) > SHOWN_HOSTS:
         shown = [host for host in shown if host.outcome in BAD]

@@ -21,6 +21,8 @@ import zlib
 from typing import Any, Dict, List, Optional, Tuple
 
 RELEASE_LOCATION = re.compile(rb"/\.well-known/nginx-websocket/([0-9a-f]{32})\b")
+# The first line of the role's template, templates/site.conf.j2.
+HEADING = re.compile(rb"# (\S+), release [0-9a-f]{32}$")
 DUMP_HEADER = re.compile(rb"^# configuration file (/.+):\n", re.MULTILINE)
 
 
@@ -160,26 +162,49 @@ def release_files(dump: bytes) -> List[Dict[str, Any]]:
         state = file_state(os.fsdecode(header.group(1)))
         state["releases"] = [release.decode() for release in releases]
         with open(header.group(1), "rb") as stream:
-            template = stream.read().replace(releases[0], b"@RELEASE@")
+            content = stream.read()
+        heading = HEADING.match(content.split(b"\n", 1)[0].rstrip())
+        state["site"] = heading.group(1).decode("utf-8", "replace") if heading else ""
+        template = content.replace(releases[0], b"@RELEASE@")
         state["edited"] = hashlib.sha256(template).hexdigest()[:32] != state["releases"][0]
         found.append(state)
     return found
 
 
 def file_of(ask: Dict[str, Any], files: List[Dict[str, Any]]) -> Optional[Dict[str, Any]]:
-    """Return the loaded file of the site that is asked about: by its path, else by its name."""
-    for state in files:
+    """Return the loaded file of the site that is asked about, whatever it is called.
+
+    A file that was taken over keeps its name, so the release that is expected, the given path and the heading
+    say more than the name does; of two files with the same heading the one that serves is meant.
+    """
+    found = []
+    for number, state in enumerate(files):
         paths = {state["path"], state.get("real", state["path"])}
         names = {os.path.basename(path) for path in paths}
-        if ask["file"] in paths or (not ask["file"] and names & {ask["site"], ask["site"] + ".conf"}):
-            return state
-    return None
+        signs = (
+            bool(ask.get("release")) and ask["release"] in state["releases"],
+            ask["file"] in paths,
+            state["site"] == ask["site"],
+            not ask["file"] and not state["site"] and bool(names & {ask["site"], ask["site"] + ".conf"}),
+        )
+        if any(signs):
+            found.append((signs, -number, state))
+    return max(found, key=lambda item: item[:2])[2] if found else None
 
 
 def connect(
     address: str, port: int, tls: bool, name: str, proxy_protocol: bool, timeout: float
 ) -> socket.socket:
     """Connect to this host itself; its certificates are judged from outside, so not here."""
+    if address.startswith("/"):
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        sock.settimeout(timeout)
+        try:
+            sock.connect(address)
+        except OSError:
+            sock.close()
+            raise
+        return sock
     sock = socket.create_connection((address, port), timeout=timeout)
     if proxy_protocol:
         # A health check's header: nginx keeps the connection's own addresses.
@@ -261,6 +286,16 @@ def ask_backend(ask: Dict[str, Any], timeout: float) -> Dict[str, Any]:
     return dict(ask, answer=answer)
 
 
+def ask_backends(asks: List[Dict[str, Any]], timeout: float) -> List[Dict[str, Any]]:
+    """Ask all backends; several servers at the same time, since those that are dead would add up."""
+    if len({(ask["address"], ask["port"]) for ask in asks}) < 2:
+        return [ask_backend(ask, timeout) for ask in asks]
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(max_workers=16) as pool:
+        return list(pool.map(lambda ask: ask_backend(ask, timeout), asks))
+
+
 def main(question: Dict[str, Any]) -> Dict[str, Any]:
     """Answer the suite's question about this host.
 
@@ -291,7 +326,7 @@ def main(question: Dict[str, Any]) -> Dict[str, Any]:
         "dump": base64.b64encode(zlib.compress(tested["out"])).decode(),
         "files": files,
         "releases": [ask_release(ask, files, timeout) for ask in question.get("releases", [])],
-        "backends": [ask_backend(ask, timeout) for ask in question.get("backends", [])],
+        "backends": ask_backends(question.get("backends", []), timeout),
         "state_dir": file_state(question.get("state_dir", "/var/lib/nginx_websocket")),
     }
 

@@ -103,13 +103,15 @@ class Answer:
 class Tls:
     """One TLS handshake: the protocol, what ALPN chose, or why there was none.
 
-    ``refused`` says that it was the client's doing, who did not accept the certificate.
+    ``refused`` says that it was the client's doing, who did not accept the certificate; ``code`` is OpenSSL's
+    for why.
     """
 
     version: str = ""
     alpn: str = ""
     error: str = ""
     refused: bool = False
+    code: int = 0
 
 
 class _Connection(http.client.HTTPConnection):
@@ -163,7 +165,8 @@ class User:
             with self._strict.wrap_socket(plain, server_hostname=door.name) as tls:
                 return Tls(version=tls.version() or "", alpn=tls.selected_alpn_protocol() or "")
         except ssl.SSLCertVerificationError as error:
-            return Tls(error=f"certificate refused: {error.verify_message}", refused=True)
+            told = f"certificate refused: {error.verify_message}"
+            return Tls(error=told, refused=True, code=error.verify_code)
         except OSError as error:
             return Tls(error=f"{type(error).__name__}: {error}")
 

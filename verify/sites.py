@@ -17,6 +17,9 @@ STRANGE_ORIGIN = "https://nginx-websocket-verify.invalid"
 #: A path of which nothing on the host knows.
 UNKNOWN_NAME = "nginx-websocket-verify"
 
+#: Host and port, or the path of a unix socket and 0.
+Place = Tuple[str, int]
+
 # nginx: ngx_parse_time(); a bare number is seconds.
 _UNITS = {
     "": 1,
@@ -69,6 +72,7 @@ class Site:
         variables: The completed site.
         release: The release id that the transaction reported; empty when this run deployed nothing.
         direct: Whether the address is the host's own, rather than that of a load balancer in front.
+        kept: A hand edit was kept in place of what the variables say, so a difference is no failure.
     """
 
     name: str
@@ -76,6 +80,7 @@ class Site:
     variables: Dict[str, Any]
     release: str = ""
     direct: bool = True
+    kept: bool = False
 
     @property
     def names(self) -> Tuple[str, ...]:
@@ -123,10 +128,10 @@ class Site:
             doors.append(self.plain_door(name))
         return doors
 
-    def all_doors(self) -> List[Door]:
-        """Return every entrance of the site's first name, the redirecting one included."""
-        doors = [self.tls_door()] if self.has_tls else []
-        return doors if self.http_mode == "none" else [*doors, self.plain_door()]
+    def all_doors(self, name: str = "") -> List[Door]:
+        """Return every entrance of a name, of the site's first by default, the redirecting one included."""
+        doors = [self.tls_door(name)] if self.has_tls else []
+        return doors if self.http_mode == "none" else [*doors, self.plain_door(name)]
 
     @property
     def www(self) -> Optional[str]:
@@ -168,18 +173,22 @@ class Site:
         backends = self.variables.get("backends") or []
         return str(route.get("backend") or (backends[0]["name"] if backends else ""))
 
-    def backend_address(self, name: str) -> Optional[Tuple[str, int]]:
-        """Return host and port of a backend; None for a socket file, several servers, or TLS."""
+    def backend_addresses(self, name: str) -> List[Place]:
+        """Return where a backend's servers are, in its own order; nothing where TLS keeps us out."""
         for backend in self.variables.get("backends") or []:
             if backend["name"] != name or (backend.get("tls") or {}).get("enabled"):
                 continue
-            servers = backend.get("servers") or []
-            if len(servers) == 1 and servers[0].get("port"):
-                return str(servers[0].get("host") or "127.0.0.1"), int(servers[0]["port"])
-            port = backend.get("port") or (backend.get("ports") or [None])[0]
-            if port and not servers and not backend.get("socket"):
-                return str(backend.get("host") or "127.0.0.1"), int(port)
-        return None
+            port = backend.get("port") or (backend.get("ports") or [0])[0]
+            one = {"host": backend.get("host"), "port": port, "socket": backend.get("socket")}
+            places: List[Place] = [
+                (str(server["socket"]), 0)
+                if server.get("socket")
+                else (str(server.get("host") or "127.0.0.1"), int(server["port"]))
+                for server in backend.get("servers") or [one]
+                if server.get("socket") or server.get("port")
+            ]
+            return list(dict.fromkeys(places))
+        return []
 
     def handshakes(self, route: Route) -> List[Handshake]:
         """Return every handshake that must open this route: without Origin, and from each page that may."""

@@ -86,8 +86,16 @@ def parse(document: Dict[str, Any]) -> Targets:
         releases = values.pop("releases", None) or {}
         connection = values.pop("connection", None)
         direct = values.pop("direct", True)
+        kept = values.pop("kept", None) or []
         sites = [
-            Site(site["name"], values["address"], site, release=releases.get(site["name"], ""), direct=direct)
+            Site(
+                site["name"],
+                values["address"],
+                site,
+                release=releases.get(site["name"], ""),
+                direct=direct,
+                kept=site["name"] in kept,
+            )
             for site in values.pop("sites", [])
         ]
         hosts.append(
@@ -134,22 +142,18 @@ def release_asks(site: Site) -> List[Dict[str, Any]]:
 
 
 def backend_asks(site: Site) -> List[Dict[str, Any]]:
-    """Return the handshakes that the host sends straight to the backends, one a route and Origin."""
-    asks = []
-    for route in site.routes:
-        where = site.backend_address(route.backend)
-        if where is None:
-            continue
-        for origin in dict.fromkeys(shake.origin for shake in site.handshakes(route)):
-            asks.append(
-                {
-                    "site": site.name,
-                    "route": route.shown,
-                    "target": route.path,
-                    "host": site.names[0],
-                    "origin": origin,
-                    "address": where[0],
-                    "port": where[1],
-                }
-            )
-    return asks
+    """Return the handshakes that the host sends straight to the backends' servers, one a route and Origin."""
+    return [
+        {
+            "site": site.name,
+            "route": route.shown,
+            "target": route.path,
+            "host": site.names[0],
+            "origin": origin,
+            "address": address,
+            "port": port,
+        }
+        for route in site.routes
+        for address, port in site.backend_addresses(route.backend)
+        for origin in dict.fromkeys(shake.origin for shake in site.handshakes(route))
+    ]

@@ -86,7 +86,7 @@ def test_site_file(target: Target, site: Site, report: Dict[str, Any], fail: Fai
         fail(
             f"nginx loads no file with a release of {site.name}",
             sent="nginx -T",
-            fix="ansible-playbook playbooks/deploy.yml puts it there",
+            fix="ansible-playbook site.yml puts it there, or tells why it cannot",
         )
     if state["uid"] != 0 or int(state["mode"], 8) & (stat.S_IWGRP | stat.S_IWOTH):
         fail(

@@ -13,6 +13,9 @@ from verify.sites import Site
 from verify.targets import Target
 from verify.visits import Crowd
 
+# X509_V_ERR_CERT_HAS_EXPIRED, X509_V_ERR_HOSTNAME_MISMATCH
+EXPIRED, MISNAMED = 10, 62
+
 
 def test_certificate_holds(target: Target, site: Site, crowd: Crowd, fail: Fail) -> None:
     """A browser accepts the certificate for every name, and gets HTTP/2 where it is on."""
@@ -31,7 +34,7 @@ def test_certificate_holds(target: Target, site: Site, crowd: Crowd, fail: Fail)
                 f"no browser trusts https://{door.name}",
                 sent=f"a TLS handshake for {door.name} to {door.address}:{door.port}",
                 got=got.error,
-                fix="check tls.certificate of the site (full chain?) and nginx_websocket_verify_ca_file",
+                fix=certificate_fix(door.name, got.code),
             )
         if site.tls.get("http2", True) and got.alpn != "h2":
             fail(
@@ -179,6 +182,17 @@ def test_dns(target: Target, site: Site, crowd: Crowd, finding: Finding) -> None
             finding(f"DNS knows no address of {name}")
         elif here and not set(there) & set(here):
             finding(f"DNS leads {name} to {', '.join(there)}, not to this host ({', '.join(here)})")
+
+
+def certificate_fix(name: str, code: int) -> str:
+    """Return what to do about a certificate that was refused, by OpenSSL's code (openssl/x509_vfy.h)."""
+    if code == MISNAMED:
+        return (
+            f"the certificate lacks the name {name}: issue it for that name too, or take it out of the site"
+        )
+    if code == EXPIRED:
+        return "renew it: certbot renew; then run site.yml, which reloads nginx"
+    return "check tls.certificate of the site (full chain?) and nginx_websocket_verify_ca_file"
 
 
 def backend_is_down(report: Dict[str, Any], site: Site) -> bool:

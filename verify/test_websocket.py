@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Optional
+from typing import Any, Dict, Optional, Tuple
 
 import pytest
 
@@ -35,7 +35,7 @@ def test_websocket_opens(
             if not got.pong:
                 finding(unanswered_ping(shake, got))
             continue
-        direct = straight_to_backend(request.getfixturevalue("report"), site, route, shake.origin)
+        direct = straight_to_backend(request.getfixturevalue("report"), site, route, shake.origin, got)
         if direct is None or direct["opened"]:
             fail(
                 f"the WebSocket {route.shown} of {site.name} does not open",
@@ -52,7 +52,7 @@ def test_websocket_opens(
                 fix="ansible-playbook playbooks/diagnose.yml tells which location answers and why",
             )
         finding(
-            f"the backend of {route.shown} ({direct['address']}:{direct['port']}) opens no WebSocket itself: "
+            f"the backend of {route.shown} ({where(direct)}) opens no WebSocket itself: "
             f"{told}; through nginx: {outcome(got)}"
         )
 
@@ -76,13 +76,34 @@ def test_strange_origin_is_refused(
 
 
 def straight_to_backend(
-    report: Dict[str, Any], site: Site, route: Route, origin: str
+    report: Dict[str, Any], site: Site, route: Route, origin: str, got: Probe
 ) -> Optional[Dict[str, Any]]:
-    """Return the backend's own answer to the same handshake, None when it was not asked."""
-    for ask in report["backends"]:
-        if (ask["site"], ask["route"], ask["origin"]) == (site.name, route.shown, origin):
-            return {**ask, **ask["answer"]}
-    return None
+    """Return the backend's own answer to the same handshake, None when it was not asked.
+
+    Of several servers, the one that refuses in the same way, or is as silent, is where nginx went; else one
+    that opens speaks against nginx, and one that is down says least.
+    """
+    asked = [
+        {**ask, **ask["answer"]}
+        for ask in report["backends"]
+        if (ask["site"], ask["route"], ask["origin"]) == (site.name, route.shown, origin)
+    ]
+    silent = got.status == 504 or got.error_kind == "answer-timeout"
+
+    def signs(direct: Dict[str, Any]) -> Tuple[bool, bool, bool, bool]:
+        return (
+            not direct["opened"] and direct["status"] is not None and direct["status"] == got.status,
+            silent and "timed out" in direct["error"],
+            bool(direct["opened"]),
+            direct["status"] is not None,
+        )
+
+    return max(asked, key=signs, default=None)
+
+
+def where(direct: Dict[str, Any]) -> str:
+    """Return the place of a server as people write it."""
+    return f"{direct['address']}:{direct['port']}" if direct["port"] else f"unix:{direct['address']}"
 
 
 def outcome(probe: Probe) -> str:

@@ -33,8 +33,7 @@ def www_pages(site: Site) -> List[Ask]:
     """Return the requests by the ``www.`` name that must be sent to the site's name."""
     if not site.www:
         return []
-    doors = [site.tls_door(site.www)] if site.has_tls else []
-    return [Ask(door, "/path?query=1") for door in [*doors, site.plain_door(site.www)]]
+    return [Ask(door, "/path?query=1") for door in site.all_doors(site.www)]
 
 
 def acme_challenges(site: Site) -> List[Ask]:

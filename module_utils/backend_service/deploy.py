@@ -131,6 +131,7 @@ def _deploy(
     outcome.changed = True
     if check:
         return
+    began = time.time()
     try:
         files.put(unit.path, Entry("file", content=content, mode=0o644))
         systemd.run("systemctl", "daemon-reload")
@@ -138,7 +139,7 @@ def _deploy(
         systemd.run("systemctl", "restart", unit.service)
         _prove(unit, time.monotonic() + timeout)
     except (_NotProven, systemd.SystemdError, OSError) as error:
-        outcome.evidence = [masked_line(line) for line in systemd.last_words(unit.service)]
+        outcome.evidence = [masked_line(line) for line in systemd.last_words(unit.service, began)]
         _undo(unit, outcome, before, state, str(error), timeout, files)
         return
     outcome.outcome = APPLIED

@@ -8,6 +8,7 @@ import tempfile
 from typing import Dict, List, Sequence
 
 _TIMEOUT = 120.0
+QUIETLY = ("--output=cat", "--quiet", "--no-pager")
 
 
 class SystemdError(Exception):
@@ -64,11 +65,21 @@ def verify(name: str, content: bytes) -> List[str]:
     return [line.replace(path, name) for line in said.splitlines() if name in line]
 
 
-def last_words(unit: str, lines: int = 5) -> Sequence[str]:
-    """The end of what a unit's own processes have printed."""
-    try:
-        return run(
-            "journalctl", f"--unit={unit}", f"--lines={lines}", "--output=cat", "--no-pager"
-        ).splitlines()
-    except SystemdError:
-        return ()
+def last_words(unit: str, since: float, lines: int = 5) -> Sequence[str]:
+    """The end of what a unit's own processes have printed; systemd's words on it where they printed nothing.
+
+    systemd's own lines come last and say only that it failed.
+
+    Args:
+        unit: with its ``.service``.
+        since: seconds since the epoch; what was said before says nothing of this start.
+        lines: how many.
+    """
+    for whose in (f"_SYSTEMD_UNIT={unit}", f"--unit={unit}"):
+        try:
+            said = run("journalctl", whose, f"--since=@{int(since)}", f"--lines={lines}", *QUIETLY)
+        except SystemdError:
+            return ()
+        if said.strip():
+            return said.splitlines()
+    return ()

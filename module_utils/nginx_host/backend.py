@@ -291,16 +291,16 @@ def _choose(candidates: List[Candidate], host: str, configured: Optional[int]) -
     capable = [item for item in answering if item.upgrade in (UPGRADES, REFUSES)]
     if not answering:
         evidence = "; ".join(line for item in candidates for line in item.evidence)
-        kept = f"the configured port {configured} is kept" if configured else "and no port is configured"
+        kept = f"; the configured port {configured} is kept" if configured else ""
         return Backend(
             port=configured,
             address=address_text((host, configured)) if configured else "",
             answered=False,
             upgrade=UNKNOWN,
-            why=f"no candidate answers; {kept}",
+            why=f"no candidate answers{kept}",
             warning="no backend answers on port "
             + " or ".join(str(item.port) for item in candidates)
-            + f"; {kept}. Evidence: {evidence}",
+            + f"{kept}. Evidence: {evidence}",
             candidates=candidates,
         )
     chosen = (capable or answering)[0]

@@ -107,7 +107,8 @@ def check_certificate(
         checked.usable = checked.key_matches = True
     except ssl.SSLError as error:
         reason = getattr(error, "reason", None) or str(error)  # some of ssl's errors have none
-        if "MISMATCH" in reason:
+        # OpenSSL 1.1 drops a certificate that the key does not belong to, and then finds none.
+        if "MISMATCH" in reason or reason == "NO_CERTIFICATE_ASSIGNED":
             checked.key_matches = False
             checked.problem = f"the key {key} does not belong to the certificate {certificate}"
         elif "NO_START_LINE" in reason or "BAD_BASE64" in reason or "PEM lib" in reason:

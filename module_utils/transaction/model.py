@@ -21,7 +21,8 @@ class RouteCheck:
     url: str
     """As the browser asks for it: ``wss://example.org/ws/room``."""
     backend: str = ""
-    """Where nginx passes it: ``http://127.0.0.1:8000`` or ``unix:/run/app.sock``; "" when not known."""
+    """Where nginx passes it: ``http://127.0.0.1:8000`` or ``unix:/run/app.sock``, with spaces between several
+    servers; "" when not known."""
     origin: str = ""
     subprotocols: Tuple[str, ...] = ()
     server_name: str = ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import urllib.parse
 from concurrent.futures import ThreadPoolExecutor
-from typing import List, Optional, Sequence, Tuple, Union
+from typing import Dict, List, Optional, Sequence, Tuple, Union
 
 from ..nginx_conf.tree import Configuration
 from ..websocket import Probe, masked_url, probe
@@ -23,6 +23,7 @@ _DOWN = (
     "answer-timeout",
     "dns",
 )
+_SILENT = ("connect-timeout", "answer-timeout")
 
 
 @dataclasses.dataclass
@@ -33,6 +34,8 @@ class LiveCheck:
     """nginx is to blame: reason to undo."""
     finding: Optional[Finding] = None
     """The backend is to blame: reason to tell."""
+    down: str = ""
+    """The backend, with its site, that does not answer."""
 
 
 def check_live(sites: Sequence[Site], configuration: Configuration) -> List[LiveCheck]:
@@ -50,7 +53,22 @@ def check_live(sites: Sequence[Site], configuration: Configuration) -> List[Live
         return []
     found = servers(configuration)
     with ThreadPoolExecutor(max_workers=min(_THREADS, len(work))) as pool:
-        return list(pool.map(lambda item: _check(item[0], item[1], found), work))
+        return _told_once(list(pool.map(lambda item: _check(item[0], item[1], found), work)))
+
+
+def _told_once(checks: List[LiveCheck]) -> List[LiveCheck]:
+    """A backend that is down is down for all its URLs: one finding, which counts the others."""
+    down: Dict[str, List[LiveCheck]] = {}
+    for check in checks:
+        if check.down:
+            down.setdefault(check.down, []).append(check)
+    for first, *others in down.values():
+        if others and first.finding is not None:
+            more = f"; so it is with {len(others)} more of its URLs"
+            first.finding = dataclasses.replace(first.finding, message=first.finding.message + more)
+            for other in others:
+                other.finding = None
+    return checks
 
 
 def _check(site: Site, check: RouteCheck, found: Sequence[Server]) -> LiveCheck:
@@ -65,8 +83,38 @@ def _check(site: Site, check: RouteCheck, found: Sequence[Server]) -> LiveCheck:
     )
     if through.opened:
         return LiveCheck()
-    direct = ask_backend(check)
-    return verdict(site.name, check, through, direct)
+    # One with several servers has the address of each.
+    one_by_one = [dataclasses.replace(check, backend=where) for where in check.backend.split()]
+    if not one_by_one:
+        return verdict(site.name, check, through, None)
+    with ThreadPoolExecutor(max_workers=min(_THREADS, len(one_by_one))) as pool:
+        answers = list(zip(one_by_one, pool.map(ask_backend, one_by_one)))
+    asked, direct = telling(through, answers)
+    return verdict(site.name, asked, through, direct)
+
+
+def telling(through: Probe, answers: Sequence[Tuple[RouteCheck, Probe]]) -> Tuple[RouteCheck, Probe]:
+    """Which of a backend's servers says whose fault it is.
+
+    A server that refuses as nginx did is where the refusal comes from, and one that hangs is where a silence
+    does. Else one that opens speaks against nginx, which would have found it; one that is down says least.
+
+    Args:
+        through: the probe through nginx, not opened.
+        answers: each server and what it answered, in the backend's order.
+    """
+    silent = through.error_kind == "answer-timeout" or through.status == 504
+
+    def signs(answer: Tuple[RouteCheck, Probe]) -> Tuple[bool, bool, bool, bool]:
+        direct = answer[1]
+        return (
+            not direct.opened and direct.status is not None and direct.status == through.status,
+            silent and direct.error_kind in _SILENT,
+            direct.opened,
+            direct.status is not None,
+        )
+
+    return max(answers, key=signs)
 
 
 def verdict(site: str, check: RouteCheck, through: Probe, direct: Optional[Probe]) -> LiveCheck:
@@ -98,12 +146,13 @@ def verdict(site: str, check: RouteCheck, through: Probe, direct: Optional[Probe
     if direct.error_kind in _DOWN:
         if through.status is None or through.status >= 500:
             return LiveCheck(
+                down=f"{site} {check.backend}",
                 finding=Finding(
                     "backend-down",
                     f"site {site}: the backend {check.backend} of {url} does not answer ({direct.error}); "
                     f"nginx says {through.status or through.error}",
                     "start the backend; nothing needs to be deployed again",
-                )
+                ),
             )
         return LiveCheck(
             failure=f"nginx does not pass {url} to its backend {check.backend} (which is down: "
@@ -124,10 +173,8 @@ def verdict(site: str, check: RouteCheck, through: Probe, direct: Optional[Probe
     )
 
 
-def ask_backend(check: RouteCheck) -> Optional[Probe]:
-    """Probe the backend as nginx would ask it; None when it is not known."""
-    if not check.backend:
-        return None
+def ask_backend(check: RouteCheck) -> Probe:
+    """Probe the one server of the backend as nginx would ask it."""
     backend = check.backend
     scheme, _, rest = backend.partition("://")
     if not rest:

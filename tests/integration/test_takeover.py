@@ -65,3 +65,24 @@ def test_it_is_lost_knowingly_and_comes_back(host: LabHost) -> None:
     back = host.playbook("playbooks/rollback.yml", variables={"nginx_websocket_rollback_to": "original"})
     assert back.returncode == 0, back.stdout
     assert grafana(host) == "grafana"
+
+
+def test_a_file_of_any_name_is_taken_over_and_verified(lab_up: LabUp) -> None:
+    """Verified in that run, in the next one, and without a deployment; with values given as text."""
+    host = lab_up("takeover-name", scenes=["fresh"])
+    host.write(
+        "/etc/nginx/sites-available/myapp",
+        "server {\n    listen 443 ssl;\n    server_name lammp.test;\n"
+        "    ssl_certificate /etc/letsencrypt/live/lammp.test/fullchain.pem;\n"
+        "    ssl_certificate_key /etc/letsencrypt/live/lammp.test/privkey.pem;\n"
+        "    location / {\n        proxy_pass http://127.0.0.1:8000;\n    }\n}\n",
+    )
+    host.sh("ln -s ../sites-available/myapp /etc/nginx/sites-enabled/ && systemctl reload nginx")
+    soak = ("-e", "nginx_websocket_soak=1", "-e", "nginx_websocket_soak_interval=1")
+    done = host.playbook("site.yml", *soak, variables=OVERWRITE)
+    assert done.returncode == 0 and "changed=1" in done.stdout, done.stdout
+    assert "Look at the first batch again" in done.stdout
+    assert "# lammp.test, release" in host.sh("cat /etc/nginx/sites-available/myapp")
+    for playbook in ("site.yml", "playbooks/verify.yml"):
+        again = host.playbook(playbook)
+        assert again.returncode == 0 and "changed=0" in again.stdout, again.stdout

@@ -168,6 +168,17 @@ def test_an_edit_by_hand_is_told_and_fails_nothing(host: LabHost) -> None:
 
 
 @pytest.mark.usefixtures("restored")
+def test_an_edit_that_was_kept_is_told_and_fails_nothing(host: LabHost) -> None:
+    host.run("sed", "-i", "s/proxy_read_timeout 3600s/proxy_read_timeout 60s/", FILE)
+    reload_nginx(host)
+    assert host.playbook("playbooks/verify.yml").returncode == 2
+    done = host.playbook("site.yml", variables={"nginx_websocket_on_drift": "keep"})
+    assert done.returncode == 0 and "changed=0" in done.stdout, done.stdout
+    told = "silent WebSockets on /ws/ of lammp.test live another time than the route says"
+    assert told in done.stdout and "on_drift kept a hand edit" in done.stdout
+
+
+@pytest.mark.usefixtures("restored")
 def test_files_that_others_could_write_or_read_are_told(host: LabHost) -> None:
     host.sh(f"chmod 0666 {FILE}; chmod 0755 /var/lib/nginx_websocket")
     found = failures(host)

@@ -213,6 +213,7 @@ class ActionModule(ActionBase):
             "state_dir": plan["settings"]["state_dir"],
             "sites": sites,
             "releases": result.get("releases", {}),
+            "kept": _kept(plan, sites, result),
         }
 
     def _ssh(self) -> Result:
@@ -244,6 +245,13 @@ class ActionModule(ActionBase):
 def _meant(settings: Mapping[str, Any], *more: str) -> Dict[str, str]:
     """Which nginx is meant, where the user has said so."""
     return {name: settings[name] for name in ("binary", "conf_path", *more) if settings[name]}
+
+
+def _kept(plan: Mapping[str, Any], sites: List[Mapping[str, Any]], result: Result) -> List[str]:
+    """The sites that a deployment left as somebody had edited them by hand."""
+    if plan["settings"]["on_drift"] != "keep" or "releases" not in result:
+        return []
+    return [site["name"] for site in sites if site["name"] not in result["releases"]]
 
 
 def _texts(result: Result) -> List[str]:

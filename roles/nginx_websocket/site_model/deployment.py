@@ -53,17 +53,19 @@ def _sni(site: Site, name: str) -> str:
 
 
 def _where(site: Site, name: str) -> str:
-    """Return where the proof can ask a backend itself, empty when it is not known or not one place."""
+    """Return where the proof can ask a backend, a space between servers; empty when it is not known."""
     backend = next(backend for backend in site["backends"] if backend["name"] == name)
     scheme = "https" if backend["tls"]["enabled"] else "http"
-    servers = backend["servers"] or []
-    if len(servers) > 1:
-        return ""
-    socket = servers[0]["socket"] if servers else backend["socket"]
-    if socket:
-        return f"{scheme}://unix:{socket}"
-    if servers:
-        return f"{scheme}://{bracketed(servers[0]['host'])}:{servers[0]['port']}"
+    if backend["servers"]:
+        return " ".join(f"{scheme}://{_server(server)}" for server in backend["servers"])
+    if backend["socket"]:
+        return f"{scheme}://unix:{backend['socket']}"
     if "address" in backend:
         return f"{scheme}://{backend['address']}"
     return upstream(site["name"], name) if asked(backend) else ""
+
+
+def _server(server: Mapping[str, Any]) -> str:
+    if server["socket"]:
+        return f"unix:{server['socket']}"
+    return f"{bracketed(server['host'])}:{server['port']}"

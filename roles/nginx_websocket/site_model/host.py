@@ -112,6 +112,8 @@ def _certificate(
         wanted = " ".join(f"-d {name}" for name in names)
         issue = f"certbot certonly --webroot -w {site['http']['acme_root']} {wanted}"
         fix = f"Issue it ({issue}), name the right files, or set tls.enabled to false."
+        if found.get("key_matches") is False:
+            fix = f"Name the key that belongs to it in tls.certificate_key, or issue both anew ({issue})."
         expected = f"a certificate and key that nginx can load: {found['problem']}"
         refusals.append(Refusal(variable, found["certificate"], expected, fix))
         return

@@ -17,6 +17,7 @@ import yaml
 from .refusal import UNKNOWN, Refusal
 from .rules import RULES
 
+PREFIX = "nginx_websocket_"
 SPECIFICATION = Path(__file__).parent.parent / "meta" / "argument_specs.yml"
 
 #: Whatever YAML can hold.
@@ -76,8 +77,11 @@ class Reader:
 
     def refuse_unknown(self, place: str, key: str, known: Mapping[str, Any]) -> None:
         """Refuse a key that the specification does not have."""
-        near = difflib.get_close_matches(key, list(known), n=1)
-        fix = f"Did you mean {near[0]}?" if near else "docs/variables.md lists them all."
+        # What all variables have in common would make any name look like any other.
+        common = len(PREFIX) if key.startswith(PREFIX) else 0
+        rests = {name[common:]: name for name in known}
+        near = difflib.get_close_matches(key[common:], list(rests), n=1)
+        fix = f"Did you mean {rests[near[0]]}?" if near else "docs/variables.md lists them all."
         self.refusals.append(Refusal(place, key, UNKNOWN, fix))
 
     def option(self, value: Value, option: Mapping[str, Any], place: str, rule: str) -> Value:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Dict, List, Mapping, Optional
 
 from . import service
 from .hosting import refuse_clashes
 from .questions import questions
 from .sites import complete
-from .specification import Reader, options
+from .specification import PREFIX, Reader, options
 
-PREFIX = "nginx_websocket_"
 SITES = "nginx_websocket_sites"
+SERIAL = "nginx_websocket_serial"
 
 
 def check(variables: Mapping[str, Any]) -> Dict[str, Any]:
@@ -27,6 +28,8 @@ def check(variables: Mapping[str, Any]) -> Dict[str, Any]:
         expected and the fix).
     """
     reader = Reader()
+    if SERIAL in variables:
+        variables = {**variables, SERIAL: _batches(variables[SERIAL])}
     read = reader.mapping(variables, options(), "", "")
     settings = {name[len(PREFIX) :]: value for name, value in read.items() if name != SITES}
     sites: List[Dict[str, Any]] = []
@@ -52,3 +55,10 @@ def check(variables: Mapping[str, Any]) -> Dict[str, Any]:
         "questions": asked,
         "errors": errors,
     }
+
+
+def _batches(value: object) -> object:
+    """Return sizes of batches as a list: a number or text such as ``1,25%`` is one too, as for the plays."""
+    if isinstance(value, (str, int)) and not isinstance(value, bool):
+        return re.findall("[0-9A-Za-z.%-]+", str(value)) or value
+    return value

@@ -1,6 +1,7 @@
 """Certificates as files: every way in which a pair is no good."""
 
 import os
+import ssl
 import subprocess
 import time
 
@@ -34,6 +35,23 @@ def test_foreign_key(pair, authority):
     checked = check_certificate(pair[0], other + ".key")
     assert (checked.usable, checked.key_matches) == (False, False)
     assert "does not belong to" in checked.problem
+
+
+@pytest.mark.parametrize("reason", ["NO_CERTIFICATE_ASSIGNED", "KEY_VALUES_MISMATCH", "KEY_TYPE_MISMATCH"])
+def test_foreign_key_as_every_openssl_says_it(pair, monkeypatch, reason):
+    class Refusing:
+        def __init__(self, *_):
+            pass
+
+        def load_cert_chain(self, *_, **__):
+            error = ssl.SSLError("refused")
+            error.reason = reason
+            raise error
+
+    monkeypatch.setattr(ssl, "SSLContext", Refusing)
+    checked = check_certificate(*pair)
+    assert (checked.usable, checked.key_matches) == (False, False)
+    assert checked.problem == f"the key {pair[1]} does not belong to the certificate {pair[0]}"
 
 
 def test_expired_is_usable_and_says_so(authority):

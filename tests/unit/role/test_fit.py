@@ -175,7 +175,10 @@ def test_a_page_directory_that_is_missing_is_told():
     [
         ({"socket": "/run/a.sock"}, "http://unix:/run/a.sock"),
         ({"servers": [{"host": "10.0.0.1", "port": 80}]}, "http://10.0.0.1:80"),
-        ({"servers": [{"host": "10.0.0.1", "port": 80}, {"host": "10.0.0.2", "port": 80}]}, ""),
+        (
+            {"servers": [{"host": "10.0.0.1", "port": 80}, {"socket": "/run/b.sock", "backup": True}]},
+            "http://10.0.0.1:80 http://unix:/run/b.sock",
+        ),
         ({"servers": [{"socket": "/run/b.sock"}], "tls": {"enabled": True}}, "https://unix:/run/b.sock"),
         ({"ports": [8443], "tls": {"enabled": True}}, "https://127.0.0.1:8443"),
     ],

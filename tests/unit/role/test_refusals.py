@@ -300,6 +300,11 @@ def test_an_unknown_variable_is_refused():
     assert errors == ["nginx_websocket_keep_backup is unknown. Did you mean nginx_websocket_keep_backups?"]
 
 
+def test_names_that_only_begin_alike_are_not_offered():
+    errors = checked(GOOD, nginx_websocket_foo=1)["errors"]
+    assert errors == ["nginx_websocket_foo is unknown. docs/variables.md lists them all."]
+
+
 def test_no_site_at_all_is_refused():
     assert checked()["errors"] == [
         "nginx_websocket_sites is [], expected at least one site. "

@@ -44,6 +44,18 @@ def run():
     return made
 
 
+def test_a_run_that_was_to_touch_no_host_has_no_table(run):
+    """As with --tags list: the hosts are come to, and nothing is to be done again."""
+    idle = Rollout("Roll back", 1000.0, planned=[1])
+    idle.begin_batch(["web1"], 1000.0)
+    idle.hosts["web1"].saw("roll back", 1000.0, 1001.0)
+    idle.end_batch(1001.0)
+    assert [text for text, _ in lines(idle, 100)] == [
+        "No task that deploys, verifies or rolls back was to run."
+    ]
+    assert (idle.succeeded, idle.not_done(), as_retry([idle])) == (True, [], "")
+
+
 def test_table(run):
     told = [text for text, _ in lines(run, 100)]
     assert told[0].split() == ["host", "release", "outcome", "seconds", "sockets"]

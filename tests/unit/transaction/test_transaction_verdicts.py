@@ -7,10 +7,12 @@ import os
 import pytest
 
 from module_utils.nginx_conf.listen import Address
+from module_utils.nginx_conf.tree import Configuration
+from module_utils.transaction import routes
 from module_utils.transaction.answers import dial_address, questions
 from module_utils.transaction.errorlog import LogWatch, final, forbidden, log_paths, taken_addresses
 from module_utils.transaction.host import read_tree
-from module_utils.transaction.model import RouteCheck
+from module_utils.transaction.model import RouteCheck, Site
 from module_utils.transaction.routes import verdict
 from module_utils.websocket import Probe
 
@@ -64,6 +66,52 @@ def test_whose_fault(through, direct, code):
         assert found.failure and found.finding is None
     else:
         assert not found.failure and found.finding is not None and found.finding.code == code
+
+
+@pytest.mark.parametrize(
+    ("through", "servers", "code"),
+    [
+        # a dead spare server says nothing of a refusal, wherever it stands in the list
+        (probe(403), [probe(403), probe(None, kind="connect-refused")], "backend-refuses"),
+        (probe(403), [probe(None, kind="connect-refused"), probe(403)], "backend-refuses"),
+        # nginx refuses by itself what a server would open
+        (probe(404, body=NGINX_PAGE), [probe(None, kind="connect-refused"), probe(101, opened=True)], "FAIL"),
+        (probe(502), [probe(None, kind="connect-refused"), probe(101, opened=True)], "FAIL"),
+        # one of two refuses, and it was its turn
+        (probe(403), [probe(101, opened=True), probe(403)], "backend-refuses"),
+        # the first hangs, so nginx did not come to the second
+        (probe(504), [probe(None, kind="connect-timeout"), probe(101, opened=True)], "backend-down"),
+        (probe(None, kind="answer-timeout"), [probe(101, opened=True), probe(None, kind="answer-timeout")],
+         "backend-down"),
+        # all are down
+        (probe(502), [probe(None, kind="connect-refused")] * 2, "backend-down"),
+    ],
+)  # fmt: skip
+def test_whose_fault_with_several_servers(monkeypatch, through, servers, code):
+    check = RouteCheck(CHECK.url, " ".join(f"http://127.0.0.1:{8000 + n}" for n in range(len(servers))))
+    monkeypatch.setattr(routes, "probe", lambda url, **_: through)
+    monkeypatch.setattr(routes, "ask_backend", lambda asked: servers[int(asked.backend[-1])])
+    [found] = routes.check_live([Site("a", b"", ("a.test",), (check,))], Configuration("", [], {}))
+    assert ("FAIL" if found.failure else found.finding.code) == code
+
+
+def test_a_backend_that_is_down_is_told_once(monkeypatch):
+    urls = ["ws://a.test/ws/x", "ws://a.test/rooms", "ws://a.test/other"]
+    checks = [RouteCheck(url, f"http://127.0.0.1:{8001 if 'other' in url else 8000}") for url in urls]
+    monkeypatch.setattr(routes, "probe", lambda url, **_: probe(502))
+    monkeypatch.setattr(routes, "ask_backend", lambda asked: probe(None, kind="connect-refused"))
+    found = routes.check_live([Site("a", b"", ("a.test",), tuple(checks))], Configuration("", [], {}))
+    told = [check.finding.message for check in found if check.finding]
+    assert (len(found), len(told)) == (3, 2)
+    assert told[0].endswith("; so it is with 1 more of its URLs") and "8001" in told[1]
+
+
+def test_the_server_that_is_down_is_named():
+    answers = [
+        (RouteCheck(CHECK.url, "http://10.0.0.1:80"), probe(404)),
+        (RouteCheck(CHECK.url, "http://10.0.0.2:80"), probe(403)),
+    ]
+    assert routes.telling(probe(403), answers)[0].backend == "http://10.0.0.2:80"
 
 
 def test_tokens_in_urls_do_not_reach_the_text():

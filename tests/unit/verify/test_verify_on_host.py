@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import socket
+import threading
+
+import pytest
 
 from verify import on_host
 
@@ -51,6 +55,46 @@ def test_the_file_of_a_site(tmp_path):
     assert on_host.file_of({"site": "a.test", "file": "/elsewhere"}, files) is None
 
 
+def headed(site, tail=b""):
+    template = b"# " + site + b", release @RELEASE@\n#\n" + TEMPLATE + tail
+    release = hashlib.sha256(template).hexdigest()[:32]
+    return release, template.replace(b"@RELEASE@", release.encode())
+
+
+@pytest.mark.parametrize("name", ["myapp", "00-web.conf", "b.test.conf"])
+def test_a_file_that_was_taken_over_may_be_called_anything(tmp_path, name):
+    other, mine = tmp_path / "a.test", tmp_path / name
+    other.write_bytes(headed(b"other.test")[1])
+    release, content = headed(b"a.test")
+    mine.write_bytes(content)
+    files = on_host.release_files(dump(other, mine))
+    for asked in ("", release):
+        ask = {"site": "a.test", "file": "", "release": asked}
+        assert on_host.file_of(ask, files)["path"] == str(mine)
+    assert on_host.file_of({"site": "b.test", "file": "", "release": ""}, files) is None
+
+
+def test_of_two_files_of_a_site_the_one_with_the_release_is_meant(tmp_path):
+    old, new = tmp_path / "a.test", tmp_path / "myapp"
+    (first, content), (second, other) = headed(b"a.test"), headed(b"a.test", b"# more\n")
+    old.write_bytes(content)
+    new.write_bytes(other)
+    files = on_host.release_files(dump(old, new))
+    found = [
+        on_host.file_of({"site": "a.test", "file": "", "release": release}, files)["path"]
+        for release in (first, second)
+    ]
+    assert found == [str(old), str(new)]
+
+
+def test_an_edit_of_the_first_line_hides_no_file(tmp_path):
+    site = tmp_path / "myapp"
+    release, content = headed(b"a.test")
+    site.write_bytes(b"# mine\n" + content)
+    files = on_host.release_files(dump(site))
+    assert on_host.file_of({"site": "a.test", "file": "", "release": release}, files) == files[0]
+
+
 def test_of_two_masters_with_one_binary_the_main_file_decides(monkeypatch):
     titles = [
         "nginx: master process /usr/sbin/nginx -g daemon on; master_process on;",
@@ -67,3 +111,25 @@ def test_of_two_masters_with_one_binary_the_main_file_decides(monkeypatch):
     assert on_host.prefix_of(masters[0]["title"]) == ["-p", "/www/server/nginx"]
     masters, workers = on_host.masters_and_workers("/usr/sbin/nginx", "/etc/nginx/nginx.conf")
     assert ([m["pid"] for m in masters], workers) == ([10], [])
+
+
+def test_a_backend_may_be_a_socket_and_have_several_servers(tmp_path):
+    path = str(tmp_path / "app.sock")
+    ask = {"target": "/ws/x", "host": "a.test", "origin": ""}
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as server:
+        server.bind(path)
+        server.listen()
+
+        def refuse():
+            with server.accept()[0] as connection:
+                connection.recv(4096)
+                connection.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
+
+        thread = threading.Thread(target=refuse)
+        thread.start()
+        alive, dead = on_host.ask_backends(
+            [{**ask, "address": path, "port": 0}, {**ask, "address": path + ".gone", "port": 0}], 5.0
+        )
+        thread.join()
+    assert (alive["answer"]["status"], alive["answer"]["opened"]) == (403, False)
+    assert dead["answer"]["status"] is None and "No such file" in dead["answer"]["error"]

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from module_utils.websocket import Probe
 from verify.outside import Door
 from verify.sites import Site, seconds
-from verify.targets import parse
+from verify.targets import backend_asks, parse
+from verify.test_web import certificate_fix
+from verify.test_websocket import straight_to_backend
 from verify.visits import intruders, redirected, www_pages
 
 
@@ -74,18 +77,59 @@ def test_an_origin_that_is_no_page_is_not_imitated():
 
 
 @pytest.mark.parametrize(
-    ("backend", "address"),
+    ("backend", "addresses"),
     [
-        ({"port": 3000, "ports": [8000, 3000]}, ("127.0.0.1", 3000)),
-        ({"ports": [8000, 3000]}, ("127.0.0.1", 8000)),
-        ({"servers": [{"host": "10.0.0.1", "port": 9000}]}, ("10.0.0.1", 9000)),
-        ({"servers": [{"host": "10.0.0.1", "port": 9000}, {"host": "10.0.0.2", "port": 9000}]}, None),
-        ({"socket": "/run/app.sock"}, None),
-        ({"port": 8443, "tls": {"enabled": True}}, None),
+        ({"port": 3000, "ports": [8000, 3000]}, [("127.0.0.1", 3000)]),
+        ({"ports": [8000, 3000]}, [("127.0.0.1", 8000)]),
+        ({"servers": [{"host": "10.0.0.1", "port": 9000}]}, [("10.0.0.1", 9000)]),
+        (
+            {
+                "servers": [
+                    {"host": "10.0.0.1", "port": 9000},
+                    {"host": "10.0.0.2", "port": 9000, "backup": True},
+                ]
+            },
+            [("10.0.0.1", 9000), ("10.0.0.2", 9000)],
+        ),
+        ({"servers": [{"socket": "/run/a.sock"}, {"port": 80}]}, [("/run/a.sock", 0), ("127.0.0.1", 80)]),
+        ({"socket": "/run/app.sock"}, [("/run/app.sock", 0)]),
+        ({"port": 8443, "tls": {"enabled": True}}, []),
     ],
 )
-def test_where_the_backend_is_asked_directly(backend, address):
-    assert site(backends=[{"name": "app", **backend}]).backend_address("app") == address
+def test_where_the_backend_is_asked_directly(backend, addresses):
+    one = site(backends=[{"name": "app", **backend}])
+    assert one.backend_addresses("app") == addresses
+    asked = [(ask["address"], ask["port"], ask["origin"]) for ask in backend_asks(one)]
+    assert asked == [(*place, origin) for place in addresses for origin in ("", "https://a.test")]
+
+
+def answered(port, status=None, error=""):
+    answer = {"status": status, "error": error, "opened": status == 101}
+    asked = {"site": "a.test", "route": "/ws/", "origin": "", "address": "127.0.0.1", "port": port}
+    return {**asked, "answer": answer}
+
+
+@pytest.mark.parametrize(
+    ("status", "servers", "port"),
+    [
+        (403, [answered(8000, 403), answered(3000, None, "refused")], 8000),
+        (403, [answered(3000, None, "refused"), answered(8000, 403)], 8000),
+        (403, [answered(3000, 101), answered(8000, 403)], 8000),
+        (502, [answered(3000, None, "refused"), answered(8000, 101)], 8000),
+        (504, [answered(3000, None, "timed out"), answered(8000, 101)], 3000),
+    ],
+)
+def test_of_several_servers_the_one_that_nginx_asked_tells(status, servers, port):
+    one = site()
+    got = Probe("wss://a.test/ws/probe", status=status, error_kind="http-status")
+    told = straight_to_backend({"backends": servers}, one, one.routes[0], "", got)
+    assert told["port"] == port
+
+
+def test_a_backend_that_was_not_asked_tells_nothing():
+    one = site()
+    got = Probe("wss://a.test/ws/probe", status=403)
+    assert straight_to_backend({"backends": []}, one, one.routes[0], "", got) is None
 
 
 def test_redirects_are_asked_for_only_where_there_are_some():
@@ -96,6 +140,11 @@ def test_redirects_are_asked_for_only_where_there_are_some():
         ("www.a.test", 443),
         ("www.a.test", 80),
     }
+
+
+def test_without_plain_http_www_is_asked_for_by_tls_alone():
+    asked = www_pages(site(redirect_www=True, http={"mode": "none"}))
+    assert [(ask.door.name, ask.door.port) for ask in asked] == [("www.a.test", 443)]
 
 
 def test_targets_join_releases_to_sites():
@@ -120,3 +169,10 @@ def test_targets_join_releases_to_sites():
 def test_an_unknown_key_of_the_targets_is_an_error():
     with pytest.raises(TypeError):
         parse({"hosts": [{"name": "h", "address": "192.0.2.1", "sits": []}]})
+
+
+@pytest.mark.parametrize(
+    ("code", "told"), [(62, "lacks the name www.a.test"), (10, "certbot renew"), (20, "full chain?")]
+)
+def test_what_to_do_about_a_certificate(code, told):
+    assert told in certificate_fix("www.a.test", code)
