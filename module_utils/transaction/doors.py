@@ -97,4 +97,4 @@ def _error_pages(server: Level) -> FrozenSet[str]:
     """Paths that stand for errors, not for users."""
     levels = [server, *all_locations(server)]
     lines = [line for level in levels for line in level.nearest(b"error_page")[1]]
-    return frozenset(line.args[-1].decode("utf-8", "replace") for line in lines)
+    return frozenset(line.args[-1].decode("utf-8", "replace") for line in lines if line.args)

@@ -201,6 +201,12 @@ def test_what_becomes_less_is_told() -> None:
     assert "Strict-Transport-Security" in told and "/ws/" not in told
 
 
+@pytest.mark.parametrize("broken", ["error_page;", "server_name;", "location;", "add_header;", "root;"])
+def test_what_nginx_would_not_take_is_no_trap(broken: str) -> None:
+    """The live tree may be the broken one that is to be replaced."""
+    assert judged(f"{SERVED} {broken}") == []
+
+
 def test_a_file_of_ours_is_no_takeover() -> None:
     ours = "location = /.well-known/nginx-websocket/abc { return 200; } location /x/ { proxy_pass http://h; }"
     assert judged(ours) == []
