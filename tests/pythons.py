@@ -34,6 +34,7 @@ OLDEST = (3, 8)
 TESTS = [
     *("tests/unit/nginx_conf_reading", "tests/unit/nginx_conf_routing", "tests/unit/nginx_host"),
     *("tests/unit/websocket", "tests/unit/transaction", "tests/unit/diagnosis"),
+    "tests/unit/backend_service",
     "tests/unit/test_importing_once.py",
     "--deselect=tests/unit/nginx_conf_reading/test_reading_hostile.py::test_large_and_odd",
     "--ignore=tests/unit/nginx_conf_routing/test_routing_cost.py",

@@ -218,9 +218,9 @@ def test_chunked_body_and_interim_responses():
 
     with TinyServer(behave) as server:
         started = time.monotonic()
-        result = ask(server)
+        result = ask(server, timeout=30.0)
     assert (result.status, result.body) == (404, "hello world")
-    assert time.monotonic() - started < 0.9  # the last chunk ends it, no timeout does
+    assert time.monotonic() - started < 15  # the last chunk ends it, no timeout does
 
 
 def test_endless_body_is_cut():
