@@ -7,6 +7,7 @@ from typing import Dict, Iterator, List, Optional, Sequence
 
 from ..nginx_conf.route import index_of, virtual_names
 from ..nginx_conf.tree import Directive
+from ..nginx_conf.units import seconds_of
 from ..nginx_conf.variables import variable_names
 from . import config_rules
 from .backups import BACKUP
@@ -14,7 +15,7 @@ from .capacity import socket_limits
 from .facts import Facts
 from .findings import Evidence, Finding
 from .suspect import Suspect
-from .timing import read_timeout, seconds_of
+from .timing import read_timeout
 
 CERT_DAYS = 14
 IDLE_LIMIT = 120.0

@@ -1,10 +1,10 @@
-"""Times as nginx writes them, and the one that ends a silent socket."""
+"""The time that ends a silent socket."""
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, List, Optional
 
+from ..nginx_conf.units import seconds_of
 from .findings import Evidence
 
 if TYPE_CHECKING:
@@ -27,24 +27,3 @@ def timeout_evidence(found: Optional[Route]) -> List[Evidence]:
     line = effective.directive
     words = f"proxy_read_timeout is {effective.value} ({'set here' if line else effective.source})"
     return [Evidence("configuration", words, line.file if line else "", line.line if line else 0)]
-
-
-UNITS = {
-    "": 1.0,
-    "ms": 0.001,
-    "s": 1.0,
-    "m": 60.0,
-    "h": 3600.0,
-    "d": 86400.0,
-    "w": 604800.0,
-    "M": 2592000.0,
-    "y": 31536000.0,
-}
-
-
-def seconds_of(text: str) -> Optional[float]:
-    """A time as nginx writes it (``ngx_parse_time``): ``90``, ``1h 30m``, ``500ms``."""
-    parts = re.findall(r"(\d+)(ms|[smhdwMy]?)", text.replace(" ", ""))
-    if not parts or "".join(number + unit for number, unit in parts) != text.replace(" ", ""):
-        return None
-    return sum(int(number) * UNITS[unit] for number, unit in parts)

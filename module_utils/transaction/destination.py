@@ -27,8 +27,6 @@ _NOTHING = frozenset(
     )
 )
 _OF_FILES = frozenset(("static", "autoindex", "redirect", "not-found", "forbidden"))
-_UNITS = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
-_TIMES = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,21 +116,6 @@ def headers(level: Optional[Level]) -> Dict[bytes, Directive]:
     """The ``add_header`` lines in force, by name in lower case (all or nothing of a level)."""
     lines = level.nearest(b"add_header")[1] if level is not None else []
     return {line.args[0].lower(): line for line in lines if line.args}
-
-
-def size(value: str) -> float:
-    """Bytes of an nginx size (``ngx_parse_offset``); 0 means that there is no limit."""
-    unit = _UNITS.get(value[-1:].lower(), 0)
-    digits = value[:-1] if unit else value
-    return float(int(digits) * (unit or 1) or "inf") if digits.isdigit() else 0.0
-
-
-def seconds(value: str) -> float:
-    """Seconds of an nginx time with one unit (``ngx_parse_time``); what is written otherwise counts as 0."""
-    for unit, worth in _TIMES.items():
-        if value.endswith(unit) and value[: -len(unit)].isdigit():
-            return int(value[: -len(unit)]) * worth
-    return float(value) if value.isdigit() else 0.0
 
 
 def _local(address: str) -> str:

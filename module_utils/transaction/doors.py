@@ -22,16 +22,6 @@ def names(server: Level) -> List[str]:
     ]
 
 
-def visible_name(server: Level) -> str:
-    """A name that selects the server, as a browser would send it; "" when there is none."""
-    for name in names(server):
-        if name.startswith("*."):
-            return "any" + name[1:]
-        if name and not name.startswith("~") and "*" not in name:
-            return name.lstrip(".")
-    return ""
-
-
 def takes_strangers(server: Level) -> bool:
     """Whether requests for names that no site has are its, on one of its sockets."""
     return any(listen.has("default_server") or listen.has("default") for listen in listens_of(server))

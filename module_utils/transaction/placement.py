@@ -172,14 +172,13 @@ def left_behind(
     """
     asked = {placement.site.name for placement in placements}
     taken = {placement.path for placement in placements}
-    read: Dict[str, List[str]] = {}
-    for file in tree.configuration.files:
-        read.setdefault(os.path.realpath(file), []).append(file)
     found = []
     for name, site in deployed.items():
         path = site.get("path", "")
-        shown = read.get(path, [])
-        if name in asked or path in taken or not shown or not claimed(tree.configuration.files[shown[0]]):
+        if name in asked or path in taken:
+            continue
+        shown = [file for file in tree.configuration.files if os.path.realpath(file) == path]
+        if not shown or not claimed(tree.configuration.files[shown[0]]):
             continue
         gone = " ".join(dict.fromkeys([*shown, path]))
         found.append(

@@ -105,9 +105,10 @@ def silent_backends(tree: Configuration, files: FrozenSet[str]) -> List[str]:
         tree: the configuration that is live.
         files: real paths of the files.
     """
+    shown = {path for path in tree.files if os.path.realpath(path) in files}
     found = set()
     for directive in tree.walk():
-        if os.path.realpath(directive.file) in files:
+        if directive.file in shown:
             for port, path in _targets(directive):
                 local = _LOOPBACK.search(directive.args[0])
                 if path or local:

@@ -17,6 +17,8 @@ from ..nginx_conf.request import Request
 from ..nginx_conf.route import Route, index_of, route
 from ..nginx_conf.sample import TAIL, literal_of
 from ..nginx_conf.tree import Configuration
+from ..nginx_conf.units import bytes_of, seconds_of
+from .answers import host_name
 from .destination import (
     ANSWER,
     BACKEND,
@@ -28,10 +30,8 @@ from .destination import (
     destination,
     guards,
     headers,
-    seconds,
-    size,
 )
-from .doors import made_up, names, origins, paths, stays, takes_strangers, visible_name
+from .doors import made_up, names, origins, paths, stays, takes_strangers
 from .model import Finding, Refused
 from .servers import servers
 
@@ -96,11 +96,11 @@ def judge_takeover(
         Refused: something would be lost.
     """
     theirs = [server for server in servers(live) if server.file in taken and not server.release]
-    blocks = {id(server.directive) for server in theirs}
+    reached_by = {id(server.directive): host_name(server) for server in theirs}
     comparison = _Comparison(live, staged, version, exists)
     for level in index_of(live).servers:
-        if id(level.directive) in blocks:
-            comparison.compare(level)
+        if id(level.directive) in reached_by:
+            comparison.compare(level, reached_by[id(level.directive)])
     losses = comparison.losses()
     if losses and on_takeover != OVERWRITE:
         raise Refused(_refusal(losses, sorted({server.file for server in theirs})))
@@ -136,9 +136,13 @@ class _Comparison:
         self._less: Dict[Tuple[str, str, str], List[str]] = {}
         self._headers: Dict[str, str] = {}
 
-    def compare(self, server: Level) -> None:
-        """Ask both trees for everything that one live server has."""
-        name = visible_name(server)
+    def compare(self, server: Level, name: str) -> None:
+        """Ask both trees for everything that one live server has.
+
+        Args:
+            server: the server.
+            name: a host name that selects it; "" when none does.
+        """
         for origin in origins(server, name) if name else ():
             for location, path in paths(server, self.version):
                 self._ask(server, location, origin + path)
@@ -244,8 +248,8 @@ class _Comparison:
     def _note(self, asked: Question) -> None:
         """Remember what is less than it was, though the way is the same."""
         if asked.now.kind == BACKEND and asked.was.kind == BACKEND:
-            for name, worth in (("client_max_body_size", size), ("proxy_read_timeout", seconds)):
-                if asked.socket and worth is size:
+            for name, worth in (("client_max_body_size", _body), ("proxy_read_timeout", _patience)):
+                if asked.socket and worth is _body:
                     continue  # a handshake has no body
                 was, now = (found.effective[name].value for found in (asked.before, asked.after))
                 if worth(was) > worth(now):
@@ -258,6 +262,17 @@ class _Comparison:
                 if header not in sent and header not in _OWN_HEADERS:
                     written = directive.args[0].decode("utf-8", "replace")
                     self._headers.setdefault(written, directive.where())
+
+
+def _body(value: str) -> float:
+    """Bytes of a body that may come; 0 means that there is no limit, and what is no size counts as none."""
+    found = bytes_of(value)
+    return 0.0 if found is None else found or float("inf")
+
+
+def _patience(value: str) -> float:
+    """Seconds; what is no time counts as none."""
+    return seconds_of(value) or 0.0
 
 
 def _loss(asked: Question) -> str:
