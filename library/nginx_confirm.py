@@ -75,9 +75,9 @@ backup:
   type: int
 """
 
-import ansible.module_utils.importing.once  # noqa: F401 - first, so that it serves those below
+import ansible.module_utils.nginx_websocket.importing.once  # noqa: F401 - first, so that it serves those below
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.transaction.confirm import confirm
+from ansible.module_utils.nginx_websocket.transaction.confirm import confirm
 
 
 def main() -> None:

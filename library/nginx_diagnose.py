@@ -160,12 +160,12 @@ diagnosis:
 
 import os
 
-import ansible.module_utils.importing.once  # noqa: F401 - first, so that it serves those below
+import ansible.module_utils.nginx_websocket.importing.once  # noqa: F401 - first, so that it serves those below
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.diagnosis.engine import diagnose, diagnose_dump
-from ansible.module_utils.diagnosis.facts import Question
-from ansible.module_utils.diagnosis.websocket_routes import routes_report
-from ansible.module_utils.websocket.masking import masked_headers, masked_url
+from ansible.module_utils.nginx_websocket.diagnosis.engine import diagnose, diagnose_dump
+from ansible.module_utils.nginx_websocket.diagnosis.facts import Question
+from ansible.module_utils.nginx_websocket.diagnosis.websocket_routes import routes_report
+from ansible.module_utils.nginx_websocket.exchange.masking import masked_headers, masked_url
 
 
 class DiscreetModule(AnsibleModule):

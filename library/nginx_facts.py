@@ -347,14 +347,14 @@ standing:
 import os
 from typing import Optional
 
-import ansible.module_utils.importing.once  # noqa: F401 - first, so that it serves those below
+import ansible.module_utils.nginx_websocket.importing.once  # noqa: F401 - first, so that it serves those below
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.nginx_host.backend import DEFAULT_PORTS, detect_backend
-from ansible.module_utils.nginx_host.certificates import carried_over, check_certificate
-from ansible.module_utils.nginx_host.survey import Survey, survey
-from ansible.module_utils.transaction.instance import instance_of
-from ansible.module_utils.transaction.model import Site
-from ansible.module_utils.transaction.standing import standing, waiting
+from ansible.module_utils.nginx_websocket.host.backend import DEFAULT_PORTS, detect_backend
+from ansible.module_utils.nginx_websocket.host.certificates import carried_over, check_certificate
+from ansible.module_utils.nginx_websocket.host.survey import Survey, survey
+from ansible.module_utils.nginx_websocket.transaction.instance import instance_of
+from ansible.module_utils.nginx_websocket.transaction.model import Site
+from ansible.module_utils.nginx_websocket.transaction.standing import standing, waiting
 
 BACKEND = {
     "name": {"type": "str", "required": True},

@@ -183,12 +183,12 @@ probe:
       type: dict
 """
 
-import ansible.module_utils.importing.once  # noqa: F401 - first, so that it serves those below
+import ansible.module_utils.nginx_websocket.importing.once  # noqa: F401 - first, so that it serves those below
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.websocket.endpoint import parse_address
-from ansible.module_utils.websocket.expectation import unmet
-from ansible.module_utils.websocket.masking import masked_headers, masked_url
-from ansible.module_utils.websocket.probe import probe
+from ansible.module_utils.nginx_websocket.exchange.endpoint import parse_address
+from ansible.module_utils.nginx_websocket.exchange.expectation import unmet
+from ansible.module_utils.nginx_websocket.exchange.masking import masked_headers, masked_url
+from ansible.module_utils.nginx_websocket.exchange.probe import probe
 
 
 class DiscreetModule(AnsibleModule):

@@ -1,1 +1,1 @@
-"""Code shared by the modules on the managed host: standard library only."""
+"""Where Ansible looks for the code of modules; all of ours is in ``nginx_websocket``."""

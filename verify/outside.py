@@ -13,8 +13,8 @@ import ssl
 from dataclasses import dataclass, field
 from typing import Dict, Tuple
 
-from module_utils.websocket import Probe, masked_url, probe
-from module_utils.websocket.connection import proxy_protocol_line
+from module_utils.nginx_websocket.exchange import Probe, masked_url, probe
+from module_utils.nginx_websocket.exchange.connection import proxy_protocol_line
 
 
 @dataclass(frozen=True)

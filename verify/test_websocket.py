@@ -6,7 +6,7 @@ from typing import Any, Dict, Optional, Tuple
 
 import pytest
 
-from module_utils.websocket import Probe
+from module_utils.nginx_websocket.exchange import Probe
 from verify import visits
 from verify.outside import Handshake
 from verify.results import Fail, Finding

@@ -7,10 +7,10 @@ import contextlib
 import zlib
 from typing import Any, Dict, Optional
 
-from module_utils.nginx_conf.dump import load_dump
-from module_utils.nginx_conf.request import Request
-from module_utils.nginx_conf.route import route
-from module_utils.nginx_conf.tree import Configuration, ConfSyntaxError
+from module_utils.nginx_websocket.conf.dump import load_dump
+from module_utils.nginx_websocket.conf.request import Request
+from module_utils.nginx_websocket.conf.route import route
+from module_utils.nginx_websocket.conf.tree import Configuration, ConfSyntaxError
 from verify.outside import Door
 from verify.sites import seconds
 

@@ -11,7 +11,7 @@ import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Dict, List, Tuple, Union
 
-from module_utils.websocket import Probe
+from module_utils.nginx_websocket.exchange import Probe
 from verify.outside import Answer, Ask, Door, Handshake, Tls, User
 from verify.sites import STRANGE_ORIGIN, UNKNOWN_NAME, Route, Site
 from verify.targets import Target

@@ -15,8 +15,13 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from lab import hosts, pki
-from module_utils.websocket.frames import FrameParser
-from module_utils.websocket.handshake import build_request, new_key, request_headers, split_head
+from module_utils.nginx_websocket.exchange.frames import FrameParser
+from module_utils.nginx_websocket.exchange.handshake import (
+    build_request,
+    new_key,
+    request_headers,
+    split_head,
+)
 
 NAME = "lammp.test"
 SESSION = "session-874q8t"

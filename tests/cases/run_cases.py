@@ -19,8 +19,8 @@ import sys
 import tempfile
 from typing import Any, Dict, List
 
-from module_utils.diagnosis.engine import Report, diagnose
-from module_utils.diagnosis.facts import Question
+from module_utils.nginx_websocket.diagnosis.engine import Report, diagnose
+from module_utils.nginx_websocket.diagnosis.facts import Question
 from tests.cases.replay import (
     DATA,
     Replay,

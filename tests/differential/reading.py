@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Differential test of reading: module_utils/nginx_conf against the nginx that is installed.
+"""Differential test of reading: module_utils/nginx_websocket/conf against the nginx that is installed.
 
     python3 tests/differential/reading.py --seed 1 --cases 20000 [--nginx /usr/sbin/nginx]
 
@@ -37,10 +37,10 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
 from reading_soup import soup
 from reading_trees import Tree
 
-from module_utils.nginx_conf.dump import load_dump
-from module_utils.nginx_conf.load import load
-from module_utils.nginx_conf.tokens import read_statement
-from module_utils.nginx_conf.tree import Configuration, ConfSyntaxError, Directive, Source
+from module_utils.nginx_websocket.conf.dump import load_dump
+from module_utils.nginx_websocket.conf.load import load
+from module_utils.nginx_websocket.conf.tokens import read_statement
+from module_utils.nginx_websocket.conf.tree import Configuration, ConfSyntaxError, Directive, Source
 
 BATCH = 40
 """Soups in one nginx process: as many that we take for valid, then one that we do not."""

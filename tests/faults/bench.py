@@ -11,10 +11,10 @@ import subprocess
 import time
 from typing import Any, Callable, Dict, List, Optional, Set
 
-from module_utils.nginx_conf.load import load
-from module_utils.nginx_conf.route import route
-from module_utils.nginx_conf.tree import ConfSyntaxError
-from module_utils.transaction.model import Site
+from module_utils.nginx_websocket.conf.load import load
+from module_utils.nginx_websocket.conf.route import route
+from module_utils.nginx_websocket.conf.tree import ConfSyntaxError
+from module_utils.nginx_websocket.transaction.model import Site
 
 from . import points, site, witness
 

@@ -14,8 +14,8 @@ import traceback
 from importlib import import_module
 from typing import Any, Callable, Dict, List, Optional
 
-from module_utils.transaction import files, host
-from module_utils.transaction.instance import find_instance
+from module_utils.nginx_websocket.transaction import files, host
+from module_utils.nginx_websocket.transaction.instance import find_instance
 
 PRIMITIVES = (
     "create",
@@ -99,7 +99,7 @@ class Run:
         try:
             points = Points(when or (lambda _number, _name: False), then)
             points.install()
-            transaction = getattr(import_module(f"module_utils.transaction.{verb}"), verb)
+            transaction = getattr(import_module(f"module_utils.nginx_websocket.transaction.{verb}"), verb)
             outcome = transaction(nginx=find_instance(), **arguments)
             result = {**outcome.as_dict(), "failed": outcome.failed, "message": outcome.message}
             with os.fdopen(writer, "w") as stream:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any, Dict, Iterator, List, Tuple
 
-from module_utils.nginx_conf.load import load
-from module_utils.nginx_conf.splice import apply, delete
-from module_utils.nginx_conf.tree import Configuration, ConfSyntaxError, Directive
+from module_utils.nginx_websocket.conf.load import load
+from module_utils.nginx_websocket.conf.splice import apply, delete
+from module_utils.nginx_websocket.conf.tree import Configuration, ConfSyntaxError, Directive
 from tests.unit.role.test_hostile_values import skeleton
 
 Pass = Tuple[str, Any, str, Tuple[str, ...]]

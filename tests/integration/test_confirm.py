@@ -70,7 +70,7 @@ def test_a_module_that_is_killed_is_undone_without_another_run(host):
     host.deploy(site())
     host.sh("rm -f /run/killed")
     before = (
-        "import signal; from module_utils.transaction import execute as e; "
+        "import signal; from module_utils.nginx_websocket.transaction import execute as e; "
         "e.bring_to_life = lambda *a: os.kill(os.getpid(), signal.SIGKILL)"
     )
     outcome, code, _ = host.begin(

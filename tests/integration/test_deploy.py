@@ -375,7 +375,7 @@ def test_a_disk_that_is_right_but_not_served_is_reloaded_and_proven(host):
 
 KILL = """\
 import os
-from module_utils.transaction import execute, files, running
+from module_utils.nginx_websocket.transaction import execute, files, running
 die = lambda *a, **k: os.kill(os.getpid(), 9)
 """
 
@@ -427,7 +427,7 @@ def test_healing_brings_the_old_release_back_when_the_new_one_is_not_asked_for_a
 
 def test_two_runs_at_once_one_waits_or_stops_clearly(host):
     slow = (
-        "import time\nfrom module_utils.transaction import running\nold = running.prove\n"
+        "import time\nfrom module_utils.nginx_websocket.transaction import running\nold = running.prove\n"
         "running.prove = lambda *a: (time.sleep(2), old(*a))\n"
     )
     results = {}
@@ -474,7 +474,7 @@ def test_a_hundred_sites_are_one_transaction_with_one_reload(host):
 
 def test_without_a_mount_namespace_includes_are_rewritten(host):
     refuse = (
-        "from module_utils.transaction import namespace, validation\n"
+        "from module_utils.nginx_websocket.transaction import namespace, validation\n"
         "def no(*a, **k): raise namespace.NamespaceRefused('not permitted')\nvalidation.run_staged = no\n"
     )
     done = host.deploy(site(tail="nonsense;"), before=refuse)

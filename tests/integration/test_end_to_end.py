@@ -17,7 +17,7 @@ from typing import Any, Dict, List
 import pytest
 
 from lab import pki
-from module_utils.websocket import Probe, probe
+from module_utils.nginx_websocket.exchange import Probe, probe
 from tests.integration.conftest import LabHost, LabUp
 
 PATH = "/api/mqtt/ws/hints/x"

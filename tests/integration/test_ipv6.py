@@ -8,7 +8,7 @@ import re
 import pytest
 
 from lab import pki
-from module_utils.websocket import probe
+from module_utils.nginx_websocket.exchange import probe
 from tests.integration.conftest import LabHost, LabUp
 from tests.integration.test_main_job import SITE
 from tests.integration.transaction_host import TransactionHost, site

@@ -9,7 +9,7 @@ from typing import Any, Dict, List
 import pytest
 
 from lab import network
-from module_utils.websocket import probe
+from module_utils.nginx_websocket.exchange import probe
 from tests.integration.conftest import LabHost, LabUp
 
 MANY = 100

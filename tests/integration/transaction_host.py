@@ -22,11 +22,11 @@ import json, os, sys
 sys.path.insert(0, {package!r})
 sys.dont_write_bytecode = True
 from importlib import import_module
-from module_utils.transaction.instance import find_instance
-from module_utils.transaction.model import RouteCheck, Site
+from module_utils.nginx_websocket.transaction.instance import find_instance
+from module_utils.nginx_websocket.transaction.model import RouteCheck, Site
 given = json.load(sys.stdin)
 verb = given.pop("verb")
-run = getattr(import_module("module_utils.transaction." + verb), verb)
+run = getattr(import_module("module_utils.nginx_websocket.transaction." + verb), verb)
 exec(given.pop("before"), {{"os": os}})
 arguments = given.pop("arguments")
 for one in given.pop("sites", []):

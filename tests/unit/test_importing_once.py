@@ -11,12 +11,12 @@ from typing import Any, Dict
 
 import pytest
 
-ONCE = Path(__file__).resolve().parents[2] / "module_utils" / "importing" / "once.py"
+ONCE = Path(__file__).resolve().parents[2] / "module_utils" / "nginx_websocket" / "importing" / "once.py"
 FILES = {
     "ansible/__init__.py": "",
     "ansible/module_utils/__init__.py": "",
-    "ansible/module_utils/importing/__init__.py": "",
-    "ansible/module_utils/importing/once.py": ONCE.read_text(encoding="utf-8"),
+    "ansible/module_utils/nginx_websocket/importing/__init__.py": "",
+    "ansible/module_utils/nginx_websocket/importing/once.py": ONCE.read_text(encoding="utf-8"),
     "ansible/module_utils/a/__init__.py": "from . import b\n",
     "ansible/module_utils/a/b.py": "import json\n\n\ndef fail():\n    raise ValueError('here')\n",
 }
@@ -24,7 +24,7 @@ PROGRAM = """\
 import importlib, inspect, json, pkgutil, sys, traceback
 sys.path.insert(0, sys.argv[1])
 if sys.argv[2]:
-    importlib.import_module("ansible.module_utils.importing.once")
+    importlib.import_module("ansible.module_utils.nginx_websocket.importing.once")
 compiled = []
 sys.addaudithook(lambda event, args: compiled.append(str(args[1])) if event == "compile" else None)
 import ansible.module_utils.a as a

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from module_utils.backend_service import systemd
+from module_utils.nginx_websocket.backend_service import systemd
 
 OWN = 'ERROR:    Error loading ASGI app. Could not import module "nope".'
 SYSTEMDS = "app.service: Failed with result 'exit-code'."

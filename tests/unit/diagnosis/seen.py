@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import types
 
-from module_utils.diagnosis.errorlog import parse
-from module_utils.diagnosis.experiments import Search
-from module_utils.diagnosis.facts import BackendFacts, Facts, Hop, NewerFile, Question
-from module_utils.nginx_conf.load import load
-from module_utils.nginx_conf.route import route
-from module_utils.nginx_host.listeners import Listener
-from module_utils.websocket.result import Probe
+from module_utils.nginx_websocket.conf.load import load
+from module_utils.nginx_websocket.conf.route import route
+from module_utils.nginx_websocket.diagnosis.errorlog import parse
+from module_utils.nginx_websocket.diagnosis.experiments import Search
+from module_utils.nginx_websocket.diagnosis.facts import BackendFacts, Facts, Hop, NewerFile, Question
+from module_utils.nginx_websocket.exchange.result import Probe
+from module_utils.nginx_websocket.host.listeners import Listener
 
 CONF = "/etc/nginx/nginx.conf"
 UP = 'proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection "upgrade";'

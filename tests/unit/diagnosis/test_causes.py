@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from module_utils.diagnosis.engine import conclude_live
+from module_utils.nginx_websocket.diagnosis.engine import conclude_live
 from tests.unit.diagnosis.seen import (
     MASTER,
     about_upstream,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from module_utils.diagnosis.engine import diagnose_dump
-from module_utils.diagnosis.facts import Question
+from module_utils.nginx_websocket.diagnosis.engine import diagnose_dump
+from module_utils.nginx_websocket.diagnosis.facts import Question
 
 HEAD = "events {}\nhttp {\n"
 UPGRADE = (

@@ -6,13 +6,13 @@ import socket
 
 import pytest
 
-from module_utils.diagnosis import backend_rules, reach_rules
-from module_utils.diagnosis.backend import ask_backends
-from module_utils.diagnosis.engine import complete, diagnose_dump
-from module_utils.diagnosis.errorlog import LogLine
-from module_utils.diagnosis.facts import BackendFacts, Question
-from module_utils.diagnosis.static_rules import suspects
-from module_utils.websocket.result import Probe
+from module_utils.nginx_websocket.diagnosis import backend_rules, reach_rules
+from module_utils.nginx_websocket.diagnosis.backend import ask_backends
+from module_utils.nginx_websocket.diagnosis.engine import complete, diagnose_dump
+from module_utils.nginx_websocket.diagnosis.errorlog import LogLine
+from module_utils.nginx_websocket.diagnosis.facts import BackendFacts, Question
+from module_utils.nginx_websocket.diagnosis.static_rules import suspects
+from module_utils.nginx_websocket.exchange.result import Probe
 from tests.cases.lab_backend import LabBackend
 
 CONF = b"""# configuration file /etc/nginx/nginx.conf:

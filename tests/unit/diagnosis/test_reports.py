@@ -8,9 +8,16 @@ import re
 
 import pytest
 
-from module_utils.diagnosis.engine import diagnose_dump
-from module_utils.diagnosis.facts import Question
-from module_utils.diagnosis.findings import Change, Evidence, Finding, conclude, ranked, scrubbed
+from module_utils.nginx_websocket.diagnosis.engine import diagnose_dump
+from module_utils.nginx_websocket.diagnosis.facts import Question
+from module_utils.nginx_websocket.diagnosis.findings import (
+    Change,
+    Evidence,
+    Finding,
+    conclude,
+    ranked,
+    scrubbed,
+)
 
 ROOT = os.path.join(os.path.dirname(__file__), "..", "..", "..")
 SPEC = importlib.util.spec_from_file_location(

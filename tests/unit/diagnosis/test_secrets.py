@@ -8,12 +8,12 @@ import os
 
 import pytest
 
-from module_utils.diagnosis.discreet import discreet
-from module_utils.diagnosis.engine import Report, diagnose_dump
-from module_utils.diagnosis.facts import ConfigTest, Facts, Question
-from module_utils.diagnosis.secret_values import head, secret_values
-from module_utils.diagnosis.websocket_routes import WebSocketRoute
-from module_utils.nginx_conf.dump import load_dump
+from module_utils.nginx_websocket.conf.dump import load_dump
+from module_utils.nginx_websocket.diagnosis.discreet import discreet
+from module_utils.nginx_websocket.diagnosis.engine import Report, diagnose_dump
+from module_utils.nginx_websocket.diagnosis.facts import ConfigTest, Facts, Question
+from module_utils.nginx_websocket.diagnosis.secret_values import head, secret_values
+from module_utils.nginx_websocket.diagnosis.websocket_routes import WebSocketRoute
 
 ROOT = os.path.join(os.path.dirname(__file__), "..", "..", "..")
 SPEC = importlib.util.spec_from_file_location(

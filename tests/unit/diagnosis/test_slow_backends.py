@@ -6,9 +6,9 @@ import socket
 
 import pytest
 
-from module_utils.diagnosis import backend as backend_module
-from module_utils.diagnosis import observe
-from module_utils.diagnosis.engine import conclude_live
+from module_utils.nginx_websocket.diagnosis import backend as backend_module
+from module_utils.nginx_websocket.diagnosis import observe
+from module_utils.nginx_websocket.diagnosis.engine import conclude_live
 from tests.cases.lab_backend import LabBackend
 from tests.unit.diagnosis.seen import (
     about_upstream,

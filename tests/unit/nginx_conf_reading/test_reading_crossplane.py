@@ -7,8 +7,8 @@ import random
 
 import pytest
 
-from module_utils.nginx_conf.tokens import tokens
-from module_utils.nginx_conf.tree import ConfSyntaxError, Source
+from module_utils.nginx_websocket.conf.tokens import tokens
+from module_utils.nginx_websocket.conf.tree import ConfSyntaxError, Source
 
 crossplane = pytest.importorskip("crossplane")
 

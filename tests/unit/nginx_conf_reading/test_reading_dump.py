@@ -4,8 +4,8 @@ import pathlib
 
 import pytest
 
-from module_utils.nginx_conf.dump import load_dump
-from module_utils.nginx_conf.tree import ConfSyntaxError
+from module_utils.nginx_websocket.conf.dump import load_dump
+from module_utils.nginx_websocket.conf.tree import ConfSyntaxError
 
 N = "/etc/nginx/"
 

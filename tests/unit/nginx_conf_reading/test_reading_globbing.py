@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from module_utils.nginx_conf.globbing import Names, glob, matches
+from module_utils.nginx_websocket.conf.globbing import Names, glob, matches
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ import time
 
 import pytest
 
-from module_utils.nginx_conf.dump import load_dump
-from module_utils.nginx_conf.load import load
-from module_utils.nginx_conf.tree import ConfSyntaxError
+from module_utils.nginx_websocket.conf.dump import load_dump
+from module_utils.nginx_websocket.conf.load import load
+from module_utils.nginx_websocket.conf.tree import ConfSyntaxError
 
 MIB = 1 << 20
 

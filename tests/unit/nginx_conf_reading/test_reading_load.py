@@ -5,8 +5,8 @@ import os
 
 import pytest
 
-from module_utils.nginx_conf.load import load
-from module_utils.nginx_conf.tree import ConfSyntaxError
+from module_utils.nginx_websocket.conf.load import load
+from module_utils.nginx_websocket.conf.tree import ConfSyntaxError
 
 
 @pytest.fixture

@@ -2,8 +2,8 @@
 
 import pytest
 
-from module_utils.nginx_conf.load import load
-from module_utils.nginx_conf.tree import ConfSyntaxError
+from module_utils.nginx_websocket.conf.load import load
+from module_utils.nginx_websocket.conf.tree import ConfSyntaxError
 
 
 def read(body):

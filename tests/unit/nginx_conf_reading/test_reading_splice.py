@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from module_utils.nginx_conf.load import load
-from module_utils.nginx_conf.splice import (
+from module_utils.nginx_websocket.conf.load import load
+from module_utils.nginx_websocket.conf.splice import (
     apply,
     delete,
     insert_after,
@@ -15,8 +15,8 @@ from module_utils.nginx_conf.splice import (
     set_argument,
     statement,
 )
-from module_utils.nginx_conf.tokens import tokens
-from module_utils.nginx_conf.tree import Source
+from module_utils.nginx_websocket.conf.tokens import tokens
+from module_utils.nginx_websocket.conf.tree import Source
 
 DATA = (
     b"# head\r\nevents {\n    worker_connections 768; # why\n\t# multi_accept on;\n}\na 'b c'   d;e;\nf{}\n"

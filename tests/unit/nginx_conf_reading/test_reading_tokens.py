@@ -2,8 +2,8 @@
 
 import pytest
 
-from module_utils.nginx_conf.tokens import read_statement, tokens
-from module_utils.nginx_conf.tree import ConfSyntaxError, Source, printable
+from module_utils.nginx_websocket.conf.tokens import read_statement, tokens
+from module_utils.nginx_websocket.conf.tree import ConfSyntaxError, Source, printable
 
 
 def words(data):

@@ -7,8 +7,8 @@ import threading
 
 import pytest
 
-from module_utils.nginx_host.backend import Candidate as Asked
-from module_utils.nginx_host.backend import _choose, addresses, detect_backend
+from module_utils.nginx_websocket.host.backend import Candidate as Asked
+from module_utils.nginx_websocket.host.backend import _choose, addresses, detect_backend
 from tests.unit.nginx_host.fake_proc import TITLE, FakeProc
 from tests.unit.websocket.tiny_server import TinyServer, answer, open_and_echo
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from module_utils.nginx_host.binary import NginxError, find_binary, inspect_binary, parse_version
+from module_utils.nginx_websocket.host.binary import NginxError, find_binary, inspect_binary, parse_version
 
 DEBIAN = """nginx version: nginx/1.22.1
 built with OpenSSL 3.0.22 25 Aug 2026
@@ -83,7 +83,7 @@ def test_what_cannot_be_asked(tmp_path):
 
 def test_finding_it(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr("module_utils.nginx_host.binary.WELL_KNOWN", ())
+    monkeypatch.setattr("module_utils.nginx_websocket.host.binary.WELL_KNOWN", ())
     (tmp_path / "nginx").mkdir()
     assert find_binary() == ""  # a directory of that name is no binary
     (tmp_path / "nginx").rmdir()

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from module_utils.nginx_host.certificates import check_certificate, covers
+from module_utils.nginx_websocket.host.certificates import check_certificate, covers
 
 
 @pytest.fixture(scope="module")

@@ -4,9 +4,9 @@ import os
 
 import pytest
 
-from module_utils.nginx_conf.load import load
-from module_utils.nginx_host.layout import LayoutError, find_layout
-from module_utils.nginx_host.sites import server_blocks
+from module_utils.nginx_websocket.conf.load import load
+from module_utils.nginx_websocket.host.layout import LayoutError, find_layout
+from module_utils.nginx_websocket.host.sites import server_blocks
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from module_utils.nginx_host.listeners import decode_address, listeners, ports_of
+from module_utils.nginx_websocket.host.listeners import decode_address, listeners, ports_of
 from tests.unit.nginx_host.fake_proc import TITLE, FakeProc
 
 

@@ -4,8 +4,8 @@ import os
 
 import pytest
 
-from module_utils.nginx_host.masters import Master, choose, masters, parse_title, workers_of
-from module_utils.nginx_host.proc import origin_of
+from module_utils.nginx_websocket.host.masters import Master, choose, masters, parse_title, workers_of
+from module_utils.nginx_websocket.host.proc import origin_of
 from tests.unit.nginx_host.fake_proc import TITLE, FakeProc
 
 WORKER = "nginx: worker process"

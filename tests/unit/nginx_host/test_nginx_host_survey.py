@@ -4,10 +4,10 @@ import sys
 
 import pytest
 
-from module_utils.nginx_host import survey as package_survey
-from module_utils.nginx_host.describe import describe
-from module_utils.nginx_host.masters import masters
-from module_utils.nginx_host.survey import survey
+from module_utils.nginx_websocket.host import survey as package_survey
+from module_utils.nginx_websocket.host.describe import describe
+from module_utils.nginx_websocket.host.masters import masters
+from module_utils.nginx_websocket.host.survey import survey
 from tests.unit.nginx_host.fake_proc import FakeProc
 
 CONF = (
@@ -19,7 +19,7 @@ CONF = (
 @pytest.fixture
 def host(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
-    monkeypatch.setattr("module_utils.nginx_host.binary.WELL_KNOWN", ())
+    monkeypatch.setattr("module_utils.nginx_websocket.host.binary.WELL_KNOWN", ())
     return FakeProc(tmp_path / "proc")
 
 
@@ -163,7 +163,7 @@ def test_another_tree_than_the_usual_one_is_told(host, install, monkeypatch):
     usual, usual_tree = install("nginx")
     other, prefix = install("panel")
     # The package's own name `survey` is the function.
-    module = sys.modules["module_utils.nginx_host.survey"]
+    module = sys.modules["module_utils.nginx_websocket.host.survey"]
     monkeypatch.setattr(module, "USUAL", str(usual_tree / "nginx.conf"))
     host.add(20, title(other), exe=other, ticks=2)
     (told,) = survey(proc=host.proc).warnings

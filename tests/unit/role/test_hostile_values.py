@@ -13,7 +13,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from module_utils.nginx_conf.load import load
+from module_utils.nginx_websocket.conf.load import load
 from roles.nginx_websocket.site_model import check
 from tests.unit.role.rendering import checked, rendered
 

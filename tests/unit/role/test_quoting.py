@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from module_utils.nginx_conf.tokens import words
-from module_utils.nginx_conf.tree import Source
+from module_utils.nginx_websocket.conf.tokens import words
+from module_utils.nginx_websocket.conf.tree import Source
 from roles.nginx_websocket.site_model.quoting import quoted, regex_literal, token
 from roles.nginx_websocket.site_model.regex import matches
 

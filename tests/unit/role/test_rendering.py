@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from module_utils.nginx_conf.load import load
+from module_utils.nginx_websocket.conf.load import load
 from tests.unit.role.rendering import CERTBOT, ROOT, fitted, rendered
 
 GOLDEN = Path(__file__).parent / "golden"

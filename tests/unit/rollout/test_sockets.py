@@ -10,10 +10,10 @@ from typing import Iterator, List, Tuple
 
 import pytest
 
-from module_utils.nginx_conf.load import load
-from module_utils.transaction import sockets, workers
-from module_utils.transaction.host import Host
-from module_utils.transaction.instance import Instance
+from module_utils.nginx_websocket.conf.load import load
+from module_utils.nginx_websocket.transaction import sockets, workers
+from module_utils.nginx_websocket.transaction.host import Host
+from module_utils.nginx_websocket.transaction.instance import Instance
 
 CONF = """\
 worker_shutdown_timeout 10s;

@@ -7,8 +7,8 @@ from typing import Callable
 
 import pytest
 
-from module_utils.nginx_host import Layout
-from module_utils.transaction.instance import Instance
+from module_utils.nginx_websocket.host import Layout
+from module_utils.nginx_websocket.transaction.instance import Instance
 
 MAIN = """\
 events {{}}

@@ -10,8 +10,8 @@ from __future__ import annotations
 import os
 from typing import Dict, Iterator, List, Optional, Tuple
 
-from module_utils.transaction.files import Filesystem
-from module_utils.transaction.model import ABSENT, Entry
+from module_utils.nginx_websocket.transaction.files import Filesystem
+from module_utils.nginx_websocket.transaction.model import ABSENT, Entry
 
 
 class PowerCut(BaseException):

@@ -7,11 +7,11 @@ import resource
 
 import pytest
 
-from module_utils.nginx_conf.load import load
-from module_utils.transaction import budget
-from module_utils.transaction.files import Filesystem
-from module_utils.transaction.instance import Instance
-from module_utils.transaction.model import Refused
+from module_utils.nginx_websocket.conf.load import load
+from module_utils.nginx_websocket.transaction import budget
+from module_utils.nginx_websocket.transaction.files import Filesystem
+from module_utils.nginx_websocket.transaction.instance import Instance
+from module_utils.nginx_websocket.transaction.model import Refused
 
 
 def changes(path, sockets, **more):

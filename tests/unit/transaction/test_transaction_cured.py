@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from module_utils.transaction.host import read_tree
-from module_utils.transaction.model import RouteCheck, Site
-from module_utils.transaction.static_routes import broken_today
+from module_utils.nginx_websocket.transaction.host import read_tree
+from module_utils.nginx_websocket.transaction.model import RouteCheck, Site
+from module_utils.nginx_websocket.transaction.static_routes import broken_today
 
 UPGRADES = """\
     location /ws/ {

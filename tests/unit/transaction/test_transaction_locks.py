@@ -9,8 +9,8 @@ import sys
 
 import pytest
 
-from module_utils.transaction.lock import certbot_lock, host_lock
-from module_utils.transaction.model import Refused
+from module_utils.nginx_websocket.transaction.lock import certbot_lock, host_lock
+from module_utils.nginx_websocket.transaction.model import Refused
 
 HOLD = """
 import fcntl, os, sys

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from module_utils.transaction.host import read_tree
-from module_utils.transaction.model import Refused
-from module_utils.transaction.neighbours import check
+from module_utils.nginx_websocket.transaction.host import read_tree
+from module_utils.nginx_websocket.transaction.model import Refused
+from module_utils.nginx_websocket.transaction.neighbours import check
 
 
 def judge(tree, ours: str, theirs: str):

@@ -11,14 +11,14 @@ from typing import Iterator, Tuple
 import pytest
 from simulated import PowerCut, SimulatedFilesystem
 
-from module_utils.nginx_conf.tree import Configuration
-from module_utils.transaction.execute import Plan, execute
-from module_utils.transaction.files import TEMPORARY_SUFFIX
-from module_utils.transaction.host import Host
-from module_utils.transaction.instance import Instance
-from module_utils.transaction.model import ABSENT, Change, Entry
-from module_utils.transaction.running import LEAVE
-from module_utils.transaction.undo import recover
+from module_utils.nginx_websocket.conf.tree import Configuration
+from module_utils.nginx_websocket.transaction.execute import Plan, execute
+from module_utils.nginx_websocket.transaction.files import TEMPORARY_SUFFIX
+from module_utils.nginx_websocket.transaction.host import Host
+from module_utils.nginx_websocket.transaction.instance import Instance
+from module_utils.nginx_websocket.transaction.model import ABSENT, Change, Entry
+from module_utils.nginx_websocket.transaction.running import LEAVE
+from module_utils.nginx_websocket.transaction.undo import recover
 
 STATE = "/var/lib/state"
 OLD = {

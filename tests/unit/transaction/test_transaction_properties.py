@@ -8,13 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from simulated import PowerCut, SimulatedFilesystem
 
-from module_utils.nginx_conf.tree import Configuration
-from module_utils.transaction.execute import Plan, execute
-from module_utils.transaction.host import Host
-from module_utils.transaction.instance import Instance
-from module_utils.transaction.model import ABSENT, Change, Entry
-from module_utils.transaction.running import LEAVE
-from module_utils.transaction.undo import recover
+from module_utils.nginx_websocket.conf.tree import Configuration
+from module_utils.nginx_websocket.transaction.execute import Plan, execute
+from module_utils.nginx_websocket.transaction.host import Host
+from module_utils.nginx_websocket.transaction.instance import Instance
+from module_utils.nginx_websocket.transaction.model import ABSENT, Change, Entry
+from module_utils.nginx_websocket.transaction.running import LEAVE
+from module_utils.nginx_websocket.transaction.undo import recover
 
 STATE = "/var/lib/state"
 PATHS = [f"/etc/nginx/{place}" for place in ("a/one", "a/two", "b/one", "b/.hidden")]

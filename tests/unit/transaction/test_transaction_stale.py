@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
-from module_utils.transaction.host import read_tree
-from module_utils.transaction.stale import stale_files
+from module_utils.nginx_websocket.transaction.host import read_tree
+from module_utils.nginx_websocket.transaction.stale import stale_files
 
 MARK = "location = /.well-known/nginx-websocket/abc { return 200; }"
 

@@ -6,10 +6,10 @@ from typing import List
 
 import pytest
 
-from module_utils.nginx_conf.load import load
-from module_utils.nginx_conf.tree import Configuration
-from module_utils.transaction.model import Finding, Refused
-from module_utils.transaction.takeover import judge_takeover
+from module_utils.nginx_websocket.conf.load import load
+from module_utils.nginx_websocket.conf.tree import Configuration
+from module_utils.nginx_websocket.transaction.model import Finding, Refused
+from module_utils.nginx_websocket.transaction.takeover import judge_takeover
 
 MAIN, FILE = "/etc/nginx/nginx.conf", "/etc/nginx/conf.d/a.conf"
 NAMED = "listen 80; server_name a.test; "

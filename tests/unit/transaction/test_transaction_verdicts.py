@@ -6,15 +6,21 @@ import os
 
 import pytest
 
-from module_utils.nginx_conf.listen import Address
-from module_utils.nginx_conf.tree import Configuration
-from module_utils.transaction import routes
-from module_utils.transaction.answers import dial_address, questions
-from module_utils.transaction.errorlog import LogWatch, final, forbidden, log_paths, taken_addresses
-from module_utils.transaction.host import read_tree
-from module_utils.transaction.model import RouteCheck, Site
-from module_utils.transaction.routes import verdict
-from module_utils.websocket import Probe
+from module_utils.nginx_websocket.conf.listen import Address
+from module_utils.nginx_websocket.conf.tree import Configuration
+from module_utils.nginx_websocket.exchange import Probe
+from module_utils.nginx_websocket.transaction import routes
+from module_utils.nginx_websocket.transaction.answers import dial_address, questions
+from module_utils.nginx_websocket.transaction.errorlog import (
+    LogWatch,
+    final,
+    forbidden,
+    log_paths,
+    taken_addresses,
+)
+from module_utils.nginx_websocket.transaction.host import read_tree
+from module_utils.nginx_websocket.transaction.model import RouteCheck, Site
+from module_utils.nginx_websocket.transaction.routes import verdict
 
 CHECK = RouteCheck("ws://a.test/ws/x", "http://127.0.0.1:8000")
 NGINX_PAGE = "<center>nginx</center>"

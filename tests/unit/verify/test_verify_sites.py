@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from module_utils.websocket import Probe
+from module_utils.nginx_websocket.exchange import Probe
 from verify.outside import Door
 from verify.sites import Site, seconds
 from verify.targets import backend_asks, parse

@@ -2,7 +2,7 @@
 
 import pytest
 
-from module_utils.websocket.endpoint import address_text, parse_address, parse_url
+from module_utils.nginx_websocket.exchange.endpoint import address_text, parse_address, parse_url
 
 
 @pytest.mark.parametrize(

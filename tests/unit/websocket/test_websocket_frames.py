@@ -6,8 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from module_utils.websocket import frames
-from module_utils.websocket.frames import FrameError, FrameParser, build_frame, close_payload, parse_close
+from module_utils.nginx_websocket.exchange import frames
+from module_utils.nginx_websocket.exchange.frames import (
+    FrameError,
+    FrameParser,
+    build_frame,
+    close_payload,
+    parse_close,
+)
 
 
 def server_frame(opcode, payload=b"", first=None):

@@ -4,7 +4,7 @@ import base64
 
 import pytest
 
-from module_utils.websocket.handshake import (
+from module_utils.nginx_websocket.exchange.handshake import (
     Head,
     NotHttp,
     accept_for,

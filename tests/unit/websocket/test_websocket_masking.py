@@ -2,7 +2,7 @@
 
 import pytest
 
-from module_utils.websocket.masking import (
+from module_utils.nginx_websocket.exchange.masking import (
     header_secrets,
     masked_argv,
     masked_headers,

@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from module_utils.websocket import ERROR_KINDS, probe, unmet
-from module_utils.websocket.connection import Deadline, Failure, resolve
+from module_utils.nginx_websocket.exchange import ERROR_KINDS, probe, unmet
+from module_utils.nginx_websocket.exchange.connection import Deadline, Failure, resolve
 from tests.unit.websocket.tiny_server import TinyServer, answer, open_and_echo, raw
 
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.SflKxwRJSMeKKF2QT4"
@@ -337,7 +337,7 @@ def test_every_address_of_a_name_is_tried(monkeypatch):
             (socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("::1", server.port, 0, 0)),
             (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", server.port)),
         ]
-        monkeypatch.setattr("module_utils.websocket.connection.resolve", lambda *_: found)
+        monkeypatch.setattr("module_utils.nginx_websocket.exchange.connection.resolve", lambda *_: found)
         result = probe(f"ws://two.test:{server.port}/")
     assert (result.opened, result.address) == (True, f"127.0.0.1:{server.port}")
     assert f"Host: two.test:{server.port}\r\n" in result.request
@@ -422,7 +422,7 @@ def test_error_kinds_are_those_that_are_documented():
     import re
     from pathlib import Path
 
-    import module_utils.websocket as package
+    import module_utils.nginx_websocket.exchange as package
 
     source = "".join(path.read_text() for path in Path(package.__file__).parent.glob("*.py"))
     used = set(re.findall(r'Failure\(\s*"([a-z0-9-]+)"', source)) | {"not-http"}

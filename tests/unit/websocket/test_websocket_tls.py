@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from module_utils.websocket import probe
-from module_utils.websocket.tls import decode_pem
+from module_utils.nginx_websocket.exchange import probe
+from module_utils.nginx_websocket.exchange.tls import decode_pem
 from tests.unit.websocket.tiny_server import Authority, TinyServer, answer, open_and_echo, raw
 
 

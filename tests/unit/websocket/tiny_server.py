@@ -13,7 +13,7 @@ import threading
 import time
 from typing import Callable, List, Optional, Sequence
 
-from module_utils.websocket.handshake import accept_for
+from module_utils.nginx_websocket.exchange.handshake import accept_for
 
 NEW_KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
 CA = """\

@@ -1,0 +1,1 @@
+"""All that runs on a managed host: standard library alone, Python 3.8 to 3.14."""

@@ -1,0 +1,269 @@
+"""The backend got the request and refused: because of what nginx made of it, or by itself."""
+
+from __future__ import annotations
+
+from typing import List, Optional, Sequence
+
+from ..exchange.result import Probe
+from .changes import header_line
+from .experiments import WITH_SLASH
+from .facts import BackendFacts, Facts
+from .findings import Evidence, Finding
+from .host_state import master_of
+from .suspect import HEADER_FAULTS, Suspect, with_those_behind
+from .upstream_rules import handshake_header, path_change, rewrite_before
+
+HOP_CODES = (
+    *HEADER_FAULTS,
+    "outer-proxy-strips-upgrade",
+    "upgrade-hardcoded-no-tunnel",
+    "wrong-location",
+    "shadowed-by-prefix-caret",
+    "regex-shadows-prefix",
+    "regex-order",
+    "rewrite-relocates",
+    "default-server-captured",
+    "duplicate-server-name",
+    "listen-address-captured",
+    "ws-missing-in-tls-server",
+    "not-included-file",
+)
+TO_HTTPS_PORT = "plain HTTP request was sent to HTTPS port"
+BY_PROPERTY = {
+    "method": "method-changed",
+    "version": "http10-upstream",
+    "Sec-WebSocket-Key": "request-headers-not-passed",
+    "Sec-WebSocket-Version": "request-headers-not-passed",
+    "hosts": "duplicate-host-header",
+    "Host": "host-header-wrong",
+    "query": "query-string-lost",
+    "X-Forwarded-For": "backend-untrusted-proxy",
+    "X-Forwarded-Proto": "forwarded-proto-missing",
+    "Origin": "origin-rejected",
+    "Sec-WebSocket-Protocol": "subprotocol-stripped",
+}
+
+
+def said(words: str, probe: Probe) -> Evidence:
+    """A direct answer as evidence."""
+    if probe.opened:
+        closed = f", and closes after {probe.closed_after:.1f} s" if probe.closed_after is not None else ""
+        text = f"101, the WebSocket opens{closed}"
+    elif probe.status is not None:
+        body = " ".join(probe.body.split())[:100]
+        text = f"{probe.status} {probe.reason}" + (f" ({body})" if body else "")
+    else:
+        text = probe.error
+    return Evidence("probe", f"{words}: {text}")
+
+
+# ---------------------------------------------------------------------------------------- the backend refuses
+
+
+def refused_by_backend(facts: Facts, suspects: Sequence[Suspect], probe: Probe) -> List[Finding]:
+    """The backend got the request and refused: because of what nginx made of it, or by itself."""
+    certain = [suspect.finding for suspect in suspects if suspect.certain]
+    cached = next((suspect.finding for suspect in suspects if suspect.code == "cache"), None)
+    opens = [b.search.as_sent for b in facts.backends if b.search is not None and b.search.as_sent.opened]
+    if cached is not None and opens and opens[0].closed_after is None and probe.status != 101:
+        cached.evidence.append(said("nginx's own request, sent to the backend directly", opens[0]))
+        return [cached]
+    for backend in facts.backends:
+        if backend.session is not None and backend.session.opened and facts.session:
+            return [_not_sticky(facts, suspects, backend)]
+        if backend.search is None or backend.search.opening is None:
+            continue
+        found: List[Finding] = []
+        for name in backend.search.fatal:
+            # The lines for Upgrade and Connection bring HTTP/1.1 with them, and behind another fault than
+            # theirs (another location, another server) everything else differs as well.
+            if found and (name == "version" or found[0].code not in HEADER_FAULTS):
+                continue
+            finding = _for_property(facts, suspects, backend, name)
+            if finding is not None and all(finding.code != other.code for other in found):
+                found.append(finding)
+        if found:
+            behind = with_those_behind([found[0], *certain])[1:] if found[0] in certain else []
+            return found + [item for item in behind if all(item.code != other.code for other in found)]
+    if (
+        any(backend.session is not None and backend.session.opened for backend in facts.backends)
+        and facts.session
+    ):
+        return [_not_sticky(facts, suspects, facts.backends[0])]
+    if certain:
+        own = [finding for finding in _own_refusal(facts, probe) if finding.code not in ("backend-error",)]
+        confirmed = any(
+            backend.search is not None and not is_this_nginx(facts, backend) for backend in facts.backends
+        )
+        return with_those_behind(certain) + (own if confirmed else [])
+    passing = [suspect.finding for suspect in suspects if suspect.code == "wrong-pass-directive"]
+    return passing or _own_refusal(facts, probe)
+
+
+def is_this_nginx(facts: Facts, backend: BackendFacts) -> bool:
+    """Whether nginx passes on to itself: then its answer there follows from the same configuration."""
+    master = facts.nginx.master if facts.nginx is not None else None
+    return master is not None and any(
+        master_of(listener, [master]) is not None for listener in backend.listeners
+    )
+
+
+def _not_sticky(facts: Facts, suspects: Sequence[Suspect], backend: BackendFacts) -> Finding:
+    known = next(
+        (suspect.finding.evidence for suspect in suspects if suspect.code == "no-sticky-session"), []
+    )
+    answer = facts.session[-1]
+    return Finding(
+        "no-sticky-session",
+        evidence=[
+            *known,
+            said("a session opened by polling through nginx, then upgraded through nginx", answer),
+            said(f"the same straight to {backend.server}", backend.session or answer),
+        ],
+    )
+
+
+def _for_property(
+    facts: Facts, suspects: Sequence[Suspect], backend: BackendFacts, name: str
+) -> Optional[Finding]:
+    """The finding for a property of nginx's request that breaks it."""
+    search = backend.search
+    assert search is not None and search.opening is not None and search.opening_probe is not None
+    sent = backend.sent
+    evidence = [
+        said(f"nginx's own request, sent to {backend.server}", search.as_sent),
+        said(f"the same, {search.tried[-1 - _after_opening(backend)][0]}", search.opening_probe),
+    ]
+    certain = {suspect.code: suspect.finding for suspect in suspects if suspect.certain}
+    code = BY_PROPERTY.get(name, "")
+    if name in ("Upgrade", "Connection"):
+        known = next((certain[code] for code in certain if code in HOP_CODES), None)
+        if known is None:
+            known = next((finding for finding in certain.values()), None)
+        code = "no-upgrade-header" if name == "Upgrade" else "connection-header-wrong"
+        finding = known or Finding(code)
+        finding.evidence = finding.evidence + evidence
+        return finding
+    if name == "path":
+        code = _path_code(facts, backend)
+    elif not code:
+        code = "header-underscore-dropped" if "_" in name else ""
+    if not code:
+        return None
+    known = next((suspect.finding for suspect in suspects if suspect.code == code), None)
+    value = sent.value(name) if sent is not None and name[0].isupper() else None
+    if value is not None and name in ("Host", "Origin"):
+        evidence.append(Evidence("configuration", f"nginx sends {name}: {value}"))
+    finding = known or Finding(code)
+    if code == "request-headers-not-passed":
+        upstream = facts.route.upstream if facts.route is not None else None
+        line = header_line(upstream, name.lower().encode()) if upstream is not None else None
+        finding = handshake_header(name, line) if line is not None else finding
+    finding.evidence = finding.evidence + evidence
+    return finding
+
+
+def _after_opening(backend: BackendFacts) -> int:
+    """How many experiments were made after the one that opened."""
+    assert backend.search is not None
+    for index, (_, probe) in enumerate(reversed(backend.search.tried)):
+        if probe is backend.search.opening_probe:
+            return index
+    return 0
+
+
+def _path_code(facts: Facts, backend: BackendFacts) -> str:
+    assert backend.search is not None and backend.search.opening is not None
+    assert backend.sent is not None and backend.client is not None
+    route = facts.route
+    if route is not None and route.upstream is not None and rewrite_before(route, route.upstream) is not None:
+        return "rewrite-changes-path"
+    opening, sent, client = backend.search.opening.path, backend.sent.path, backend.client.path
+    if any(
+        words == WITH_SLASH and probe is backend.search.opening_probe for words, probe in backend.search.tried
+    ):
+        return "proxy-pass-double-slash"
+    if opening == client and route is not None and route.upstream is not None:
+        return path_change(route, route.upstream, client) or "proxy-pass-strips-prefix"
+    if sent.endswith(opening) or len(opening) < len(sent):
+        return "proxy-pass-keeps-prefix"
+    return "proxy-pass-strips-prefix"
+
+
+def _own_refusal(facts: Facts, probe: Probe) -> List[Finding]:
+    """No request that nginx could send opens: the backend itself."""
+    if not facts.backends:
+        return []
+    backend = facts.backends[0]
+    elsewhere = next((item for item in facts.backends if item.other_port is not None), None)
+    direct = backend.search.as_sent if backend.search is not None else backend.plain
+    tried = backend.search.tried if backend.search is not None else []
+    asked = next((answer for words, answer in tried if words == "with a right handshake"), direct)
+    if asked is None:
+        return []
+    if asked.opened and asked.closed_after is None:
+        return []  # It opens when it is asked directly: the backend is not what refuses.
+    evidence = [said(f"a right handshake, sent to {backend.server}", asked)]
+    evidence += [
+        Evidence("process", f"{item.address}:{item.port}: {item.describe()}")
+        for item in backend.listeners[:2]
+    ]
+    other = backend.other_scheme
+    if other is not None and (other.opened or TO_HTTPS_PORT in asked.body):
+        return [Finding("upstream-scheme-mismatch", evidence=[*evidence, said("in the other scheme", other)])]
+    if elsewhere is not None and elsewhere.other_port is not None:
+        listener, answer = elsewhere.other_port
+        evidence.append(said(f"port {listener.port} of this host ({listener.describe()})", answer))
+        return [
+            Finding(
+                "wrong-backend",
+                evidence=evidence,
+                detail=(
+                    f"another application answers at {backend.server}; the WebSocket opens on port "
+                    f"{listener.port}"
+                ),
+                fix=f"proxy_pass to port {listener.port}",
+            )
+        ]
+    if asked.closed_after is not None:
+        return [Finding("backend-closed", evidence=evidence)]
+    status = asked.status or probe.status or 0
+    if status in (401, 407):
+        return [Finding("backend-auth", evidence=evidence)]
+    if status == 403:
+        return [
+            Finding(
+                "backend-auth",
+                evidence=evidence,
+                detail=(
+                    "the backend refuses the handshake (403), whatever the Host and Origin: a token or "
+                    "cookie is missing, "
+                    "or the application has no WebSocket on this path"
+                ),
+            )
+        ]
+    if status >= 500:
+        return [Finding("backend-error", evidence=evidence, detail=f"the backend answers {status} by itself")]
+    if status in (301, 302, 303, 307, 308):
+        return [
+            Finding(
+                "backend-error",
+                evidence=evidence,
+                detail=(f"the backend itself redirects ({status} to {asked.header('Location')})"),
+            )
+        ]
+    plain = backend.plain
+    if 200 <= status < 300 and plain is not None and plain.status == status:
+        evidence.append(said("an ordinary request there", plain))
+        return [
+            Finding(
+                "backend-no-websocket",
+                evidence=evidence,
+                detail=(
+                    "the backend answers the handshake like any other request: it ignores upgrades, or "
+                    "it is another "
+                    "application"
+                ),
+            )
+        ]
+    return [Finding("backend-no-websocket", evidence=evidence)]

@@ -1,0 +1,223 @@
+"""From facts to a report: the verdict, the cause first, what else was found, and the way of the request."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Dict, List, Sequence
+
+from ..conf.dump import load_dump
+from ..conf.load import load
+from ..conf.regex import CannotDecide
+from ..conf.route import route
+from ..conf.tree import Configuration, ConfSyntaxError
+from ..exchange.masking import header_secrets, masked_url, url_secrets
+from . import config_rules, risks, way
+from .changes import change_for, commands_for
+from .discreet import discreet
+from .facts import DEFAULT_VERSION, Facts, Question
+from .findings import FAILS, WORKS, Change, Evidence, Finding, conclude, ranked, scrubbed
+from .secret_values import SecretValues, secret_values
+from .static_rules import BROKEN, suspects
+from .suspect import Suspect, with_those_behind
+
+MAY_EXPLAIN = ("undecided", "static-live-disagree")
+
+
+@dataclasses.dataclass
+class Report:
+    """What the diagnosis says about one URL."""
+
+    question: Question
+    verdict: str
+    sentence: str
+    findings: List[Finding]
+    facts: Facts
+
+    def as_data(self) -> Dict[str, Any]:
+        """Plain data for JSON, secrets masked, control characters escaped."""
+        url, configuration = masked_url(self.question.url), self.facts.configuration
+        secrets = secret_values(configuration, url) if configuration is not None else SecretValues()
+        findings = [finding.as_data() for finding in self.findings]
+        for finding in findings:
+            finding["diff"] = secrets.hidden_in_lines(finding["diff"])
+        data = {
+            "url": url,
+            "verdict": self.verdict,
+            "sentence": discreet(self.sentence),
+            "findings": findings,
+            "route": way.route_data(self.facts),
+            "way": [step.as_data() for step in way.way_of(self.facts)],
+            "excerpts": way.excerpts(self.facts, self.findings, secrets),
+            "probes": way.probe_data(self.facts),
+            "nginx": way.nginx_data(self.facts),
+            "notes": list(self.facts.notes),
+        }
+        shown = scrubbed(secrets.hide(data), secrets_of(self.question))
+        assert isinstance(shown, dict)
+        return shown
+
+
+def secrets_of(question: Question) -> List[str]:
+    """Words of the question that must not be printed: tokens in the URL and in the headers."""
+    return url_secrets(question.url) + header_secrets(list(question.headers))
+
+
+def diagnose(question: Question, *, binary: str = "", conf_path: str = "", prefix: str = "") -> Report:
+    """Diagnose one URL on this host.
+
+    Args:
+        question: what is asked.
+        binary: nginx binary that is meant, when several are there or none runs.
+        conf_path: main configuration file that is meant.
+        prefix: nginx's prefix, for one that does not run.
+
+    Raises:
+        ValueError: the URL, a header or the CA file cannot be used.
+    """
+    from .observe import observe  # a dump needs nothing of what asks a host
+
+    return conclude_live(observe(question, binary=binary, conf_path=conf_path, prefix=prefix))
+
+
+def conclude_live(facts: Facts) -> Report:
+    """The report for a host that was looked at."""
+    from . import live_rules, socket_rules, unexplained
+
+    found = _suspects(facts)
+    causes = live_rules.causes(facts, found)
+    hop = facts.main_hop
+    opened = hop.opened if hop is not None else None
+    if opened is False:
+        # A failure that no rule explains stays a failure nobody can explain: no verdict by guess.
+        opened = None if not causes else False
+    others = risks.risks(facts, [suspect for suspect in found if suspect.finding not in causes])
+    for cause in causes:
+        complete(cause, facts)
+    if not causes:
+        others += unexplained.with_log(
+            facts, unexplained.may_explain(facts) or live_rules.disagreement(facts, found)
+        )
+    lonely = socket_rules.unreached(facts)
+    others += lonely
+    if opened and any(finding.code != "listen-ipv6-missing" for finding in lonely):
+        opened = None  # It opens here; whether anybody else comes this far is another question.
+    findings = ranked([*causes, *others])
+    verdict = conclude(findings, opened)
+    return Report(facts.question, verdict, _sentence(facts, verdict, findings), findings, facts)
+
+
+def complete(finding: Finding, facts: Facts) -> None:
+    """Give a cause the change of the file or the commands that cure it, where there are any."""
+    if finding.change is None and facts.route is not None:
+        finding.change = change_for(finding.code, facts.route)
+    commands = commands_for(finding.code, facts)
+    if commands:
+        finding.change = finding.change or Change()
+        finding.change.commands = commands
+
+
+def _suspects(facts: Facts) -> List[Suspect]:
+    try:
+        return suspects(facts)
+    except (CannotDecide, *BROKEN) as error:
+        facts.notes.append(f"the static analysis cannot decide: {error}")
+        return []
+
+
+def diagnose_dump(
+    question: Question, dump: bytes, *, version: Sequence[int] = DEFAULT_VERSION, name: str = ""
+) -> Report:
+    """Diagnose one URL from a configuration alone.
+
+    Args:
+        question: what is asked.
+        dump: output of ``nginx -T``, or a single configuration file.
+        version: of the nginx that runs it.
+        name: name of the file, when it is a single one.
+    """
+    try:
+        configuration = read_dump(dump, name)
+    except ConfSyntaxError as error:
+        unread = Finding(
+            "nginx-config-invalid",
+            is_cause=True,
+            evidence=[Evidence("configuration", error.message, error.file, error.line)],
+            detail=f"the configuration cannot be read: {error.message}",
+        )
+        facts = Facts(question, version=tuple(version), configuration_error=str(error))
+        return Report(question, FAILS, _sentence(facts, FAILS, [unread]), [unread], facts)
+    return diagnose_configuration(question, configuration, version=version)
+
+
+def diagnose_configuration(
+    question: Question, configuration: Configuration, *, version: Sequence[int] = DEFAULT_VERSION
+) -> Report:
+    """Diagnose one URL from a loaded configuration alone: no host, no files, no probe."""
+    facts = Facts(question, version=tuple(version), configuration=configuration)
+    refusals = config_rules.refusals_in_tree(configuration, facts.version)
+    question.endpoint  # noqa: B018  a bad URL is the caller's mistake, and no broken configuration
+    try:
+        facts.route = route(configuration, question.route_request(), version=facts.version)
+    except BROKEN as error:
+        facts.notes.append(f"the configuration cannot be followed: {error}")
+    found = _suspects(facts)
+    causes = refusals[:1] or with_those_behind([suspect.finding for suspect in found if suspect.certain])
+    for cause in causes:
+        cause.is_cause = True
+    others = risks.risks(facts, [suspect for suspect in found if suspect.finding not in causes])
+    findings = ranked([*causes, *refusals[1:], *others])
+    verdict = conclude(findings, None)
+    return Report(question, verdict, _sentence(facts, verdict, findings), findings, facts)
+
+
+def read_dump(dump: bytes, name: str = "") -> Configuration:
+    """A configuration from the output of ``nginx -T``, or from one file.
+
+    The includes of a single file are not followed: on the machine that reads it, they are another's.
+
+    Raises:
+        ConfSyntaxError: it is neither.
+    """
+    if b"# configuration file " in dump:
+        return load_dump(dump)
+    return load(
+        name or "nginx.conf",
+        read=lambda path: dump if path == (name or "nginx.conf") else b"",
+        glob=lambda pattern: [],
+    )
+
+
+def _sentence(facts: Facts, verdict: str, findings: Sequence[Finding]) -> str:
+    """The verdict in one sentence."""
+    url = masked_url(facts.question.url)
+    if verdict == FAILS:
+        return f"{url} fails: {findings[0].title}."
+    if verdict == WORKS:
+        return f"{url} works: the WebSocket opens{_where(facts)}."
+    if not facts.live:
+        risk = next((finding for finding in findings if finding.weight >= 40), None)
+        reach = _reach(facts)
+        hint = f"; the first risk is {risk.code}" if risk is not None else ""
+        return f"{url}: cannot tell from the configuration alone{reach}{hint}."
+    hop = facts.main_hop
+    if hop is not None and hop.opened:
+        return f"{url}: cannot tell: {findings[0].title}."
+    seen = way.told(hop).text if hop is not None else "no handshake could be made"
+    if hop is not None and hop.probe.error_kind == "answer-timeout":
+        seen += " (-e probe_timeout=60 waits longer)"
+    if findings and findings[0].code in MAY_EXPLAIN and findings[0].detail:
+        return f"{url}: cannot tell: {seen}; {findings[0].detail}."
+    return f"{url}: cannot tell: {seen}, and nothing that was looked at explains it."
+
+
+def _reach(facts: Facts) -> str:
+    upstream = facts.route.upstream if facts.route is not None else None
+    if upstream is None:
+        return ""
+    reached = f": the handshake reaches {discreet(upstream.url)} as nginx must send it"
+    return reached + ", and only a probe shows what answers there"
+
+
+def _where(facts: Facts) -> str:
+    hop = facts.main_hop
+    return f" ({hop.words})" if hop is not None else ""

@@ -1,0 +1,321 @@
+"""Where the WebSocket location is, when it is not the one that answers.
+
+A route says which location wins.  People ask why *their* location does not.  Among all locations that would
+carry
+an upgrade, this finds the one that was meant for the path, and the rule of nginx by which it lost.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import FrozenSet, Iterator, List, Optional, Sequence, Tuple
+
+from ..conf.effective import Level, header_list
+from ..conf.listen import ListenGroup, groups_for, listens_of
+from ..conf.location import Found, Location, all_locations, find_location, locations_of
+from ..conf.regex import CannotDecide, RegexError, compiled
+from ..conf.sample import literal_of, own_match
+from ..conf.server import VirtualNames, server_names
+from ..conf.tree import Directive
+from .findings import Evidence
+
+Version = Tuple[int, ...]
+
+
+@dataclasses.dataclass
+class Place:
+    """What the route found, as far as the search for the meant location needs it."""
+
+    servers: List[Level]
+    groups: List[ListenGroup]
+    server: Level
+    how: str
+    """How the server was selected: "default" when no name matched."""
+    location: Optional[Level]
+    """The location whose settings are in force at the end."""
+    visited: List[Level]
+    """Locations on the way, the last included."""
+    uri: bytes
+    """The normalised path of the request, before any rewrite."""
+    host: bytes
+    """The host name, lower case, without port."""
+    address: str
+    port: int
+    tls: bool
+    version: Version
+
+
+@dataclasses.dataclass
+class Meant:
+    """The location that was meant, and the code of the rule by which it lost."""
+
+    code: str
+    location: Level
+    why: str
+
+    def evidence(self) -> Evidence:
+        """The location that was meant, as evidence."""
+        directive = self.location.directive
+        assert directive is not None
+        return Evidence("configuration", self.why, directive.file, directive.line)
+
+
+def carries_upgrade(level: Level) -> bool:
+    """Whether a level proxies over HTTP with an Upgrade and a Connection line of some sense."""
+    if not any(own.own(b"proxy_pass") for own in with_ifs(level)):
+        return False
+    values = {line.args[0].lower(): line.args[1] for line in header_list(level)[1] if len(line.args) == 2}
+    upgrade, connection = values.get(b"upgrade", b""), values.get(b"connection", b"").lower()
+    return bool(upgrade) and bool(connection) and connection not in (b"close", b"keep-alive")
+
+
+def with_ifs(level: Level) -> Iterator[Level]:
+    """The level and the if blocks directly in it."""
+    yield level
+    for directive in level.own(b"if"):
+        yield Level("if", directive, level)
+
+
+def titled(level: Level) -> str:
+    """The level in words."""
+    if isinstance(level, Location):
+        return level.title()
+    if level.kind == "server":
+        names = " ".join(name.decode("utf-8", "backslashreplace") for name in server_names(level))
+        return f"server {names}" if names else "server"
+    return level.kind
+
+
+def find_meant(place: Place) -> Optional[Meant]:
+    """The location that was meant for this path, when another one answers.
+
+    Returns:
+        None when no location of the configuration is a candidate.
+    """
+    return _left_by_rewrite(place) or _same_server(place) or _other_server(place) or _near_miss(place)
+
+
+def _same(one: Optional[Level], other: Optional[Level]) -> bool:
+    return one is not None and other is not None and one.directive is other.directive
+
+
+def _left_by_rewrite(place: Place) -> Optional[Meant]:
+    for level in place.visited[:-1]:
+        if carries_upgrade(level) and not _same(level, place.location):
+            return Meant(
+                "rewrite-relocates", level, f"{titled(level)} carries the upgrade, but a rewrite leaves it"
+            )
+    return None
+
+
+def _inside(inner: Level, outer: Level) -> bool:
+    """Whether a level is nested in another: that one did not lose against it, it contains it."""
+    return any(_same(level, outer) for level in inner.chain()[1:])
+
+
+def _winner(place: Place) -> Optional[Location]:
+    """The location that the search chose for the original path."""
+    first = place.visited[0] if place.visited else place.location
+    return first if isinstance(first, Location) else None
+
+
+def _same_server(place: Place) -> Optional[Meant]:
+    winner = _winner(place)
+    for location in all_locations(place.server):
+        if not carries_upgrade(location) or not own_match(location, place.uri, place.version):
+            continue
+        if any(_same(location, seen) for seen in place.visited):
+            continue
+        if winner is None or _inside(winner, location):
+            continue
+        taken = f"{titled(location)} matches too, but {titled(winner)} is taken"
+        if location.regex:
+            if winner.regex:
+                return Meant("regex-order", location, f"{taken}: it stands first")
+            caret = _caret(place, winner)
+            if caret is not None:
+                return Meant(
+                    "shadowed-by-prefix-caret", location, f"{taken}: ^~ of {titled(caret)} ends the search"
+                )
+            return Meant("wrong-location", location, taken)
+        if winner.regex:
+            return Meant("regex-shadows-prefix", location, f"{taken}: a regex beats a prefix without ^~")
+        return Meant("wrong-location", location, f"{taken}: it is the longer match")
+    return None
+
+
+def _caret(place: Place, winner: Location) -> Optional[Location]:
+    """The ^~ prefix on the way to the winner, at the level on which the regexes stand."""
+    for level in winner.chain():
+        if isinstance(level, Location) and level.noregex:
+            return level
+    return None
+
+
+def serving(server: Level, uri: bytes, version: Version) -> Optional[Level]:
+    """The location with which a server would carry an upgrade for a path; None when it would not."""
+    try:
+        found: Found = find_location(server, uri, version)
+    except (CannotDecide, RegexError):
+        return None
+    level: Level = found.location or server
+    if found.redirect:
+        return None
+    if carries_upgrade(level):
+        return level
+    return _named_fallback(server, level)
+
+
+def _named_fallback(server: Level, level: Level) -> Optional[Level]:
+    """``try_files … @name`` into a location that carries the upgrade."""
+    for directive in level.nearest(b"try_files")[1]:
+        last = directive.args[-1] if directive.args else b""
+        named = locations_of(server).named.get(last)
+        if named is not None and carries_upgrade(named):
+            return named
+    return None
+
+
+def _other_server(place: Place) -> Optional[Meant]:
+    group = next(iter(groups_for(place.groups, place.address, place.port)), None)
+    members = {id(server.directive) for server in group.servers} if group is not None else set()
+    known = frozenset(_all_names(place))
+    for server in place.servers:
+        if _same(server, place.server):
+            continue
+        code = _server_relation(place, id(server.directive) in members, server, known)
+        location = serving(server, place.uri, place.version) if code else None
+        if location is not None:
+            why = {
+                "duplicate-server-name": "has the same name on the same address, and nginx ignores it",
+                "listen-address-captured": "listens on another address of this port",
+                "default-server-captured": "listens here too, but has another name",
+                "ws-missing-in-tls-server": "has this name, but another port",
+            }[code]
+            return Meant(
+                code, location, f"{titled(location)} in {titled(server)} carries the upgrade; it {why}"
+            )
+    return None
+
+
+def _server_relation(place: Place, in_group: bool, server: Level, known: FrozenSet[bytes]) -> str:
+    """How a server that would do better came to lose; empty when it is a stranger to this request."""
+    names, chosen = set(_lowered(server)), set(_lowered(place.server))
+    if in_group:
+        # By nginx's rule the later of two equal names is dropped (ngx_http_server_names).
+        if names & chosen and (place.host not in known or _fits(server, place)):
+            return "duplicate-server-name"
+        return "default-server-captured" if place.how == "default" else ""
+    wanted = _fits(server, place)
+    if not wanted and place.how != "default" and not names & (chosen - {b"", b"_"}):
+        return ""
+    ports = {address.port for listen in listens_of(server) for address in listen.addresses}
+    if place.port in ports:
+        return "listen-address-captured" if wanted or place.how == "default" else ""
+    return (
+        "ws-missing-in-tls-server"
+        if wanted or names & (chosen - {b"", b"_"}) or (names == chosen and place.how == "default")
+        else ""
+    )
+
+
+def _lowered(server: Level) -> List[bytes]:
+    return [name.lower() for name in server_names(server)]
+
+
+def _all_names(place: Place) -> List[bytes]:
+    return [name for server in place.servers for name in _lowered(server)]
+
+
+def _fits(server: Level, place: Place) -> bool:
+    """Whether a server would take the host by its names alone."""
+    names_of = _lowered(server)
+    if place.host in names_of:
+        return True
+    if not any(name[:1] in (b"~", b".", b"*") or name.endswith(b".*") for name in names_of):
+        return False
+    group = ListenGroup(next(iter(place.groups)).address, [server], default=server)
+    names = VirtualNames(group, place.version)
+    names.searched = True
+    try:
+        return names.find(place.host) is not None
+    except (CannotDecide, RegexError):
+        return False
+
+
+# ---------------------------------------------------------------------------------------- near misses
+
+
+def _near_miss(place: Place) -> Optional[Meant]:
+    """A location of the chosen server whose path is nearly the request's."""
+    if place.location is None:
+        return None
+    best: Optional[Tuple[int, Location, str]] = None
+    for location in all_locations(place.server):
+        if not carries_upgrade(location) or location.named:
+            continue
+        if any(_same(location, seen) for seen in place.visited) or _inside(place.location, location):
+            continue
+        score, how = likeness(location, place.uri, place.version)
+        if score and (best is None or score > best[0]):
+            best = (score, location, how)
+    if best is None:
+        return None
+    return Meant("wrong-location", best[1], f"{titled(best[1])} does not match this path: {best[2]}")
+
+
+STRONG = 3
+
+
+def likeness(location: Location, uri: bytes, version: Version) -> Tuple[int, str]:
+    """How near a location that does not match comes to a path.
+
+    Returns:
+        A score (``STRONG`` or more where one rule of nginx separates the two, 0 for strangers) and that rule
+        in words.
+    """
+    low = uri.lower()
+    if location.regex:
+        try:
+            if compiled(location.name, True, version).match(uri) is not None:
+                return STRONG + 2, "the regex ~ compares upper and lower case, ~* does not"
+        except (CannotDecide, RegexError):
+            pass
+        literal = literal_of(location.name).lower()
+    else:
+        literal = location.name.lower()
+    if not literal.strip(b"/"):
+        return 0, ""
+    if location.exact and (low + b"/").startswith(literal.rstrip(b"/") + b"/"):
+        return STRONG + 2, "= takes the very path only, not what lies below it"
+    if low.startswith(literal):
+        return STRONG + 1, "upper and lower case differ" if not location.regex else "the regex asks for more"
+    if (low + b"/").startswith(literal):
+        return STRONG + 1, "the slash at its end is missing in the request"
+    shared = _shared_segments(literal, low)
+    if shared:
+        return shared, "its path is another one"
+    return 0, ""
+
+
+def _shared_segments(literal: bytes, path: bytes) -> int:
+    """2 when all of the literal's segments occur in the path in order, 1 when most do, else 0."""
+    wanted = [segment for segment in literal.split(b"/") if segment]
+    given = [segment for segment in path.split(b"/") if segment]
+    position, hits = 0, 0
+    for segment in wanted:
+        if segment in given[position:]:
+            position = given.index(segment, position) + 1
+            hits += 1
+    if hits == len(wanted):
+        return 2
+    return 1 if hits * 2 >= len(wanted) and hits else 0
+
+
+def empty_includes(level: Sequence[Directive]) -> List[Directive]:
+    """``include`` directives with a pattern that matched nothing, directly in these directives."""
+    return [
+        directive
+        for directive in level
+        if directive.name == b"include" and any(char in b"".join(directive.args) for char in b"*?[")
+    ]

@@ -1,0 +1,59 @@
+"""The servers that the configuration has already, each with its place."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Dict, List
+
+from ..conf.tree import Configuration, Directive, printable
+
+
+@dataclasses.dataclass
+class ServerBlock:
+    """One ``server`` of ``http``."""
+
+    names: List[str]
+    """``server_name`` as written; empty when there is none."""
+    listen: List[str]
+    """``listen`` as written; ``["80"]``, nginx's default for root, when there is none."""
+    file: str
+    line: int
+    certificate: str
+    certificate_key: str
+
+    def to_dict(self) -> Dict[str, Any]:
+        """Plain data for JSON."""
+        return dataclasses.asdict(self)
+
+
+def server_blocks(configuration: Configuration) -> List[ServerBlock]:
+    """List the servers of ``http``, in the order in which nginx reads them."""
+    found = []
+    for http in configuration.root:
+        if http.name != b"http":
+            continue
+        for server in http.children(b"server"):
+            if server.block is None:
+                continue
+            found.append(
+                ServerBlock(
+                    names=[printable(name) for line in server.children(b"server_name") for name in line.args],
+                    listen=[
+                        " ".join(printable(word) for word in line.args) for line in server.children(b"listen")
+                    ]
+                    or ["80"],
+                    file=server.file,
+                    line=server.line,
+                    certificate=_first(server, b"ssl_certificate"),
+                    certificate_key=_first(server, b"ssl_certificate_key"),
+                )
+            )
+    return found
+
+
+def _first(block: Directive, name: bytes) -> str:
+    """First argument of the first directive of that name; empty without one."""
+    for directive in block.children(name):
+        if directive.args:
+            return printable(directive.args[0])
+    return ""

@@ -1,0 +1,169 @@
+"""Carry a plan out: snapshot, activate, reload, prove, and commit or undo.
+
+``deploy`` and ``rollback`` decide what shall stand where; from there on both go through here, and so
+does the recovery of a transaction that never ended.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from typing import Mapping, Sequence
+
+from ..conf.tree import Configuration
+from .files import kept_name
+from .host import Host, by_whom, now
+from .journal import ACTIVATE, PROVEN, RELOAD, SNAPSHOT, UNCONFIRMED, Record
+from .model import APPLIED, Change, NotProven, Refused, Site
+from .running import REFUSE, bring_to_life, wake
+from .signals import Interrupted, interruptible
+from .undo import tidy, undo
+
+
+@dataclasses.dataclass
+class Plan:
+    """What a transaction will do."""
+
+    kind: str
+    """``deploy`` or ``rollback``."""
+    changes: Sequence[Change]
+    staged: Configuration
+    """The tree as it will be."""
+    sites_before: Mapping[str, Mapping[str, str]]
+    sites_after: Mapping[str, Mapping[str, str]]
+    sites: Sequence[Site] = ()
+    """Sites whose WebSocket URLs must open."""
+    restores: int = 0
+
+
+def execute(host: Host, plan: Plan, *, stopped: str = REFUSE) -> None:
+    """Do it, and leave the host either as planned or as it was.
+
+    The outcome is written to ``host.outcome``.
+
+    Args:
+        host: the host.
+        plan: what to do.
+        stopped: what to do when nginx is not running: ``refuse``; ``leave`` it, so that nothing can be
+            proven and a finding says so; or ``start`` it.
+
+    Raises:
+        Refused: the disk could not even take the snapshot, or a file changed under our feet; nothing
+            was changed.
+    """
+    with host.step("snapshot"):
+        _unchanged_since(host, plan.changes)
+        record = Record(host.backups.next_number(), SNAPSHOT, now())
+        try:
+            host.journal.write(record)
+            backup = host.backups.save(
+                record.backup,
+                plan.changes,
+                kind=plan.kind,
+                time=record.started,
+                by=by_whom(),
+                sites_before=plan.sites_before,
+                sites=plan.sites_after,
+                restores=plan.restores,
+            )
+            window = _guard(host, plan, record.backup)
+            host.journal.write(dataclasses.replace(record, step=ACTIVATE))
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                tidy(host)
+            raise Refused(
+                f"the snapshot could not be written to {host.state_dir}: {error}; nothing was changed"
+            ) from error
+    told = False
+    try:
+        with interruptible():
+            with host.step("activate"):
+                for change in plan.changes:
+                    _replace(host, change)
+            host.journal.write(dataclasses.replace(record, step=RELOAD))
+            told = True
+            if host.nginx.master is None:
+                wake(host, plan.staged, stopped, plan.sites)
+            else:
+                bring_to_life(host, plan.staged, plan.sites)
+            if window:
+                record = dataclasses.replace(record, confirm_by=now(window))
+            host.journal.write(dataclasses.replace(record, step=UNCONFIRMED if window else PROVEN))
+    except (Exception, Interrupted) as error:
+        undo(
+            host,
+            backup,
+            dataclasses.replace(record, reason=str(error) or type(error).__name__),
+            told=told and host.nginx.master is not None,
+        )
+        return
+    host.outcome.outcome, host.outcome.changed, host.outcome.backup = APPLIED, True, backup.number
+    host.outcome.confirm_by = record.confirm_by
+    with host.step("commit"):
+        try:
+            if not window:
+                tidy(host)
+        except OSError as error:
+            host.find(
+                "not-tidied",
+                f"the release is live and proven, but journal or old backups could not be removed: {error}",
+                "make room or make it writable; the next run tidies up",
+            )
+    host.count_draining()
+
+
+def _guard(host: Host, plan: Plan, number: int) -> float:
+    """Have the host go back by itself where this transaction needs it.
+
+    A single rename is old or new at any moment, so a boot in between needs nobody.  Several are not.
+
+    Returns:
+        The window in which the release must be confirmed; 0 where there is none.
+    """
+    if not host.window and len(plan.changes) < 2:
+        return 0.0
+    guard = host.guard
+    if guard is None:
+        if host.window:
+            host.find(
+                "not-guarded",
+                "there is no systemd on this host to undo a release that the controller does not confirm",
+                "set nginx_websocket_confirm_window to 0",
+            )
+        return 0.0
+    # Reload and proof have time of their own; the window begins when they are over.
+    window = host.window if host.nginx.master is not None else 0.0
+    try:
+        guard.arm(number, window + host.deadline if window else 0.0)
+    except OSError as error:
+        host.find(
+            "not-guarded",
+            f"the host would not go back by itself if the controller did not confirm the release: {error}",
+            f"make {guard.code} and /etc/systemd/system writable",
+        )
+        with contextlib.suppress(OSError):
+            guard.disarm()
+        return 0.0
+    return window
+
+
+def _replace(host: Host, change: Change) -> None:
+    """Let the new entry stand at a path; what stood there stays beside it under a hidden name.
+
+    Raises:
+        NotProven: it was not what the transaction had looked at, but what somebody wrote since.
+    """
+    keep = change.before.kind != "absent"
+    host.files.put(change.path, change.after, keep=keep)
+    kept = host.files.entry(kept_name(change.path)) if keep else change.before
+    if kept.kind != "absent" and not kept.same(change.before):
+        raise NotProven(f"{change.path} was edited by somebody else while the transaction replaced it")
+
+
+def _unchanged_since(host: Host, changes: Sequence[Change]) -> None:
+    for change in changes:
+        if not host.files.entry(change.path).same(change.before):
+            raise Refused(
+                f"{change.path} changed while the transaction was being prepared; nothing was changed by "
+                "us. Run again."
+            )

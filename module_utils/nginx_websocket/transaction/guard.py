@@ -1,0 +1,226 @@
+"""What goes back by itself when nobody else can: the dead-man's switch, and the boot in between.
+
+While a transaction that needs it is open, the host holds three files and a timer: our own code as one zip
+file in the state directory, a unit that runs it at boot before nginx starts, and a transient timer that runs
+it when the controller has not confirmed the release in time.  Closing the transaction takes all of it away.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Callable, Iterator, List, Optional, Sequence, Tuple
+
+from .files import Filesystem, temporary_name
+from .instance import Instance, find_instance
+from .model import ABSENT, Entry
+
+UNIT_DIR = "/etc/systemd/system"
+BOOT_UNIT = "nginx-websocket-recover.service"
+TIMER = "nginx-websocket-undo"
+_ROOT = __name__.rpartition(".")[0].rpartition(".")[0]
+"""The package that all our code is in, under the name that it was imported by."""
+_PACKAGES = ("transaction", "conf", "host", "exchange")
+_MAIN = "import sys\nfrom module_utils.nginx_websocket.transaction.{} import main\n\nsys.exit(main())\n"
+_PATIENCE = 20.0
+
+
+def payload() -> bytes:
+    """Our own code as a zip file that Python runs, whether it was imported from files or from a zip file."""
+    import io
+    import zipfile
+
+    # Named here, so that a module which can arm a guard carries what the guard runs.
+    from . import going_back
+
+    held = io.BytesIO()
+    with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        archive.writestr("__main__.py", _MAIN.format(going_back.__name__.rpartition(".")[2]))
+        for package in ("module_utils", "module_utils/nginx_websocket"):
+            archive.writestr(f"{package}/__init__.py", "")
+        for package in _PACKAGES:
+            for name, source in _sources(package):
+                archive.writestr(f"module_utils/nginx_websocket/{name}", source)
+    return held.getvalue()
+
+
+def _sources(package: str) -> Iterator[Tuple[str, str]]:
+    """The files of a package and of the packages in it, by their paths below ours."""
+    import pkgutil
+
+    path = package.replace(".", "/")
+    found = import_module(f"{_ROOT}.{package}")
+    yield f"{path}/__init__.py", _source(found.__name__)
+    for module in pkgutil.iter_modules(found.__path__):
+        if module.ispkg:
+            yield from _sources(f"{package}.{module.name}")
+        else:
+            yield f"{path}/{module.name}.py", _source(f"{found.__name__}.{module.name}")
+
+
+def _source(name: str) -> str:
+    spec = find_spec(name)
+    get_source: Optional[Callable[[str], Optional[str]]] = getattr(spec and spec.loader, "get_source", None)
+    return (get_source(name) if get_source is not None else None) or ""
+
+
+@dataclasses.dataclass
+class Guard:
+    """The guard of one host."""
+
+    nginx: Instance
+    state_dir: str
+    files: Filesystem
+
+    @property
+    def code(self) -> str:
+        """The zip file."""
+        return os.path.join(self.state_dir, "guard.zip")
+
+    def _boot_files(self) -> List[str]:
+        """The unit, and the link that has systemd start it at boot."""
+        return [
+            os.path.join(UNIT_DIR, BOOT_UNIT),
+            os.path.join(UNIT_DIR, "multi-user.target.wants", BOOT_UNIT),
+        ]
+
+    def _command(self, verb: str, number: int) -> List[str]:
+        return [
+            *(sys.executable or "/usr/bin/python3", "-I", "-B", self.code, verb),
+            *("--backup", str(number), "--state-dir", self.state_dir),
+            *("--binary", self.nginx.binary, "--conf-path", self.nginx.conf_path),
+        ]
+
+    def arm(self, number: int, window: float) -> None:
+        """Have the host go back by itself: at boot, and when the time is over.
+
+        Nothing that serves is touched: systemd reads the unit at the next boot, and the timer is transient.
+
+        Args:
+            number: of the backup to go back to.
+            window: seconds until the release must be confirmed; 0 guards the boot only.
+
+        Raises:
+            OSError: a file could not be written, or systemd did not take the timer.
+        """
+        unit, link = self._boot_files()
+        self.files.put(self.code, Entry("file", content=payload(), mode=0o600))
+        self.files.put(unit, Entry("file", content=self._unit(number).encode()))
+        self.files.make_directory(os.path.dirname(link), 0o755)
+        self.files.put(link, Entry("link", target=unit))
+        if not window:
+            return
+        done = _run(
+            "systemd-run",
+            *("--quiet", "--collect", f"--unit={TIMER}", f"--on-active={window:.0f}s"),
+            *("--timer-property=AccuracySec=1s", "--description=Undo an nginx release not confirmed in time"),
+            *("--", *self._command("window", number)),
+        )
+        if done:
+            raise OSError(f"systemd-run: {done}")
+
+    def _unit(self, number: int) -> str:
+        command = " ".join(_quoted(word) for word in self._command("boot", number))
+        before = " ".join(dict.fromkeys(["nginx.service", self.nginx.unit or "nginx.service"]))
+        return (
+            "[Unit]\nDescription=Undo the nginx release that was not finished before the host went down\n"
+            f"ConditionPathExists={os.path.join(self.state_dir, 'journal.json')}\n"
+            f"After=local-fs.target\nBefore={before}\n\n"
+            f"[Service]\nType=oneshot\nTimeoutStartSec=120\nExecStart={command}\n"
+        )
+
+    def armed(self) -> bool:
+        """Whether anything of a guard is there, half-written files included."""
+        ours = (*self._boot_files(), self.code)
+        return any(
+            self.files.entry(name).kind != "absent" for path in ours for name in (path, temporary_name(path))
+        )
+
+    def disarm(self) -> None:
+        """Take the guard away, if there is one; the zip file last, so that a half of it is found again."""
+        if not self.armed():
+            return
+        if os.path.exists(f"/run/systemd/transient/{TIMER}.timer"):
+            _run("systemctl", "stop", f"{TIMER}.timer")
+        for path in (*reversed(self._boot_files()), self.code):
+            with contextlib.suppress(FileNotFoundError):
+                self.files.put(path, ABSENT)
+
+
+def available() -> bool:
+    """Whether systemd runs this host (sd_booted(3))."""
+    return os.path.isdir("/run/systemd/system")
+
+
+def _quoted(word: str) -> str:
+    return '"' + word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$") + '"'
+
+
+def _run(*command: str) -> str:
+    """Run a command; returns "" or what went wrong."""
+    try:
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_PATIENCE, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return str(error)
+    if done.returncode:
+        return done.stderr.decode("utf-8", "replace").strip() or f"exit status {done.returncode}"
+    return ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Note:
+    """That the host went back by itself, kept for the next run to tell."""
+
+    backup: int
+    time: str
+    message: str
+
+
+class Notes:
+    """The one note that a host may hold."""
+
+    def __init__(self, files: Filesystem, state_dir: str) -> None:
+        """Name the file; nothing is read or written yet."""
+        self._files = files
+        self._path = os.path.join(state_dir, "gone-back.json")
+
+    def write(self, note: Note) -> None:
+        """Leave a note."""
+        content = json.dumps(dataclasses.asdict(note)).encode() + b"\n"
+        self._files.put(self._path, Entry("file", content=content, mode=0o600))
+
+    def read(self) -> Optional[Note]:
+        """The note, None when there is none that can be read."""
+        entry = self._files.entry(self._path)
+        if entry.kind != "file":
+            return None
+        try:
+            data = json.loads(entry.content.decode())
+            return Note(int(data["backup"]), str(data["time"]), str(data["message"]))
+        except (ValueError, KeyError, TypeError):
+            return None
+
+    def remove(self) -> None:
+        """It was told."""
+        self._files.put(self._path, ABSENT)
+
+
+def arguments(argv: Optional[Sequence[str]] = None) -> Tuple[str, int, str, Instance]:
+    """What ``Guard`` wrote on the command line: verb, backup, state directory, nginx."""
+    import argparse
+
+    parser = argparse.ArgumentParser()
+    parser.add_argument("verb", choices=["window", "boot"])
+    for name in ("backup", "state-dir", "binary", "conf-path"):
+        parser.add_argument(f"--{name}", required=True)
+    given = parser.parse_args(argv)
+    nginx = find_instance(binary=given.binary, conf_path=given.conf_path)
+    return given.verb, int(given.backup), given.state_dir, nginx

@@ -1,0 +1,151 @@
+"""The nginx that a transaction works on: its binary, its arguments, its master process.
+
+Everything that this package asks of ``host`` is asked here.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import List, Optional, Tuple
+
+from .. import host as nginx_host
+from ..host import Layout, LayoutError, NginxError
+from .model import Refused
+
+
+@dataclasses.dataclass(frozen=True)
+class Instance:
+    """One nginx on the host."""
+
+    binary: str
+    conf_path: str
+    prefix: str = ""
+    options: Tuple[str, ...] = ()
+    """Arguments that the master was started with and a test needs too: ``-p``, ``-g`` and their values."""
+    version: Tuple[int, ...] = ()
+    error_log: str = ""
+    """The log that nginx opens before it has read its configuration."""
+    pid_path: str = ""
+    master: Optional[int] = None
+    """Process id of the running master; None when nginx is stopped."""
+    unit: str = ""
+    layout: Optional[Layout] = None
+    layout_error: str = ""
+    """Why there is no layout."""
+
+    def test_command(self, main: str = "", error_log: str = "") -> List[str]:
+        """The command that tests and dumps.
+
+        Args:
+            main: main file to read instead of this nginx's own.
+            error_log: file to log to before the configuration is read, where nginx can be told (1.19.5).
+        """
+        command = [self.binary, "-T", "-c", main or self.conf_path, *self.options]
+        if error_log and self.version >= (1, 19, 5):
+            command += ["-e", error_log]
+        return command
+
+
+def find_instance(
+    *, binary: str = "", conf_path: str = "", site_dir: str = "", enabled_dir: str = ""
+) -> Instance:
+    """The nginx that is meant: the running one, or the one installed.
+
+    Args:
+        binary: choose the nginx with this executable.
+        conf_path: choose the nginx with this main file, or test this main file.
+        site_dir: where sites live, instead of what the includes say.
+        enabled_dir: where links to them stand.
+
+    Raises:
+        Refused: there is none, or several and no telling which.
+    """
+    found = nginx_host.masters()
+    ports = nginx_host.ports_of(nginx_host.listeners()) if len(found) > 1 else {}
+    choice = nginx_host.choose(found, binary=binary, conf_path=conf_path, listening=ports)
+    if choice.ambiguous:
+        raise Refused(
+            f"cannot tell which nginx is meant: {choice.why}. Name its binary or its configuration."
+        )
+    path = binary or nginx_host.find_binary()
+    if choice.master is None and not path:
+        raise Refused(
+            f"there is no nginx on this host: {choice.why}, and no nginx binary was found. Install the "
+            "package "
+            "nginx, or name the binary."
+        )
+    try:
+        described = nginx_host.describe(
+            choice.master or path, conf_path=conf_path, site_dir=site_dir, enabled_dir=enabled_dir
+        )
+    except (NginxError, LayoutError) as error:
+        raise Refused(str(error)) from error
+    return instance_of(described)
+
+
+def instance_of(described: nginx_host.Nginx) -> Instance:
+    """The nginx to work on, from what is known of it.
+
+    Args:
+        described: what ``host`` says of it.
+    """
+    master = described.master
+    options: List[str] = []
+    if master is not None and master.prefix:
+        options += ["-p", master.prefix]
+    if master is not None and master.directives:
+        options += ["-g", master.directives]
+    return Instance(
+        # The path, not the running inode: this is what the next start will run.
+        binary=described.binary.path,
+        conf_path=described.conf_path,
+        prefix=described.prefix,
+        options=tuple(options),
+        version=described.disk_version or described.version,
+        error_log=described.binary.error_log,
+        pid_path=described.pid_path,
+        master=master.pid if master is not None else None,
+        unit=master.unit if master is not None else "",
+        layout=described.layout,
+        layout_error=described.layout_error,
+    )
+
+
+def running_master(nginx: Instance) -> Optional[int]:
+    """Process id of the master that runs this nginx at this moment."""
+    choice = nginx_host.choose(nginx_host.masters(), binary=nginx.binary, conf_path=nginx.conf_path)
+    return choice.master.pid if choice.master is not None else None
+
+
+def serving_since(master: int) -> float:
+    """When the workers of a master began to serve: seconds since the epoch, 0 when none does."""
+    return nginx_host.serving_since(nginx_host.workers_of(master))
+
+
+def confined(master: int) -> str:
+    """What the running nginx may not do and ``nginx -t`` may.
+
+    Args:
+        master: process id of the nginx master.
+
+    Returns:
+        The end of a message; "" when nothing is known.
+    """
+    from ..host.confinement import confinement
+
+    found = confinement(master)
+    if not found:
+        return ""
+    return (
+        f". nginx -t, run by root, accepted this, but the running nginx is confined: {'; '.join(found)}. "
+        "Grant it what it asks for, or choose a path or port that it may use"
+    )
+
+
+def holder_of(address: str) -> str:
+    """Who listens on an address that nginx could not bind, for a message."""
+    port = address.rpartition(":")[2]
+    if not port.isdigit():
+        return "somebody"
+    held = nginx_host.listeners([int(port)])
+    return "; ".join(listener.describe() for listener in held) or "nobody any more"

@@ -1,0 +1,88 @@
+"""Does a WebSocket URL of a site open, by the configuration alone?
+
+The analysis of routes is half of what a transaction can import, and is imported only where something
+changes or a URL does not open.
+"""
+
+from __future__ import annotations
+
+import urllib.parse
+from typing import List, Sequence
+
+from ..conf.request import Request
+from ..conf.route import route
+from ..conf.tree import Configuration
+from ..conf.upgrade import Upgrade
+from ..exchange import masked_url
+from .instance import Instance
+from .model import UNDECIDED, Finding, Refused, RouteCheck, Site
+from .servers import servers
+
+
+def check_static(sites: Sequence[Site], configuration: Configuration, nginx: Instance) -> List[Finding]:
+    """Every WebSocket URL must reach a location that upgrades.
+
+    Args:
+        sites: with their URLs.
+        configuration: the staged tree.
+        nginx: its version decides defaults.
+
+    Returns:
+        What the configuration alone cannot tell.
+
+    Raises:
+        Refused: a URL does not reach such a location; the message names what takes it instead.
+    """
+    findings = []
+    for site in sites:
+        for check in site.routes:
+            upgrade = _upgrade(check, configuration, nginx)
+            if upgrade.survives is False:
+                raise Refused(
+                    f"site {site.name}: the WebSocket URL {masked_url(check.url)} would not open: "
+                    f"{upgrade.reason}{_place(upgrade)}"
+                )
+            if upgrade.survives is None:
+                findings.append(
+                    Finding(
+                        UNDECIDED,
+                        f"site {site.name}: whether {masked_url(check.url)} opens cannot be told from the "
+                        f"configuration alone: {upgrade.reason}",
+                    )
+                )
+    return findings
+
+
+def broken_today(sites: Sequence[Site], configuration: Configuration, nginx: Instance) -> List[Finding]:
+    """Why WebSocket URLs of the sites do not open with the tree that is live, before anything is changed.
+
+    Only names that the tree has are asked for: a site that comes for the first time was not broken.
+
+    Args:
+        sites: with their URLs.
+        configuration: the live tree.
+        nginx: its version decides defaults.
+
+    Returns:
+        A finding for each such URL: its code is the cause (docs/findings.md), its message has file and line.
+    """
+    known = {name for server in servers(configuration) for name in server.names}
+    findings = []
+    for site in sites:
+        for check in site.routes:
+            if (urllib.parse.urlsplit(check.url).hostname or "").lower() not in known:
+                continue
+            upgrade = _upgrade(check, configuration, nginx)
+            if upgrade.survives is False:
+                message = f"{masked_url(check.url)}: {upgrade.reason}{_place(upgrade)}"
+                findings.append(Finding(upgrade.cause, message))
+    return findings
+
+
+def _upgrade(check: RouteCheck, configuration: Configuration, nginx: Instance) -> Upgrade:
+    origin = [("Origin", check.origin)] if check.origin else []
+    return route(configuration, Request(check.url, headers=origin), version=nginx.version).upgrade
+
+
+def _place(upgrade: Upgrade) -> str:
+    return f" ({upgrade.directive.where()})" if upgrade.directive is not None else ""

@@ -1,0 +1,99 @@
+"""The processes below one nginx master, read from /proc.
+
+``host`` describes them for people; here they are polled, many times a second, while a reload
+takes hold.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from typing import Dict, FrozenSet, List, Optional, Set
+
+_SHUTTING_DOWN = b"is shutting down"
+_WORKER = b"worker process"
+
+
+def _stat_parent(pid: int) -> int:
+    with open(f"/proc/{pid}/stat", "rb") as stream:
+        # The name in parentheses may hold anything, so count from its end.
+        return int(stream.read().rpartition(b")")[2].split()[1])
+
+
+def _children(master: int) -> List[int]:
+    try:
+        with open(f"/proc/{master}/task/{master}/children", "rb") as stream:
+            return [int(pid) for pid in stream.read().split()]
+    except OSError:  # a kernel without CONFIG_PROC_CHILDREN
+        found = []
+        for name in os.listdir("/proc"):
+            if name.isdigit():
+                with contextlib.suppress(OSError, ValueError):
+                    if _stat_parent(int(name)) == master:
+                        found.append(int(name))
+        return found
+
+
+def _title(pid: int) -> bytes:
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as stream:
+            return stream.read()
+    except OSError:
+        return b""
+
+
+def alive(master: int) -> bool:
+    """Whether the process still runs and is an nginx master."""
+    return b"master process" in _title(master)
+
+
+def serving(master: int) -> FrozenSet[int]:
+    """Worker processes that take new connections."""
+    titles = {pid: _title(pid) for pid in _children(master)}
+    return frozenset(pid for pid, title in titles.items() if _WORKER in title and _SHUTTING_DOWN not in title)
+
+
+def all_of(master: int) -> FrozenSet[int]:
+    """Worker processes, those that shut down included."""
+    return frozenset(pid for pid in _children(master) if _WORKER in _title(pid))
+
+
+def draining(master: int) -> Dict[int, Optional[int]]:
+    """Old workers that still hold connections: process id → established TCP connections.
+
+    The number is None where the kernel does not show a worker's sockets (a container without
+    CAP_SYS_PTRACE).
+    """
+    old = [pid for pid in _children(master) if _SHUTTING_DOWN in _title(pid)]
+    if not old:
+        return {}
+    established = _established()
+    counted: Dict[int, Optional[int]] = {}
+    for pid in old:
+        sockets = _sockets(pid)
+        counted[pid] = None if sockets is None else len(sockets & established)
+    return counted
+
+
+def _established() -> Set[str]:
+    inodes = set()
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        with contextlib.suppress(OSError), open(table, encoding="ascii") as stream:
+            for line in list(stream)[1:]:
+                fields = line.split()
+                if fields[3] == "01":  # TCP_ESTABLISHED
+                    inodes.add(fields[9])
+    return inodes
+
+
+def _sockets(pid: int) -> Optional[Set[str]]:
+    inodes = set()
+    try:
+        for name in os.listdir(f"/proc/{pid}/fd"):
+            with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+                target = os.readlink(f"/proc/{pid}/fd/{name}")
+                if target.startswith("socket:["):
+                    inodes.add(target[8:-1])
+    except OSError:
+        return None
+    return inodes
