@@ -15,6 +15,7 @@ ONCE = Path(__file__).resolve().parents[2] / "module_utils" / "nginx_websocket" 
 FILES = {
     "ansible/__init__.py": "",
     "ansible/module_utils/__init__.py": "",
+    "ansible/module_utils/nginx_websocket/__init__.py": "",
     "ansible/module_utils/nginx_websocket/importing/__init__.py": "",
     "ansible/module_utils/nginx_websocket/importing/once.py": ONCE.read_text(encoding="utf-8"),
     "ansible/module_utils/a/__init__.py": "from . import b\n",
