@@ -12,9 +12,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from re import _constants as codes  # type: ignore[attr-defined]
-from re import _parser as parser  # type: ignore[attr-defined]
 from typing import Any, Callable, Dict, List, Optional, Set, Tuple
+
+try:
+    from re import _constants as codes  # type: ignore[attr-defined]
+    from re import _parser as parser  # type: ignore[attr-defined]
+except ImportError:  # Python 3.10, where Ubuntu 22.04's controllers are
+    import sre_constants as codes
+    import sre_parse as parser
 
 #: A part of the parser's tree, which has no public types.
 Node = Any
@@ -24,6 +29,10 @@ MOST_POSITIONS = 400
 
 #: `{n,m}` is unrolled so often at most; what goes beyond is read as unbounded.
 MOST_COPIES = 8
+
+#: Two operators that Python's parser knows from 3.11 on; before it, a pattern that has them is no pattern.
+POSSESSIVE_REPEAT = getattr(codes, "POSSESSIVE_REPEAT", None)
+ATOMIC_GROUP = getattr(codes, "ATOMIC_GROUP", None)
 
 ALPHABET = 256
 ANY = (1 << ALPHABET) - 1
@@ -130,7 +139,7 @@ class Automaton:
         """Add one node of the parser's tree."""
         if operator in (codes.LITERAL, codes.NOT_LITERAL, codes.ANY, codes.IN):
             return self.position(self.taken(operator, argument))
-        if operator in (codes.MAX_REPEAT, codes.MIN_REPEAT, codes.POSSESSIVE_REPEAT):
+        if operator in (codes.MAX_REPEAT, codes.MIN_REPEAT, POSSESSIVE_REPEAT):
             return self.repeat(*argument)
         if operator is codes.BRANCH:
             return self.alternatives(argument[1])
@@ -141,7 +150,7 @@ class Automaton:
             part = self.sequence(argument[3])
             self.ignore_case = outside
             return part
-        if operator is codes.ATOMIC_GROUP:
+        if operator is ATOMIC_GROUP:
             return self.sequence(argument)
         if operator in (codes.GROUPREF, codes.GROUPREF_IGNORE):
             return self.repeat(0, codes.MAXREPEAT, [(codes.ANY, None)])
