@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Run the main job under the oldest ansible-core that is supported, 2.19, the newest and the coming one.
 
-Each gets an environment in .cache/cores/, made with a Python of this machine that it runs on; one that no Python here
-can run is told and left out. On one lab host each deploys (the first run changes, the others prove that they agree),
-verifies, and writes the summary. Ends with 1 when one has failed, or when none could run.
+Each gets an environment in .cache/cores/, made with a Python of this machine that it runs on; one that no
+Python here can run is told and left out. On one lab host each deploys (the first run changes, the others
+prove that they agree), verifies, and writes the summary. Ends with 1 when one failed, or when none could run.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ TOGETHER = ["pytest>=8", "pytest-testinfra>=10.1"]
 
 
 class Core(NamedTuple):
-    """An ansible-core, and the Pythons that it runs on (the controller's support matrix in Ansible's documentation)."""
+    """An ansible-core, and the Pythons that it runs on (the support matrix in Ansible's documentation)."""
 
     name: str
     requirement: str
@@ -65,7 +65,7 @@ def environment(core: Core, python: str) -> Path:
     return folder / "bin"
 
 
-def run(programs: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+def run(programs: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run ansible-playbook of an environment on the lab host."""
     return subprocess.run(
         [str(programs / "ansible-playbook"), "-i", "inventory/lab", "-l", HOST, *arguments],
@@ -88,10 +88,11 @@ def judge(programs: Path) -> str:
         ["playbooks/verify.yml"],
     ):
         done = run(programs, *arguments)
+        called, output = f"ansible-playbook {' '.join(arguments)}", done.stdout + done.stderr
         if done.returncode:
-            return f"ansible-playbook {' '.join(arguments)} ended with {done.returncode}:\n{done.stdout}{done.stderr}"
-        if "Traceback" in done.stdout + done.stderr or "Failure using method" in done.stdout + done.stderr:
-            return f"ansible-playbook {' '.join(arguments)} met an error:\n{done.stdout}{done.stderr}"
+            return f"{called} ended with {done.returncode}:\n{output}"
+        if "Traceback" in output or "Failure using method" in output:
+            return f"{called} met an error:\n{output}"
     if not summary.exists():
         return "the summary was not written"
     told = json.loads(summary.read_text(encoding="utf-8"))
@@ -101,7 +102,9 @@ def judge(programs: Path) -> str:
 def suitable(core: Core, found: Dict[Tuple[int, int], str]) -> Optional[str]:
     """Return the newest Python here that an ansible-core runs on."""
     lowest, highest = core.pythons
-    return next((found[version] for version in sorted(found, reverse=True) if lowest <= version <= highest), None)
+    return next(
+        (found[version] for version in sorted(found, reverse=True) if lowest <= version <= highest), None
+    )
 
 
 def main() -> int:
@@ -115,7 +118,10 @@ def main() -> int:
             python = suitable(core, found)
             if python is None:
                 needed = " to ".join(".".join(map(str, version)) for version in core.pythons)
-                print(f"   left out: ansible-core, {core.name}: no Python {needed} is on this machine", flush=True)
+                print(
+                    f"   left out: ansible-core, {core.name}: no Python {needed} is on this machine",
+                    flush=True,
+                )
                 continue
             begun = time.monotonic()
             try:
@@ -127,7 +133,8 @@ def main() -> int:
                     [str(programs / "ansible"), "--version"], capture_output=True, text=True, check=True
                 )
                 version, wrong = banner.stdout.splitlines()[0], judge(programs)
-            print(f"   {'FAILED' if wrong else 'passed'}: {version}, {python}, {time.monotonic() - begun:.0f} s", flush=True)
+            verdict, seconds = "FAILED" if wrong else "passed", time.monotonic() - begun
+            print(f"   {verdict}: {version}, {python}, {seconds:.0f} s", flush=True)
             if wrong:
                 print(wrong, flush=True)
                 failed.append(core.name)
