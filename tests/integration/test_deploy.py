@@ -375,7 +375,7 @@ def test_a_disk_that_is_right_but_not_served_is_reloaded_and_proven(host):
 
 KILL = """\
 import os
-from module_utils.nginx_websocket.transaction import execute, files, running
+from module_utils.nginx_websocket.transaction import execute, files, world
 die = lambda *a, **k: os.kill(os.getpid(), 9)
 """
 
@@ -395,7 +395,7 @@ die = lambda *a, **k: os.kill(os.getpid(), 9)
             "die() if path.startswith('/etc/nginx') else old(self, target, path))(files.Filesystem.symlink)",
         ),
         ("before the reload", "execute.bring_to_life = die"),
-        ("after the reload", "running.prove = die"),
+        ("after the reload", "world.prove = die"),
         ("after the proof", "execute.tidy = die"),
     ],
 )
@@ -417,7 +417,7 @@ def test_a_run_killed_anywhere_is_healed_by_the_next(host, where, hook):
 def test_healing_brings_the_old_release_back_when_the_new_one_is_not_asked_for_again(host):
     host.deploy(site())
     before = host.tree()
-    host.killed(KILL + "running.prove = die", site(tail="# two"))
+    host.killed(KILL + "world.prove = die", site(tail="# two"))
     assert host.tree() != before
     done = host.deploy(site())
     assert "ended unfinished" in done["recovered"] and "restored" in done["recovered"]
@@ -427,8 +427,8 @@ def test_healing_brings_the_old_release_back_when_the_new_one_is_not_asked_for_a
 
 def test_two_runs_at_once_one_waits_or_stops_clearly(host):
     slow = (
-        "import time\nfrom module_utils.nginx_websocket.transaction import running\nold = running.prove\n"
-        "running.prove = lambda *a: (time.sleep(2), old(*a))\n"
+        "import time\nfrom module_utils.nginx_websocket.transaction import world\nold = world.prove\n"
+        "world.prove = lambda *a, **k: (time.sleep(2), old(*a, **k))\n"
     )
     results = {}
     thread = threading.Thread(target=lambda: results.update(first=host.deploy(site(), before=slow)))

@@ -9,8 +9,7 @@ from ..conf.tree import Configuration
 from . import neighbours
 from .answers import questions
 from .evidence import hand_edit
-from .files import Filesystem
-from .host import STATE_DIR, Host, Tree, names, read_tree
+from .host import STATE_DIR, Host, Tree, names
 from .instance import Instance
 from .model import APPLIED, Change, ConfError, Failure, Outcome, Refused, Site, Validation
 from .overlay import Overlay
@@ -20,7 +19,8 @@ from .running import REFUSE, START, confirm_running, expect_upgrades
 from .servers import servers_by_file
 from .sockets import SocketWatch
 from .undo import recover
-from .validation import parsed, validate, was_read
+from .validation import parsed, was_read
+from .world import World
 
 _SITE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}\Z")
 _DRIFT = ("fail", "overwrite", "keep")
@@ -41,7 +41,7 @@ def deploy(
     max_sockets: int = 0,
     start: bool = False,
     confirm_window: float = 0.0,
-    files: Optional[Filesystem] = None,
+    world: Optional[World] = None,
 ) -> Outcome:
     """Deploy some sites as one transaction with one reload.
 
@@ -60,12 +60,12 @@ def deploy(
         start: start nginx when it is stopped, instead of refusing.
         confirm_window: seconds within which ``confirm`` must follow, or the host goes back by itself;
             0 when nobody is going to confirm.
-        files: the file system; tests pass another.
+        world: everything outside the transaction; unit tests hand in another.
 
     Returns:
         The outcome; ``failed`` says whether the caller should fail.
     """
-    host = Host(nginx, state_dir, check, keep, deadline, files or Filesystem(), guarded=files is None)
+    host = Host(nginx, state_dir, check, keep, deadline, world or World())
     host.window = max(0.0, confirm_window)
     try:
         _check_input(sites, on_drift, on_takeover)
@@ -124,7 +124,7 @@ def _deploy(
     with host.step("compare"):
         if nginx.layout is None and not all(site.path for site in sites):
             raise Refused(nginx.layout_error or "no directory for sites was found")
-        tree = read_tree(nginx)
+        tree = host.tree()
         deployed = host.deployed()
         placements = place(sites, tree, nginx, host.files, deployed)
         outcome.findings += left_behind(placements, tree, deployed)
@@ -240,10 +240,10 @@ def _judge(
         ours = frozenset(placement.shown for placement in placements)
         if staged is not None:
             outcome.findings += neighbours.check(staged, ours)
-        verdict = validate(changes, nginx)
+        verdict = host.world.validate(changes, nginx)
         outcome.method, outcome.warnings = verdict.method, verdict.warnings
         if not verdict.valid:
-            raise _invalid(verdict, changes, nginx, placements)
+            raise _invalid(host, verdict, changes, placements)
         if staged is None:
             raise Refused("nginx accepts the tree, but this program cannot read it")
         for placement in placements:
@@ -280,11 +280,11 @@ def _askable(host: Host, staged: Configuration, placements: Sequence[Placement])
 
 
 def _invalid(
-    verdict: Validation, changes: Sequence[Change], nginx: Instance, placements: Sequence[Placement]
+    host: Host, verdict: Validation, changes: Sequence[Change], placements: Sequence[Placement]
 ) -> Refused:
     """Whose fault an invalid tree is: the candidate's, or was it broken before we came."""
     first = verdict.errors[0]
-    live = validate([], nginx) if changes else verdict
+    live = host.world.validate([], host.nginx) if changes else verdict
     if not live.valid and live.errors and _same_error(live.errors[0], first):
         return Refused(
             f"nginx's configuration was broken before we came, and nothing was changed: {first.sentence()}. "
@@ -312,6 +312,6 @@ def _ordered(host: Host, changes: List[Change]) -> List[Change]:
     """
     removals = [change for change in changes if change.after.kind == "absent"]
     additions = [change for change in changes if change.after.kind != "absent"]
-    if removals and additions and not validate(additions, host.nginx).valid:
+    if removals and additions and not host.world.validate(additions, host.nginx).valid:
         return removals + additions
     return additions + removals

@@ -12,7 +12,7 @@ from typing import Mapping, Sequence
 
 from ..conf.tree import Configuration
 from .files import kept_name
-from .host import Host, by_whom, now
+from .host import Host
 from .journal import ACTIVATE, PROVEN, RELOAD, SNAPSHOT, UNCONFIRMED, Record
 from .model import APPLIED, Change, NotProven, Refused, Site
 from .running import REFUSE, bring_to_life, wake
@@ -53,7 +53,7 @@ def execute(host: Host, plan: Plan, *, stopped: str = REFUSE) -> None:
     """
     with host.step("snapshot"):
         _unchanged_since(host, plan.changes)
-        record = Record(host.backups.next_number(), SNAPSHOT, now())
+        record = Record(host.backups.next_number(), SNAPSHOT, host.now())
         try:
             host.journal.write(record)
             backup = host.backups.save(
@@ -61,7 +61,7 @@ def execute(host: Host, plan: Plan, *, stopped: str = REFUSE) -> None:
                 plan.changes,
                 kind=plan.kind,
                 time=record.started,
-                by=by_whom(),
+                by=host.world.by_whom(),
                 sites_before=plan.sites_before,
                 sites=plan.sites_after,
                 restores=plan.restores,
@@ -87,7 +87,7 @@ def execute(host: Host, plan: Plan, *, stopped: str = REFUSE) -> None:
             else:
                 bring_to_life(host, plan.staged, plan.sites)
             if window:
-                record = dataclasses.replace(record, confirm_by=now(window))
+                record = dataclasses.replace(record, confirm_by=host.now(window))
             host.journal.write(dataclasses.replace(record, step=UNCONFIRMED if window else PROVEN))
     except (Exception, Interrupted) as error:
         undo(

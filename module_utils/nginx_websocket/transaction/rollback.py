@@ -9,8 +9,7 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 from ..conf.tree import Configuration
 from .backup import Backup
 from .execute import Plan, execute
-from .files import Filesystem
-from .host import STATE_DIR, Host, names, read_tree
+from .host import STATE_DIR, Host, names
 from .instance import Instance
 from .journal import UNCONFIRMED
 from .model import APPLIED, Change, Entry, Failure, Outcome, Refused, Validation
@@ -19,7 +18,7 @@ from .release import claimed
 from .running import LEAVE, START, confirm_running
 from .sockets import SocketWatch, silent_backends
 from .undo import recover
-from .validation import validate
+from .world import World
 
 PREVIOUS, ORIGINAL = "previous", "original"
 _SHORTEST_RELEASE = 8  # as the summary shows it
@@ -36,7 +35,7 @@ def rollback(
     keep: int = 10,
     deadline: float = 15.0,
     lock_timeout: float = 60.0,
-    files: Optional[Filesystem] = None,
+    world: Optional[World] = None,
 ) -> Outcome:
     """Go back, as one transaction of its own: with a snapshot, a reload, a proof and an undo.
 
@@ -52,12 +51,12 @@ def rollback(
         keep: how many backups to keep.
         deadline: seconds that reload and proof may take.
         lock_timeout: seconds to wait for another transaction, or for certbot.
-        files: the file system; tests pass another.
+        world: everything outside the transaction; unit tests hand in another.
 
     Returns:
         The outcome: ``applied`` when the older state is live and proven.
     """
-    host = Host(nginx, state_dir, check, keep, deadline, files or Filesystem(), guarded=files is None)
+    host = Host(nginx, state_dir, check, keep, deadline, world or World())
     try:
         with host.locked(lock_timeout):
             if not _went_back(host, to):
@@ -77,9 +76,9 @@ def rollback(
     return host.outcome
 
 
-def kept(*, state_dir: str = STATE_DIR, files: Optional[Filesystem] = None) -> List[Dict[str, Any]]:
+def kept(*, state_dir: str = STATE_DIR, world: Optional[World] = None) -> List[Dict[str, Any]]:
     """What is kept, newest first: number, when, by whom, releases, size, and what it changed."""
-    backups = Host(Instance("", ""), state_dir, files=files or Filesystem()).backups
+    backups = Host(Instance("", ""), state_dir, world=world or World()).backups
     return [backups.load(number).summary() for number in reversed(backups.numbers())]
 
 
@@ -103,15 +102,15 @@ def _rollback(host: Host, to: str, start: bool) -> None:
         outcome.diff = [change.difference() for change in changes]
     if not changes:
         outcome.message = f"the files are as {_named(to, restores)} has them already"
-        confirm_running(host, read_tree(nginx).configuration, (), stopped=START if start else LEAVE)
+        confirm_running(host, host.tree().configuration, (), stopped=START if start else LEAVE)
         return
     with host.step("validate"):
-        verdict = validate(changes, nginx)
+        verdict = host.world.validate(changes, nginx)
         outcome.method, outcome.warnings = verdict.method, verdict.warnings
         if not verdict.valid:
             raise Refused(_invalid(verdict, changes, _named(to, restores)), verdict.errors)
         overlay = Overlay(changes, host.files)
-        staged = read_tree(nginx, overlay).configuration
+        staged = host.tree(changes).configuration
         _see_read(overlay, staged, changes, after)
     if host.check:
         outcome.changed = True

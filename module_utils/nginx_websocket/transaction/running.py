@@ -6,16 +6,8 @@ import time
 from typing import Sequence
 
 from ..conf.tree import Configuration
-from . import workers
-from .answers import prove, questions
-from .errorlog import LogWatch, log_paths
 from .host import Host, names
-from .instance import serving_since
 from .model import APPLIED, UNDECIDED, NotProven, Refused, Site
-from .reload import reload
-from .routes import check_live
-from .stale import stale_files
-from .starting import start
 
 REFUSE, LEAVE, START = "refuse", "leave", "start"
 
@@ -30,17 +22,13 @@ def bring_to_life(host: Host, tree: Configuration, sites: Sequence[Site]) -> Non
     if master is None:
         raise NotProven("nginx is not running")
     deadline = time.monotonic() + host.deadline
-    log = LogWatch(log_paths(host.nginx, [tree]))
-    try:
-        with host.step("reload"):
-            reload(master, log, deadline)
-        with host.step("prove"):
-            prove(questions(tree, host.nginx), deadline)
-            prove_routes(host, tree, sites)
-            if not workers.alive(master):
-                raise NotProven(f"the nginx master (process {master}) ended after the reload")
-    finally:
-        log.close()
+    with host.step("reload"):
+        host.world.reload(tree, host.nginx, master, deadline)
+    with host.step("prove"):
+        host.world.prove(tree, host.nginx, deadline)
+        prove_routes(host, tree, sites)
+        if not host.world.alive(master):
+            raise NotProven(f"the nginx master (process {master}) ended after the reload")
 
 
 def prove_routes(host: Host, tree: Configuration, sites: Sequence[Site]) -> bool:
@@ -53,7 +41,7 @@ def prove_routes(host: Host, tree: Configuration, sites: Sequence[Site]) -> bool
         NotProven: a URL does not open, and nginx is to blame.
     """
     failures = []
-    checks = check_live(sites, tree)
+    checks = host.world.check_live(sites, tree)
     for check in checks:
         if check.finding is not None:
             host.outcome.findings.append(check.finding)
@@ -96,8 +84,8 @@ def confirm_running(host: Host, tree: Configuration, sites: Sequence[Site], *, s
     nginx = host.nginx
     with host.step("prove"):
         try:
-            prove(questions(tree, nginx), time.monotonic(), settled=True)
-            stale = stale_files(tree, serving_since(host.nginx.master))
+            host.world.prove(tree, nginx, time.monotonic(), settled=True)
+            stale = host.world.stale_files(tree, host.nginx.master)
             served = not stale
         except NotProven:
             stale, served = [], False
@@ -146,8 +134,8 @@ def wake(host: Host, tree: Configuration, stopped: str, sites: Sequence[Site] = 
         return
     deadline = time.monotonic() + host.deadline
     with host.step("start"):
-        host.nginx = start(host.nginx, deadline)
+        host.nginx = host.world.start(host.nginx, deadline)
         host.outcome.changed = True
     with host.step("prove"):
-        prove(questions(tree, host.nginx), deadline)
+        host.world.prove(tree, host.nginx, deadline)
         prove_routes(host, tree, sites)

@@ -9,18 +9,13 @@ import shlex
 import time
 from typing import List
 
-from . import workers
-from .answers import prove, questions
 from .backup import Backup
 from .files import kept_name, temporary_name
-from .host import Host, names, read_tree
-from .instance import running_master
+from .host import Host, names
 from .journal import ACTIVATE, PROVEN, SNAPSHOT, UNCONFIRMED, UNDO, UNDONE, Record
 from .model import ROLLBACK_FAILED, ROLLED_BACK, UNCHANGED, Change, NotProven, Refused
 from .running import bring_to_life
 from .signals import deaf
-from .starting import start
-from .validation import validate
 
 
 def undo(host: Host, backup: Backup, record: Record, *, told: bool) -> None:
@@ -72,8 +67,8 @@ def _nothing_to_go_back_to(host: Host, backup: Backup) -> str:
     away meanwhile.
     """
     back = [Change(change.path, change.after, change.before) for change in reversed(list(backup.changes))]
-    older = validate(back, host.nginx)
-    if older.valid or not validate([], host.nginx).valid:
+    older = host.world.validate(back, host.nginx)
+    if older.valid or not host.world.validate([], host.nginx).valid:
         return ""
     host.outcome.errors = older.errors
     return older.errors[0].sentence()
@@ -149,23 +144,23 @@ def _prove_old(host: Host) -> bool:
     Returns:
         Whether nginx had ended and was started again.
     """
-    valid = validate([], host.nginx)
+    valid = host.world.validate([], host.nginx)
     if not valid.valid:
         raise NotProven(
             f"after the snapshot was restored the tree is not valid: {valid.errors[0].sentence()}"
         )
-    tree = read_tree(host.nginx).configuration
-    if host.nginx.master is not None and workers.alive(host.nginx.master):
+    tree = host.tree().configuration
+    if host.nginx.master is not None and host.world.alive(host.nginx.master):
         bring_to_life(host, tree, ())
         return False
     # It ran when we came, and somebody or something ended it meanwhile.
     deadline = time.monotonic() + host.deadline
     with host.step("start"):
-        host.nginx = dataclasses.replace(host.nginx, master=running_master(host.nginx))
+        host.nginx = dataclasses.replace(host.nginx, master=host.world.running_master(host.nginx))
         if host.nginx.master is None:
-            host.nginx = start(host.nginx, deadline)
+            host.nginx = host.world.start(host.nginx, deadline)
     with host.step("prove"):
-        prove(questions(tree, host.nginx), deadline)
+        host.world.prove(tree, host.nginx, deadline)
     return True
 
 

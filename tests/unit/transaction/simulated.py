@@ -11,7 +11,16 @@ import os
 from typing import Dict, Iterator, List, Optional, Tuple
 
 from module_utils.nginx_websocket.transaction.files import Filesystem
+from module_utils.nginx_websocket.transaction.instance import Instance
 from module_utils.nginx_websocket.transaction.model import ABSENT, Entry
+from module_utils.nginx_websocket.transaction.world import World
+
+
+class Without(World):
+    """A world without a host: files in memory, and nothing that goes back by itself."""
+
+    def guard(self, nginx: Instance, state_dir: str) -> None:
+        return None
 
 
 class PowerCut(BaseException):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Iterator, Tuple
 
 import pytest
-from simulated import PowerCut, SimulatedFilesystem
+from simulated import PowerCut, SimulatedFilesystem, Without
 
 from module_utils.nginx_websocket.conf.tree import Configuration
 from module_utils.nginx_websocket.transaction.execute import Plan, execute
@@ -48,7 +48,7 @@ def machine() -> SimulatedFilesystem:
 
 
 def host(disk: SimulatedFilesystem, keep: int = 10) -> Host:
-    return Host(Instance("/usr/sbin/nginx", "/etc/nginx/nginx.conf"), STATE, keep=keep, files=disk)
+    return Host(Instance("/usr/sbin/nginx", "/etc/nginx/nginx.conf"), STATE, keep=keep, world=Without(disk))
 
 
 def run(disk: SimulatedFilesystem) -> None:
