@@ -11,8 +11,8 @@ import subprocess
 import time
 from typing import Any, Callable, Dict, List, Optional, Set
 
+from module_utils.nginx_websocket.behaviour.route import route
 from module_utils.nginx_websocket.conf.load import load
-from module_utils.nginx_websocket.conf.route import route
 from module_utils.nginx_websocket.conf.tree import ConfSyntaxError
 from module_utils.nginx_websocket.transaction.model import Site
 

@@ -7,7 +7,7 @@ import os
 import re
 from typing import List, Optional, Sequence, Tuple
 
-from ..conf.upstream import Upstream
+from ..behaviour.content.upstream import Upstream
 from ..exchange.endpoint import Address
 from ..exchange.handshake import new_key
 from ..exchange.result import Probe

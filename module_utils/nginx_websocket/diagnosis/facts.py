@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Dict, List, Optional, Sequence, Tuple
 
-from ..conf.request import Request as RouteRequest
+from ..behaviour.request import Request as RouteRequest
 from ..exchange.endpoint import Address, Endpoint, parse_url
 
 if TYPE_CHECKING:
-    from ..conf.route import Route
+    from ..behaviour.route import Route
     from ..conf.tree import Configuration
     from ..exchange.result import Probe
     from ..host.describe import Nginx

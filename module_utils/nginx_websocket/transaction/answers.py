@@ -14,7 +14,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Container, FrozenSet, List, Optional, Sequence
 
-from ..conf.listen import Address, Listen
+from ..behaviour.server.listen import Address, Listen
 from ..conf.tree import Configuration
 from .instance import Instance
 from .model import NotProven

@@ -11,11 +11,11 @@ import dataclasses
 import os
 from typing import Callable, Dict, List, Optional, Sequence, Set, Tuple
 
-from ..conf.effective import Level
-from ..conf.location import Location
-from ..conf.request import Request
-from ..conf.route import Route, index_of, route
-from ..conf.sample import TAIL, literal_of
+from ..behaviour.effective import Level
+from ..behaviour.location import Location
+from ..behaviour.request import Request
+from ..behaviour.route import Route, index_of, route
+from ..behaviour.sample import TAIL, literal_of
 from ..conf.tree import Configuration
 from ..conf.units import bytes_of, seconds_of
 from .answers import host_name

@@ -11,15 +11,15 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, List, Optional
 
+from ...conf.tree import Directive
+from ..effective import Level
+from ..rewrite import Undecided
 from .access import judge_access
 from .blame import blame
-from .effective import Level
-from .rewrite import Undecided
-from .tree import Directive
 
 if TYPE_CHECKING:
-    from .route import Route
-    from .upstream import Header, Upstream
+    from ..content.upstream import Header, Upstream
+    from ..route import Route
 
 
 @dataclasses.dataclass

@@ -9,13 +9,13 @@ from __future__ import annotations
 import dataclasses
 from typing import List, Optional, Tuple
 
+from ...conf.tree import Directive
+from ..regex import CannotDecide
+from ..rewrite import Hooks, Step, Undecided, printable
+from ..server.names import primary_name
+from ..uri import escape_redirect
+from ..variables import Exchange, has_variables
 from .files import AliasAfterRewrite, alias_length, map_uri_to_path, path_parts
-from .regex import CannotDecide
-from .rewrite import Hooks, Step, Undecided, printable
-from .server import primary_name
-from .tree import Directive
-from .uri import escape_redirect
-from .variables import Exchange, has_variables
 
 HANDLERS = frozenset(
     (

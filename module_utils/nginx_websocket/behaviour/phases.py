@@ -7,28 +7,19 @@ Rules of ``ngx_http_core_find_config_phase``, ``ngx_http_core_post_rewrite_phase
 
 from __future__ import annotations
 
-import dataclasses
 from typing import List, Optional, Union
 
-from .content import HANDLERS, Answer, absolute_location, find_index, static_answer, try_files
+from ..conf.tree import Directive
+from .content.content import HANDLERS, Answer, absolute_location, find_index, static_answer, try_files
+from .content.upstream import BadUpstream, Upstream, build, proxy_pass_of
 from .effective import Level
 from .location import Found, Location, find_location, locations_of
 from .regex import CannotDecide
 from .rewrite import Hooks, Outcome, RewriteError, Step, Undecided, printable, run_rewrites
-from .tree import Directive
-from .upstream import BadUpstream, Upstream, build, proxy_pass_of
 from .uri import escape_redirect
 from .variables import Exchange
 
 __all__ = ["Answer", "Walker"]
-
-
-@dataclasses.dataclass
-class Next:
-    """Where an internal redirect goes: a URI (``@name`` for a named location) and its arguments."""
-
-    uri: bytes
-    args: bytes
 
 
 class Walker:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, TypeVar
 
-from .tree import Configuration, Directive
+from ..conf.tree import Configuration, Directive
 
 Version = Tuple[int, ...]
 Derived = TypeVar("Derived")

@@ -11,18 +11,18 @@ import collections
 import dataclasses
 from typing import Dict, List, Optional, Sequence, Tuple, Union
 
+from ..conf.tree import Configuration, Directive
+from .content.files import FileKind
+from .content.upstream import Upstream
 from .effective import Effective, Level, Version, effective_directives, http_level
-from .files import FileKind
-from .listen import ListenGroup, groups_for, listen_groups
 from .location import Found, Location, Loser, explain_losers, path_of
 from .phases import Answer, Walker
 from .regex import CannotDecide, RegexError
 from .request import Request, guessed_host, receive
 from .rewrite import Hooks, Step, Undecided, printable
-from .server import NameMatch, VirtualNames, server_names, validate_host
-from .tree import Configuration, Directive
-from .upgrade import Upgrade, judge
-from .upstream import Upstream
+from .server.listen import ListenGroup, groups_for, listen_groups
+from .server.names import NameMatch, VirtualNames, server_names, validate_host
+from .upgrade.upgrade import Upgrade, judge
 from .uri import BadRequest, parse_target, split_absolute
 from .variables import Exchange, Map, maps_of
 
@@ -240,7 +240,7 @@ def _walk(result: Route, exchange: Exchange, file_kind: Optional[FileKind]) -> N
 
 
 def _known_address(group: ListenGroup, host: str) -> str:
-    from .listen import canonical_host
+    from .server.listen import canonical_host
 
     family, text = canonical_host(host)
     if family:

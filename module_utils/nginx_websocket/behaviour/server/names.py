@@ -10,10 +10,10 @@ from __future__ import annotations
 import dataclasses
 from typing import Dict, List, Optional, Tuple
 
-from .effective import Level
+from ..effective import Level
+from ..regex import Match, compiled
+from ..uri import BadRequest
 from .listen import ListenGroup
-from .regex import Match, compiled
-from .uri import BadRequest
 
 Version = Tuple[int, ...]
 

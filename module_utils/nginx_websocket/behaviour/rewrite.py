@@ -9,9 +9,9 @@ from __future__ import annotations
 import dataclasses
 from typing import Callable, Dict, List, Optional, Tuple
 
+from ..conf.tree import Directive
 from .effective import Level
 from .regex import CannotDecide, compiled
-from .tree import Directive
 from .uri import unescape_redirect
 from .variables import Exchange
 

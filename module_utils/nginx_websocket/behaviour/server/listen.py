@@ -11,8 +11,8 @@ import dataclasses
 import ipaddress
 from typing import Dict, List, Optional, Sequence, Tuple
 
-from .effective import Level
-from .tree import Directive
+from ...conf.tree import Directive
+from ..effective import Level
 
 WILDCARD4 = "0.0.0.0"
 WILDCARD6 = "::"

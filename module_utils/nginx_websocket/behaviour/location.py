@@ -10,9 +10,9 @@ from __future__ import annotations
 import dataclasses
 from typing import Dict, Iterator, List, Optional, Tuple
 
+from ..conf.tree import Directive
 from .effective import Level
 from .regex import Match, compiled
-from .tree import Directive
 
 Version = Tuple[int, ...]
 

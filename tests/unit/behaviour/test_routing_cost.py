@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import sys
 
-from module_utils.nginx_websocket.conf.request import Request
-from module_utils.nginx_websocket.conf.route import route
+from module_utils.nginx_websocket.behaviour.request import Request
+from module_utils.nginx_websocket.behaviour.route import route
 
 SERVER = """
     server {

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Optional
 
-from .effective import Level
-from .listen import ListenGroup
-from .location import Location, Loser, all_locations
-from .regex import CannotDecide, RegexError
-from .tree import Directive
-from .upstream import proxy_pass_of
+from ...conf.tree import Directive
+from ..content.upstream import proxy_pass_of
+from ..effective import Level
+from ..location import Location, Loser, all_locations
+from ..regex import CannotDecide, RegexError
+from ..server.listen import ListenGroup
 
 if TYPE_CHECKING:
-    from .route import Route
+    from ..route import Route
     from .upgrade import Upgrade
 
 WRONG_PLACE = frozenset(
@@ -124,7 +124,7 @@ def _other_location(route: Route, verdict: Upgrade) -> Optional[Upgrade]:
 
 def _duplicate_name(route: Route, verdict: Upgrade) -> Optional[Upgrade]:
     """Another server has the same name on the same address; nginx ignores it with a warning."""
-    from .route import index_of, virtual_names
+    from ..route import index_of, virtual_names
 
     assert route.listen is not None
     names = virtual_names(index_of(route.configuration), route.listen, route.version)
@@ -138,7 +138,7 @@ def _duplicate_name(route: Route, verdict: Upgrade) -> Optional[Upgrade]:
 
 
 def _matching(route: Route, group: ListenGroup) -> Optional[Level]:
-    from .route import index_of, virtual_names
+    from ..route import index_of, virtual_names
 
     found = virtual_names(index_of(route.configuration), group, route.version).lookup(route.host)
     return found.server if found is not None else None
@@ -146,7 +146,7 @@ def _matching(route: Route, group: ListenGroup) -> Optional[Level]:
 
 def _other_address(route: Route, verdict: Upgrade) -> Optional[Upgrade]:
     """A server on ``*:port`` is hidden by one on the exact address."""
-    from .route import index_of
+    from ..route import index_of
 
     here = route.listen
     assert here is not None
@@ -166,7 +166,7 @@ def _other_address(route: Route, verdict: Upgrade) -> Optional[Upgrade]:
 
 def _tls_twin(route: Route, verdict: Upgrade) -> Optional[Upgrade]:
     """The plain server of the same name carries sockets, the TLS one does not."""
-    from .route import index_of
+    from ..route import index_of
 
     if not route.request.tls:
         return None

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Optional
 
-from .listen import canonical_host, groups_for
+from ..server.listen import canonical_host, groups_for
 
 if TYPE_CHECKING:
-    from .route import Route
-    from .upstream import Upstream
+    from ..content.upstream import Upstream
+    from ..route import Route
 
 
 def follow(outer: Route, upstream: Upstream) -> Optional[Route]:
     """The route of the proxied request, when this configuration listens on its target; else None."""
-    from .request import Request
-    from .route import index_of, route
+    from ..request import Request
+    from ..route import index_of, route
 
     if upstream.raw_uri is None or not upstream.servers:
         return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from module_utils.nginx_websocket.conf.uri import (
+from module_utils.nginx_websocket.behaviour.uri import (
     BadRequest,
     escape_uri,
     parse_target,

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import pytest
 
-from module_utils.nginx_websocket.conf import regex
-from module_utils.nginx_websocket.conf.regex import CannotDecide, Regex, RegexError
+from module_utils.nginx_websocket.behaviour import regex
+from module_utils.nginx_websocket.behaviour.regex import CannotDecide, Regex, RegexError
 
 P = "proxy_pass http://127.0.0.1:9;"
 

@@ -12,10 +12,11 @@ import dataclasses
 import functools
 from typing import Callable, Dict, List, Optional, Tuple, Union
 
+from ..conf.tree import Directive
+from .content.files import document_root, map_uri_to_path
 from .effective import Level, Version, version_text
 from .regex import CannotDecide, Match, Regex, compiled
-from .server import primary_name
-from .tree import Directive
+from .server.names import primary_name
 from .uri import escape_args
 
 _NAME_BYTES = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
@@ -434,18 +435,6 @@ def _proxy_host(exchange: Exchange) -> bytes:
     return exchange.proxy_host or b""
 
 
-def _document_root(exchange: Exchange) -> bytes:
-    from .files import document_root
-
-    return document_root(exchange)
-
-
-def _request_filename(exchange: Exchange) -> bytes:
-    from .files import map_uri_to_path
-
-    return map_uri_to_path(exchange)
-
-
 _BUILTIN: Dict[bytes, Callable[[Exchange], bytes]] = {
     b"uri": lambda e: e.uri,
     b"document_uri": lambda e: e.uri,
@@ -473,8 +462,8 @@ _BUILTIN: Dict[bytes, Callable[[Exchange], bytes]] = {
     b"proxy_host": _proxy_host,
     b"proxy_port": lambda e: e.proxy_port,
     b"invalid_referer": _invalid_referer,
-    b"document_root": _document_root,
-    b"request_filename": _request_filename,
+    b"document_root": document_root,
+    b"request_filename": map_uri_to_path,
     b"nginx_version": lambda e: version_text(e.version).encode(),
     b"limit_rate": lambda e: b"0",
     b"pipe": lambda e: b".",

@@ -69,7 +69,6 @@ def test_offsets_quotes_and_raw(tree):
         b'x_by_lua_block { "}" }',
         b"y { z; }",
     ]
-    assert a.quoted == (True, False)
     assert (lua.raw, lua.block, lua.opaque) == (b' "}" ', [], True)
     assert (y.raw, y.opaque, a.block) == (b"", False, None)
     assert [child.name for child in y.children(b"z")] == [b"z"]
@@ -178,39 +177,3 @@ def test_garbage_collection_is_as_before(tree):
     with pytest.raises(ConfSyntaxError):
         load(tree(main=b"}"))
     assert gc.isenabled()
-
-
-class TestOverlay:
-    def test_new_changed_and_deleted_files(self, tree, tmp_path):
-        main = tree(main=b"include d/*;", d__a=b"a;", d__b=b"b;", d__c=b"c;")
-        seen = load(
-            main,
-            overlay={
-                f"{tmp_path}/d/a": b"changed;",
-                f"{tmp_path}/d/b": None,
-                f"{tmp_path}/d/new": b"new;",
-            },
-        )
-        assert outline(seen.root) == [("changed",), ("c",), ("new",)]
-        assert (tmp_path / "d/a").read_bytes() == b"a;"
-
-    def test_directory_that_is_not_there_yet(self, tree, tmp_path):
-        main = tree(main=b"include n*/sub/*;")
-        assert outline(load(main, overlay={f"{tmp_path}/new/sub/x": b"x;"}).root) == [("x",)]
-
-    def test_seen_through_a_link(self, tree, tmp_path):
-        main = tree(main=b"include enabled/*;", available__x=b"old;")
-        (tmp_path / "enabled").mkdir()
-        os.symlink("../available/x", tmp_path / "enabled/x")
-        assert outline(load(main, overlay={f"{tmp_path}/available/x": b"new;"}).root) == [("new",)]
-        os.symlink("available", tmp_path / "alias")
-        assert outline(load(main, overlay={f"{tmp_path}/alias/x": b"new;"}).root) == [("new",)]
-
-    def test_deleted_literal_include(self, tree, tmp_path):
-        main = tree(main=b"include x;", x=b"x;")
-        with pytest.raises(ConfSyntaxError, match="2: No such file"):
-            load(main, overlay={f"{tmp_path}/x": None})
-
-    def test_main_file(self, tree):
-        main = tree(main=b"old;")
-        assert outline(load(main, overlay={main: b"new;"}).root) == [("new",)]

@@ -9,12 +9,12 @@ from __future__ import annotations
 import dataclasses
 from typing import List, Optional, Tuple
 
-from .effective import Level, header_list, proxy_http_version
-from .location import Location
-from .regex import CannotDecide
-from .tree import Directive
-from .uri import escape_uri
-from .variables import Exchange, has_variables
+from ...conf.tree import Directive
+from ..effective import Level, header_list, proxy_http_version
+from ..location import Location
+from ..regex import CannotDecide
+from ..uri import escape_uri
+from ..variables import Exchange, has_variables
 
 
 @dataclasses.dataclass
@@ -202,7 +202,7 @@ def build(exchange: Exchange, level: Level) -> Upstream:
 
 
 def _literal(host: str) -> bool:
-    from .listen import canonical_host
+    from ..server.listen import canonical_host
 
     return bool(canonical_host(host)[0])
 

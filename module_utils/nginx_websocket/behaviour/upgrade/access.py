@@ -5,11 +5,11 @@ from __future__ import annotations
 import ipaddress
 from typing import TYPE_CHECKING, List, Optional, Tuple
 
-from .effective import Level
-from .tree import Directive
+from ...conf.tree import Directive
+from ..effective import Level
 
 if TYPE_CHECKING:
-    from .route import Route
+    from ..route import Route
     from .upgrade import Upgrade
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from module_utils.nginx_websocket.conf.listen import ListenError, parse_address
-from module_utils.nginx_websocket.conf.server import validate_host
-from module_utils.nginx_websocket.conf.uri import BadRequest
+from module_utils.nginx_websocket.behaviour.server.listen import ListenError, parse_address
+from module_utils.nginx_websocket.behaviour.server.names import validate_host
+from module_utils.nginx_websocket.behaviour.uri import BadRequest
 
 
 @pytest.mark.parametrize(

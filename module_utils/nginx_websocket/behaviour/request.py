@@ -7,7 +7,7 @@ from typing import Callable, List, Optional, Sequence, Tuple
 from urllib.parse import urlsplit
 
 from .effective import Level
-from .server import validate_host
+from .server.names import validate_host
 from .uri import BadRequest
 
 Version = Tuple[int, ...]

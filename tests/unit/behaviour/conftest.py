@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import pytest
 
+from module_utils.nginx_websocket.behaviour.request import Request
+from module_utils.nginx_websocket.behaviour.route import route
 from module_utils.nginx_websocket.conf.load import load
-from module_utils.nginx_websocket.conf.request import Request
-from module_utils.nginx_websocket.conf.route import route
 
 
 @pytest.fixture
