@@ -6,9 +6,9 @@ import itertools
 import re
 from typing import Callable, Iterable, Iterator, List, Optional, Sequence, Tuple
 
-from ..conf.location import Location
-from ..conf.regex import CannotDecide, Regex, RegexError, compiled
-from ..conf.uri import BadRequest, escape_uri, parse_target
+from ..behaviour.location import Location
+from ..behaviour.regex import CannotDecide, Regex, RegexError, compiled
+from ..behaviour.uri import BadRequest, escape_uri, parse_target
 from .pattern import texts
 
 Version = Tuple[int, ...]

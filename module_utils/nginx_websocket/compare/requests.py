@@ -5,12 +5,12 @@ from __future__ import annotations
 import dataclasses
 from typing import Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
 
-from ..conf.effective import Level
-from ..conf.files import root_of
-from ..conf.location import Location, all_locations, find_location
-from ..conf.regex import CannotDecide, RegexError
-from ..conf.request import HANDSHAKE, Request
-from ..conf.uri import escape_uri
+from ..behaviour.content.files import root_of
+from ..behaviour.effective import Level
+from ..behaviour.location import Location, all_locations, find_location
+from ..behaviour.regex import CannotDecide, RegexError
+from ..behaviour.request import HANDSHAKE, Request
+from ..behaviour.uri import escape_uri
 from .files_below import Root, root_of_url
 from .paths import TAIL, askable, matching, paths_to
 from .scope import Door

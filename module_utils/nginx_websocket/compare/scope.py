@@ -9,13 +9,13 @@ import collections
 import dataclasses
 from typing import Any, Dict, FrozenSet, Iterator, List, Optional, Sequence, Set, Tuple
 
-from ..conf.effective import Level
-from ..conf.listen import ListenGroup
-from ..conf.regex import CannotDecide, RegexError
-from ..conf.route import Index, index_of, virtual_names
-from ..conf.server import server_names, validate_host
+from ..behaviour.effective import Level
+from ..behaviour.regex import CannotDecide, RegexError
+from ..behaviour.route import Index, index_of, virtual_names
+from ..behaviour.server.listen import ListenGroup
+from ..behaviour.server.names import server_names, validate_host
+from ..behaviour.uri import BadRequest
 from ..conf.tree import Configuration, Directive
-from ..conf.uri import BadRequest
 from .paths import TAIL
 from .pattern import texts
 

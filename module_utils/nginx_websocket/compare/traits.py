@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 from typing import Dict, List, Optional, Set, Tuple, TypeVar
 
-from ..conf.effective import Level
-from ..conf.rewrite import condition_words
+from ..behaviour.effective import Level
+from ..behaviour.rewrite import condition_words
+from ..behaviour.variables import Map, variable_names
 from ..conf.tree import Directive
-from ..conf.variables import Map, variable_names
 from .pattern import texts
 
 _PATHS = frozenset((b"uri", b"request_uri", b"document_uri", b"request_filename", b"request"))

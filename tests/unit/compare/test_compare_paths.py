@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from module_utils.nginx_websocket.conf.effective import Level
-from module_utils.nginx_websocket.conf.location import Location
-from module_utils.nginx_websocket.conf.regex import compiled
 
+from module_utils.nginx_websocket.behaviour.effective import Level
+from module_utils.nginx_websocket.behaviour.location import Location
+from module_utils.nginx_websocket.behaviour.regex import compiled
 from module_utils.nginx_websocket.compare.paths import TAIL, matching, paths_to
 from module_utils.nginx_websocket.compare.pattern import texts
 from module_utils.nginx_websocket.conf.load import load
