@@ -33,13 +33,33 @@ from tests.cases.replay import (
 
 NAMESPACES = ["unshare", "--net", "--pid", "--mount", "--fork", "--mount-proc"]
 # Loopback is down in a new network namespace, and /etc/hosts is the container's: a case may write its own.
-SETUP = 'ip link set lo up && cp /etc/hosts {0} && mount --bind {0} /etc/hosts && exec "$@"'
+# A second address of the loopback stands for that of a network card.
+SETUP = (
+    "ip link set lo up && ip address add 192.0.2.10/24 dev lo && "
+    'cp /etc/hosts {0} && mount --bind {0} /etc/hosts && exec "$@"'
+)
 
 
-def question_of(case: Dict[str, Any], replay: Replay, bare: bool = False) -> Question:
-    """What a user would ask who has this client; bare, one who tells nothing but the URL."""
+def question_of(case: Dict[str, Any], replay: Replay, bare: bool = False, ask: int = 0) -> Question:
+    """What a user would ask who has this client; bare, one who tells nothing but the URL.
+
+    A case with ``ask`` says itself what was asked, in one way or in several; ``ask`` is the number of one.
+    """
     if bare:
         return Question(url=case["url"])
+    if "ask" in case:
+        asked = dict(case["ask"][ask])
+        cafile = asked.get("cafile", "").replace("PREFIX", replay.prefix)
+        return Question(
+            url=case["url"],
+            origin=asked.get("origin"),
+            host=asked.get("host", ""),
+            headers=list(asked.get("headers", {}).items()),
+            subprotocols=asked.get("subprotocols", ()),
+            hold=float(asked.get("hold", 0)),
+            ping_interval=float(asked.get("ping_interval", 0)),
+            cafile=cafile or None,
+        )
     client = replay.client()
     cafile = os.path.join(replay.prefix, "certs/ca.pem")
     return Question(
@@ -53,6 +73,7 @@ def question_of(case: Dict[str, Any], replay: Replay, bare: bool = False) -> Que
         alpn=client.get("alpn", ()),
         hold=client.get("hold", 0.0) if client.get("hold", 0.0) > 5 else 0.0,
         connections=client.get("connections", 0),
+        other_ports=client.get("other_ports", False),
         cafile=cafile if os.path.exists(cafile) else None,
     )
 
@@ -84,13 +105,15 @@ def cure(replay: Replay, question: Question, diff: str) -> str:
 
 def run_case(name: str, nginx: str, data: str = DATA, bare: bool = False) -> Dict[str, Any]:
     """Replay one case, diagnose it, compare."""
+    name, _, number = name.partition("#")
     case = load_case(name, data)
+    ask = int(number or 1) - 1
     version = nginx_version(nginx)
-    with in_directory(os.path.join(tempfile.gettempdir(), "case-" + name)) as work, Replay(
+    with in_directory(os.path.join(tempfile.gettempdir(), f"case-{name}-{ask}")) as work, Replay(
         case, work, nginx
     ) as replay:
         report: Report = diagnose(
-            question_of(case, replay, bare),
+            question_of(case, replay, bare, ask),
             binary=nginx,
             conf_path=os.path.join(replay.prefix, "nginx.conf") if replay.config_error else "",
             prefix=replay.prefix if replay.config_error else "",
@@ -99,13 +122,13 @@ def run_case(name: str, nginx: str, data: str = DATA, bare: bool = False) -> Dic
         first = result["findings"][0] if result["findings"] else {"diff": "", "is_cause": False}
         cured = ""
         if first["is_cause"] and first["diff"] and not replay.config_error:
-            cured = cure(replay, question_of(case, replay, bare), first["diff"])
+            cured = cure(replay, question_of(case, replay, bare, ask), first["diff"])
     causes = [finding["code"] for finding in result["findings"] if finding["is_cause"]]
     expected = expected_cause(case, version)
     first = result["findings"][0]["code"] if result["findings"] else ""
     right = result["verdict"] == "works" and not causes if expected == "ok" else first == expected
     return {
-        "name": name,
+        "name": name + (f"#{number}" if number else ""),
         "title": case["title"],
         "version": version,
         "expected": expected,
@@ -116,6 +139,15 @@ def run_case(name: str, nginx: str, data: str = DATA, bare: bool = False) -> Dic
         "cured": cured,
         "report": result,
     }
+
+
+def asked_names(data: str) -> List[str]:
+    """The cases of a folder; one that is asked in several ways also as ``name#2`` and so on."""
+    found = []
+    for name in case_names(data):
+        found.append(name)
+        found += [f"{name}#{number + 2}" for number in range(len(load_case(name, data).get("ask", [0])) - 1)]
+    return found
 
 
 def run_apart(name: str, nginx: str, data: str, bare: bool = False) -> Dict[str, Any]:
@@ -201,11 +233,11 @@ def main() -> int:
         return 0
     names = [
         name
-        for name in case_names(options.data)
+        for name in asked_names(options.data)
         if not options.words or any(word in name for word in options.words)
     ]
     if options.no_slow:
-        names = [name for name in names if not load_case(name, options.data).get("lab", {}).get("slow")]
+        names = [name for name in names if not load_case(name.split("#")[0], options.data)["lab"].get("slow")]
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
         results = list(
             pool.map(lambda name: run_apart(name, options.nginx, options.data, options.bare), names)
