@@ -16,6 +16,9 @@ from typing import Container, FrozenSet, List, Optional, Sequence
 
 from ..behaviour.server.listen import Address, Listen
 from ..conf.tree import Configuration
+from ..exchange.connection import Deadline, Failure
+from ..exchange.exchange import exchange
+from ..exchange.handshake import NotHttp
 from .instance import Instance
 from .model import NotProven
 from .release import LOCATION
@@ -149,27 +152,22 @@ def ask(question: Question) -> str:
     Returns:
         "" when the server answered with the release id, else what happened instead.
     """
+    lines = [
+        f"GET {LOCATION}{question.release} HTTP/1.1",
+        f"Host: {question.host}",
+        "Connection: close",
+    ]
     try:
         with contextlib.closing(_connect(question)) as connection:
-            lines = [
-                f"GET {LOCATION}{question.release} HTTP/1.1",
-                f"Host: {question.host}",
-                "Connection: close",
-            ]
-            connection.sendall("\r\n".join([*lines, "", ""]).encode())
-            answer = b""
-            while len(answer) < 16384:
-                piece = connection.recv(4096)
-                if not piece:
-                    break
-                answer += piece
-    except (OSError, ValueError) as error:
+            request = "\r\n".join([*lines, "", ""]).encode()
+            response = exchange(connection, request, Deadline(_TIMEOUT))
+    except (OSError, ValueError, Failure, NotHttp) as error:
         return f"no answer ({error})"
-    head, _, body = answer.partition(b"\r\n\r\n")
-    status = head.split(b"\r\n", 1)[0].decode("latin-1")
-    if status.split(" ")[1:2] == ["200"] and question.release.encode() in body:
+    head = response.head
+    assert head is not None
+    if head.status == 200 and question.release.encode() in response.body:
         return ""
-    return 'answered "{}" instead of release {}'.format(status or "nothing", question.release)
+    return f'answered "{head.status} {head.reason}" instead of release {question.release}'
 
 
 def _connect(question: Question) -> socket.socket:
