@@ -109,11 +109,11 @@ class Effective:
 
     name: str
     value: str
-    directive: Optional[Directive]
+    directive: Optional[Directive] = dataclasses.field(compare=False)
     """None when it is nginx's default."""
-    source: str
+    source: str = dataclasses.field(compare=False)
     """``file:line``, or "default of nginx X"."""
-    level: str = ""
+    level: str = dataclasses.field(default="", compare=False)
     """Kind of the level that supplies it; "" for a default."""
 
 

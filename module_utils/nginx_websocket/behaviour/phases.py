@@ -2,14 +2,19 @@
 
 Rules of ``ngx_http_core_find_config_phase``, ``ngx_http_core_post_rewrite_phase``,
 ``ngx_http_try_files_handler``, ``ngx_http_index_handler``, ``ngx_http_internal_redirect``,
-``ngx_http_named_location`` and ``ngx_http_special_response_handler``.
+``ngx_http_named_location`` and ``ngx_http_special_response_handler``.  The preaccess and access phases run
+where rewriting has ended, so a location that a rewrite or a ``return`` leaves is entered, but its guards are
+not asked; the body limit is looked at as soon as a location is found (``ngx_http_core_find_config_phase``).
 """
 
 from __future__ import annotations
 
-from typing import List, Optional, Union
+import dataclasses
+from typing import List, Optional, Set, Union
 
 from ..conf.tree import Directive
+from ..conf.units import bytes_of
+from .access.guards import INTERNAL, LIMIT_CONN, LIMIT_REQ, Guard, guards_at, refusal, words
 from .content.content import HANDLERS, Answer, absolute_location, find_index, static_answer, try_files
 from .content.upstream import BadUpstream, Upstream, build, proxy_pass_of
 from .effective import Level
@@ -19,19 +24,59 @@ from .rewrite import Hooks, Outcome, RewriteError, Step, Undecided, printable, r
 from .uri import escape_redirect
 from .variables import Exchange
 
-__all__ = ["Answer", "Walker"]
+__all__ = ["Answer", "Entered", "Walker"]
+
+BAD_REQUESTS = (494, 495, 496, 497)
+"""nginx's own codes, for ``error_page``; the client gets 400 (``ngx_http_special_response_handler``)."""
+
+BODY_LIMIT = 1 << 20
+"""``client_max_body_size`` by default."""
+
+
+@dataclasses.dataclass
+class Entered:
+    """One location (or the server itself, where none matches) that the request got to, in order."""
+
+    level: Level
+    by: str
+    """"request", "rewrite", "error_page", "index", "try_files", or another cause of an internal redirect."""
+    uri: bytes
+    """The URI that led there."""
+    step: int
+    """How many steps had been taken before."""
+    checked: bool = False
+    """Whether nginx asked its guards; not so where a rewrite or a ``return`` left it before."""
+    guards: List[Guard] = dataclasses.field(default_factory=list)
+
+    @property
+    def place(self) -> str:
+        """Its name: ``location /ws/``, or "server"."""
+        return self.level.title() if isinstance(self.level, Location) else self.level.kind
+
+    @property
+    def body_limit(self) -> Optional[int]:
+        """Bytes that a body may have there; 0 for no limit, None where the value is none."""
+        found = self.level.nearest(b"client_max_body_size")[1]
+        return bytes_of(found[-1].args[0].decode("ascii", "replace")) if found else BODY_LIMIT
 
 
 class Walker:
     """Walks one request through the phases."""
 
-    def __init__(self, exchange: Exchange, hooks: Hooks) -> None:
+    def __init__(self, exchange: Exchange, hooks: Hooks, admitted: bool = True) -> None:
         """Start at the server level.
 
         Args:
             exchange: the request; it is changed on the way.
             hooks: where steps and undecided points go; ``on_if`` is set here.
+            admitted: follow the request as if every guard and body limit let it pass; else a certain
+                refusal answers.
         """
+        self.admitted = admitted
+        self.entered: List[Entered] = []
+        self.by = "request"
+        self.limited: Set[str] = set()
+        self.body_refused = False
         self.exchange = exchange
         self.hooks = hooks
         self.selections: List[Found] = []
@@ -44,9 +89,14 @@ class Walker:
 
     # -- the phases -------------------------------------------------------------------------------
 
-    def run(self) -> Answer:
-        """Run until something answers."""
-        answer = self._try(None)
+    def run(self, answer: Optional[Answer] = None) -> Answer:
+        """Run until something answers.
+
+        Args:
+            answer: what nginx answers before the first phase, where it does; ``error_page`` may replace it.
+        """
+        if answer is None:
+            answer = self._try(None)
         while True:
             if answer.next_uri is None:
                 answer = self._special_response(answer)
@@ -72,6 +122,7 @@ class Walker:
         else:
             exchange.level = named
             answer = None
+            self._note(named)
             self._enter(named)
         while answer is None:
             if exchange.level is not exchange.server:
@@ -91,6 +142,8 @@ class Walker:
         """Select a location; an answer only when that already settles the request."""
         exchange = self.exchange
         self.handler = None
+        if exchange.uri_changed:
+            self.by = "rewrite"
         exchange.uri_changed = False
         found = find_location(exchange.server, exchange.uri, exchange.version)
         self.selections.append(found)
@@ -101,15 +154,23 @@ class Walker:
         if location is None:
             text = f"no location matches {printable(exchange.uri)}"
             self._step("location", text, exchange.server.directive)
+            self._note(exchange.server)
             self._enter(exchange.server)
-            return None
+            return self._too_large(exchange.server)
         exchange.level = location
         self._step("location", f"{printable(exchange.uri)} → {location.title()}", location.directive)
-        if not exchange.internal and location.on(b"internal", False):
-            return self._internal_location(location)
-        if not exchange.internal and location.nearest(b"internal")[1]:
-            return self._internal_location(location)
+        self._note(location)
+        internal = location.nearest(b"internal")[1]
+        if internal:
+            passes, place = exchange.internal, location.title()
+            guard = Guard(INTERNAL, (words(internal[-1]),), passes, 404, place=place, directive=internal[-1])
+            self.entered[-1].guards.append(guard)
+            if not passes:
+                return self._internal_location(location)
         self._enter(location)
+        refused = self._too_large(location)
+        if refused is not None:
+            return refused
         if found.redirect:
             target = escape_redirect(location.name, exchange.version)
             if exchange.args:
@@ -122,6 +183,34 @@ class Walker:
         directive = location.nearest(b"internal")[1][-1]
         reason = f"{location.title()} is internal: requests from outside get 404"
         return Answer("not-found", 404, None, directive, reason, code="internal")
+
+    def _note(self, level: Level) -> None:
+        self.entered.append(Entered(level, self.by, self.exchange.uri, len(self.hooks.steps)))
+
+    def _too_large(self, level: Level) -> Optional[Answer]:
+        """413 where Content-Length is beyond the limit; a body without it is counted while it is read."""
+        length = self.exchange.header(b"content-length")
+        if self.admitted or self.body_refused or length is None or not length.isdigit():
+            return None
+        limit = self.entered[-1].body_limit
+        if not limit or int(length) <= limit:
+            return None
+        self.body_refused = True
+        found = level.nearest(b"client_max_body_size")[1]
+        directive = found[-1] if found else None
+        reason = f"a body of {int(length)} bytes is beyond client_max_body_size"
+        return Answer("refused", 413, None, directive, reason, code="body-limit")
+
+    def _ask_guards(self) -> Optional[Answer]:
+        """The preaccess and access phases at the level in force."""
+        here = self.entered[-1]
+        here.checked = True
+        here.guards += guards_at(self.exchange, self.exchange.level, here.place, tuple(self.limited))
+        self.limited.update(g.kind for g in here.guards if g.kind in (LIMIT_REQ, LIMIT_CONN))
+        refused = None if self.admitted else refusal(here.guards)
+        if refused is None:
+            return None
+        return Answer("refused", refused.status, None, refused.directive, refused.reason, code=refused.kind)
 
     def _enter(self, level: Level) -> None:
         """``ngx_http_update_location_config``: limit_except, then the handler of the level."""
@@ -153,8 +242,11 @@ class Walker:
         return Answer("return", outcome.status, None, outcome.directive, text=text, final=final)
 
     def _content(self) -> Answer:
-        """Precontent and content phases of the level in force."""
+        """Access, precontent and content phases of the level in force."""
         exchange = self.exchange
+        refused = self._ask_guards()
+        if refused is not None:
+            return refused
         for directive in exchange.level.own(b"try_files"):
             answer = try_files(exchange, directive, self.hooks)
             if answer is not None:
@@ -188,6 +280,7 @@ class Walker:
         if exchange.uri_changes == 0:
             return Answer("error", 500, None, answer.directive, "rewrite or internal redirection cycle")
         name = answer.next_uri
+        self.by = answer.code
         if name.startswith(b"@"):
             location = locations_of(exchange.server).named.get(name)
             self._step("named-location", printable(name), answer.directive)
@@ -229,18 +322,22 @@ class Walker:
                 self.hooks.undecided.append(Undecided(str(error), directive))
                 return answer
             if target.startswith(b"@"):
-                return Answer("internal-redirect", 0, None, directive, next_uri=target)
+                return Answer("internal-redirect", 0, None, directive, code="error_page", next_uri=target)
             if target.startswith(b"/"):
                 if exchange.method != b"HEAD":
                     exchange.method = b"GET"
                 path, _mark, args = target.partition(b"?")
-                return Answer("internal-redirect", 0, None, directive, next_uri=path, next_args=args)
+                return Answer(
+                    "internal-redirect", 0, None, directive, code="error_page", next_uri=path, next_args=args
+                )
             status = self.err_status if self.err_status in (301, 302, 303, 307, 308) else 302
             self.err_status = 0
             return Answer("redirect", status, target, directive, "error_page", code="error-page", final=True)
         return answer
 
     def _finish(self, answer: Answer) -> Answer:
+        if answer.status in BAD_REQUESTS and answer.kind != "proxy":
+            self.err_status = answer.status = 400
         if self.err_status and answer.kind != "closed":
             answer.err_status = self.err_status
             if answer.status:

@@ -41,6 +41,8 @@ class Request:
     target: Optional[bytes] = None
     """Request target, when it is not what the URL says."""
     exact_headers: bool = False
+    proxy_line: Optional[str] = None
+    """The client's address in a PROXY line that comes before the request; None without such a line."""
     http_version: str = "1.1"
 
     @property

@@ -38,7 +38,7 @@ class Undecided:
     """Something that neither configuration nor request determines, and what was assumed instead."""
 
     reason: str
-    directive: Optional[Directive] = None
+    directive: Optional[Directive] = dataclasses.field(default=None, compare=False)
     assumed: str = ""
 
 
@@ -53,6 +53,8 @@ class Step:
     kind: str
     text: str
     directive: Optional[Directive] = None
+    result: Optional[bool] = None
+    """Of an ``if``: whether it is true; None where that cannot be decided."""
 
 
 class RewriteError(Exception):
@@ -147,7 +149,8 @@ class _Engine:
             self._unknown(error, directive, "the condition is false")
             self._step("if", text + " cannot be decided, taken as false", directive)
             return False
-        self._step("if", "{} is {}".format(text, "true" if result else "false"), directive)
+        shown = "{} is {}".format(text, "true" if result else "false")
+        self.hooks.steps.append(Step("if", shown, directive, result))
         return result
 
     def _condition(self, directive: Directive) -> bool:

@@ -12,11 +12,13 @@ import dataclasses
 from typing import Dict, List, Optional, Sequence, Tuple, Union
 
 from ..conf.tree import Configuration, Directive
+from .access.addresses import UNIX
+from .access.guards import certificate_guard
 from .content.files import FileKind
 from .content.upstream import Upstream
 from .effective import Effective, Level, Version, effective_directives, http_level
 from .location import Found, Location, Loser, explain_losers, path_of
-from .phases import Answer, Walker
+from .phases import Answer, Entered, Walker
 from .regex import CannotDecide, RegexError
 from .request import Request, guessed_host, receive
 from .rewrite import Hooks, Step, Undecided, printable
@@ -57,6 +59,8 @@ class Route:
     """The location in the end, outer block first; empty when the server itself answers."""
     losers: List[Loser] = dataclasses.field(default_factory=list)
     """Locations that match the URI of the *first* search and were not taken, with the reason."""
+    entered: List[Entered] = dataclasses.field(default_factory=list)
+    """Every location that the request got to, in order, with the guards that nginx asks there."""
     level: Optional[Level] = None
     """The level whose directives are in force."""
     uri: str = ""
@@ -67,6 +71,8 @@ class Route:
     upstream: Optional[Upstream] = None
     undecided: List[Undecided] = dataclasses.field(default_factory=list)
     first_uri: bytes = b""
+    exchange: Optional[Exchange] = None
+    """The request as it is at the end: what its variables are worth then."""
 
     @property
     def location(self) -> Optional[Location]:
@@ -130,6 +136,7 @@ def route(
     *,
     version: Sequence[int] = (1, 22, 1),
     file_kind: Optional[FileKind] = None,
+    admitted: bool = True,
 ) -> Route:
     """Follow one request through the configuration.
 
@@ -139,6 +146,8 @@ def route(
         version: version of the nginx that will run it; defaults differ between versions.
         file_kind: tells what is at a path ("file", "directory", ""); without it everything that
             depends on files is undecided.
+        admitted: follow the request as if every guard on its way let it pass; else the first that
+            certainly refuses it answers (``error_page`` included).
 
     Returns:
         The route; ``answer.kind`` is "undecided" when the configuration cannot tell.
@@ -150,7 +159,7 @@ def route(
         request = Request(request)
     result = Route(configuration, request, tuple(version))
     try:
-        _follow(result, index_of(configuration), file_kind)
+        _follow(result, index_of(configuration), file_kind, admitted)
     except BadRequest as error:
         result.answer = Answer("bad-request", 400, reason=str(error))
     except CannotDecide as error:
@@ -165,7 +174,7 @@ def route(
     return result
 
 
-def _follow(result: Route, index: Index, file_kind: Optional[FileKind]) -> None:
+def _follow(result: Route, index: Index, file_kind: Optional[FileKind], admitted: bool) -> None:
     request, version = result.request, result.version
     host, port = request.local_address()
     group = _pick_group(result, index, host, port)
@@ -213,18 +222,23 @@ def _follow(result: Route, index: Index, file_kind: Optional[FileKind]) -> None:
     exchange.server_port = port
     exchange.server_address = _known_address(group, host)
     exchange.remote, exchange.prefix = request.remote, result.configuration.prefix
+    exchange.proxied = request.proxy_line
+    if request.address.startswith(UNIX):
+        exchange.remote = UNIX
     if match.match is not None:
         exchange.keep(match.match)
     result.first_uri = target.uri
-    _walk(result, exchange, file_kind)
+    _walk(result, exchange, file_kind, admitted)
 
 
-def _walk(result: Route, exchange: Exchange, file_kind: Optional[FileKind]) -> None:
-    walker = Walker(exchange, Hooks(result.steps, result.undecided, file_kind))
+def _walk(result: Route, exchange: Exchange, file_kind: Optional[FileKind], admitted: bool) -> None:
+    walker = Walker(exchange, Hooks(result.steps, result.undecided, file_kind), admitted)
     try:
-        result.answer = walker.run()
+        result.answer = walker.run(None if admitted else _refused_before(exchange))
     finally:
         result.selections = walker.selections
+        result.entered = walker.entered
+        result.exchange = exchange
         result.level = exchange.level
         result.locations = path_of(exchange.level)
         result.uri, result.args = printable(exchange.uri), printable(exchange.args)
@@ -237,6 +251,14 @@ def _walk(result: Route, exchange: Exchange, file_kind: Optional[FileKind]) -> N
             result.losers = explain_losers(result.server, walker.searched[0], first, result.version)
         except (CannotDecide, RegexError, RecursionError):
             result.losers = []
+
+
+def _refused_before(exchange: Exchange) -> Optional[Answer]:
+    """What nginx answers before the first phase (``ngx_http_process_request``)."""
+    guard = certificate_guard(exchange.server, exchange.tls)
+    if guard is None:
+        return None
+    return Answer("refused", 496, None, guard.directive, guard.reason, code=guard.kind)
 
 
 def _known_address(group: ListenGroup, host: str) -> str:

@@ -13,6 +13,7 @@ import functools
 from typing import Callable, Dict, List, Optional, Tuple, Union
 
 from ..conf.tree import Directive
+from .access.addresses import client_address
 from .content.files import document_root, map_uri_to_path
 from .effective import Level, Version, version_text
 from .regex import CannotDecide, Match, Regex, compiled
@@ -218,6 +219,9 @@ class Exchange:
     server_address: str = ""
     server_port: int = 0
     remote: str = ""
+    """Address of the other end of the connection; "unix:" for a unix socket, "" when it is not known."""
+    proxied: Optional[str] = None
+    """The client's address in the PROXY line."""
     prefix: str = ""
     captures: Tuple[bytes, ...] = ()
     proxy_host: Optional[bytes] = None
@@ -387,11 +391,16 @@ def _cookie(exchange: Exchange, name: bytes) -> bytes:
 
 
 def _remote_addr(exchange: Exchange) -> bytes:
-    if not exchange.remote:
-        raise CannotDecide("the client's address is not given")
-    if exchange.level.nearest(b"set_real_ip_from")[1]:
-        raise CannotDecide("set_real_ip_from may replace the client's address")
-    return exchange.remote.encode()
+    address, reason = client_address(exchange)
+    if reason:
+        raise CannotDecide(reason)
+    return address.encode()
+
+
+def _proxied(exchange: Exchange) -> bytes:
+    if exchange.proxied is None:
+        raise CannotDecide("the PROXY line is not given")
+    return exchange.proxied.encode()
 
 
 def _forwarded_for(exchange: Exchange) -> bytes:
@@ -435,6 +444,21 @@ def _proxy_host(exchange: Exchange) -> bytes:
     return exchange.proxy_host or b""
 
 
+def _split_path(exchange: Exchange) -> Tuple[bytes, bytes]:
+    """``ngx_http_fastcgi_split``: script name and path info."""
+    found = exchange.level.nearest(b"fastcgi_split_path_info")[1]
+    if found and found[-1].args:
+        match = compiled(found[-1].args[0], False, exchange.version).match(exchange.uri)
+        if match is not None and len(match.groups) > 2:
+            return match.groups[1], match.groups[2]
+    return exchange.uri, b""
+
+
+def _script_name(exchange: Exchange) -> bytes:
+    name = _split_path(exchange)[0]
+    return name + exchange.level.value(b"fastcgi_index", b"") if name.endswith(b"/") else name
+
+
 _BUILTIN: Dict[bytes, Callable[[Exchange], bytes]] = {
     b"uri": lambda e: e.uri,
     b"document_uri": lambda e: e.uri,
@@ -457,6 +481,7 @@ _BUILTIN: Dict[bytes, Callable[[Exchange], bytes]] = {
     b"content_type": lambda e: e.header(b"content-type") or b"",
     b"content_length": lambda e: e.header(b"content-length") or b"",
     b"remote_addr": _remote_addr,
+    b"proxy_protocol_addr": _proxied,
     b"remote_user": _remote_user,
     b"proxy_add_x_forwarded_for": _forwarded_for,
     b"proxy_host": _proxy_host,
@@ -464,6 +489,8 @@ _BUILTIN: Dict[bytes, Callable[[Exchange], bytes]] = {
     b"invalid_referer": _invalid_referer,
     b"document_root": document_root,
     b"request_filename": map_uri_to_path,
+    b"fastcgi_script_name": _script_name,
+    b"fastcgi_path_info": lambda e: _split_path(e)[1],
     b"nginx_version": lambda e: version_text(e.version).encode(),
     b"limit_rate": lambda e: b"0",
     b"pipe": lambda e: b".",

@@ -57,8 +57,8 @@ class Answer:
     """0 where the backend or a file decides."""
     redirect_target: Optional[bytes] = None
     """The Location header; None when there is none or it cannot be told."""
-    directive: Optional[Directive] = None
-    reason: str = ""
+    directive: Optional[Directive] = dataclasses.field(default=None, compare=False)
+    reason: str = dataclasses.field(default="", compare=False)
     text: Optional[bytes] = None
     final: bool = False
     """Sent as it is: ``error_page`` does not replace it."""

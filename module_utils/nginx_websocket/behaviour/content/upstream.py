@@ -26,9 +26,9 @@ class Header:
 
     name: str
     value: Optional[str]
-    source: str
-    directive: Optional[Directive] = None
-    reason: str = ""
+    source: str = dataclasses.field(compare=False)
+    directive: Optional[Directive] = dataclasses.field(default=None, compare=False)
+    reason: str = dataclasses.field(default="", compare=False)
 
 
 @dataclasses.dataclass
@@ -48,22 +48,23 @@ class Url:
 class Upstream:
     """Where the request goes and what it looks like there."""
 
-    directive: Directive
-    url: str
+    directive: Directive = dataclasses.field(compare=False)
+    url: str = dataclasses.field(compare=False)
+    """The target as it is written."""
     scheme: str
     host: str
     port: int
     servers: List[str]
     """Addresses of the ``upstream`` block, or the one address."""
-    block: Optional[Directive]
+    block: Optional[Directive] = dataclasses.field(compare=False)
     """The ``upstream`` block."""
     method: str
     uri: str
     raw_uri: Optional[bytes]
     version: str
-    version_directive: Optional[Directive]
+    version_directive: Optional[Directive] = dataclasses.field(compare=False)
     headers: List[Header]
-    header_level: Optional[Level] = None
+    header_level: Optional[Level] = dataclasses.field(default=None, compare=False)
     """The level whose ``proxy_set_header`` list is in force."""
     resolver_needed: bool = False
     unix: str = ""
