@@ -98,9 +98,9 @@ backups:
   type: list
   elements: dict
 outcome:
-  description: V(unchanged), V(applied) (the older state is live), V(rolled back) (the host is as it was
-    before this
-    module) or V(rollback failed).
+  description: V(unchanged), V(applied) (the older state is live), V(refused) (nothing was touched),
+    V(rolled back) (the host is as it was before this module), V(rollback failed) or V(reload failed), as
+    M(nginx_deploy) has them.
   returned: when O(list=false)
   type: str
 releases:
@@ -168,7 +168,7 @@ def main() -> None:
     try:
         nginx = find_instance(binary=given["binary"], conf_path=given["conf_path"])
     except Refused as refusal:
-        module.fail_json(msg=str(refusal), outcome="unchanged", changed=False)
+        module.fail_json(msg=str(refusal), outcome="refused", changed=False)
     outcome = rollback(
         given["to"],
         nginx=nginx,

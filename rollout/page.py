@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 from typing import Callable, List, Sequence
 
+from .outcomes import kind
 from .record import HostRecord, Rollout
 from .report import moment
 from .table import change, sockets
@@ -26,10 +27,7 @@ svg { width: 100%; height: auto; } svg text { font: 11px system-ui, sans-serif; 
 .key span { display: inline-block; width: .8em; height: .8em; margin: 0 .3em 0 1em; }
 """
 
-KINDS = {
-    "unchanged": "good", "applied": "good", "verified": "good", "would change": "good",
-    "not reached": "idle", "taken back": "idle",
-}  # fmt: skip
+KINDS = {"change": "good", "warning": "idle", "fault": "bad"}
 COLOURS = {
     "prepare": "#8e9aaf", "deploy": "#3a7ca5", "verify": "#2a8a4a", "soak": "#e0a526", "undo": "#c0392b",
     "take back": "#c0392b", "roll back": "#8e5ea2",
@@ -140,7 +138,7 @@ def _row(host: HostRecord) -> str:
         notes.append(f'<div class="note good">{host.passed} checks passed</div>')
     return (
         f"<tr><td>{html.escape(host.name)}</td><td>{host.batch or ''}</td><td>{releases}</td>"
-        f'<td class="outcome {KINDS.get(host.outcome, "bad")}">{host.outcome}</td>'
+        f'<td class="outcome {KINDS.get(kind(host.outcome), kind(host.outcome))}">{host.outcome}</td>'
         f'<td class="number">{f"{host.seconds:.1f}" if host.phases else ""}</td>'
         f'<td class="number">{sockets(host)}</td><td>{"".join(notes)}</td></tr>'
     )

@@ -8,7 +8,8 @@ import xml.etree.ElementTree as ET
 from datetime import datetime, timezone
 from typing import Any, Dict, List, Sequence
 
-from .record import BAD, NOT_REACHED, TAKEN_BACK, UNREACHABLE, HostRecord, Rollout
+from .outcomes import BAD, NOT_REACHED, TAKEN_BACK, UNREACHABLE
+from .record import HostRecord, Rollout
 from .table import change, sockets
 
 #: Grows by one when a field changes its meaning or goes; new fields may come at any time.

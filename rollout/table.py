@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import textwrap
-from typing import Container, Dict, List, Mapping, Tuple
+from typing import Container, Dict, List, Mapping, Optional, Tuple
 
-from .record import APPLIED, BAD, DONE, FAILED, UNCHANGED, HostRecord, Release, Rollout
+from .outcomes import APPLIED, BAD, DONE, FAILED, UNCHANGED
+from .record import HostRecord, Release, Rollout
 
 HEAD = ("host", "release", "outcome", "seconds", "sockets")
 SHOWN_LINES = 6
@@ -17,9 +18,9 @@ Line = Tuple[str, str]
 """A line, and the outcome that gives it its colour (empty: none)."""
 
 
-def short(release: str) -> str:
+def short(release: Optional[str]) -> str:
     """Return the beginning of a release id, as people compare them."""
-    return release[:8] or "–"
+    return "?" if release is None else release[:8] or "–"
 
 
 def change(release: Release) -> str:

@@ -201,7 +201,7 @@ class Bench:
             return ""
         if not result["failed"] and (now, disk) != (new, new):
             return f"the run says {result['outcome']}, but served is {now} and the disk has {disk}"
-        undone = result["failed"] and result["outcome"] in ("rolled back", "unchanged")
+        undone = result["failed"] and result["outcome"] in ("rolled back", "refused", "nothing to go back to")
         if undone and (now, disk) != (old, old):
             return f"the run says {result['outcome']}, but served is {now} and the disk has {disk}"
         return ""

@@ -112,7 +112,7 @@ def test_the_diff_of_check_mode_is_what_the_real_run_does(host):
 def test_a_candidate_that_nginx_refuses_changes_nothing(host):
     before, workers = host.tree(), host.lab.workers()
     done = host.deploy(site(tail="server { listen 81; nonsense on; }"))
-    assert done["failed"] and done["outcome"] == "unchanged"
+    assert done["failed"] and done["outcome"] == "refused"
     error = done["errors"][0]
     assert error["file"] == "/etc/nginx/sites-enabled/lammp.conf"
     assert error["message"] == 'unknown directive "nonsense"'
@@ -220,7 +220,7 @@ def test_a_backend_that_is_down_is_a_finding_and_not_a_failure(host):
 def test_a_url_that_does_not_reach_an_upgrade_is_refused_before_activation(host):
     before = host.tree()
     done = host.deploy(site(ws="location /api/ { proxy_pass http://127.0.0.1:8000; }"))
-    assert done["failed"] and done["outcome"] == "unchanged"
+    assert done["failed"] and done["outcome"] == "refused"
     assert (
         "/api/mqtt/ws/hints/" in done["message"] and "/etc/nginx/sites-enabled/lammp.conf:" in done["message"]
     )
@@ -515,7 +515,7 @@ def test_the_module_through_ansible(host):
     second = host.lab.module("nginx_deploy", arguments)
     assert not second["changed"] and second["outcome"] == "unchanged"
     bad = host.lab.module("nginx_deploy", {"sites": [site(tail="nonsense;")]})
-    assert bad["outcome"] == "unchanged" and "unknown directive" in bad["msg"]
+    assert bad["outcome"] == "refused" and "unknown directive" in bad["msg"]
 
 
 def _second(host, **arguments):

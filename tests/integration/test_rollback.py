@@ -171,7 +171,7 @@ def test_a_state_that_the_host_does_not_take_any_more_is_refused(host):
     host.write("/etc/nginx/conf.d/theirs.conf", "nonsense;\n")
     before = host.tree()
     done = host.rollback()
-    assert done["failed"] and done["outcome"] == "unchanged"
+    assert done["failed"] and done["outcome"] == "refused"
     assert "/etc/nginx/conf.d/theirs.conf:1" in done["message"]
     assert host.tree() == before
 

@@ -7,7 +7,7 @@ from typing import Sequence
 
 from ..conf.tree import Configuration
 from .host import Host, names
-from .model import APPLIED, UNDECIDED, NotProven, Refused, Site
+from .model import APPLIED, NOTHING_TO_GO_BACK_TO, RELOAD_FAILED, UNDECIDED, NotProven, Refused, Site
 
 REFUSE, LEAVE, START = "refuse", "leave", "start"
 
@@ -94,7 +94,7 @@ def confirm_running(host: Host, tree: Configuration, sites: Sequence[Site], *, s
                 opened = prove_routes(host, tree, sites)
             except NotProven as error:
                 opened = False
-                outcome.failed = True
+                outcome.failed, outcome.outcome = True, NOTHING_TO_GO_BACK_TO
                 outcome.message = f"the release is live and unchanged, but {error}"
     if not served or not opened:
         expect_upgrades(host, tree, sites)
@@ -109,7 +109,7 @@ def confirm_running(host: Host, tree: Configuration, sites: Sequence[Site], *, s
     try:
         bring_to_life(host, tree, sites)
     except NotProven as error:
-        outcome.failed = True
+        outcome.failed, outcome.outcome = True, RELOAD_FAILED
         outcome.message = (
             f"the files are as they should be, but nginx does not serve them even after a reload: {error}"
         )
@@ -133,9 +133,13 @@ def wake(host: Host, tree: Configuration, stopped: str, sites: Sequence[Site] = 
         )
         return
     deadline = time.monotonic() + host.deadline
-    with host.step("start"):
-        host.nginx = host.world.start(host.nginx, deadline)
-        host.outcome.changed = True
-    with host.step("prove"):
-        host.world.prove(tree, host.nginx, deadline)
-        prove_routes(host, tree, sites)
+    try:
+        with host.step("start"):
+            host.nginx = host.world.start(host.nginx, deadline)
+            host.outcome.changed = True
+        with host.step("prove"):
+            host.world.prove(tree, host.nginx, deadline)
+            prove_routes(host, tree, sites)
+    except NotProven:
+        host.outcome.outcome = RELOAD_FAILED
+        raise

@@ -38,6 +38,9 @@ notes:
 PACKAGE = Path(__file__).resolve().parent.parent / "site_model"
 PREFIX = "nginx_websocket_"
 
+#: What became of a host that nothing was sent to; the callback sees no "failed".
+REFUSED = "refused"
+
 Result = Dict[str, Any]
 Variables = Mapping[str, Any]
 
@@ -111,12 +114,12 @@ class ActionModule(ActionBase):
         """Look at the host, and deploy if that is really wanted."""
         facts = self._facts(plan, really, variables)
         if _ended(facts):
-            return facts
+            return {**facts, "outcome": REFUSED}
         live = []
         for item in site_model.live_files(plan["sites"], facts):
             read = self._ask("ansible.builtin.slurp", {"src": item["path"]}, variables)
             if _ended(read):
-                return read
+                return {**read, "outcome": REFUSED}
             live.append({**read, "item": item})
         fitted = site_model.fit(plan["sites"], facts, live)
         warnings = [*_texts(facts), *fitted["warnings"]]
@@ -278,4 +281,4 @@ def _ended(result: Result) -> bool:
 
 
 def _failed(message: str) -> Result:
-    return {"failed": True, "changed": False, "msg": message}
+    return {"failed": True, "changed": False, "msg": message, "outcome": REFUSED}

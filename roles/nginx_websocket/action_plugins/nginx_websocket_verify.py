@@ -86,11 +86,11 @@ class ActionModule(ActionBase):
         return self._judge(_verdict(variables, str(variables["inventory_hostname"])), variables)
 
     def _judge(self, verdict: Mapping[str, Any], variables: Variables) -> Result:
-        notes = [f"Worth knowing: {text}" for text in verdict["findings"]]
         failures, passed = verdict["failures"], verdict["passed"]
+        told: Result = {"changed": False, "passed": passed, "findings": verdict["findings"]}
         if failures:
             head = f"{len(failures)} of {len(failures) + passed} checks failed."
-            return {"failed": True, "changed": False, "msg": "\n".join([head, *failures, *notes])}
+            return {**told, "failed": True, "msg": "\n".join([head, *failures])}
         confirm = (variables.get("__nginx_websocket_deploy") or {}).get("confirm")
         if confirm:
             kept: Result = self._execute_module(
@@ -98,8 +98,7 @@ class ActionModule(ActionBase):
             )
             if kept.get("failed") or kept.get("unreachable"):
                 return kept
-        message = "\n".join([f"{passed} checks passed.", *notes])
-        return {"changed": False, "msg": message, "_ansible_verbose_always": True}
+        return {**told, "msg": f"{passed} checks passed.", "_ansible_verbose_always": True}
 
 
 def _ready(ca_file: str) -> Result:
