@@ -108,9 +108,9 @@ def cure(replay: Replay, question: Question, diff: str) -> str:
 def shown_true(name: str, nginx: str, data: str) -> str:
     """Start a case with its own ``cure`` in place, and ask as its client does: what came of it.
 
-    Each step of a cure is [file, old text, new text], or ["-", what, value] for what no file holds: ``start`` a
-    backend at an address, give the backends another ``mode``, ``drop`` a key of theirs, send a ``cookie``, open
-    another ``url``.
+    Each step of a cure is [file, old text, new text], or ["-", what, value] for what no file holds: ``start``
+    a backend at an address, give the backends another ``mode``, ``drop`` a key of theirs, send a ``cookie``,
+    open another ``url``.
     """
     case = load_case(name, data)
     lab = case["lab"]
