@@ -7,7 +7,7 @@ import shutil
 import sys
 import tempfile
 import time
-from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, Optional
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, Optional, Tuple
 
 from ansible.plugins.callback import CallbackBase
 
@@ -166,15 +166,14 @@ class CallbackModule(CallbackBase):
         ignored: bool = False,
     ) -> None:
         # What failed is told by the event: Ansible takes "failed" out of the result.
-        rollout, task = self._current, result.task
-        name = result.host.get_name()
+        who, task, told = _event(result)
+        rollout, name = self._current, who.get_name()
         if rollout is None or name not in rollout.hosts:
             return
         host, now, phase = rollout.hosts[name], time.time(), self._phase(task)
         start = self._started.pop(name, now)
         if phase:
             rollout.ours = True
-        told = result.result
         # A loop tells its elements one by one.
         if _action(task) in TRANSACTIONS and "results" not in told and not unreachable:
             host.transaction(told, failed=failed, undo=phase == "undo", check=rollout.check)
@@ -185,8 +184,8 @@ class CallbackModule(CallbackBase):
         host.saw(phase or "other", start, now)
 
     def _took_item(self, result: CallbackTaskResult, *, failed: bool = False) -> None:
-        rollout, told = self._current, result.result
-        if rollout is None or self._phase(result.task) != "take back":
+        rollout, (_, task, told) = self._current, _event(result)
+        if rollout is None or self._phase(task) != "take back":
             return
         name = str(told.get(told.get("ansible_loop_var", "item"), ""))
         if name in rollout.hosts:
@@ -223,6 +222,13 @@ class CallbackModule(CallbackBase):
             self._display.warning(f"The summary could not be written to {path} ({option}): {error}")
         else:
             self._display.display(f"Summary ({option}): {path}")
+
+
+def _event(result: CallbackTaskResult) -> Tuple[Host, Task, Mapping[str, Any]]:
+    """Return host, task and result; before ansible-core 2.19 the names begin with an underscore."""
+    if hasattr(result, "host"):
+        return result.host, result.task, result.result
+    return result._host, result._task, result._result
 
 
 def _action(task: Task) -> str:

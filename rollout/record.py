@@ -48,15 +48,14 @@ PHASES = {
 
 _HEADER = re.compile(r"(?i)(\b(?:authorization|cookie)\b\s*[=:]\s*).+")
 _TOKEN = re.compile(r"(?i)(\b(?:token|password|passwd|secret|api[-_]?key)\b\s*[=:]\s*)[^\s,;&\"']+")
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def masked(text: str) -> str:
-    """Return a message without control characters and what stands behind "token", "password" and the like.
+    """Return a message without what stands behind "token", "password" and the like.
 
     The modules mask URLs and headers themselves; this is for messages of others, such as a shell's.
     """
-    return _TOKEN.sub(r"\1***", _HEADER.sub(r"\1***", _CONTROL.sub("", text)))
+    return _TOKEN.sub(r"\1***", _HEADER.sub(r"\1***", text))
 
 
 @dataclass
@@ -235,7 +234,7 @@ class HostRecord:
 
     def say(self, message: str) -> None:
         """Add lines that say why the host failed, each once."""
-        for line in message[:MESSAGE].splitlines():
+        for line in message[:MESSAGE].split("\n"):
             line = masked(line.rstrip())
             if line and line not in self.why and len(self.why) < WHY_LINES:
                 self.why.append(line)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import html
 import json
 import re
@@ -297,25 +299,31 @@ def test_no_name_becomes_markup(run):
 def test_html_lets_nothing_be_loaded(run):
     policy = re.search(r'<meta http-equiv="Content-Security-Policy" content="([^"]*)">', as_html([run]))
     assert policy is not None
-    assert policy.group(1) == "default-src 'none'; style-src 'unsafe-inline'"
+    style = re.search(r"<style>(.*)</style>", as_html([run]), re.DOTALL).group(1)
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    assert policy.group(1) == (
+        f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    )
 
 
 def test_html_tells_what_became_of_the_run(run):
     run.hosts["web1"].passed = 22
     page = as_html([run])
-    assert '<span class="outcome bad">Not done</span>: 4 hosts' in page
-    assert '<td class="outcome bad">rolled back</td>' in page
+    assert '<span class="badge bad">Not done</span> 2 applied, 1 rolled back, 1 not reached.' in page
+    assert '<td class="strong bad">rolled back</td>' in page
+    assert "<title>Rollout failed: web3 of 4 hosts</title>" in page
     assert "22 checks passed" in page
     assert "\nFix: start it" in page
     for host in run.hosts.values():
         host.outcome = "applied"
-    assert '<span class="outcome good">Done</span>' in as_html([run])
+    assert '<span class="badge good">Done</span>' in as_html([run])
+    assert "<title>Rollout done: 4 hosts</title>" in as_html([run])
 
 
 @pytest.mark.parametrize("outcome", OUTCOMES)
 def test_html_shows_failures_as_failures(run, outcome):
     run.hosts["web1"].outcome = outcome
-    assert (outcome in BAD) == (f'<td class="outcome bad">{outcome}</td>' in as_html([run]))
+    assert (outcome in BAD) == (f'<td class="strong bad">{outcome}</td>' in as_html([run]))
 
 
 def test_bars_stand_where_their_time_is(run):
