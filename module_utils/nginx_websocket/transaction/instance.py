@@ -60,9 +60,14 @@ def find_instance(
     Raises:
         Refused: there is none, or several and no telling which.
     """
-    found = nginx_host.masters()
+    strangers: List[str] = []
+    found = nginx_host.masters(strangers=strangers)
     ports = nginx_host.ports_of(nginx_host.listeners()) if len(found) > 1 else {}
-    choice = nginx_host.choose(found, binary=binary, conf_path=conf_path, listening=ports)
+    choice = nginx_host.choose(
+        found, binary=binary, conf_path=conf_path, listening=ports, strangers=strangers
+    )
+    if choice.distrusted:
+        raise Refused(choice.why)
     if choice.ambiguous:
         raise Refused(
             f"cannot tell which nginx is meant: {choice.why}. Name its binary or its configuration."
@@ -80,6 +85,8 @@ def find_instance(
         )
     except (NginxError, LayoutError) as error:
         raise Refused(str(error)) from error
+    if described.unsafe:
+        raise Refused(described.unsafe)
     return instance_of(described)
 
 
