@@ -43,6 +43,19 @@ class Row:
         return not any(value.startswith("no") for value in (self.served, self.socket, self.healed))
 
 
+def begins(step: str) -> Callable[[int, str], bool]:
+    """True at the first point of a step."""
+    seen: List[str] = []
+
+    def when(_number: int, name: str) -> bool:
+        if name == step and not seen:
+            seen.append(name)
+            return True
+        return False
+
+    return when
+
+
 def shell(command: str, check: bool = True) -> str:
     """Run a command here."""
     done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)

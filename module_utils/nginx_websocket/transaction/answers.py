@@ -12,7 +12,7 @@ import socket
 import ssl
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import Container, FrozenSet, List, Optional, Sequence
+from typing import Container, FrozenSet, List, Optional, Sequence, Tuple
 
 from ..behaviour.server.listen import Address, Listen
 from ..conf.tree import Configuration
@@ -47,6 +47,10 @@ class Question:
     release: str
     where: str
     """``file:line`` of the server."""
+
+    def key(self) -> Tuple[Address, str, str]:
+        """What is asked of whom, wherever it stands in the files."""
+        return self.address, self.host, self.release
 
     def describe(self) -> str:
         """For a message."""
@@ -217,6 +221,26 @@ def prove(asked: Sequence[Question], deadline: float, *, settled: bool = False) 
     if wrong:
         more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
         raise NotProven("the running nginx does not serve the release: " + wrong[0] + more)
+
+
+def prove_untouched(kept: Sequence[Question], undone: Sequence[Question], deadline: float) -> None:
+    """See that an nginx which did not take a reload serves what it should all the same.
+
+    Args:
+        kept: everything to ask about the releases that should be served.
+        undone: the same of the tree that should not; at least one of the two must ask something.
+        deadline: ``time.monotonic()`` value at which to give up.
+
+    Raises:
+        NotProven: a kept release is not served, one of the others is, or there is nothing to ask.
+    """
+    gone = [question for question in undone if question.key() not in {one.key() for one in kept}]
+    if not kept and not gone:
+        raise NotProven("no server could be asked for its release")
+    prove(kept, deadline)
+    for question in gone:
+        if any(not ask(question) for _ in range(_CONNECTIONS)):
+            raise NotProven(f"{question.describe()} still serves release {question.release}, which is undone")
 
 
 def _insist(question: Question, rounds: int, patience: float) -> str:

@@ -169,10 +169,7 @@ def _deploy(
         outcome.changed, outcome.cured = True, broken
         return
     if nginx.master is None and stopped == REFUSE:
-        raise Refused(
-            "nginx is not running, so a release cannot be proven; nothing was changed. Start it: "
-            "systemctl start nginx"
-        )
+        raise Refused(f"a release could not be proven, and nothing was changed: {nginx.not_running()}")
     after: Dict[str, Mapping[str, str]] = dict(deployed)
     for placement in placements:
         after[placement.site.name] = {"path": placement.path, "release": release_id(placement.site.content)}
@@ -235,8 +232,9 @@ def _judge(
     """
     nginx, outcome = host.nginx, host.outcome
     overlay = Overlay(changes, host.files)
-    with host.step("validate"):
-        staged = parsed(overlay, nginx)
+    staged = parsed(overlay, nginx)
+    paths = [placement.path for placement in placements]
+    with host.step("validate"), neighbours.explained(staged, overlay, paths):
         ours = frozenset(placement.shown for placement in placements)
         if staged is not None:
             outcome.findings += neighbours.check(staged, ours)

@@ -9,6 +9,7 @@ import shlex
 import time
 from typing import List
 
+from ..conf.tree import Configuration
 from .backup import Backup
 from .files import kept_name, temporary_name
 from .host import Host, names
@@ -38,7 +39,7 @@ def undo(host: Host, backup: Backup, record: Record, *, told: bool) -> None:
                 _stay(host, backup, record)
                 return
             restored = restore(host, backup)
-            started = told and _prove_old(host)
+            how = _prove_old(host, backup) if told else "nginx had not been told"
             _close_undone(host, dataclasses.replace(record, step=UNDONE))
     except Exception as error:
         outcome.outcome, outcome.changed = ROLLBACK_FAILED, True
@@ -49,14 +50,8 @@ def undo(host: Host, backup: Backup, record: Record, *, told: bool) -> None:
         outcome.remedy = remedy(host, backup)
         return
     outcome.outcome, outcome.changed = ROLLED_BACK, False
-    outcome.message = "{}. The host was put back as it was ({} restored{}).".format(
-        record.reason.rstrip("."),
-        names(restored) or "nothing had to be",
-        ", nginx had ended and was started again"
-        if started
-        else ", nginx reloaded and proven"
-        if told
-        else "; nginx had not been told",
+    outcome.message = "{}. The host was put back as it was ({} restored; {}).".format(
+        record.reason.rstrip("."), names(restored) or "nothing had to be", how
     )
 
 
@@ -138,11 +133,14 @@ def restore(host: Host, backup: Backup) -> List[str]:
     return restored
 
 
-def _prove_old(host: Host) -> bool:
+def _prove_old(host: Host, backup: Backup) -> str:
     """The tree on the disk is valid again, and nginx serves it.
 
     Returns:
-        Whether nginx had ended and was started again.
+        How that was brought about, for the message.
+
+    Raises:
+        NotProven: nginx does not serve it.
     """
     valid = host.world.validate([], host.nginx)
     if not valid.valid:
@@ -150,18 +148,46 @@ def _prove_old(host: Host) -> bool:
             f"after the snapshot was restored the tree is not valid: {valid.errors[0].sentence()}"
         )
     tree = host.tree().configuration
-    if host.nginx.master is not None and host.world.alive(host.nginx.master):
-        bring_to_life(host, tree, ())
-        return False
+    try:
+        bring_to_life(host, tree, (), alone=False)
+        return "nginx reloaded and proven"
+    except NotProven as error:
+        found = host.world.masters(host.nginx)
+        if found.older is not None:
+            raise NotProven(f"{error}; {found.upgrade()}") from error
+        if found.current is not None:
+            return _untouched(host, backup, tree, error)
     # It ran when we came, and somebody or something ended it meanwhile.
     deadline = time.monotonic() + host.deadline
     with host.step("start"):
-        host.nginx = dataclasses.replace(host.nginx, master=host.world.running_master(host.nginx))
-        if host.nginx.master is None:
-            host.nginx = host.world.start(host.nginx, deadline)
+        host.nginx = host.world.start(host.nginx, deadline)
     with host.step("prove"):
         host.world.prove(tree, host.nginx, deadline)
-    return True
+    return "nginx had ended and was started again"
+
+
+def _untouched(host: Host, backup: Backup, tree: Configuration, failure: NotProven) -> str:
+    """nginx did not take the reload: see whether it serves the older tree nevertheless.
+
+    So it is where it did not take the one before either: its master is stopped, or it cannot open what a
+    second configuration needs.
+
+    Raises:
+        NotProven: it serves something else; the message has both reasons.
+    """
+    undone = host.tree([Change(change.path, change.before, change.after) for change in backup.changes])
+    try:
+        with host.step("prove"):
+            deadline = time.monotonic() + host.deadline
+            host.world.prove_untouched(tree, undone.configuration, host.nginx, deadline)
+    except NotProven as error:
+        raise NotProven(f"{failure}; and {error}") from error
+    host.find(
+        "reload-not-taken",
+        f"nginx serves what it served before, but did not take the reload after the undo: {failure}",
+        "until that is mended, no change of its configuration takes effect",
+    )
+    return "nginx did not take the reload and serves it as before, proven"
 
 
 def tidy(host: Host) -> None:

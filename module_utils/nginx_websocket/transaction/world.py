@@ -14,17 +14,17 @@ from typing import FrozenSet, Iterator, List, Mapping, Optional, Sequence
 
 from ..conf.tree import Configuration
 from . import workers
-from .answers import prove, questions
+from .answers import prove, prove_untouched, questions
 from .errorlog import LogWatch, log_paths
 from .files import Filesystem
 from .guard import Guard, available
-from .instance import Instance, running_master, serving_since
+from .instance import Instance, Masters, masters_of, serving_since
 from .lock import certbot_lock, host_lock
 from .model import Change, Refused, Site, Validation
 from .reload import reload
 from .routes import LiveCheck, check_live
 from .stale import stale_files
-from .starting import start
+from .starting import restarting, start
 from .validation import validate
 
 
@@ -47,13 +47,17 @@ class World:
 
     # -- nginx's processes -------------------------------------------------------------------
 
-    def alive(self, master: int) -> bool:
-        """Whether the process still runs and is an nginx master."""
-        return workers.alive(master)
+    def masters(self, nginx: Instance) -> Masters:
+        """The masters that run this nginx at this moment."""
+        return masters_of(nginx)
 
-    def running_master(self, nginx: Instance) -> Optional[int]:
-        """Process id of the master that runs this nginx at this moment."""
-        return running_master(nginx)
+    def restarting(self, nginx: Instance) -> bool:
+        """Whether somebody's restart or start of nginx is under way."""
+        return restarting(nginx)
+
+    def pause(self) -> None:
+        """Let the other processes of the host go on for a moment."""
+        time.sleep(0.05)
 
     def serving(self, master: int) -> FrozenSet[int]:
         """Worker processes that take new connections."""
@@ -75,7 +79,7 @@ class World:
         """
         log = LogWatch(log_paths(nginx, [tree]))
         try:
-            reload(master, log, deadline)
+            reload(tree, nginx, master, log, deadline)
         finally:
             log.close()
 
@@ -96,6 +100,16 @@ class World:
             NotProven: it serves something else.
         """
         prove(questions(tree, nginx), deadline, settled=settled)
+
+    def prove_untouched(
+        self, tree: Configuration, undone: Configuration, nginx: Instance, deadline: float
+    ) -> None:
+        """See that an nginx which did not take the reload serves a tree, and not the one that was undone.
+
+        Raises:
+            NotProven: it serves something else, or cannot be asked.
+        """
+        prove_untouched(questions(tree, nginx), questions(undone, nginx), deadline)
 
     def check_live(self, sites: Sequence[Site], tree: Configuration) -> List[LiveCheck]:
         """Open every WebSocket URL through the running nginx."""
