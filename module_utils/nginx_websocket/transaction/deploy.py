@@ -17,7 +17,7 @@ from .placement import Placement, left_behind, place
 from .release import LITERAL, LOCATION, release_id
 from .running import REFUSE, START, confirm_running, expect_upgrades
 from .servers import servers_by_file
-from .sockets import SocketWatch
+from .socket_watch import SocketWatch
 from .undo import recover
 from .validation import parsed, was_read
 from .world import World
@@ -127,7 +127,7 @@ def _deploy(
         tree = host.tree()
         deployed = host.deployed()
         placements = place(sites, tree, nginx, host.files, deployed)
-        outcome.findings += left_behind(placements, tree, deployed)
+        outcome.findings += left_behind(placements, tree, deployed, host.files)
         placements = _settle_drift(host, placements, on_drift)
         changes = _room(host, tree, max_sockets)
         changes += [change for placement in placements for change in placement.changes]

@@ -70,6 +70,17 @@ class Overlay:
         """The paths an include pattern would find, in nginx's order."""
         return globbing.glob(pattern, _Names(self))
 
+    def names(self, directory: str) -> List[str]:
+        """The names in a directory of the disk; none when it cannot be listed."""
+        try:
+            return self.files.names(directory or ".")
+        except OSError:
+            return []
+
+    def is_dir(self, path: str) -> bool:
+        """Whether a directory, or a link to one, stands at a path of the disk."""
+        return self.files.is_directory(self._files.real(path))
+
     def by_directory(self) -> Dict[str, Dict[str, Entry]]:
         """The changes grouped by directory, outer directories first."""
         grouped: Dict[str, Dict[str, Entry]] = {}
@@ -89,10 +100,7 @@ class _Names(globbing.Names):
 
     def names(self, directory: str) -> List[str]:
         """Names on the disk, less those that would be gone, and those that would be new."""
-        try:
-            shown = set(self._overlay.files.names(directory or "."))
-        except OSError:  # no directory, or not ours to read
-            shown = set()
+        shown = set(self._overlay.names(directory))
         real = os.path.realpath(directory or ".")
         for path, entry in self._overlay.entries.items():
             parent, name = os.path.split(path)
@@ -103,3 +111,7 @@ class _Names(globbing.Names):
     def exists(self, path: str) -> bool:
         """Whether something would stand there."""
         return self._overlay.entry(path).kind != "absent"
+
+    def is_dir(self, path: str) -> bool:
+        """Whether it is a directory or a link to one."""
+        return self._overlay.is_dir(path)

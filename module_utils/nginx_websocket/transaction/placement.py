@@ -69,7 +69,7 @@ def place(
                     f"the sites {other} and {site.name} both claim the server name {name}; give it to one "
                     "of them"
                 )
-    live = _Live(tree)
+    live = _Live(tree, files)
     placements = []
     for site in sites:
         last = deployed.get(site.name, {})
@@ -89,11 +89,11 @@ def place(
 class _Live:
     """The live files, to be asked by name and by path for each of many sites."""
 
-    def __init__(self, tree: Tree) -> None:
+    def __init__(self, tree: Tree, files: Filesystem) -> None:
         self.main = tree.configuration.main
         self.broken = tree.broken
         self.servers = servers_by_file(tree.configuration)
-        self.real = {path: os.path.realpath(path) for path in tree.configuration.files}
+        self.real = {path: files.real(path) for path in tree.configuration.files}
         """Path as nginx names it → the file behind it."""
         self.shown: Dict[str, List[str]] = {}
         """The file → paths under which nginx reads it."""
@@ -161,7 +161,10 @@ def _owned(
 
 
 def left_behind(
-    placements: Sequence[Placement], tree: Tree, deployed: Mapping[str, Mapping[str, str]]
+    placements: Sequence[Placement],
+    tree: Tree,
+    deployed: Mapping[str, Mapping[str, str]],
+    files: Filesystem,
 ) -> List[Finding]:
     """Releases of sites that are no longer asked for, and that nginx still reads.
 
@@ -169,6 +172,7 @@ def left_behind(
         placements: of the sites that are asked for.
         tree: the configuration on the disk.
         deployed: site name → path and release of what the last transaction left.
+        files: reads what stands at the paths.
     """
     asked = {placement.site.name for placement in placements}
     taken = {placement.path for placement in placements}
@@ -177,7 +181,7 @@ def left_behind(
         path = site.get("path", "")
         if name in asked or path in taken:
             continue
-        shown = [file for file in tree.configuration.files if os.path.realpath(file) == path]
+        shown = [file for file in tree.configuration.files if files.real(file) == path]
         if not shown or not claimed(tree.configuration.files[shown[0]]):
             continue
         gone = " ".join(dict.fromkeys([*shown, path]))
@@ -238,7 +242,9 @@ def _place(
     layout = nginx.layout
     real = {path: live.real[path] for path in owned}
     if site.path:
-        path = os.path.realpath(site.path) if os.path.exists(site.path) else canonical(site.path)
+        path = canonical(site.path)
+        if files.entry(files.real(path)).kind != "absent":
+            path = files.real(path)
     elif len(set(real.values())) == 1:
         path = next(iter(real.values()))
     elif deployed.get("path") in real.values():
@@ -247,7 +253,7 @@ def _place(
         path = canonical(layout.site_path(site.name + ".conf"))
     else:
         raise Refused(nginx.layout_error)
-    if not os.path.isdir(os.path.dirname(path)):
+    if not files.is_directory(files.real(os.path.dirname(path))):
         raise Refused(
             f"site {site.name}: the directory of {path} does not exist; make it and include it in "
             f"{nginx.conf_path}, or leave "
@@ -282,11 +288,7 @@ def _place(
     changes = [Change(path, current, after, site.name)]
     if not shown:
         result.shown = path
-        if (
-            layout is not None
-            and layout.enabled_dir
-            and os.path.realpath(layout.site_dir) == os.path.dirname(path)
-        ):
+        if layout is not None and layout.enabled_dir and files.real(layout.site_dir) == os.path.dirname(path):
             link = canonical(os.path.join(layout.enabled_dir, os.path.basename(path)))
             stands = files.entry(link)
             if stands.kind not in ("link", "absent"):

@@ -15,6 +15,7 @@ from .files import kept_name, temporary_name
 from .host import Host, names
 from .journal import ACTIVATE, PROVEN, SNAPSHOT, UNCONFIRMED, UNDO, UNDONE, Record
 from .model import ROLLBACK_FAILED, ROLLED_BACK, UNCHANGED, Change, NotProven, Refused
+from .retention import prune
 from .running import bring_to_life
 from .signals import deaf
 
@@ -199,7 +200,7 @@ def tidy(host: Host) -> None:
         if record.backup in host.backups.numbers():  # a recovery that was stopped may have pruned it already
             for change in host.backups.load(record.backup).changes:
                 host.files.let_go(change.path)
-        host.backups.prune(host.keep)
+        prune(host.backups, host.keep)
     host.journal.close()
     _disarm(host)
 

@@ -23,6 +23,7 @@ from .lock import certbot_lock, host_lock
 from .model import Change, Refused, Site, Validation
 from .reload import reload
 from .routes import LiveCheck, check_live
+from .sockets import Backends, Open, opened, silent_backends
 from .stale import stale_files
 from .starting import restarting, start
 from .validation import validate
@@ -114,6 +115,14 @@ class World:
     def check_live(self, sites: Sequence[Site], tree: Configuration) -> List[LiveCheck]:
         """Open every WebSocket URL through the running nginx."""
         return check_live(sites, tree)
+
+    def open_sockets(self, master: int, where: Backends) -> Open:
+        """The open sockets between one nginx and its backends."""
+        return opened(master, where)
+
+    def silent_backends(self, tree: Configuration, files: FrozenSet[str]) -> List[str]:
+        """Loopback addresses to which some files pass requests and at which nothing listens."""
+        return silent_backends(tree, files)
 
     # -- the machine -------------------------------------------------------------------------
 

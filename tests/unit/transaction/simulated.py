@@ -123,8 +123,22 @@ class SimulatedFilesystem(Filesystem):
             return Entry("other")
         return self.names_seen[path].entry if path in self.names_seen else ABSENT
 
+    def real(self, path: str) -> str:
+        here = os.path.normpath(path)
+        for _ in range(40):
+            parts = here.split("/")[1:]
+            for index in range(1, len(parts) + 1):
+                entry = self.entry("/" + "/".join(parts[:index]))
+                if entry.kind == "link":
+                    parent = "/" + "/".join(parts[: index - 1])
+                    here = os.path.normpath(os.path.join(parent, entry.target, *parts[index:]))
+                    break
+            else:
+                return here
+        return here
+
     def is_directory(self, path: str) -> bool:
-        return path in self.directories
+        return path.rstrip("/") in self.directories
 
     def names(self, path: str) -> List[str]:
         here = path.rstrip("/")
