@@ -90,8 +90,8 @@ options:
     default: fail
   keep:
     description: >-
-      How many backups to keep. The one from before the first deployment and the newest always stay; states that
-      V(previous) of M(nginx_rollback) does not lead to go first.
+      How many backups to keep. The one from before the first deployment and the newest always stay; states
+      that V(previous) of M(nginx_rollback) does not lead to go first.
     type: int
     default: 10
   proof_timeout:

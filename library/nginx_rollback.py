@@ -15,11 +15,11 @@ description:
 options:
   to:
     description: >-
-      V(previous) brings back what was live before the present state, and asked for again the state before that.
-      V(original) brings back what was there before the first deployment. A number brings back what that backup
-      holds (what was live before that transaction); V(previous) goes on from there. A release id brings back that
-      release of its site and leaves other sites alone. A state that is not kept any more is refused; the message
-      names it and what can be had.
+      V(previous) brings back what was live before the present state, and asked again the state before that.
+      V(original) brings back what was there before the first deployment. A number brings back what that
+      backup holds (what was live before that transaction); V(previous) goes on from there. A release id
+      brings back that release of its site and leaves other sites alone. A state that is not kept any more is
+      refused; the message names it and what can be had.
     type: str
     default: previous
   list:
@@ -32,8 +32,8 @@ options:
     default: false
   keep:
     description: >-
-      How many backups to keep. The one from before the first deployment and the newest always stay; states that
-      V(previous) does not lead to go first.
+      How many backups to keep. The one from before the first deployment and the newest always stay; states
+      that V(previous) does not lead to go first.
     type: int
     default: 10
   proof_timeout:
