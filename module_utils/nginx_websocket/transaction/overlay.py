@@ -79,7 +79,7 @@ class Overlay:
 
     def is_dir(self, path: str) -> bool:
         """Whether a directory, or a link to one, stands at a path of the disk."""
-        return self.files.is_directory(self._files.real(path))
+        return self.files.is_directory(self.files.real(path))
 
     def by_directory(self) -> Dict[str, Dict[str, Entry]]:
         """The changes grouped by directory, outer directories first."""

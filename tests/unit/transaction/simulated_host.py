@@ -13,7 +13,7 @@ from simulated import SimulatedFilesystem
 from module_utils.nginx_websocket.conf.tree import Configuration
 from module_utils.nginx_websocket.host import Layout
 from module_utils.nginx_websocket.transaction.deploy import deploy
-from module_utils.nginx_websocket.transaction.instance import Instance
+from module_utils.nginx_websocket.transaction.instance import Instance, Masters
 from module_utils.nginx_websocket.transaction.model import (
     Change,
     ConfError,
@@ -77,11 +77,11 @@ class SimulatedWorld(World):
         )
         return Validation(True, dump=dump, method="simulated")
 
-    def alive(self, master: int) -> bool:
-        return True
+    def masters(self, nginx: Instance) -> Masters:
+        return Masters(MASTER)
 
-    def running_master(self, nginx: Instance) -> Optional[int]:
-        return MASTER
+    def restarting(self, nginx: Instance) -> bool:
+        return False
 
     def serving(self, master: int) -> FrozenSet[int]:
         return frozenset((master + 1 + self.reloads,))
