@@ -16,7 +16,7 @@ import hashlib
 import json
 import os
 import shlex
-from typing import Any, Dict, List, Mapping, Optional, Sequence
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 from .files import Filesystem, temporary_name
 from .model import ABSENT, Change, Entry
@@ -290,11 +290,19 @@ class Backups:
 
     def last_written(self, path: str) -> Optional[Entry]:
         """What the newest transaction that touched a path left there; None when none did."""
+        return next((change.after for _, change in self._touching(path)), None)
+
+    def made(self, path: str) -> str:
+        """When, and by whom, a path was written last, in words."""
+        told = next((f"at {backup.time} by {backup.by}" for backup, _ in self._touching(path)), "")
+        return told or "at a time that is not known any more"
+
+    def _touching(self, path: str) -> Iterator[Tuple[Backup, Change]]:
         for number in reversed(self.numbers()):
-            for change in self.load(number).changes:
+            backup = self.load(number)
+            for change in backup.changes:
                 if change.path == path:
-                    return change.after
-        return None
+                    yield backup, change
 
     def remove(self, number: int) -> None:
         """Forget one backup; the manifest goes first, so that what is left never counts as one."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Dict, List, Mapping, Optional, Sequence
 
+from ..behaviour.effective import Level
 from ..conf.tree import Configuration
 from . import neighbours
 from .answers import questions
@@ -16,7 +17,7 @@ from .overlay import Overlay
 from .placement import Placement, left_behind, place
 from .release import LITERAL, LOCATION, release_id
 from .running import REFUSE, START, confirm_running, expect_upgrades
-from .servers import servers_by_file
+from .servers import Server, servers_by_file
 from .socket_watch import SocketWatch
 from .undo import recover
 from .validation import parsed, was_read
@@ -127,16 +128,14 @@ def _deploy(
         tree = host.tree()
         deployed = host.deployed()
         placements = place(sites, tree, nginx, host.files, deployed)
-        outcome.findings += left_behind(placements, tree, deployed, host.files)
+        outcome.findings += left_behind(placements, tree, deployed, host.files, host.backups.made)
         placements = _settle_drift(host, placements, on_drift)
         changes = _room(host, tree, max_sockets)
         changes += [change for placement in placements for change in placement.changes]
         for placement in placements:
             outcome.releases[placement.site.name] = release_id(placement.site.content)
             outcome.previous[placement.site.name] = placement.previous
-            outcome.files.append(
-                {"site": placement.site.name, "path": placement.path, "read_as": placement.shown}
-            )
+            outcome.files.append(_described(placement))
             outcome.replaced += placement.replaced
             outcome.findings += placement.findings
         outcome.diff = [change.difference() for change in changes]
@@ -145,6 +144,7 @@ def _deploy(
         return
     watch = SocketWatch(host, tree.configuration)
     staged = _judge(host, changes, placements, chosen)
+    outcome.files = [_described(placement) for placement in placements]
     if not changes:
         with watch:
             confirm_running(host, staged, chosen, stopped=stopped)
@@ -156,7 +156,7 @@ def _deploy(
     from .execute import Plan, execute
     from .static_routes import broken_today
 
-    foreign = [path for placement in placements if not placement.previous for path in placement.taken]
+    foreign = [path for placement in placements for path in placement.foreign]
     if foreign:
         from .takeover import judge_takeover
 
@@ -170,7 +170,10 @@ def _deploy(
         return
     if nginx.master is None and stopped == REFUSE:
         raise Refused(f"a release could not be proven, and nothing was changed: {nginx.not_running()}")
-    after: Dict[str, Mapping[str, str]] = dict(deployed)
+    gone = {change.path for change in changes if change.after.kind == "absent"}
+    after: Dict[str, Mapping[str, str]] = {
+        name: site for name, site in deployed.items() if site.get("path") not in gone
+    }
     for placement in placements:
         after[placement.site.name] = {"path": placement.path, "release": release_id(placement.site.content)}
     changes = _ordered(host, changes)
@@ -182,6 +185,10 @@ def _deploy(
             from .budget import budget_findings
 
             outcome.findings += budget_findings(max_sockets, host.nginx.master)
+
+
+def _described(placement: Placement) -> Dict[str, str]:
+    return {"site": placement.site.name, "path": placement.path, "read_as": placement.shown}
 
 
 def _room(host: Host, tree: Tree, max_sockets: int) -> List[Change]:
@@ -235,6 +242,8 @@ def _judge(
     staged = parsed(overlay, nginx)
     paths = [placement.path for placement in placements]
     with host.step("validate"), neighbours.explained(staged, overlay, paths):
+        for placement in placements:
+            placement.shown = _read_as(placement, overlay, staged)
         ours = frozenset(placement.shown for placement in placements)
         if staged is not None:
             outcome.findings += neighbours.check(staged, ours)
@@ -256,6 +265,12 @@ def _judge(
     return staged
 
 
+def _read_as(placement: Placement, overlay: Overlay, staged: Optional[Configuration]) -> str:
+    """The path under which nginx reads a site's file: a directory on the way may be a link."""
+    found = [file for file in (staged.files if staged else ()) if overlay.resolve(file) == placement.path]
+    return placement.shown if placement.shown in found or not found else found[0]
+
+
 def _askable(host: Host, staged: Configuration, placements: Sequence[Placement]) -> None:
     """Every site can be asked for its release, or it could never be proven."""
     grouped = servers_by_file(staged)
@@ -268,6 +283,8 @@ def _askable(host: Host, staged: Configuration, placements: Sequence[Placement])
                 f"site {placement.site.name}: no server in {placement.shown} holds a location = "
                 f"{LOCATION}{LITERAL.decode()}, so the running nginx could not be asked for its release"
             )
+        for server in marked:
+            _see_open(placement.site, server)
         if not any((server.where(), release) in asked for server in marked):
             host.find(
                 "release-not-asked",
@@ -275,6 +292,24 @@ def _askable(host: Host, staged: Configuration, placements: Sequence[Placement])
                 "itself, so "
                 "only the workers show that nginx took the release",
             )
+
+
+def _see_open(site: Site, server: Server) -> None:
+    """See that a server talks to clients without a certificate, or neither proof nor verification could.
+
+    Raises:
+        Refused: it wants one of everybody (``ngx_http_process_request`` answers 400 before any location).
+    """
+    outer = Level("http", server.directive.parent, None)
+    lines = Level("server", server.directive, outer).nearest(b"ssl_verify_client")[1]
+    tls = any(listen.has("ssl") for listen in server.listens)
+    if tls and lines and lines[-1].args[:1] == (b"on",):
+        raise Refused(
+            f"site {site.name}: {lines[-1].where()} asks every client for a certificate, so the release "
+            "could not be proven after the reload; nothing was changed. Say ssl_verify_client optional "
+            "there, and refuse in the locations that need a certificate: if ($ssl_client_verify != SUCCESS) "
+            "{ return 403; }; or leave this site out of the role."
+        )
 
 
 def _invalid(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import errno
 import os
 import time
 from typing import Dict, Iterator, List, Mapping, Optional, Sequence
@@ -20,6 +21,7 @@ from .overlay import Overlay
 from .world import World
 
 STATE_DIR = "/var/lib/nginx_websocket"
+_MISSING = (errno.ENOENT, errno.ELOOP)
 _BROKEN_FILES = 20
 """So many files that cannot be read are looked past, to see what the rest of a broken tree holds."""
 
@@ -147,7 +149,15 @@ def read_tree(nginx: Instance, overlay: Optional[Overlay] = None) -> Tree:
     broken: Dict[str, bytes] = {}
 
     def read(path: str) -> bytes:
-        return b"" if path in broken else overlay.read(path)
+        if path in broken:
+            return b""
+        try:
+            return overlay.read(path)
+        except OSError as error:
+            if error.errno not in _MISSING or path == nginx.conf_path or len(broken) >= _BROKEN_FILES:
+                raise
+            broken[path] = b""  # a link to a file that somebody took away
+            return b""
 
     while True:
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
-from typing import Dict, List, Mapping, Optional, Sequence, Set, Tuple
+from typing import Callable, Dict, List, Mapping, Optional, Sequence, Set, Tuple
 
 from ..conf.tree import ConfSyntaxError
 from .files import Filesystem
@@ -13,6 +13,7 @@ from .host import Tree
 from .instance import Instance
 from .model import ABSENT, Change, Entry, Finding, Refused, Site
 from .overlay import canonical
+from .ownership import left_over, secured, see_link_free, see_replaceable
 from .release import claimed, pristine, stamped
 from .servers import Server, candidate_servers, claims, scanned_names, servers_by_file
 
@@ -33,6 +34,8 @@ class Placement:
     """Live files whose servers were all this site's and that go away."""
     taken: Sequence[str] = ()
     """Live files, as nginx names them, whose place the site takes."""
+    foreign: Sequence[str] = ()
+    """Those of them that this role has not written."""
     previous: str = ""
     """Release id that stood there; "" when the file was not ours."""
     drifted: bool = False
@@ -71,10 +74,11 @@ def place(
                 )
     live = _Live(tree, files)
     placements = []
+    owners = {one.get("path", ""): name for name, one in deployed.items()}
     for site in sites:
         last = deployed.get(site.name, {})
         owned = _owned(site, live, everyone, last) + _unreadable(site, live, everyone, last)
-        placements.append(_place(site, owned, live, nginx, files, last))
+        placements.append(_place(site, owned, live, nginx, files, last, owners))
     written: Dict[str, str] = {}
     for placement in placements:
         other = written.setdefault(placement.path, placement.site.name)
@@ -91,6 +95,7 @@ class _Live:
 
     def __init__(self, tree: Tree, files: Filesystem) -> None:
         self.main = tree.configuration.main
+        self._files = tree.configuration.files
         self.broken = tree.broken
         self.servers = servers_by_file(tree.configuration)
         self.real = {path: files.real(path) for path in tree.configuration.files}
@@ -104,6 +109,10 @@ class _Live:
         for path, held in self.servers.items():
             for name in dict.fromkeys(claims(held)):
                 self.named.setdefault(name, []).append(path)
+
+    def content(self, path: str) -> bytes:
+        """What nginx reads there, or would where it can read it."""
+        return self.broken.get(path, self._files.get(path, b""))
 
     def last(self, deployed: Mapping[str, str]) -> List[str]:
         """The paths under which nginx reads what the last transaction wrote for a site."""
@@ -165,6 +174,7 @@ def left_behind(
     tree: Tree,
     deployed: Mapping[str, Mapping[str, str]],
     files: Filesystem,
+    made: Callable[[str], str],
 ) -> List[Finding]:
     """Releases of sites that are no longer asked for, and that nginx still reads.
 
@@ -173,23 +183,26 @@ def left_behind(
         tree: the configuration on the disk.
         deployed: site name → path and release of what the last transaction left.
         files: reads what stands at the paths.
+        made: when and by whom a file was written, in words.
     """
     asked = {placement.site.name for placement in placements}
     taken = {placement.path for placement in placements}
+    going = {file for placement in placements for file in placement.taken}
     found = []
     for name, site in deployed.items():
         path = site.get("path", "")
         if name in asked or path in taken:
             continue
-        shown = [file for file in tree.configuration.files if files.real(file) == path]
+        shown = [file for file in tree.configuration.files if files.real(file) == path and file not in going]
         if not shown or not claimed(tree.configuration.files[shown[0]]):
             continue
         gone = " ".join(dict.fromkeys([*shown, path]))
         found.append(
             Finding(
                 "site-left",
-                f"the site {name} is not asked for any more, and is still served from {path}; where that is "
-                f"not wanted: rm {gone} && nginx -t && systemctl reload nginx",
+                f"the site {name} is served from {path} and is none of this run's sites; it was deployed "
+                f"{made(path)}. Where another inventory deploys it, that is as it should be; where nobody "
+                f"does any more: rm {gone} && nginx -t && systemctl reload nginx",
             )
         )
     return found
@@ -238,6 +251,7 @@ def _place(
     nginx: Instance,
     files: Filesystem,
     deployed: Mapping[str, str],
+    owners: Mapping[str, str],
 ) -> Placement:
     layout = nginx.layout
     real = {path: live.real[path] for path in owned}
@@ -275,16 +289,13 @@ def _place(
             f"({theirs[0].where()}); choose another path or name"
         )
 
+    last = deployed.get("path")
+    see_replaceable(site, path, current, known=path == last or path in real.values())
     result = Placement(site, path, shown, [], [], owned)
-    content = stamped(site.content)
-    after = Entry(
-        "file",
-        content=content,
-        mode=current.mode if current.kind == "file" else 0o644,
-        uid=current.uid,
-        gid=current.gid,
-        xattrs=current.xattrs,
-    )
+    result.foreign = [name for name in owned if real[name] != last and not claimed(live.content(name))]
+    after, result.findings = secured(path, current, stamped(site.content))
+    if current.same(after):
+        result.findings = []
     changes = [Change(path, current, after, site.name)]
     if not shown:
         result.shown = path
@@ -293,6 +304,7 @@ def _place(
             stands = files.entry(link)
             if stands.kind not in ("link", "absent"):
                 raise Refused(f"site {site.name}: {link} stands in the way of the link to {path}")
+            see_link_free(site, link, path, files, known=any(canonical(name) == link for name in owned))
             changes.append(
                 Change(
                     link,
@@ -307,6 +319,9 @@ def _place(
             key = canonical(name)
             changes.append(Change(key, files.entry(key), ABSENT, site.name))
             result.replaced.append(name)
+            if key != real[name]:
+                others = {live.real[other] for other in live.real if other not in owned}
+                changes += left_over(real[name], path, files, owners, others)
     result.changes = [change for change in changes if not change.before.same(change.after)]
     _look_back(result, current, deployed)
     return result

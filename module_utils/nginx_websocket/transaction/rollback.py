@@ -14,6 +14,7 @@ from .instance import Instance
 from .journal import UNCONFIRMED
 from .model import APPLIED, Change, Entry, Failure, Outcome, Refused, Validation
 from .overlay import Overlay, canonical
+from .release import claimed
 from .running import LEAVE, START, confirm_running
 from .socket_watch import SocketWatch
 from .undo import recover
@@ -112,7 +113,7 @@ def _rollback(host: Host, to: str, start: bool) -> None:
             raise Refused(_invalid(verdict, changes, goal.named), verdict.errors)
         overlay = Overlay(changes, host.files)
         staged = host.tree(changes).configuration
-        _see_read(overlay, staged, changes, after)
+        after = _read_sites(overlay, staged, changes, after)
     if host.check:
         outcome.changed = True
         outcome.message = f"would go back to {goal.named}: {names([one.path for one in changes])}"
@@ -157,22 +158,32 @@ def _lost_links(
     return found
 
 
-def _see_read(
+def _read_sites(
     overlay: Overlay, staged: Configuration, changes: Sequence[Change], after: Mapping[str, Mapping[str, str]]
-) -> None:
-    """See that nginx would read the files of the sites that are restored; nothing else could be proven.
+) -> Dict[str, Mapping[str, str]]:
+    """The sites with the files from which nginx would read them; without one, nothing could be proven.
+
+    A person may have moved a site's file, or put a copy where its link was: what counts is the release that
+    nginx would read.
 
     Raises:
-        Refused: it would not.
+        Refused: nginx would not read a site that is restored.
     """
-    read = {overlay.resolve(path) for path in staged.files}
-    for site in sorted({change.site for change in changes}):
-        path = after.get(site, {}).get("path", "")
-        if after.get(site, {}).get("release") and path not in read:
+    sites = dict(after)
+    read = {overlay.resolve(path): claimed(content) for path, content in staged.files.items()}
+    for name in sorted({change.site for change in changes} & set(sites)):
+        path, release = sites[name].get("path", ""), sites[name].get("release", "")
+        if not release:
+            continue
+        found = [overlay.resolve(path)] + [one for one, held in read.items() if held == release]
+        found = [one for one in found if one in read]
+        if not found:
             raise Refused(
-                f"{path} would hold the release of {site}, but nginx would not read it: no include leads "
+                f"{path} would hold the release of {name}, but nginx would not read it: no include leads "
                 "there any more; nothing was changed. Make a link to it, or deploy the site again."
             )
+        sites[name] = {"path": found[0], "release": release}
+    return sites
 
 
 def _invalid(verdict: Validation, changes: Sequence[Change], what: str) -> str:

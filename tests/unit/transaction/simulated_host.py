@@ -10,7 +10,8 @@ from typing import Dict, FrozenSet, Iterator, List, Mapping, Optional, Sequence
 
 from simulated import SimulatedFilesystem
 
-from module_utils.nginx_websocket.conf.tree import Configuration
+from module_utils.nginx_websocket.conf.load import load
+from module_utils.nginx_websocket.conf.tree import Configuration, ConfSyntaxError
 from module_utils.nginx_websocket.host import Layout
 from module_utils.nginx_websocket.transaction.deploy import deploy
 from module_utils.nginx_websocket.transaction.instance import Instance, Masters
@@ -68,9 +69,10 @@ class SimulatedWorld(World):
 
     def validate(self, changes: Sequence[Change], nginx: Instance) -> Validation:
         overlay = Overlay(changes, self.files)
-        configuration = parsed(overlay, nginx)
-        if configuration is None:
-            return Validation(False, [ConfError("cannot be read")])
+        try:
+            configuration = load(nginx.conf_path, read=overlay.read, glob=overlay.glob)
+        except ConfSyntaxError as error:
+            return Validation(False, [ConfError(error.message, error.file, error.line)])
         dump = b"".join(
             b"# configuration file " + path.encode() + b":\n" + content
             for path, content in configuration.files.items()
