@@ -7,10 +7,11 @@ import gc
 import os
 import re
 import stat
-from typing import Callable, Dict, List, Optional
+from typing import Callable, Dict, List, Mapping, Optional
 
 from . import globbing
 from .lua import block_end
+from .overlay import Overlay
 from .tokens import read_statement
 from .tree import Configuration, ConfSyntaxError, Directive, Include, Source, is_opaque, printable
 
@@ -62,6 +63,7 @@ def load(
     prefix: str = "",
     read: Reader = read_file,
     glob: Glob = globbing.glob,
+    overlay: Optional[Mapping[str, Optional[bytes]]] = None,
 ) -> Configuration:
     """Read a configuration with all its includes (ngx_conf_parse, ngx_conf_include).
 
@@ -70,6 +72,8 @@ def load(
         prefix: nginx's prefix.
         read: how to read a file; gets a path, gives bytes, raises OSError.
         glob: how to expand an include pattern; gets a full pattern, gives paths in nginx's order.
+        overlay: files that are to be seen instead of those on disk (None: as if deleted), by path;
+            patterns see them too.  It replaces ``read`` and ``glob``.
 
     Returns:
         The configuration.  Its files are in the order in which nginx first opens them.
@@ -78,6 +82,9 @@ def load(
         ConfSyntaxError: nginx would not read it (with nginx's words where it has some), an include
             loop, or more of anything than the limits of this module.
     """
+    if overlay is not None:
+        over = Overlay(overlay, read_file)
+        read, glob = over.read, over.glob
     # Nothing but the tree is allocated meanwhile: looking for garbage would be a good part of the time.
     collecting = gc.isenabled()
     gc.disable()

@@ -5,12 +5,13 @@ from __future__ import annotations
 import dataclasses
 from typing import Optional
 
+from .files import Filesystem
 from .host import STATE_DIR, Host
 from .instance import Instance
 from .journal import PROVEN, UNCONFIRMED
+from .lock import host_lock
 from .model import APPLIED, Failure, Outcome, Refused
 from .undo import tidy
-from .world import World
 
 
 def confirm(
@@ -20,7 +21,7 @@ def confirm(
     check: bool = False,
     keep: int = 10,
     lock_timeout: float = 60.0,
-    world: Optional[World] = None,
+    files: Optional[Filesystem] = None,
 ) -> Outcome:
     """Confirm the release that a deployment with ``confirm_window`` made live.
 
@@ -30,16 +31,16 @@ def confirm(
         check: confirm nothing.
         keep: how many backups to keep.
         lock_timeout: seconds to wait for another transaction.
-        world: everything outside the transaction; unit tests hand in another.
+        files: the file system; tests pass another.
 
     Returns:
         The outcome: ``applied`` when the release stays; failed when the host went back already.
     """
     # Nothing of nginx is asked or told; the guard to be taken away is found by its names alone.
-    host = Host(Instance("", ""), state_dir, check, keep, world=world or World())
+    host = Host(Instance("", ""), state_dir, check, keep, files=files or Filesystem(), guarded=files is None)
     outcome = host.outcome
     try:
-        with host.world.locked(state_dir, "", lock_timeout, write=not check):
+        with host_lock(state_dir, timeout=lock_timeout, write=not check):
             _confirm(host, backup)
     except Failure as failure:
         outcome.failed, outcome.message = True, str(failure)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 from typing import Optional, Sequence
 
+from .files import Filesystem
 from .guard import Note, arguments
-from .host import Host
+from .host import Host, now
 from .model import Failure
 from .undo import recover
 
@@ -17,7 +18,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     """Go back, leave a note for the next run, and end with 0 unless that failed."""
     try:
         verb, backup, state_dir, nginx = arguments(argv)
-        host = Host(nginx, state_dir)
+        host = Host(nginx, state_dir, files=Filesystem(), guarded=True)
         with host.locked(_WAIT[verb]):
             record = host.journal.read()
             if record is None or (verb == "window" and record.backup != backup):
@@ -25,7 +26,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
                 return 0
             healed = recover(host)
             when = "at boot" if verb == "boot" else "because it was not confirmed in time"
-            host.notes.write(Note(record.backup, host.now(), f"{healed} ({when})"))
+            host.notes.write(Note(record.backup, now(), f"{healed} ({when})"))
     except (Failure, OSError, ValueError) as error:
         print(f"the release could not be undone: {error}", file=sys.stderr)
         return 1

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import errno
 import os
+import pwd
 import time
-from typing import Dict, Iterator, List, Mapping, Optional, Sequence
+from typing import Dict, Iterator, List, Mapping, Optional
 
 from ..conf.load import load
 from ..conf.tree import Configuration, ConfSyntaxError
+from . import workers
 from .backup import Backups
 from .files import Filesystem, temporary_name
-from .guard import Guard, Notes
+from .guard import Guard, Notes, available
 from .instance import Instance
 from .journal import Journal
-from .model import Change, Finding, Outcome, Refused, Step
+from .lock import certbot_lock, host_lock
+from .model import Finding, Outcome, Refused, Step
 from .overlay import Overlay
-from .world import World
 
 STATE_DIR = "/var/lib/nginx_websocket"
-_MISSING = (errno.ENOENT, errno.ELOOP)
 _BROKEN_FILES = 20
 """So many files that cannot be read are looked past, to see what the rest of a broken tree holds."""
 
@@ -36,16 +36,12 @@ class Host:
     keep: int = 10
     deadline: float = 15.0
     """Seconds that reload and proof may take together."""
-    world: World = dataclasses.field(default_factory=World)
-    """All that is outside the transaction: files, nginx, systemd, the clock."""
+    files: Filesystem = dataclasses.field(default_factory=Filesystem)
     outcome: Outcome = dataclasses.field(default_factory=lambda: Outcome("unchanged"))
     window: float = 0.0
     """Seconds that a controller has to confirm a release; 0: a proven release needs no confirmation."""
-
-    @property
-    def files(self) -> Filesystem:
-        """The host's files."""
-        return self.world.files
+    guarded: bool = False
+    """Whether the host may hold units of ours while a transaction is open; tests without a host say no."""
 
     @property
     def journal(self) -> Journal:
@@ -65,7 +61,7 @@ class Host:
     @property
     def guard(self) -> Optional[Guard]:
         """What goes back by itself; None where there is no systemd to run it."""
-        return self.world.guard(self.nginx, self.state_dir)
+        return Guard(self.nginx, self.state_dir, self.files) if self.guarded and available() else None
 
     @contextlib.contextmanager
     def step(self, name: str) -> Iterator[None]:
@@ -83,25 +79,18 @@ class Host:
         Args:
             timeout: seconds to wait for each of them.
         """
-        directory = os.path.dirname(self.nginx.conf_path)
+        write = not self.check
         with contextlib.ExitStack() as stack:
             with self.step("lock"):
+                if write:
+                    if os.geteuid() != 0:
+                        raise Refused("only root can change nginx's configuration; run with become: true")
+                    self.files.make_directory(self.state_dir, 0o700)
+                stack.enter_context(host_lock(self.state_dir, timeout=timeout, write=write))
                 stack.enter_context(
-                    self.world.locked(self.state_dir, directory, timeout, write=not self.check)
+                    certbot_lock(os.path.dirname(self.nginx.conf_path), timeout=timeout, write=write)
                 )
             yield
-
-    def tree(self, changes: Sequence[Change] = ()) -> Tree:
-        """The configuration on the disk, with some changes laid over it.
-
-        Raises:
-            Refused: not even the main file can be read.
-        """
-        return read_tree(self.nginx, Overlay(changes, self.files))
-
-    def now(self, later: float = 0.0) -> str:
-        """The time, in UTC, or some seconds later."""
-        return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.world.time() + later))
 
     def find(self, code: str, message: str, fix: str = "") -> None:
         """Add a finding to the outcome."""
@@ -124,7 +113,7 @@ class Host:
     def count_draining(self) -> None:
         """Put into the outcome how many old workers still hold how many connections."""
         if self.nginx.master is not None:
-            old = self.world.draining(self.nginx.master)
+            old = workers.draining(self.nginx.master)
             counts = [count for count in old.values() if count is not None]
             known = len(counts) == len(old)
             self.outcome.old_workers = {"workers": len(old), "connections": sum(counts) if known else None}
@@ -149,15 +138,7 @@ def read_tree(nginx: Instance, overlay: Optional[Overlay] = None) -> Tree:
     broken: Dict[str, bytes] = {}
 
     def read(path: str) -> bytes:
-        if path in broken:
-            return b""
-        try:
-            return overlay.read(path)
-        except OSError as error:
-            if error.errno not in _MISSING or path == nginx.conf_path or len(broken) >= _BROKEN_FILES:
-                raise
-            broken[path] = b""  # a link to a file that somebody took away
-            return b""
+        return b"" if path in broken else overlay.read(path)
 
     while True:
         try:
@@ -172,6 +153,18 @@ def read_tree(nginx: Instance, overlay: Optional[Overlay] = None) -> Tree:
             raise Refused(
                 f"nginx's configuration cannot be read, and was so before we came: {error}"
             ) from error
+
+
+def by_whom() -> str:
+    """Who runs this, for the list of backups."""
+    user = os.environ.get("SUDO_USER") or pwd.getpwuid(os.getuid()).pw_name
+    client = os.environ.get("SSH_CONNECTION", "").split(" ")[0]
+    return f"{user} from {client}" if client else user
+
+
+def now(later: float = 0.0) -> str:
+    """The time, in UTC, or some seconds later."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + later))
 
 
 def names(items: List[str]) -> str:

@@ -1,1 +1,0 @@
-"""Who answers: files, redirects, and the request that a proxied backend gets."""

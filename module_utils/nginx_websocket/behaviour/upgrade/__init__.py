@@ -1,1 +1,0 @@
-"""Whether a WebSocket upgrade survives."""
