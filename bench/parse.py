@@ -23,7 +23,8 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 READ = """
 import json, resource, sys
 sys.path.insert(0, sys.argv[1])
-from module_utils.nginx_websocket.conf import load, load_dump
+from module_utils.nginx_websocket.conf.load import load
+from module_utils.nginx_websocket.conf.dump import load_dump
 before = resource.getrusage(resource.RUSAGE_SELF)
 configuration = load(sys.argv[2]) if sys.argv[3] == "load" else load_dump(open(sys.argv[2], "rb").read())
 after = resource.getrusage(resource.RUSAGE_SELF)

@@ -7,7 +7,7 @@ import shutil
 import sys
 import tempfile
 import time
-from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, Optional
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, Optional, Tuple
 
 from ansible.plugins.callback import CallbackBase
 
@@ -16,7 +16,7 @@ _CHECKOUT = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 if _CHECKOUT not in sys.path:
     sys.path.append(_CHECKOUT)
 
-from rollout import page, record, report, table  # noqa: E402
+from rollout import outcomes, page, record, report, table  # noqa: E402
 
 if TYPE_CHECKING:
     from ansible.executor.stats import AggregateStats
@@ -73,15 +73,13 @@ WRITERS: Dict[str, Callable[[List[record.Rollout]], str]] = {
 }
 
 COLOURS = {
-    record.UNCHANGED: "green", record.VERIFIED: "green",
-    record.APPLIED: "yellow", record.WOULD_CHANGE: "yellow",
-    record.NOT_REACHED: "cyan", record.TAKEN_BACK: "cyan",
+    outcomes.GOOD: "green", outcomes.CHANGE: "yellow", outcomes.WARNING: "bright yellow",
+    outcomes.IDLE: "cyan", outcomes.FAULT: "red",
 }  # fmt: skip
 
 #: Modules and actions that tell what became of a transaction.
 TRANSACTIONS = ("nginx_deploy", "nginx_rollback", "nginx_websocket_sites")
 ROLE = os.path.join("roles", "nginx_websocket", "tasks")
-WORTH_KNOWING = "Worth knowing: "
 
 
 class CallbackModule(CallbackBase):
@@ -137,7 +135,7 @@ class CallbackModule(CallbackBase):
 
     def v2_runner_on_failed(self, result: CallbackTaskResult, ignore_errors: bool = False) -> None:
         """A task failed on a host."""
-        self._took(result, failed=not ignore_errors)
+        self._took(result, failed=True, ignored=ignore_errors)
 
     def v2_runner_on_unreachable(self, result: CallbackTaskResult) -> None:
         """A host did not answer."""
@@ -149,7 +147,7 @@ class CallbackModule(CallbackBase):
 
     def v2_runner_item_on_failed(self, result: CallbackTaskResult) -> None:
         """One element of a loop failed."""
-        self._took_item(result)
+        self._took_item(result, failed=True)
 
     def _phase(self, task: Task) -> str:
         if task._uuid not in self._phases:
@@ -159,35 +157,39 @@ class CallbackModule(CallbackBase):
             self._phases[task._uuid] = record.PHASES.get(name, "other") if ours else ""
         return self._phases[task._uuid]
 
-    def _took(self, result: CallbackTaskResult, *, failed: bool = False, unreachable: bool = False) -> None:
-        rollout, task = self._current, result.task
-        name = result.host.get_name()
+    def _took(
+        self,
+        result: CallbackTaskResult,
+        *,
+        failed: bool = False,
+        unreachable: bool = False,
+        ignored: bool = False,
+    ) -> None:
+        # What failed is told by the event: Ansible takes "failed" out of the result.
+        who, task, told = _event(result)
+        rollout, name = self._current, who.get_name()
         if rollout is None or name not in rollout.hosts:
             return
         host, now, phase = rollout.hosts[name], time.time(), self._phase(task)
         start = self._started.pop(name, now)
         if phase:
             rollout.ours = True
-        told = result.result
         # A loop tells its elements one by one.
-        if _action(task) in TRANSACTIONS and "results" not in told:
-            host.transaction(told, undo=phase == "undo", check=rollout.check)
-        message = _message(told)
-        if _judges(task):
-            message = _judged(host, message)
-            if host.outcome == record.NOT_REACHED:
-                host.outcome = record.VERIFIED
-        if unreachable or failed:
-            host.failed(message, unreachable=unreachable)
+        if _action(task) in TRANSACTIONS and "results" not in told and not unreachable:
+            host.transaction(told, failed=failed, undo=phase == "undo", check=rollout.check)
+        if _judges(task) and not unreachable:
+            host.verified(told, failed=failed)
+        if unreachable or (failed and not ignored):
+            host.failed(_message(told), phase=phase, unreachable=unreachable)
         host.saw(phase or "other", start, now)
 
-    def _took_item(self, result: CallbackTaskResult) -> None:
-        rollout, told = self._current, result.result
-        if rollout is None or self._phase(result.task) != "take back":
+    def _took_item(self, result: CallbackTaskResult, *, failed: bool = False) -> None:
+        rollout, (_, task, told) = self._current, _event(result)
+        if rollout is None or self._phase(task) != "take back":
             return
         name = str(told.get(told.get("ansible_loop_var", "item"), ""))
         if name in rollout.hosts:
-            rollout.hosts[name].taken_back(told)
+            rollout.hosts[name].taken_back(told, failed=failed)
 
     def v2_playbook_on_stats(self, stats: AggregateStats) -> None:
         """Everything is over: print the table, write the files."""
@@ -200,7 +202,7 @@ class CallbackModule(CallbackBase):
         for rollout in rollouts:
             self._display.banner(f"SUMMARY [{rollout.play}]")
             for text, outcome in table.lines(rollout, width):
-                colour = (COLOURS.get(outcome, "red")) if outcome else None
+                colour = COLOURS[outcomes.kind(outcome)] if outcome else None
                 self._display.display(text, color=colour)
         for option, writer in WRITERS.items():
             path = self._extra.get(f"nginx_websocket_summary_{option}") or self.get_option(option)
@@ -222,6 +224,13 @@ class CallbackModule(CallbackBase):
             self._display.display(f"Summary ({option}): {path}")
 
 
+def _event(result: CallbackTaskResult) -> Tuple[Host, Task, Mapping[str, Any]]:
+    """Return host, task and result; before ansible-core 2.19 the names begin with an underscore."""
+    if hasattr(result, "host"):
+        return result.host, result.task, result.result
+    return result._host, result._task, result._result
+
+
 def _action(task: Task) -> str:
     return str(task.action).rpartition(".")[2]
 
@@ -236,16 +245,3 @@ def _message(told: Mapping[str, Any]) -> str:
         if told.get(key):
             return str(told[key])
     return "failed without a message"
-
-
-def _judged(host: record.HostRecord, message: str) -> str:
-    """Read the verdict of the verification, which tasks/verify.yml puts into the message; return the rest."""
-    rest = []
-    for line in message.splitlines():
-        if line.startswith(WORTH_KNOWING):
-            host.find("", line[len(WORTH_KNOWING) :])
-        elif line.endswith(" checks passed.") and line.split(" ")[0].isdigit():
-            host.passed = int(line.split(" ")[0])
-        else:
-            rest.append(line)
-    return "\n".join(rest)

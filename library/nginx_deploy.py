@@ -89,7 +89,9 @@ options:
     choices: [fail, overwrite]
     default: fail
   keep:
-    description: How many backups to keep; the one from before the first deployment always stays.
+    description: >-
+      How many backups to keep. The one from before the first deployment and the newest always stay; states
+      that V(previous) of M(nginx_rollback) does not lead to go first.
     type: int
     default: 10
   proof_timeout:
@@ -185,9 +187,10 @@ EXAMPLES = r"""
 RETURN = r"""
 outcome:
   description: >-
-    V(unchanged), V(applied), V(rolled back) (the host is as it was) or V(rollback failed) (RV(remedy) says
-    what to
-    do by hand).
+    One word that is true by itself - V(unchanged); V(applied); V(refused) (nothing was touched);
+    V(rolled back) (the host is as it was); V(rollback failed) (RV(remedy) says what to do by hand);
+    V(reload failed) (the files were right already, nginx read them anew and does not serve them);
+    V(nothing to go back to) (the release was live before, nothing was changed, and it fails its proof).
   returned: always
   type: str
   sample: applied
@@ -331,7 +334,7 @@ def main() -> None:
             **{name: given[name] for name in ("binary", "conf_path", "site_dir", "enabled_dir")}
         )
     except Refused as refusal:
-        module.fail_json(msg=str(refusal), outcome="unchanged", changed=False)
+        module.fail_json(msg=str(refusal), outcome="refused", changed=False)
     outcome = deploy(
         [Site.of(one, one["content"].encode("utf-8", "surrogateescape")) for one in given["sites"]],
         nginx=nginx,

@@ -60,6 +60,12 @@ options:
   address:
     description: Address of this host at which to ask, in place of the one that the name leads to.
     type: str
+  other_ports:
+    description:
+      - Where the backend does not open the socket, ask whatever else listens on this host, too.
+      - They get a bare handshake for a made-up path, nothing of the client's. By default they are listed.
+    type: bool
+    default: false
   cafile:
     description: >-
       PEM file of certificate authorities to trust instead of the system's, on the host that is diagnosed.
@@ -210,6 +216,7 @@ def main() -> None:
             "hold": {"type": "float", "default": 0.0},
             "connections": {"type": "int", "default": 0},
             "address": {"type": "str"},
+            "other_ports": {"type": "bool", "default": False},
             "cafile": {"type": "path"},
             "timeout": {"type": "float", "default": 5.0},
             "binary": {"type": "path"},
@@ -241,6 +248,7 @@ def main() -> None:
         cafile=params["cafile"],
         timeout=params["timeout"],
         address=params["address"] or "",
+        other_ports=params["other_ports"],
     )
     try:
         question.endpoint  # noqa: B018  the URL is judged before anything is asked

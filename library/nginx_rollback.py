@@ -15,11 +15,11 @@ description:
 options:
   to:
     description: >-
-      V(previous) undoes the last transaction that is not undone yet. V(original) brings back what was there
-      before
-      the first deployment. A number brings back what that backup holds (what was live before that
-      transaction). A
-      release id brings back that release of its site and leaves other sites alone.
+      V(previous) brings back what was live before the present state, and asked again the state before that.
+      V(original) brings back what was there before the first deployment. A number brings back what that
+      backup holds (what was live before that transaction); V(previous) goes on from there. A release id
+      brings back that release of its site and leaves other sites alone. A state that is not kept any more is
+      refused; the message names it and what can be had.
     type: str
     default: previous
   list:
@@ -31,7 +31,9 @@ options:
     type: bool
     default: false
   keep:
-    description: How many backups to keep; the one from before the first deployment always stays.
+    description: >-
+      How many backups to keep. The one from before the first deployment and the newest always stay; states
+      that V(previous) does not lead to go first.
     type: int
     default: 10
   proof_timeout:
@@ -98,9 +100,9 @@ backups:
   type: list
   elements: dict
 outcome:
-  description: V(unchanged), V(applied) (the older state is live), V(rolled back) (the host is as it was
-    before this
-    module) or V(rollback failed).
+  description: V(unchanged), V(applied) (the older state is live), V(refused) (nothing was touched),
+    V(rolled back) (the host is as it was before this module), V(rollback failed) or V(reload failed), as
+    M(nginx_deploy) has them.
   returned: when O(list=false)
   type: str
 releases:
@@ -168,7 +170,7 @@ def main() -> None:
     try:
         nginx = find_instance(binary=given["binary"], conf_path=given["conf_path"])
     except Refused as refusal:
-        module.fail_json(msg=str(refusal), outcome="unchanged", changed=False)
+        module.fail_json(msg=str(refusal), outcome="refused", changed=False)
     outcome = rollback(
         given["to"],
         nginx=nginx,

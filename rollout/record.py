@@ -8,31 +8,36 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Any, Dict, List, Mapping, Optional, Sequence
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence
 
-#: What can become of a host.
-NOT_REACHED = "not reached"
-UNCHANGED = "unchanged"
-APPLIED = "applied"
-WOULD_CHANGE = "would change"
-VERIFIED = "verified"
-ROLLED_BACK = "rolled back"
-ROLLBACK_FAILED = "rollback failed"
-TAKEN_BACK = "taken back"
-FAILED = "failed"
-UNREACHABLE = "unreachable"
-
-OUTCOMES = (
-    UNCHANGED, APPLIED, WOULD_CHANGE, VERIFIED, ROLLED_BACK, ROLLBACK_FAILED, TAKEN_BACK, FAILED, UNREACHABLE,
+from .outcomes import (
+    APPLICATION_DOWN,
+    APPLICATION_DOWN_ACCEPTED,
+    APPLIED,
+    BAD,
+    DONE,
+    FAILED,
     NOT_REACHED,
-)  # fmt: skip
-#: With these a host has what was asked for; a retry leaves it out.
-DONE = frozenset({UNCHANGED, APPLIED, VERIFIED})
-#: With these somebody has to look at the host.
-BAD = frozenset({ROLLED_BACK, ROLLBACK_FAILED, FAILED, UNREACHABLE})
+    NOTHING_TO_GO_BACK_TO,
+    OUTCOMES,
+    REFUSED,
+    RELOAD_FAILED,
+    ROLLBACK_FAILED,
+    ROLLED_BACK,
+    TAKEN_BACK,
+    UNCHANGED,
+    UNKNOWN,
+    UNREACHABLE,
+    VERIFIED,
+    WOULD_CHANGE,
+)
 
 #: So many lines of a failure's message are kept.
 WHY_LINES = 200
+#: So many characters of one message are looked at.
+MESSAGE = 100_000
+#: So many findings and sites of a host are kept; what a host says is bounded in every direction.
+ROWS = 200
 
 #: Phase of a task by the file that it stands in.
 PHASES = {
@@ -43,15 +48,14 @@ PHASES = {
 
 _HEADER = re.compile(r"(?i)(\b(?:authorization|cookie)\b\s*[=:]\s*).+")
 _TOKEN = re.compile(r"(?i)(\b(?:token|password|passwd|secret|api[-_]?key)\b\s*[=:]\s*)[^\s,;&\"']+")
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def masked(text: str) -> str:
-    """Return a message without control characters and what stands behind "token", "password" and the like.
+    """Return a message without what stands behind "token", "password" and the like.
 
     The modules mask URLs and headers themselves; this is for messages of others, such as a shell's.
     """
-    return _TOKEN.sub(r"\1***", _HEADER.sub(r"\1***", _CONTROL.sub("", text)))
+    return _TOKEN.sub(r"\1***", _HEADER.sub(r"\1***", text))
 
 
 @dataclass
@@ -65,11 +69,11 @@ class Phase:
 
 @dataclass
 class Release:
-    """A site's release before and after."""
+    """A site's release before and after; "" is none of ours, None is not known."""
 
     site: str
     before: str
-    after: str
+    after: Optional[str]
 
 
 @dataclass
@@ -82,6 +86,7 @@ class HostRecord:
         outcome: One of `OUTCOMES`.
         why: Lines that say why it failed.
         backup: Number of the backup that holds the state before, for a roll back by hand.
+        confirm_by: Until when its release waits to be confirmed, or the host goes back by itself.
     """
 
     name: str
@@ -93,6 +98,7 @@ class HostRecord:
     why: List[str] = field(default_factory=list)
     passed: Optional[int] = None
     backup: Optional[int] = None
+    confirm_by: str = ""
     phases: List[Phase] = field(default_factory=list)
 
     @property
@@ -110,51 +116,62 @@ class HostRecord:
     def find(self, code: str, message: str, fix: str = "") -> None:
         """Add a finding once."""
         finding = {"code": code, "message": masked(message), "fix": fix}
-        if finding not in self.findings:
+        if finding not in self.findings and len(self.findings) < ROWS:
             self.findings.append(finding)
 
-    def transaction(self, result: Mapping[str, Any], *, undo: bool, check: bool) -> None:
+    def transaction(self, result: Mapping[str, Any], *, failed: bool, undo: bool, check: bool) -> None:
         """Take over what `nginx_deploy` or `nginx_rollback` returned.
 
         Args:
-            result: The module's result.
+            result: The module's result, as Ansible gives it to callbacks: without ``failed``.
+            failed: Whether Ansible reports the task as failed.
             undo: It undoes what this run has done.
             check: The run is in check mode.
         """
-        outcome = str(result.get("outcome", ""))
-        if not outcome:
-            # A module that broke down, or a host that no longer answers: what was to be undone is there yet.
-            if undo:
-                self._undone(outcome, result)
-            return
+        word = str(result.get("outcome") or "")
+        if word or undo:
+            self._told(result)
+        if undo:
+            self._undone(word, failed, result)
+        elif word:
+            self._done(word, failed, result, check)
+        elif failed:
+            # A module that broke down, or a connection that did.
+            self._judge(UNKNOWN)
+
+    def _told(self, result: Mapping[str, Any]) -> None:
         if result.get("recovered"):
             self.find("recovered", str(result["recovered"]))
-        for finding in result.get("findings", []):
-            self.find(finding.get("code", ""), finding.get("message", ""), finding.get("fix", ""))
-        self._count(result.get("sockets") or {})
-        if undo:
-            self._undone(outcome, result)
-            return
-        failed = bool(result.get("failed"))
-        landed = outcome == APPLIED or (outcome == UNCHANGED and not failed)
-        previous = result.get("previous") or {}
-        names = list(result.get("releases") or previous)
+        for finding in _rows(result.get("findings")):
+            self.find(*(str(finding.get(part) or "") for part in ("code", "message", "fix")))
+        self._count(_numbers(result.get("sockets")))
+
+    def _done(self, word: str, failed: bool, result: Mapping[str, Any], check: bool) -> None:
+        if failed and word in (UNCHANGED, APPLIED):
+            word = FAILED
+        elif word == UNCHANGED and check and result.get("changed"):
+            word = WOULD_CHANGE
+        previous, wanted = _texts(result.get("previous")), _texts(result.get("releases"))
+        known = word not in (ROLLBACK_FAILED, RELOAD_FAILED)
+        live = wanted if word in (APPLIED, UNCHANGED, WOULD_CHANGE) else previous
         self.releases = [
-            Release(name, previous.get(name, ""), (result.get("releases") or {}).get(name, "") if landed else
-                    previous.get(name, ""))
-            for name in names
-        ]  # fmt: skip
-        self.backup = result.get("backup")
-        if failed:
-            self.outcome = outcome if outcome in (ROLLED_BACK, ROLLBACK_FAILED) else FAILED
-        elif outcome == UNCHANGED and check and result.get("changed"):
-            self.outcome = WOULD_CHANGE
-        elif outcome in OUTCOMES:
-            self.outcome = outcome
+            Release(name, previous.get(name, ""), live.get(name, "") if known else None)
+            for name in list(wanted or previous)[:ROWS]
+        ]
+        backup = result.get("backup")
+        self.backup = backup if isinstance(backup, int) else None
+        self.confirm_by = str(result.get("confirm_by") or "")
+        self._judge(word if word in OUTCOMES else UNKNOWN)
+
+    def _judge(self, outcome: str) -> None:
+        self.outcome = outcome
+        if outcome in (UNKNOWN, UNREACHABLE):
+            for release in self.releases:
+                release.after = None
 
     def _count(self, sockets: Mapping[str, int]) -> None:
         """Add a count to those from before: the first ``before``, the last ``after``, all that were lost."""
-        if sockets:
+        if {"before", "after", "lost"} <= set(sockets):
             known = self.sockets or {"before": sockets["before"], "lost": 0}
             self.sockets = {
                 "before": known["before"],
@@ -162,30 +179,84 @@ class HostRecord:
                 "lost": known["lost"] + sockets["lost"],
             }
 
-    def _undone(self, outcome: str, result: Mapping[str, Any]) -> None:
-        by_itself = outcome == UNCHANGED and not result.get("failed")  # while nobody confirmed it
-        if outcome == APPLIED or by_itself:
-            self.outcome = ROLLED_BACK
+    def _undone(self, word: str, failed: bool, result: Mapping[str, Any]) -> None:
+        if word in (APPLIED, UNCHANGED) and not failed:  # unchanged: it went back by itself, unconfirmed
+            now = _texts(result.get("releases"))
             for release in self.releases:
-                release.after = release.before
-        else:
-            self.outcome = ROLLBACK_FAILED
-            self.why.append(masked(str(result.get("msg", ""))))
+                release.after = now.get(release.site, release.before)
+            self.outcome = ROLLED_BACK
+            return
+        self.outcome = ROLLBACK_FAILED
+        if word not in (REFUSED, ROLLED_BACK):  # with these the host is as it was before the undo
+            for release in self.releases:
+                release.after = None
+        if self.confirm_by:
+            self.say(f"The release was not confirmed: the host goes back by itself at {self.confirm_by}")
+        self.say(f"Undo: {result.get('msg') or 'no answer'}")
 
-    def taken_back(self, result: Mapping[str, Any]) -> None:
+    def taken_back(self, result: Mapping[str, Any], *, failed: bool) -> None:
         """Take over what `nginx_rollback` returned for a finished host when another one failed."""
-        self.transaction(result, undo=True, check=False)
+        self.transaction(result, failed=failed, undo=True, check=False)
         if self.outcome == ROLLED_BACK:
             self.outcome = TAKEN_BACK
 
-    def failed(self, message: str, *, unreachable: bool = False) -> None:
+    def verified(self, result: Mapping[str, Any], *, failed: bool) -> None:
+        """Take over a host's verdict as the action nginx_websocket_verify returns it.
+
+        Args:
+            result: ``passed``, ``findings``, and ``application_down`` where nothing else failed.
+            failed: Whether the run fails for it.
+        """
+        passed = result.get("passed")
+        self.passed = passed if isinstance(passed, int) else self.passed
+        for text in _list(result.get("findings")):
+            self.find("", str(text))
+        if result.get("application_down"):
+            self._judge(APPLICATION_DOWN if failed else APPLICATION_DOWN_ACCEPTED)
+        elif not failed and self.outcome == NOT_REACHED:
+            self.outcome = VERIFIED
+
+    def failed(self, message: str, *, phase: str = "", unreachable: bool = False) -> None:
         """Note a failed task."""
         if unreachable:
-            self.outcome = UNREACHABLE
-        elif self.outcome not in (ROLLED_BACK, ROLLBACK_FAILED):
-            self.outcome = FAILED
-        lines = [masked(line.rstrip()) for line in message.splitlines() if line.strip()]
-        self.why += [line for line in lines[:WHY_LINES] if line not in self.why]
+            self._judge(UNREACHABLE)
+        elif self.outcome not in BAD:
+            self._judge(self._failed_verification() if phase in ("verify", "soak") else FAILED)
+        self.say(message)
+
+    def _failed_verification(self) -> str:
+        """What a failed verification means: nothing is undone where this run made no release."""
+        if self.outcome == UNCHANGED:
+            return NOTHING_TO_GO_BACK_TO
+        if self.outcome == APPLIED and self.backup is None:
+            return RELOAD_FAILED
+        return FAILED
+
+    def say(self, message: str) -> None:
+        """Add lines that say why the host failed, each once."""
+        for line in message[:MESSAGE].split("\n"):
+            line = masked(line.rstrip())
+            if line and line not in self.why and len(self.why) < WHY_LINES:
+                self.why.append(line)
+
+
+def _texts(value: object) -> Dict[str, str]:
+    """The pairs of text in what a host gave for a table of text."""
+    pairs = value.items() if isinstance(value, Mapping) else ()
+    return {name: text for name, text in pairs if isinstance(name, str) and isinstance(text, str)}
+
+
+def _numbers(value: object) -> Dict[str, int]:
+    pairs = value.items() if isinstance(value, Mapping) else ()
+    return {str(name): number for name, number in pairs if isinstance(number, int)}
+
+
+def _list(value: object) -> List[Any]:
+    return value[:ROWS] if isinstance(value, list) else []
+
+
+def _rows(value: object) -> Iterator[Mapping[str, Any]]:
+    return (row for row in _list(value) if isinstance(row, Mapping))
 
 
 @dataclass

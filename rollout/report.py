@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import re
 import xml.etree.ElementTree as ET
 from datetime import datetime, timezone
 from typing import Any, Dict, List, Sequence
 
-from .record import BAD, NOT_REACHED, TAKEN_BACK, UNREACHABLE, HostRecord, Rollout
+from .medium import json_text, xml
+from .outcomes import BAD, NOT_REACHED, TAKEN_BACK, UNREACHABLE
+from .record import HostRecord, Rollout
 from .table import change, sockets
 
 #: Grows by one when a field changes its meaning or goes; new fields may come at any time.
 FORMAT = 1
-
-#: What XML 1.0 cannot hold, even escaped.
-_NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def moment(seconds: float) -> str:
@@ -80,7 +77,7 @@ def _host(host: HostRecord) -> Dict[str, Any]:
 
 def as_json(rollouts: Sequence[Rollout]) -> str:
     """Return the summary as a JSON document."""
-    return json.dumps(as_data(rollouts), indent=2, ensure_ascii=False) + "\n"
+    return json_text(as_data(rollouts))
 
 
 def as_retry(rollouts: Sequence[Rollout]) -> str:
@@ -108,7 +105,7 @@ def _suite(root: ET.Element, rollout: Rollout, number: int, hosts: Sequence[Host
     suite = ET.SubElement(
         root,
         "testsuite",
-        name=_xml(name),
+        name=xml(name),
         tests=str(len(hosts)),
         failures=str(sum(host.outcome in BAD and host.outcome != UNREACHABLE for host in hosts)),
         errors=str(sum(host.outcome == UNREACHABLE for host in hosts)),
@@ -118,20 +115,16 @@ def _suite(root: ET.Element, rollout: Rollout, number: int, hosts: Sequence[Host
     )
     for host in hosts:
         case = ET.SubElement(
-            suite, "testcase", name=_xml(host.name), classname="nginx_websocket", time=f"{host.seconds:.3f}"
+            suite, "testcase", name=xml(host.name), classname="nginx_websocket", time=f"{host.seconds:.3f}"
         )
         if host.outcome in BAD:
             kind = "error" if host.outcome == UNREACHABLE else "failure"
             element = ET.SubElement(case, kind, message=host.outcome, type=host.outcome)
-            element.text = _xml("\n".join(host.why))
+            element.text = xml("\n".join(host.why))
         elif host.outcome in (NOT_REACHED, TAKEN_BACK):
             ET.SubElement(case, "skipped", message=host.outcome)
         told = [f"{host.outcome}", *(f"{r.site}: {change(r)}" for r in host.releases)]
         if host.sockets:
             told.append(f"open sockets: {sockets(host)}")
         told += [f"{finding['code']}: {finding['message']}" for finding in host.findings]
-        ET.SubElement(case, "system-out").text = _xml("\n".join(told))
-
-
-def _xml(text: str) -> str:
-    return _NOT_XML.sub("�", text)
+        ET.SubElement(case, "system-out").text = xml("\n".join(told))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import textwrap
-from typing import Container, Dict, List, Mapping, Tuple
+from typing import Container, Dict, List, Mapping, Optional, Tuple
 
-from .record import APPLIED, BAD, DONE, FAILED, UNCHANGED, HostRecord, Release, Rollout
+from .medium import terminal
+from .outcomes import APPLIED, BAD, DONE, FAILED, UNCHANGED
+from .record import HostRecord, Release, Rollout
 
 HEAD = ("host", "release", "outcome", "seconds", "sockets")
 SHOWN_LINES = 6
@@ -17,9 +19,9 @@ Line = Tuple[str, str]
 """A line, and the outcome that gives it its colour (empty: none)."""
 
 
-def short(release: str) -> str:
+def short(release: Optional[str]) -> str:
     """Return the beginning of a release id, as people compare them."""
-    return release[:8] or "–"
+    return "?" if release is None else release[:8] or "–"
 
 
 def change(release: Release) -> str:
@@ -36,7 +38,7 @@ def sockets(host: HostRecord) -> str:
 
 
 def lines(rollout: Rollout, width: int = 110) -> List[Line]:
-    """Return the table.
+    """Return the table, fit for a terminal.
 
     Args:
         rollout: The record.
@@ -49,8 +51,8 @@ def lines(rollout: Rollout, width: int = 110) -> List[Line]:
         shown = [host for host in shown if host.outcome in BAD]
     rows = [
         (
-            host.name,
-            change(host.releases[0]) if host.releases else "",
+            terminal(host.name),
+            terminal(change(host.releases[0])) if host.releases else "",
             host.outcome,
             f"{host.seconds:.1f}" if host.phases else "",
             sockets(host),
@@ -73,7 +75,7 @@ def lines(rollout: Rollout, width: int = 110) -> List[Line]:
     if rest and not rollout.check and not rollout.succeeded:
         few = ",".join(rest) if len(rest) <= 10 else "@FILE, with NGINX_WEBSOCKET_SUMMARY_RETRY=FILE set"
         told.append((f"To go on with the hosts that are not done: --limit {few}", ""))
-    return told
+    return [(terminal(text), outcome) for text, outcome in told]
 
 
 def _row(cells: Tuple[str, ...], widths: List[int]) -> str:
@@ -133,4 +135,4 @@ def batch_line(rollout: Rollout) -> str:
         good = sum(host.outcome in DONE for host in done)
         fresh = sum(host.outcome == APPLIED for host in done)
         line += f" (so far {good} of {len(rollout.hosts)} done, {fresh} with a new release)"
-    return line
+    return terminal(line)

@@ -32,12 +32,12 @@ CACHE = ROOT / ".cache" / "pythons"
 OLDEST = (3, 8)
 # Where all of it must run; what it costs is measured elsewhere, and not under every Python at once.
 TESTS = [
-    *("tests/unit/nginx_conf_reading", "tests/unit/nginx_conf_routing", "tests/unit/nginx_host"),
+    *("tests/unit/conf", "tests/unit/behaviour", "tests/unit/nginx_host"),
     *("tests/unit/websocket", "tests/unit/transaction", "tests/unit/diagnosis"),
     "tests/unit/backend_service",
     "tests/unit/test_importing_once.py",
-    "--deselect=tests/unit/nginx_conf_reading/test_reading_hostile.py::test_large_and_odd",
-    "--ignore=tests/unit/nginx_conf_routing/test_routing_cost.py",
+    "--deselect=tests/unit/conf/test_reading_hostile.py::test_large_and_odd",
+    "--ignore=tests/unit/behaviour/test_routing_cost.py",
 ]
 PYTEST = ["-m", "pytest", "-p", "no:cacheprovider", "-W", "ignore", "-r", "", "--tb=short", *TESTS]
 PYTEST += ["-q", "--hypothesis-profile=quick"]

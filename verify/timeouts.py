@@ -7,9 +7,9 @@ import contextlib
 import zlib
 from typing import Any, Dict, Optional
 
+from module_utils.nginx_websocket.behaviour.request import Request
+from module_utils.nginx_websocket.behaviour.route import route
 from module_utils.nginx_websocket.conf.dump import load_dump
-from module_utils.nginx_websocket.conf.request import Request
-from module_utils.nginx_websocket.conf.route import route
 from module_utils.nginx_websocket.conf.tree import Configuration, ConfSyntaxError
 from verify.outside import Door
 from verify.sites import seconds

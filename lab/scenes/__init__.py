@@ -77,6 +77,26 @@ def nginx_org(tree: Tree) -> None:
     layouts.nginx_org(tree, _content("lammp.test"))
 
 
+def el(tree: Tree) -> None:
+    """Serve it as the packages of Fedora's family lay files out: conf.d, a default server in nginx.conf."""
+    layouts.el(tree, _content("lammp.test"))
+
+
+def alpine(tree: Tree) -> None:
+    """Serve it as Alpine's package lays files out: sites in http.d; the init is systemd, though."""
+    layouts.alpine(tree, _content("lammp.test"))
+
+
+def opensuse(tree: Tree) -> None:
+    """Serve it as openSUSE's package lays files out: conf.d and vhosts.d."""
+    layouts.opensuse(tree, _content("lammp.test"))
+
+
+def arch(tree: Tree) -> None:
+    """Lay nginx out as Arch's package does, with no directory for sites."""
+    layouts.arch(tree, _content("lammp.test"))
+
+
 def panel(tree: Tree) -> None:
     """Serve it as a hosting panel does: another binary and another tree, and /etc/nginx unused beside it."""
     layouts.panel(tree, _content("lammp.test"))
@@ -92,6 +112,10 @@ SCENES: Dict[str, Callable[[Tree], None]] = {
     "conf-d": conf_d,
     "nginx-org": nginx_org,
     "panel": panel,
+    "el": el,
+    "alpine": alpine,
+    "opensuse": opensuse,
+    "arch": arch,
     IPV6: ipv6,
 }
 

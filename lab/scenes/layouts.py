@@ -127,6 +127,132 @@ ExecStop=/bin/kill -s QUIT $MAINPID
 WantedBy=multi-user.target
 """
 
+# Fedora's family: a default server in the main file itself, and a unit whose reload does parse first.
+EL = """\
+user nginx;
+worker_processes auto;
+error_log /var/log/nginx/error.log;
+pid /run/nginx.pid;
+
+events {
+    worker_connections 1024;
+}
+
+http {
+    access_log /var/log/nginx/access.log;
+    sendfile on;
+    types_hash_max_size 4096;
+    include /etc/nginx/mime.types;
+    default_type application/octet-stream;
+
+    include /etc/nginx/conf.d/*.conf;
+
+    server {
+        listen 80;
+        server_name _;
+        root /var/www/html;
+        include /etc/nginx/default.d/*.conf;
+    }
+}
+"""
+
+EL_UNIT = """\
+[Unit]
+Description=nginx with the unit of Fedora's family
+After=network.target
+
+[Service]
+Type=forking
+PIDFile=/run/nginx.pid
+ExecStartPre=+/bin/systemd-sysusers /etc/sysusers.d/nginx.conf
+ExecStartPre=/bin/rm -f /run/nginx.pid
+ExecStartPre=/usr/sbin/nginx -t
+ExecStart=/usr/sbin/nginx
+ExecReload=/usr/sbin/nginx -s reload
+KillSignal=SIGQUIT
+KillMode=mixed
+PrivateTmp=true
+
+[Install]
+WantedBy=multi-user.target
+"""
+
+# Alpine: sites are in http.d, and conf.d is for the main context, where a site's file would be an error.
+ALPINE = """\
+user nginx;
+worker_processes auto;
+pcre_jit on;
+error_log /var/log/nginx/error.log warn;
+pid /run/nginx.pid;
+
+include /etc/nginx/modules/*.conf;
+include /etc/nginx/conf.d/*.conf;
+
+events {
+    worker_connections 1024;
+}
+
+http {
+    include /etc/nginx/mime.types;
+    default_type application/octet-stream;
+    server_tokens off;
+    client_max_body_size 1m;
+    access_log /var/log/nginx/access.log;
+
+    include /etc/nginx/http.d/*.conf;
+}
+"""
+
+# openSUSE: two directories, by patterns that are relative to the main file's.
+OPENSUSE = """\
+user nginx;
+worker_processes 1;
+error_log /var/log/nginx/error.log;
+pid /run/nginx.pid;
+
+events {
+    worker_connections 1024;
+    use epoll;
+}
+
+http {
+    include mime.types;
+    default_type application/octet-stream;
+    access_log /var/log/nginx/access.log;
+
+    include conf.d/*.conf;
+
+    server {
+        listen 80;
+        server_name localhost;
+        root /var/www/html;
+    }
+
+    include vhosts.d/*.conf;
+}
+"""
+
+# Arch: one file, no directory for sites.
+ARCH = """\
+worker_processes 1;
+pid /run/nginx.pid;
+
+events {
+    worker_connections 1024;
+}
+
+http {
+    include mime.types;
+    default_type application/octet-stream;
+
+    server {
+        listen 80;
+        server_name localhost;
+        root /var/www/html;
+    }
+}
+"""
+
 
 def conf_d(tree: Tree, site: bytes) -> None:
     """Include conf.d alone."""
@@ -139,8 +265,42 @@ def nginx_org(tree: Tree, site: bytes) -> None:
     tree.file("/etc/nginx/nginx.conf", NGINX_ORG)
     tree.file("/etc/nginx/conf.d/default.conf", NGINX_ORG_DEFAULT)
     tree.file("/etc/nginx/conf.d/lammp.test.conf", site)
+    _user_nginx(tree, NGINX_ORG_UNIT)
+
+
+def el(tree: Tree, site: bytes) -> None:
+    """Rebuild the package of Fedora's family: conf.d, and a default server in the main file."""
+    tree.file("/etc/nginx/nginx.conf", EL)
+    tree.directory("/etc/nginx/default.d")
+    tree.file("/etc/nginx/conf.d/lammp.test.conf", site)
+    _user_nginx(tree, EL_UNIT)
+
+
+def alpine(tree: Tree, site: bytes) -> None:
+    """Rebuild Alpine's package under systemd: http.d for sites, conf.d for the main context."""
+    tree.file("/etc/nginx/nginx.conf", ALPINE)
+    tree.directory("/etc/nginx/modules")
+    tree.file("/etc/nginx/http.d/lammp.test.conf", site)
+    _user_nginx(tree, NGINX_ORG_UNIT)
+
+
+def opensuse(tree: Tree, site: bytes) -> None:
+    """Rebuild openSUSE's package: conf.d and vhosts.d, by relative patterns; the site is in vhosts.d."""
+    tree.file("/etc/nginx/nginx.conf", OPENSUSE)
+    tree.file("/etc/nginx/vhosts.d/lammp.test.conf", site)
+    _user_nginx(tree, NGINX_ORG_UNIT)
+
+
+def arch(tree: Tree, site: bytes) -> None:
+    """Rebuild Arch's package, which includes no directory; the site's file lies where nginx does not look."""
+    tree.file("/etc/nginx/nginx.conf", ARCH)
+    tree.file("/etc/nginx/lammp.test.conf", site)
+
+
+def _user_nginx(tree: Tree, unit: str) -> None:
+    """Add a unit that makes the account `nginx` first."""
     tree.file("/etc/sysusers.d/nginx.conf", 'u nginx - "nginx user" /var/cache/nginx\n')
-    tree.file(f"{UNITS}/nginx.service", NGINX_ORG_UNIT)
+    tree.file(f"{UNITS}/nginx.service", unit)
 
 
 def panel(tree: Tree, site: bytes) -> None:

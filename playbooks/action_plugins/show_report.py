@@ -1,11 +1,20 @@
-"""Prints text on the terminal as it is, whatever the callback makes of a task's result."""
+"""Prints a report on the terminal line by line, whatever the callback makes of a task's result."""
 
 from __future__ import annotations
 
+import os
+import sys
 from typing import Any, Dict, Optional
 
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
+
+# The package that does the work stands in the checkout; Ansible loads plugins by their path.
+_CHECKOUT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
+if _CHECKOUT not in sys.path:
+    sys.path.append(_CHECKOUT)
+
+from rollout.medium import terminal  # noqa: E402
 
 
 class ActionModule(ActionBase):
@@ -18,5 +27,5 @@ class ActionModule(ActionBase):
         """Show the text."""
         super().run(tmp, task_vars)
         _, arguments = self.validate_argument_spec({"text": {"type": "str", "required": True}})
-        Display().display("\n" + arguments["text"])
+        Display().display("\n" + terminal(arguments["text"], lines=True))
         return {"changed": False}

@@ -8,11 +8,18 @@ Modes:
 * ``raw``: a server of another protocol, closes on the first bytes
 * ``full``: listens with a full accept queue, so that a connect gets no answer
 * ``whoami``: an authentication service, 400 when an Upgrade header arrives
+* ``auth``: an authentication service, ``status`` (401) without a cookie that holds ``session=``
+* ``dns``: a name server on UDP that knows no name (with ``silent``: that answers nobody)
 
 Options of ``echo``: path, path_prefix, wrong_path, missing_status, http10_status, lenient, accept_http10,
 close_if_http10, origin (same-host, same-host-proto or a list), origin_status, hosts, hosts_status, token,
 need_header, subprotocols, reject_forwarded, big_headers, sink, ping_every, delay, close_after, close_code,
-sid.  ``tls`` and ``need_sni`` put TLS in front of any mode.
+sid, chunked (refusals are sent in chunks).  Of applications that ask for more: need_origin (status without
+an Origin), need_subprotocol, origin_against (headers with which the Origin's host is compared, the first
+that came) with on_mismatch (status or ``close:CODE``), https_only (redirects what did not come by TLS), spa
+(any other path is the page), plain_status and plain_body (of a request that is no handshake), refuse_upgrade
+and refuse_body, own_port (Host must name this port).  ``tls`` and ``need_sni`` put TLS in front of any mode.
+An address ``own:PORT`` is the host's first address besides the loopback's.
 """
 
 from __future__ import annotations
@@ -94,6 +101,51 @@ def read_head(connection: socket.socket, limit: int = 262144) -> Tuple[str, Head
     lines = head.decode("latin-1").split("\r\n")
     pairs = [line.split(":", 1) for line in lines[1:] if ":" in line]
     return lines[0], [(name.strip().lower(), value.strip()) for name, value in pairs], rest, data
+
+
+def own_address() -> str:
+    """An address of this host that is not the loopback's; namespaces of their own get one."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.connect(("192.0.2.1", 9))
+        return str(sock.getsockname()[0])
+
+
+class LabNameServer:
+    """A DNS server that knows no name (RFC 1035: the question comes back with NXDOMAIN)."""
+
+    def __init__(self, spec: Dict[str, Any]) -> None:
+        """Bind and answer until ``close()``."""
+        self.spec, self.stopped = spec, False
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        host, port = spec["addr"].rsplit(":", 1)
+        self._socket.bind((host, int(port)))
+        self._socket.settimeout(0.2)
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        while not self.stopped:
+            with contextlib.suppress(OSError):
+                question, client = self._socket.recvfrom(2048)
+                if not self.spec.get("silent"):
+                    end = question.index(b"\0", 12) + 5
+                    head = question[:2] + b"\x81\x83" + question[4:6] + b"\0" * 6
+                    self._socket.sendto(head + question[12:end], client)
+
+    def close(self) -> None:
+        """Stop answering."""
+        self.stopped = True
+        self._thread.join(2)
+        self._socket.close()
+
+
+def lab_backend(spec: Dict[str, Any], prefix: str) -> Any:
+    """The server that an entry of ``lab.backends`` describes."""
+    if spec["mode"] == "dns":
+        return LabNameServer(spec)
+    if spec.get("addr", "").startswith("own:"):
+        spec = dict(spec, addr=f"{own_address()}:{spec['addr'][4:]}")
+    return LabBackend(spec, prefix)
 
 
 class LabBackend:
@@ -180,14 +232,20 @@ class LabBackend:
         finally:
             connection.close()
 
-    @staticmethod
-    def _reply(connection: socket.socket, status: int, body: str = "", extra: Tuple[str, ...] = ()) -> None:
+    def _reply(
+        self, connection: socket.socket, status: int, body: str = "", extra: Tuple[str, ...] = ()
+    ) -> None:
         payload = body.encode()
+        length = f"Content-Length: {len(payload)}"
+        if self.spec.get("chunked"):
+            pieces = [payload[at : at + 7] for at in range(0, len(payload), 7)] + [b""]
+            length = "Transfer-Encoding: chunked"
+            payload = b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in pieces)
         lines = [
             f"HTTP/1.1 {status} {REASONS.get(status, 'X')}",
             "X-Backend: lab",
             "Content-Type: text/plain",
-            f"Content-Length: {len(payload)}",
+            length,
             "Connection: close",
             *extra,
         ]
@@ -218,6 +276,9 @@ class LabBackend:
                     else (self.spec.get("status", 200), "me")
                 ),
             )
+        elif mode == "auth":
+            known = "session=" in dict(headers).get("cookie", "")
+            self._reply(connection, *((200, "me") if known else (self.spec.get("status", 401), "")))
         elif mode == "http":
             self._reply(
                 connection,
@@ -234,7 +295,7 @@ class LabBackend:
             else:
                 self._websocket(connection, dict(reversed(headers)), version)
 
-    def _refusal(self, headers: Headers, target: str, version: str) -> Optional[Tuple[int, str]]:
+    def _refusal(self, headers: Headers, target: str, version: str) -> Optional[Tuple[Any, ...]]:
         """Status and body of the refusal, checked in the order in which real servers check."""
         spec = self.spec
         path = target.split("?")[0]
@@ -243,6 +304,9 @@ class LabBackend:
         first = dict(reversed(headers))
         if sum(name == "host" for name, _ in headers) > 1:
             return 400, "duplicate Host header"
+        special = self._special_refusal(first, target, path)
+        if special is not None:
+            return special
         if spec.get("hosts") and first.get("host") not in spec["hosts"]:
             return spec.get("hosts_status", 403), "Blocked request: host {!r} is not allowed".format(
                 first.get("host")
@@ -256,6 +320,46 @@ class LabBackend:
         if path != spec.get("path", path) or not path.startswith(spec.get("path_prefix", "")):
             return spec.get("wrong_path", 404), f"no route {path}"
         return self._handshake_refusal(first, version) or self._policy_refusal(first, query)
+
+    def _special_refusal(
+        self, first: Dict[str, str], target: str, path: str
+    ) -> Optional[Tuple[int, str, Tuple[str, ...]]]:
+        """What applications ask for besides a right handshake, and say of other requests."""
+        spec, host = self.spec, first.get("host", "")
+        upgrade = first.get("upgrade", "").lower() == "websocket" and (
+            "upgrade" in first.get("connection", "").lower()
+        )
+        if spec.get("https_only") and first.get("x-forwarded-proto") != "https":
+            return 301, "", (f"Location: https://{host}{target}",)
+        if spec.get("own_port", spec.get("autobahn_port")):
+            port = str(spec.get("own_port", spec.get("autobahn_port")))
+            if host.rpartition(":")[2] != port or ":" not in host:
+                return 400, f"port missing or wrong in HTTP Host header {host!r}: server runs on {port}", ()
+        known = path == spec.get("path") or (
+            bool(spec.get("path_prefix")) and path.startswith(spec["path_prefix"])
+        )
+        if spec.get("spa") and not known:
+            return 200, "<!doctype html><title>app</title><div id=root></div>", ("Cache-Control: no-cache",)
+        if spec.get("plain_status") and not upgrade:
+            return spec["plain_status"], spec.get("plain_body", "this is not a WebSocket request"), ()
+        if spec.get("refuse_upgrade") and upgrade:
+            return spec["refuse_upgrade"], spec.get("refuse_body", "internal error"), ()
+        if spec.get("need_origin") and upgrade and not first.get("origin"):
+            return spec["need_origin"], spec.get("need_origin_body", "Origin header is missing"), ()
+        if spec.get("need_subprotocol") and upgrade and not first.get("sec-websocket-protocol"):
+            return 400, spec.get("need_subprotocol_body", "no subprotocol offered"), ()
+        if upgrade and isinstance(spec.get("on_mismatch", 403), int) and self._foreign(first):
+            return spec.get("on_mismatch", 403), self._foreign(first), ()
+        return None
+
+    def _foreign(self, first: Dict[str, str]) -> str:
+        """Why the Origin is not that of the site; empty when it is, or nobody asks."""
+        names = self.spec.get("origin_against")
+        if not names or not first.get("origin"):
+            return ""
+        expected = next((first[name] for name in names if first.get(name)), "")
+        origin = urlsplit(first["origin"]).netloc
+        return "" if origin == expected else f"host {expected!r} does not match origin {origin!r}"
 
     def _handshake_refusal(self, first: Dict[str, str], version: str) -> Optional[Tuple[int, str]]:
         spec = self.spec
@@ -326,10 +430,14 @@ class LabBackend:
         connection.sendall("\r\n".join(lines).encode() + b"\r\n\r\n")
         if spec.get("close_if_http10") and version == "HTTP/1.0":
             return
-        if spec.get("close_after") is not None:
-            time.sleep(spec["close_after"])
-            if spec.get("close_code"):
-                connection.sendall(frame(8, struct.pack("!H", spec["close_code"])))
+        code, after = spec.get("close_code"), spec.get("close_after")
+        mismatch = spec.get("on_mismatch", "")
+        if isinstance(mismatch, str) and mismatch.startswith("close:") and self._foreign(first):
+            code, after = int(mismatch[6:]), 0.05
+        if after is not None:
+            time.sleep(after)
+            if code:
+                connection.sendall(frame(8, struct.pack("!H", code)))
             time.sleep(0.05)
             return
         if spec.get("ping_every"):

@@ -22,7 +22,7 @@ from typing import Any, Dict, Iterator, List, Optional, Tuple
 from urllib.parse import urlsplit
 
 from tests.cases.certificates import make_certificates
-from tests.cases.lab_backend import LabBackend, read_head
+from tests.cases.lab_backend import lab_backend, read_head
 
 DATA = os.path.join(os.path.dirname(os.path.abspath(__file__)), "data")
 LOOKING_STEPS = {"connect", "http", "await_close", "poll_then_ws", "nginx_t"}
@@ -78,7 +78,7 @@ class Replay:
         self.prefix = os.path.join(work, os.path.basename(case["folder"]))
         self.config_error = ""
         self.process: Optional[subprocess.Popen] = None
-        self.backends: List[LabBackend] = []
+        self.backends: List[Any] = []
         self._kept: List[socket.socket] = []
 
     def __enter__(self) -> Replay:
@@ -115,9 +115,9 @@ class Replay:
             os.rename(self._path("nginx.conf"), self._path(".final.conf"))
             shutil.copy(self._path(self.lab["start_with"]), self._path("nginx.conf"))
         for line in self.lab.get("hosts_start", ()):
-            set_hosts_line(line)
+            add_hosts_line(line)
         test = subprocess.run([*self._command(), "-t"], stderr=subprocess.PIPE, text=True)
-        self.backends = [LabBackend(spec, self.prefix) for spec in self.lab.get("backends", ())]
+        self.backends = [lab_backend(spec, self.prefix) for spec in self.lab.get("backends", ())]
         if test.returncode:
             self.config_error = test.stderr
             return
@@ -197,7 +197,7 @@ class Replay:
         elif name == "stop_backend":
             self.backends[step.get("i", 0)].close()
         elif name == "start_backend":
-            self.backends.append(LabBackend(step["spec"], self.prefix))
+            self.backends.append(lab_backend(step["spec"], self.prefix))
         elif name == "hosts":
             set_hosts_line(step["line"])
         elif name == "open":
@@ -276,6 +276,12 @@ def send_request(url: str, step: Dict[str, Any]) -> str:
         sock.sendall(("\r\n".join([*lines, *step.get("headers", ())]) + "\r\n\r\n").encode())
         return read_head(sock)[0]
     return ""
+
+
+def add_hosts_line(line: str) -> None:
+    """Add one line to /etc/hosts."""
+    with open("/etc/hosts", "a", encoding="utf-8") as file:
+        file.write(line + " # case\n")
 
 
 def set_hosts_line(line: str) -> None:

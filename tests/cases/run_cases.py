@@ -14,6 +14,7 @@ import concurrent.futures
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -21,6 +22,7 @@ from typing import Any, Dict, List
 
 from module_utils.nginx_websocket.diagnosis.engine import Report, diagnose
 from module_utils.nginx_websocket.diagnosis.facts import Question
+from module_utils.nginx_websocket.diagnosis.observe import handshake
 from tests.cases.replay import (
     DATA,
     Replay,
@@ -33,13 +35,33 @@ from tests.cases.replay import (
 
 NAMESPACES = ["unshare", "--net", "--pid", "--mount", "--fork", "--mount-proc"]
 # Loopback is down in a new network namespace, and /etc/hosts is the container's: a case may write its own.
-SETUP = 'ip link set lo up && cp /etc/hosts {0} && mount --bind {0} /etc/hosts && exec "$@"'
+# A second address of the loopback stands for that of a network card.
+SETUP = (
+    "ip link set lo up && ip address add 192.0.2.10/24 dev lo && "
+    'cp /etc/hosts {0} && mount --bind {0} /etc/hosts && exec "$@"'
+)
 
 
-def question_of(case: Dict[str, Any], replay: Replay, bare: bool = False) -> Question:
-    """What a user would ask who has this client; bare, one who tells nothing but the URL."""
+def question_of(case: Dict[str, Any], replay: Replay, bare: bool = False, ask: int = 0) -> Question:
+    """What a user would ask who has this client; bare, one who tells nothing but the URL.
+
+    A case with ``ask`` says itself what was asked, in one way or in several; ``ask`` is the number of one.
+    """
     if bare:
         return Question(url=case["url"])
+    if "ask" in case:
+        asked = dict(case["ask"][ask])
+        cafile = asked.get("cafile", "").replace("PREFIX", replay.prefix)
+        return Question(
+            url=case["url"],
+            origin=asked.get("origin"),
+            host=asked.get("host", ""),
+            headers=list(asked.get("headers", {}).items()),
+            subprotocols=asked.get("subprotocols", ()),
+            hold=float(asked.get("hold", 0)),
+            ping_interval=float(asked.get("ping_interval", 0)),
+            cafile=cafile or None,
+        )
     client = replay.client()
     cafile = os.path.join(replay.prefix, "certs/ca.pem")
     return Question(
@@ -53,6 +75,7 @@ def question_of(case: Dict[str, Any], replay: Replay, bare: bool = False) -> Que
         alpn=client.get("alpn", ()),
         hold=client.get("hold", 0.0) if client.get("hold", 0.0) > 5 else 0.0,
         connections=client.get("connections", 0),
+        other_ports=client.get("other_ports", False),
         cafile=cafile if os.path.exists(cafile) else None,
     )
 
@@ -82,15 +105,71 @@ def cure(replay: Replay, question: Question, diff: str) -> str:
     return " ".join([report.verdict, *causes[:1]])
 
 
+def shown_true(name: str, nginx: str, data: str) -> str:
+    """Start a case with its own ``cure`` in place, and ask as its client does: what came of it.
+
+    Each step of a cure is [file, old text, new text], or ["-", what, value] for what no file holds: ``start``
+    a backend at an address, give the backends another ``mode``, ``drop`` a key of theirs, send a ``cookie``,
+    open another ``url``.
+    """
+    case = load_case(name, data)
+    lab = case["lab"]
+    extra: List[str] = []
+    with in_directory(os.path.join(tempfile.gettempdir(), f"truth-{name}")) as work:
+        folder = os.path.join(work, "case")
+        shutil.copytree(case["folder"], folder)
+        case["folder"] = folder
+        for file, what, value in case["cure"]:
+            if file != "-":
+                path = os.path.join(folder, file)
+                with open(path, encoding="utf-8") as stream:
+                    text = stream.read()
+                with open(path, "w", encoding="utf-8") as stream:
+                    stream.write(text.replace(what, value))
+            elif what == "start":
+                address = value if ":" in value else "127.0.0.1:" + value
+                lab["backends"].append({"mode": "echo", "addr": address})
+            elif what == "mode":
+                lab["backends"][0]["mode"] = value
+            elif what == "drop":
+                lab["backends"][0].pop(value)
+            elif what == "cookie":
+                extra.append("Cookie: " + value)
+            elif what == "url":
+                case["url"] = value
+        with Replay(case, os.path.join(work, "run"), nginx) as replay:
+            asked = replay.client()
+            seen = handshake(
+                Question(
+                    url=case["url"],
+                    origin=asked.get("origin"),
+                    host=asked.get("host", ""),
+                    headers=[
+                        (line.split(": ", 1)[0], line.split(": ", 1)[1])
+                        for line in [*asked.get("headers", ()), *extra]
+                    ],
+                    subprotocols=asked.get("subprotocols", ()),
+                    verify=False,
+                ),
+                None,
+                hold=0.3,
+            )
+    if seen.opened and seen.closed_after is None:
+        return "opens"
+    return f"{seen.status} {seen.error} {seen.body}"
+
+
 def run_case(name: str, nginx: str, data: str = DATA, bare: bool = False) -> Dict[str, Any]:
     """Replay one case, diagnose it, compare."""
+    name, _, number = name.partition("#")
     case = load_case(name, data)
+    ask = int(number or 1) - 1
     version = nginx_version(nginx)
-    with in_directory(os.path.join(tempfile.gettempdir(), "case-" + name)) as work, Replay(
+    with in_directory(os.path.join(tempfile.gettempdir(), f"case-{name}-{ask}")) as work, Replay(
         case, work, nginx
     ) as replay:
         report: Report = diagnose(
-            question_of(case, replay, bare),
+            question_of(case, replay, bare, ask),
             binary=nginx,
             conf_path=os.path.join(replay.prefix, "nginx.conf") if replay.config_error else "",
             prefix=replay.prefix if replay.config_error else "",
@@ -99,13 +178,14 @@ def run_case(name: str, nginx: str, data: str = DATA, bare: bool = False) -> Dic
         first = result["findings"][0] if result["findings"] else {"diff": "", "is_cause": False}
         cured = ""
         if first["is_cause"] and first["diff"] and not replay.config_error:
-            cured = cure(replay, question_of(case, replay, bare), first["diff"])
+            cured = cure(replay, question_of(case, replay, bare, ask), first["diff"])
     causes = [finding["code"] for finding in result["findings"] if finding["is_cause"]]
     expected = expected_cause(case, version)
     first = result["findings"][0]["code"] if result["findings"] else ""
-    right = result["verdict"] == "works" and not causes if expected == "ok" else first == expected
+    fits = first in (expected, *case.get("also", ()))
+    right = result["verdict"] == "works" and not causes if expected == "ok" else fits
     return {
-        "name": name,
+        "name": name + (f"#{number}" if number else ""),
         "title": case["title"],
         "version": version,
         "expected": expected,
@@ -116,6 +196,15 @@ def run_case(name: str, nginx: str, data: str = DATA, bare: bool = False) -> Dic
         "cured": cured,
         "report": result,
     }
+
+
+def asked_names(data: str) -> List[str]:
+    """The cases of a folder; one that is asked in several ways also as ``name#2`` and so on."""
+    found = []
+    for name in case_names(data):
+        found.append(name)
+        found += [f"{name}#{number + 2}" for number in range(len(load_case(name, data).get("ask", [0])) - 1)]
+    return found
 
 
 def run_apart(name: str, nginx: str, data: str, bare: bool = False) -> Dict[str, Any]:
@@ -192,6 +281,7 @@ def main() -> int:
     parser.add_argument(
         "--bare", action="store_true", help="ask with the URL alone, as a user who knows no more"
     )
+    parser.add_argument("--truth", metavar="NAME", help="start one case with its cure and say what opens")
     parser.add_argument(
         "--here", metavar="NAME", help="run one case without namespaces and print its result as JSON"
     )
@@ -199,13 +289,16 @@ def main() -> int:
     if options.here:
         print(json.dumps(run_case(options.here, options.nginx, options.data, options.bare)))
         return 0
+    if options.truth:
+        print(shown_true(options.truth, options.nginx, options.data))
+        return 0
     names = [
         name
-        for name in case_names(options.data)
+        for name in asked_names(options.data)
         if not options.words or any(word in name for word in options.words)
     ]
     if options.no_slow:
-        names = [name for name in names if not load_case(name, options.data).get("lab", {}).get("slow")]
+        names = [name for name in names if not load_case(name.split("#")[0], options.data)["lab"].get("slow")]
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
         results = list(
             pool.map(lambda name: run_apart(name, options.nginx, options.data, options.bare), names)

@@ -32,10 +32,10 @@ from routing_nginx import Backend, Client, Nginx, Reply, nginx_version  # noqa: 
 from routing_nodes import Node, Renderer  # noqa: E402
 from routing_requests import Probe, Vocabulary, make_probe  # noqa: E402
 
-from module_utils.nginx_websocket.conf.files import local_files  # noqa: E402
+from module_utils.nginx_websocket.behaviour.content.files import local_files  # noqa: E402
+from module_utils.nginx_websocket.behaviour.request import Request  # noqa: E402
+from module_utils.nginx_websocket.behaviour.route import Route, route  # noqa: E402
 from module_utils.nginx_websocket.conf.load import load  # noqa: E402
-from module_utils.nginx_websocket.conf.request import Request  # noqa: E402
-from module_utils.nginx_websocket.conf.route import Route, route  # noqa: E402
 
 BATCH = 20
 FIRST_PORT = 21000

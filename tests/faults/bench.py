@@ -11,8 +11,8 @@ import subprocess
 import time
 from typing import Any, Callable, Dict, List, Optional, Set
 
+from module_utils.nginx_websocket.behaviour.route import route
 from module_utils.nginx_websocket.conf.load import load
-from module_utils.nginx_websocket.conf.route import route
 from module_utils.nginx_websocket.conf.tree import ConfSyntaxError
 from module_utils.nginx_websocket.transaction.model import Site
 
@@ -41,6 +41,19 @@ class Row:
     def good(self) -> bool:
         """No column says no."""
         return not any(value.startswith("no") for value in (self.served, self.socket, self.healed))
+
+
+def begins(step: str) -> Callable[[int, str], bool]:
+    """True at the first point of a step."""
+    seen: List[str] = []
+
+    def when(_number: int, name: str) -> bool:
+        if name == step and not seen:
+            seen.append(name)
+            return True
+        return False
+
+    return when
 
 
 def shell(command: str, check: bool = True) -> str:
@@ -201,7 +214,7 @@ class Bench:
             return ""
         if not result["failed"] and (now, disk) != (new, new):
             return f"the run says {result['outcome']}, but served is {now} and the disk has {disk}"
-        undone = result["failed"] and result["outcome"] in ("rolled back", "unchanged")
+        undone = result["failed"] and result["outcome"] in ("rolled back", "refused", "nothing to go back to")
         if undone and (now, disk) != (old, old):
             return f"the run says {result['outcome']}, but served is {now} and the disk has {disk}"
         return ""

@@ -11,14 +11,14 @@ import glob
 import os
 import random
 import shutil
-import signal
 import socket
 import sys
 import time
 from typing import Callable, Iterator, List
 
 from . import points, site, witness
-from .bench import STATE, Bench, Row, shell
+from .bench import STATE, Bench, Row, begins, shell
+from .masters import masters
 
 STEPS = ("lock", "compare", "validate", "check", "snapshot", "activate", "reload", "prove", "commit")
 THIEF_PORT = 8099
@@ -30,19 +30,6 @@ TLS = (
 )
 SITES = os.path.dirname(site.PATH)
 PERSON = "# a person was here\n"
-
-
-def begins(step: str) -> Callable[[int, str], bool]:
-    """True at the first point of a step."""
-    seen: List[str] = []
-
-    def when(_number: int, name: str) -> bool:
-        if name == step and not seen:
-            seen.append(name)
-            return True
-        return False
-
-    return when
 
 
 def at(number: int) -> Callable[[int, str], bool]:
@@ -222,28 +209,6 @@ def certificates(bench: Bench, steps: List[str]) -> Iterator[Row]:
         )
 
 
-def masters(bench: Bench, steps: List[str]) -> Iterator[Row]:
-    """The nginx master is killed, and systemd takes its workers away with it."""
-    ended = "n/a: systemd ends the workers with their master"
-
-    def kill() -> None:
-        with open("/run/nginx.pid", encoding="ascii") as stream:
-            master = int(stream.read())
-        os.kill(master, signal.SIGKILL)
-        deadline = time.monotonic() + 5
-        while os.path.exists(f"/proc/{master}") and time.monotonic() < deadline:
-            time.sleep(0.01)
-
-    for step in steps:
-        yield bench.trial(
-            "nginx master killed",
-            step,
-            lambda one, step=step: points.deploy(one, when=begins(step), then=kill, deadline=5.0),
-            served=ended,
-            socket=ended,
-        )
-
-
 def backends(bench: Bench, steps: List[str]) -> Iterator[Row]:
     """The backend stops: nobody's reason to undo a release."""
 
@@ -353,7 +318,7 @@ def main() -> int:
         "edits": lambda: edits(bench, some(*STEPS)),
         "second": lambda: second_runs(bench, some(*STEPS)),
         "backends": lambda: backends(bench, some(*STEPS[1:])),
-        "masters": lambda: masters(bench, some("validate", "snapshot", "activate", "reload", "prove")),
+        "masters": lambda: masters(bench, some),
     }
     for name, faults in everything.items():
         if given.only and name not in given.only.split(","):

@@ -112,7 +112,7 @@ def test_the_diff_of_check_mode_is_what_the_real_run_does(host):
 def test_a_candidate_that_nginx_refuses_changes_nothing(host):
     before, workers = host.tree(), host.lab.workers()
     done = host.deploy(site(tail="server { listen 81; nonsense on; }"))
-    assert done["failed"] and done["outcome"] == "unchanged"
+    assert done["failed"] and done["outcome"] == "refused"
     error = done["errors"][0]
     assert error["file"] == "/etc/nginx/sites-enabled/lammp.conf"
     assert error["message"] == 'unknown directive "nonsense"'
@@ -220,7 +220,7 @@ def test_a_backend_that_is_down_is_a_finding_and_not_a_failure(host):
 def test_a_url_that_does_not_reach_an_upgrade_is_refused_before_activation(host):
     before = host.tree()
     done = host.deploy(site(ws="location /api/ { proxy_pass http://127.0.0.1:8000; }"))
-    assert done["failed"] and done["outcome"] == "unchanged"
+    assert done["failed"] and done["outcome"] == "refused"
     assert (
         "/api/mqtt/ws/hints/" in done["message"] and "/etc/nginx/sites-enabled/lammp.conf:" in done["message"]
     )
@@ -375,7 +375,7 @@ def test_a_disk_that_is_right_but_not_served_is_reloaded_and_proven(host):
 
 KILL = """\
 import os
-from module_utils.nginx_websocket.transaction import execute, files, running
+from module_utils.nginx_websocket.transaction import execute, files, world
 die = lambda *a, **k: os.kill(os.getpid(), 9)
 """
 
@@ -395,7 +395,7 @@ die = lambda *a, **k: os.kill(os.getpid(), 9)
             "die() if path.startswith('/etc/nginx') else old(self, target, path))(files.Filesystem.symlink)",
         ),
         ("before the reload", "execute.bring_to_life = die"),
-        ("after the reload", "running.prove = die"),
+        ("after the reload", "world.prove = die"),
         ("after the proof", "execute.tidy = die"),
     ],
 )
@@ -417,7 +417,7 @@ def test_a_run_killed_anywhere_is_healed_by_the_next(host, where, hook):
 def test_healing_brings_the_old_release_back_when_the_new_one_is_not_asked_for_again(host):
     host.deploy(site())
     before = host.tree()
-    host.killed(KILL + "running.prove = die", site(tail="# two"))
+    host.killed(KILL + "world.prove = die", site(tail="# two"))
     assert host.tree() != before
     done = host.deploy(site())
     assert "ended unfinished" in done["recovered"] and "restored" in done["recovered"]
@@ -427,8 +427,8 @@ def test_healing_brings_the_old_release_back_when_the_new_one_is_not_asked_for_a
 
 def test_two_runs_at_once_one_waits_or_stops_clearly(host):
     slow = (
-        "import time\nfrom module_utils.nginx_websocket.transaction import running\nold = running.prove\n"
-        "running.prove = lambda *a: (time.sleep(2), old(*a))\n"
+        "import time\nfrom module_utils.nginx_websocket.transaction import world\nold = world.prove\n"
+        "world.prove = lambda *a, **k: (time.sleep(2), old(*a, **k))\n"
     )
     results = {}
     thread = threading.Thread(target=lambda: results.update(first=host.deploy(site(), before=slow)))
@@ -515,7 +515,7 @@ def test_the_module_through_ansible(host):
     second = host.lab.module("nginx_deploy", arguments)
     assert not second["changed"] and second["outcome"] == "unchanged"
     bad = host.lab.module("nginx_deploy", {"sites": [site(tail="nonsense;")]})
-    assert bad["outcome"] == "unchanged" and "unknown directive" in bad["msg"]
+    assert bad["outcome"] == "refused" and "unknown directive" in bad["msg"]
 
 
 def _second(host, **arguments):

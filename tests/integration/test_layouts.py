@@ -14,11 +14,18 @@ from module_utils.nginx_websocket.exchange import probe
 
 SCENES = ("conf-d", "nginx-org", "panel")
 SUITES = ("bookworm", "bullseye", "trixie", "forky")
-HOSTS = {f"{scene}-{suite}": (scene, suite) for scene in SCENES for suite in SUITES}
+HOSTS = {
+    **{f"{scene}-{suite}": (scene, suite) for scene in SCENES for suite in SUITES},
+    # Other distributions' layouts, rebuilt around Debian's binary.
+    **{f"{scene}-bookworm": (scene, "bookworm") for scene in ("el", "alpine", "opensuse")},
+}
 PLACES = {
     "conf-d": "/etc/nginx/conf.d/lammp.test.conf",
     "nginx-org": "/etc/nginx/conf.d/lammp.test.conf",
     "panel": "/www/server/panel/vhost/nginx/lammp.test.conf",
+    "el": "/etc/nginx/conf.d/lammp.test.conf",
+    "alpine": "/etc/nginx/http.d/lammp.test.conf",
+    "opensuse": "/etc/nginx/vhosts.d/lammp.test.conf",
 }
 TREES = ("/etc/nginx", "/www/server/nginx/conf", "/www/server/panel")
 WEBSOCKET = "wss://lammp.test/api/mqtt/ws/hints/session-874q8t"
@@ -128,6 +135,32 @@ def test_undone_without_a_trace(layouts: Layouts) -> None:
         assert "changed=1 " in recap(undone, host), undone.stdout
         assert host.digest(*TREES) == layouts.before[name]
         assert not layouts.opens(name)
+
+
+def test_a_new_site_goes_where_the_layout_wants_it(layouts: Layouts) -> None:
+    """No file of the site is there yet: Alpine's http.d, not its conf.d, which is not for servers."""
+    for name, place in {
+        "alpine-bookworm": "http.d",
+        "opensuse-bookworm": "conf.d",
+        "el-bookworm": "conf.d",
+    }.items():
+        host = layouts.hosts[name]
+        host.sh(f"rm {PLACES[HOSTS[name][0]]} && nginx -s reload")
+        played = host.playbook("site.yml")
+        assert played.returncode == 0, played.stdout
+        assert host.sh("grep -rl 'role nginx_websocket' /etc/nginx").split() == [
+            f"/etc/nginx/{place}/lammp.test.conf"
+        ]
+
+
+def test_no_directory_for_sites(lab_up: LabUp) -> None:
+    """Arch's layout: refused with the line that helps, and nothing has changed."""
+    host = lab_up("layout-arch", scenes=["arch"])
+    before = host.digest(*TREES)
+    played = host.playbook("site.yml")
+    assert played.returncode != 0
+    assert "include" in said(played) and "/etc/nginx/nginx.conf" in said(played), played.stdout
+    assert host.digest(*TREES) == before
 
 
 def test_started_by_hand(layouts: Layouts) -> None:

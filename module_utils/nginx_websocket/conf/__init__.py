@@ -1,9 +1,8 @@
-"""What nginx reads: bytes of configuration → tokens → tree → route of a URL → effective directives.
+"""What nginx reads: bytes of configuration → tokens with file, line and offset → tree with includes resolved.
 
-Knows nothing of processes, sockets or Ansible.  The rules are nginx's own; each function names the
-nginx source function it follows, and a differential test runs both against real nginx.
+Knows nothing of requests, processes, sockets or Ansible; what nginx does with a request is the room
+``behaviour``.  The rules are nginx's own; a differential test runs both against real nginx.
 
 Nothing is imported here: Ansible sends modules as source, so a host compiles what it imports each time.
-Import from where a thing is: ``load.load``, ``dump.load_dump``, ``route.route``, ``request.Request``,
-``upgrade.Upgrade``, and the words from ``tree``.
+Import from where a thing is: ``load.load``, ``dump.load_dump``, and the words from ``tree``.
 """

@@ -7,11 +7,10 @@ import gc
 import os
 import re
 import stat
-from typing import Callable, Dict, List, Mapping, Optional
+from typing import Callable, Dict, List, Optional
 
 from . import globbing
 from .lua import block_end
-from .overlay import Overlay
 from .tokens import read_statement
 from .tree import Configuration, ConfSyntaxError, Directive, Include, Source, is_opaque, printable
 
@@ -63,7 +62,6 @@ def load(
     prefix: str = "",
     read: Reader = read_file,
     glob: Glob = globbing.glob,
-    overlay: Optional[Mapping[str, Optional[bytes]]] = None,
 ) -> Configuration:
     """Read a configuration with all its includes (ngx_conf_parse, ngx_conf_include).
 
@@ -72,8 +70,6 @@ def load(
         prefix: nginx's prefix.
         read: how to read a file; gets a path, gives bytes, raises OSError.
         glob: how to expand an include pattern; gets a full pattern, gives paths in nginx's order.
-        overlay: files that are to be seen instead of those on disk (None: as if deleted), by path;
-            patterns see them too.  It replaces ``read`` and ``glob``.
 
     Returns:
         The configuration.  Its files are in the order in which nginx first opens them.
@@ -82,9 +78,6 @@ def load(
         ConfSyntaxError: nginx would not read it (with nginx's words where it has some), an include
             loop, or more of anything than the limits of this module.
     """
-    if overlay is not None:
-        over = Overlay(overlay, read_file)
-        read, glob = over.read, over.glob
     # Nothing but the tree is allocated meanwhile: looking for garbage would be a good part of the time.
     collecting = gc.isenabled()
     gc.disable()

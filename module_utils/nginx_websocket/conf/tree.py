@@ -122,13 +122,6 @@ class Directive:
         """Content of an opaque block, not interpreted; empty for any other directive."""
         return self.source.data[self.body : self.end - 1] if self.opaque else b""
 
-    @property
-    def quoted(self) -> Tuple[bool, ...]:
-        """For each argument, whether it was quoted in the file."""
-        from .tokens import words  # the tokenizer needs this module's Source
-
-        return tuple(word.quoted for word in words(self.source, self.start)[1:])
-
     def children(self, name: bytes) -> Iterator[Directive]:
         """The directives of that name directly inside this block, in order."""
         return (child for child in self.block or () if child.name == name)

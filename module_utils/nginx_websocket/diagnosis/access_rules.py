@@ -9,8 +9,8 @@ from __future__ import annotations
 import ipaddress
 from typing import List, Optional, Tuple
 
-from ..conf.effective import Level
-from ..conf.route import Route
+from ..behaviour.effective import Level
+from ..behaviour.route import Route
 from ..conf.tree import Directive
 from .facts import Facts
 from .findings import Evidence, Finding

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Callable, List, Optional
 
-from ..conf.location import Location, all_locations
-from ..conf.route import Route, index_of
+from ..behaviour.location import Location, all_locations
+from ..behaviour.route import Route, index_of
 from ..conf.tree import Directive
 from . import upstream_rules
 from .condition_rules import behind_condition, enclosing_if

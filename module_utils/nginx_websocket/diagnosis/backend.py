@@ -7,14 +7,14 @@ import os
 import re
 from typing import List, Optional, Sequence, Tuple
 
-from ..conf.upstream import Upstream
+from ..behaviour.content.upstream import Upstream
 from ..exchange.endpoint import Address
 from ..exchange.handshake import new_key
 from ..exchange.result import Probe
 from ..host.listeners import listeners
 from ..host.proc import Proc
 from . import host_state, upstream_rules
-from .exchange import ask
+from .elsewhere import look_elsewhere
 from .experiments import HANDSHAKE, WITH_SLASH, Laboratory, Request, Search, good_handshake, without_prefix
 from .facts import BackendFacts, Facts, Question
 from .sockets import session_probe
@@ -25,40 +25,6 @@ PATIENCE = 20.0
 MOST_SERVERS = 3
 MOST_ADDRESSES = 3
 NOBODY = ("connect-refused", "connect-failed")
-# Daemons of other protocols: a handshake there would only leave a complaint in their logs.
-NOT_HTTP = {
-    21,
-    22,
-    23,
-    25,
-    53,
-    110,
-    111,
-    143,
-    389,
-    465,
-    587,
-    636,
-    993,
-    995,
-    1433,
-    1521,
-    1883,
-    2181,
-    2379,
-    3306,
-    4369,
-    5432,
-    5672,
-    6379,
-    8883,
-    9042,
-    9092,
-    11211,
-    25672,
-    27017,
-}
-OTHER_PORTS = 8
 
 
 def client_request(question: Question) -> Request:
@@ -210,7 +176,7 @@ def _ask_one(facts: Facts, found: BackendFacts, address: Address, upstream: Upst
     if tls_name == "" and answer.error_kind == "tls":
         found.with_name = Laboratory(address, upstream.host, 3.0).send(good_handshake(found.sent))
     if answer.error_kind in ("connect-refused", "connect-timeout", "connect-failed"):
-        _look_elsewhere(facts, found)
+        look_elsewhere(facts, found)
         return
     client = found.client
     if answer.status is not None and found.search.opening is None:
@@ -227,7 +193,7 @@ def _ask_one(facts: Facts, found: BackendFacts, address: Address, upstream: Upst
         )
         found.session = session[-1] if session else None
         if not any(probe.opened for _, probe in found.search.tried):
-            _look_elsewhere(facts, found)
+            look_elsewhere(facts, found)
 
 
 def other_paths(facts: Facts) -> List[Tuple[str, str]]:
@@ -251,30 +217,6 @@ def other_paths(facts: Facts) -> List[Tuple[str, str]]:
     if "//" in path:
         found.append((WITH_SLASH, re.sub("/+", "/", path) + mark + query))
     return found
-
-
-def _look_elsewhere(facts: Facts, found: BackendFacts) -> None:
-    """Whether the path opens on another port of this host: then the port in proxy_pass is the wrong one."""
-    assert found.client is not None and found.sent is not None
-    asked = {listener.inode for listener in found.listeners}
-    own = facts.nginx.master if facts.nginx is not None else None
-    candidates = [
-        listener
-        for listener in listeners(unix=False)
-        if listener.port not in NOT_HTTP
-        and (listener.port > 1023)
-        and listener.inode not in asked
-        and host_state.master_of(listener, [own] if own else []) is None
-    ]
-    for listener in candidates[:OTHER_PORTS]:
-        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(listener.address, listener.address)
-        for request in (good_handshake(found.sent), good_handshake(found.client)):
-            answer = ask((host, listener.port), request.target, request.headers, timeout=1.5, ping=False)
-            if answer.opened:
-                found.other_port = (listener, answer)
-                return
-            if answer.status is None:
-                break
 
 
 def _ask_other_pass(facts: Facts) -> None:

@@ -6,7 +6,7 @@ import dataclasses
 import re
 from typing import List, Optional
 
-from ..conf.route import index_of
+from ..behaviour.route import index_of
 from ..conf.tree import Directive
 from .facts import Facts
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, List, Optional, Sequence, Tuple
 
-from ..conf.route import Route
+from ..behaviour.content.upstream import Upstream
+from ..behaviour.route import Route
 from ..conf.tree import Configuration, Directive
-from ..conf.upstream import Upstream
 from .findings import Change
 
 if TYPE_CHECKING:

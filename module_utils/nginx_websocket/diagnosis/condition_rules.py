@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import List, Optional, Set, Tuple
 
-from ..conf.route import Route
+from ..behaviour.route import Route
+from ..behaviour.variables import variable_names
 from ..conf.tree import Directive
-from ..conf.variables import variable_names
 from .facts import Facts
 from .findings import Evidence, Finding
 from .suspect import Suspect, at, words_of

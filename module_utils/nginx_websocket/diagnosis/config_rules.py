@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import Iterator, List, Optional, Sequence, Set, Tuple
 
-from ..conf.location import split_name
+from ..behaviour.location import split_name
+from ..behaviour.variables import has_variables, variable_names
 from ..conf.tree import Configuration, Directive
-from ..conf.variables import has_variables, variable_names
 from .facts import ConfigTest, Facts
 from .findings import Evidence, Finding
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, Dict, List, Sequence
 
+from ..behaviour.regex import CannotDecide
+from ..behaviour.route import route
 from ..conf.dump import load_dump
 from ..conf.load import load
-from ..conf.regex import CannotDecide
-from ..conf.route import route
 from ..conf.tree import Configuration, ConfSyntaxError
 from ..exchange.masking import header_secrets, masked_url, url_secrets
 from . import config_rules, risks, way

@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Dict, List, Optional, Sequence, Tuple
 
-from ..conf.request import Request as RouteRequest
+from ..behaviour.request import Request as RouteRequest
 from ..exchange.endpoint import Address, Endpoint, parse_url
 
 if TYPE_CHECKING:
-    from ..conf.route import Route
+    from ..behaviour.route import Route
     from ..conf.tree import Configuration
     from ..exchange.result import Probe
     from ..host.describe import Nginx
@@ -46,6 +46,8 @@ class Question:
     timeout: float = 5.0
     address: str = ""
     """Address to connect to in place of what the name resolves to: IP, IP:port, [IPv6]:port."""
+    other_ports: bool = False
+    """Whether processes of this host that nginx does not ask may be asked for a WebSocket, too."""
 
     @property
     def endpoint(self) -> Endpoint:
@@ -147,6 +149,8 @@ class BackendFacts:
     """With TLS and a server name, where nginx sends none."""
     other_port: Optional[Tuple[Listener, Probe]] = None
     """Another port of this host on which the path opens."""
+    others: List[Listener] = dataclasses.field(default_factory=list)
+    """Other processes of this host that listen and were not asked: they may be strangers."""
     sent: Optional[Request] = None
     client: Optional[Request] = None
     held: Optional[Probe] = None

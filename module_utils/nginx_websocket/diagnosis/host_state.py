@@ -9,11 +9,11 @@ import socket
 import subprocess
 from typing import Dict, Iterable, List, Optional, Sequence, Set, Tuple
 
-from ..conf.effective import Level
-from ..conf.listen import listens_of
+from ..behaviour.effective import Level
+from ..behaviour.location import Location
+from ..behaviour.sample import own_match
+from ..behaviour.server.listen import listens_of
 from ..conf.load import load, read_file
-from ..conf.location import Location
-from ..conf.sample import own_match
 from ..conf.tree import Configuration, ConfSyntaxError, Directive
 from ..host.describe import Nginx
 from ..host.listeners import Listener

@@ -10,12 +10,12 @@ from __future__ import annotations
 import dataclasses
 from typing import FrozenSet, Iterator, List, Optional, Sequence, Tuple
 
-from ..conf.effective import Level, header_list
-from ..conf.listen import ListenGroup, groups_for, listens_of
-from ..conf.location import Found, Location, all_locations, find_location, locations_of
-from ..conf.regex import CannotDecide, RegexError, compiled
-from ..conf.sample import literal_of, own_match
-from ..conf.server import VirtualNames, server_names
+from ..behaviour.effective import Level, header_list
+from ..behaviour.location import Found, Location, all_locations, find_location, locations_of
+from ..behaviour.regex import CannotDecide, RegexError, compiled
+from ..behaviour.sample import literal_of, own_match
+from ..behaviour.server.listen import ListenGroup, groups_for, listens_of
+from ..behaviour.server.names import VirtualNames, server_names
 from ..conf.tree import Directive
 from .findings import Evidence
 

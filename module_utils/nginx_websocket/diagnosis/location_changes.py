@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import List, Optional
 
-from ..conf.effective import Level, header_list
-from ..conf.location import Location, all_locations
-from ..conf.route import Route
+from ..behaviour.effective import Level, header_list
+from ..behaviour.location import Location, all_locations
+from ..behaviour.route import Route
 from ..conf.tree import Configuration, Directive
 from .changes import end_of_line, line_of, lines_of
 from .findings import Change

@@ -9,9 +9,9 @@ import socket
 import threading
 from typing import Callable, List, Optional, Sequence, Tuple
 
-from ..conf.files import local_files
+from ..behaviour.content.files import local_files
+from ..behaviour.route import Route, route
 from ..conf.load import load
-from ..conf.route import Route, route
 from ..conf.tree import ConfSyntaxError
 from ..exchange.endpoint import address_text
 from ..exchange.probe import probe

@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from typing import Dict, Iterator, List, Optional, Sequence
 
-from ..conf.route import index_of, virtual_names
+from ..behaviour.route import index_of, virtual_names
+from ..behaviour.variables import variable_names
 from ..conf.tree import Directive
 from ..conf.units import seconds_of
-from ..conf.variables import variable_names
 from . import config_rules
 from .backups import BACKUP
 from .capacity import socket_limits

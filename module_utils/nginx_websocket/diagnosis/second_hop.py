@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Iterator, Optional
 
-from ..conf.listen import groups_for
-from ..conf.request import Request
-from ..conf.route import Route, index_of
-from ..conf.route import route as follow_route
+from ..behaviour.request import Request
+from ..behaviour.route import Route, index_of
+from ..behaviour.route import route as follow_route
+from ..behaviour.server.listen import groups_for
 
 MOST_HOPS = 6
 

@@ -6,8 +6,8 @@ import dataclasses
 import re
 from typing import Dict, FrozenSet, Iterator, List, Optional, Pattern, Sequence, Tuple
 
+from ..behaviour.variables import has_variables
 from ..conf.tree import Configuration, Directive
-from ..conf.variables import has_variables
 from ..exchange.masking import MASK, header_secrets, token_like
 
 HEADER_DIRECTIVES = (
@@ -175,7 +175,7 @@ def _spans(directive: Directive) -> Iterator[Span]:
 
 def _tokens(directive: Directive) -> List[Span]:
     """Where the words of a directive stand, the name first, the quotes left out."""
-    from ..conf.tokens import words  # as Directive.quoted does: only for the few that need it
+    from ..conf.tokens import words  # only for the few that need it
 
     return [
         (token.start + 1, token.end - 1) if token.quoted else (token.start, token.end)

@@ -6,8 +6,8 @@ import ipaddress
 import re
 from typing import List, Optional, Tuple
 
-from ..conf.route import Route
-from ..conf.upstream import Upstream
+from ..behaviour.content.upstream import Upstream
+from ..behaviour.route import Route
 from .errorlog import LogLine
 from .facts import Facts
 from .findings import Evidence, Finding

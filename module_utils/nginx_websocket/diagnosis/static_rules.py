@@ -11,8 +11,8 @@ from __future__ import annotations
 import ipaddress
 from typing import List, Optional, Sequence
 
-from ..conf.regex import CannotDecide, RegexError
-from ..conf.route import Route, index_of
+from ..behaviour.regex import CannotDecide, RegexError
+from ..behaviour.route import Route, index_of
 from . import access_rules
 from .answer_rules import BY_KIND, undecided
 from .changes import change_for

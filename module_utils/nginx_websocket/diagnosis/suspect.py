@@ -6,11 +6,11 @@ import dataclasses
 import ipaddress
 from typing import List, Optional, Sequence, Tuple
 
-from ..conf.effective import Level
-from ..conf.route import Route, index_of
-from ..conf.server import validate_host
+from ..behaviour.effective import Level
+from ..behaviour.route import Route, index_of
+from ..behaviour.server.names import validate_host
+from ..behaviour.uri import BadRequest
 from ..conf.tree import Directive
-from ..conf.uri import BadRequest
 from .findings import Evidence, Finding
 from .intent import Meant, Place, titled
 from .location_changes import change_for_location

@@ -8,7 +8,7 @@ from ..conf.units import seconds_of
 from .findings import Evidence
 
 if TYPE_CHECKING:
-    from ..conf.route import Route
+    from ..behaviour.route import Route
 
 
 def read_timeout(found: Optional[Route]) -> Optional[float]:

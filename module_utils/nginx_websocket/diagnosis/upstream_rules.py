@@ -6,12 +6,12 @@ import itertools
 from typing import Iterator, List, Optional, Tuple
 from urllib.parse import unquote
 
-from ..conf.effective import Level
-from ..conf.location import Location
-from ..conf.route import Route
+from ..behaviour.content.upstream import Upstream
+from ..behaviour.effective import Level
+from ..behaviour.location import Location
+from ..behaviour.route import Route
+from ..behaviour.variables import has_variables
 from ..conf.tree import Directive
-from ..conf.upstream import Upstream
-from ..conf.variables import has_variables
 from .changes import UPGRADE_LINES, header_line, with_headers
 from .facts import Facts
 from .findings import Evidence, Finding

@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence, Tuple
 
-from ..conf.effective import Level
-from ..conf.location import Location
-from ..conf.rewrite import Step as RouteStep
-from ..conf.rewrite import printable
-from ..conf.route import Route
+from ..behaviour.effective import Level
+from ..behaviour.location import Location
+from ..behaviour.rewrite import Step as RouteStep
+from ..behaviour.rewrite import printable
+from ..behaviour.route import Route
 from ..conf.tree import Directive
 from ..exchange.masking import MASK, masked_headers, masked_url
 from .discreet import discreet

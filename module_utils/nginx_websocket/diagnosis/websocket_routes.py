@@ -5,12 +5,12 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, Dict, Iterator, List, Tuple
 
-from ..conf.effective import Level
-from ..conf.listen import Address, listens_of
-from ..conf.location import Location, all_locations
-from ..conf.route import index_of, route
-from ..conf.sample import sample_path
-from ..conf.server import server_names
+from ..behaviour.effective import Level
+from ..behaviour.location import Location, all_locations
+from ..behaviour.route import index_of, route
+from ..behaviour.sample import sample_path
+from ..behaviour.server.listen import Address, listens_of
+from ..behaviour.server.names import server_names
 from ..conf.tree import Configuration
 from ..exchange.masking import masked_url
 from ..host.binary import NginxError, find_binary

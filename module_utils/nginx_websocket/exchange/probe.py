@@ -6,34 +6,18 @@ an answer stands between the probe and the truth.
 
 from __future__ import annotations
 
-import contextlib
 import socket
 from typing import TYPE_CHECKING, Optional, Sequence, Tuple
 
 from . import tls
-from .connection import Deadline, Failure, dial, proxy_protocol_line, receive, send
-from .conversation import converse
+from .connection import Deadline, Failure, dial, proxy_protocol_line, send
 from .endpoint import Address, Endpoint, parse_url
-from .handshake import (
-    Head,
-    HeaderChange,
-    NotHttp,
-    build_request,
-    escaped,
-    handshake_fault,
-    looks_like,
-    new_key,
-    parse_head,
-    request_headers,
-    split_head,
-)
+from .exchange import attempt, noted
+from .handshake import HeaderChange, build_request, new_key, request_headers
 from .result import Probe
 
 if TYPE_CHECKING:
     import ssl
-
-EXCERPT = 2048
-_BODY_SECONDS = 1.0
 
 
 def probe(
@@ -90,42 +74,24 @@ def probe(
     context = tls.make_context(verify=assess, cafile=cafile) if endpoint.tls else None
     result = Probe(url=url, request=request.decode("utf-8"))
     deadline = Deadline(timeout)
-    sock: Optional[socket.socket] = None
-    try:
+    with noted(result, deadline) as sockets:
         target: Address = (endpoint.host, endpoint.port) if address is None else address
         sock, result.address = _connect(target, proxy_protocol, deadline)
+        sockets.callback(sock.close)
         if context is not None:
             sock = _secure(sock, endpoint, target, context, verify, proxy_protocol, deadline, result)
-        # A server may refuse while we write; what it said may still be there to read.
-        with contextlib.suppress(OSError):
-            send(sock, request, deadline)
-        head, rest = _answer(sock, deadline)
-        result.status, result.reason, result.http_version = (
-            head.status,
-            escaped(head.reason.encode()),
-            head.version,
+            sockets.callback(sock.close)
+        attempt(
+            sock,
+            request,
+            result,
+            deadline,
+            key=key,
+            subprotocols=subprotocols,
+            upgrade=upgrade,
+            ping=ping,
+            hold=hold,
         )
-        result.headers = [(escaped(n.encode()), escaped(v.encode())) for n, v in head.headers]
-        result.server = result.header("Server")
-        if head.status != 101 or not upgrade:
-            result.body = escaped(_body(sock, head, rest, deadline.capped(_BODY_SECONDS)), EXCERPT)
-            if upgrade:
-                raise Failure("http-status", f"answered {head.status} {result.reason} instead of 101")
-            return result
-        fault = handshake_fault(head, key, subprotocols)
-        if fault:
-            raise Failure("bad-handshake", fault)
-        result.opened = True
-        result.subprotocol = head.get("Sec-WebSocket-Protocol")
-        converse(sock, rest, result, deadline, ping=ping, hold=hold)
-    except Failure as failure:
-        result.error_kind, result.error = failure.kind, failure.message
-    except NotHttp as error:
-        result.error_kind, result.error = "not-http", f"the answer is not HTTP/1: {error}"
-    finally:
-        result.seconds = result.seconds or deadline.elapsed()
-        if sock is not None:
-            sock.close()
     return result
 
 
@@ -178,63 +144,3 @@ def _secure(
             return wrapped
         wrapped.close()
     raise Failure("tls", f"the certificate does not verify: {problem}")
-
-
-def _answer(sock: socket.socket, deadline: Deadline) -> Tuple[Head, bytes]:
-    """Read up to the first final response head (or 101); interim 1xx responses are skipped."""
-    data = b""
-    while True:
-        split = split_head(data) if data else None
-        if split:
-            head, data = parse_head(split[0]), split[1]
-            if 100 <= head.status < 200 and head.status != 101:
-                continue
-            return head, data
-        chunk = receive(sock, deadline)
-        if chunk is None:
-            part = f" (only {len(data)} bytes: {looks_like(data)})" if data else ""
-            raise Failure(
-                "answer-timeout", f"connected, but no answer within {deadline.elapsed():.1f} s{part}"
-            )
-        if not chunk:
-            if data:
-                raise Failure(
-                    "closed-without-answer",
-                    "the connection closed in the response head: " + escaped(data, 200),
-                )
-            raise Failure("closed-without-answer", "the server closed the connection without a byte")
-        data += chunk
-
-
-def _body(sock: socket.socket, head: Head, data: bytes, deadline: Deadline) -> bytes:
-    """Read the beginning of the body; short or endless bodies are no error here."""
-    if head.status in (101, 204, 304):
-        return b""
-    chunked = "chunked" in head.tokens("Transfer-Encoding")
-    length = head.get("Content-Length")
-    wanted = min(EXCERPT, int(length)) if length.isdigit() else EXCERPT
-    while True:
-        body, complete = _dechunked(data) if chunked else (data, False)
-        if complete or len(body) >= wanted:
-            return body[:EXCERPT]
-        more = receive(sock, deadline)
-        if not more:
-            return body[:EXCERPT]
-        data += more
-
-
-def _dechunked(data: bytes) -> Tuple[bytes, bool]:
-    """Undo chunked coding as far as it has arrived (RFC 9112, section 7.1); True at its end."""
-    body = b""
-    while True:
-        line, newline, rest = data.partition(b"\r\n")
-        try:
-            size = int(line.split(b";")[0], 16) if newline else -1
-        except ValueError:
-            return body, True
-        if size <= 0:
-            return body, size == 0
-        body += rest[:size]
-        if len(rest) < size + 2:
-            return body, False
-        data = rest[size + 2 :]

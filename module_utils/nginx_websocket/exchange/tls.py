@@ -30,7 +30,7 @@ _REASONS = {
 }
 
 
-def make_context(*, verify: bool, cafile: Optional[str] = None) -> ssl.SSLContext:
+def make_context(*, verify: bool, cafile: Optional[str] = None, alpn: bool = True) -> ssl.SSLContext:
     """Make a client context that offers only HTTP/1.1 by ALPN.
 
     An HTTP/2 connection cannot carry an HTTP/1.1 upgrade, and nginx has no RFC 8441.
@@ -38,6 +38,7 @@ def make_context(*, verify: bool, cafile: Optional[str] = None) -> ssl.SSLContex
     Args:
         verify: check the chain and the name. False reads no authorities at all: the system's cost some 30 ms.
         cafile: PEM file of the authorities to trust instead of the system's.
+        alpn: False offers nothing, as nginx does to a backend.
 
     Raises:
         ValueError: the file is missing or holds no certificate.
@@ -55,7 +56,8 @@ def make_context(*, verify: bool, cafile: Optional[str] = None) -> ssl.SSLContex
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
-    context.set_alpn_protocols(["http/1.1"])
+    if alpn:
+        context.set_alpn_protocols(["http/1.1"])
     return context
 
 
@@ -64,7 +66,7 @@ def wrap(sock: socket.socket, host: str, context: ssl.SSLContext, deadline: Dead
 
     Args:
         sock: a connected socket; closed when the handshake fails.
-        host: name for SNI and for the certificate check.
+        host: name for SNI and for the certificate check; "" sends none.
         context: from `make_context`.
         deadline: for the handshake.
 
@@ -76,7 +78,7 @@ def wrap(sock: socket.socket, host: str, context: ssl.SSLContext, deadline: Dead
 
     sock.settimeout(max(0.001, deadline.left()))
     try:
-        return context.wrap_socket(sock, server_hostname=host)
+        return context.wrap_socket(sock, server_hostname=host or None)
     except ssl.SSLCertVerificationError:
         sock.close()
         raise

@@ -12,10 +12,13 @@ import socket
 import ssl
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import Container, FrozenSet, List, Optional, Sequence
+from typing import Container, FrozenSet, List, Optional, Sequence, Tuple
 
-from ..conf.listen import Address, Listen
+from ..behaviour.server.listen import Address, Listen
 from ..conf.tree import Configuration
+from ..exchange.connection import Deadline, Failure
+from ..exchange.exchange import exchange
+from ..exchange.handshake import NotHttp
 from .instance import Instance
 from .model import NotProven
 from .release import LOCATION
@@ -44,6 +47,10 @@ class Question:
     release: str
     where: str
     """``file:line`` of the server."""
+
+    def key(self) -> Tuple[Address, str, str]:
+        """What is asked of whom, wherever it stands in the files."""
+        return self.address, self.host, self.release
 
     def describe(self) -> str:
         """For a message."""
@@ -149,27 +156,22 @@ def ask(question: Question) -> str:
     Returns:
         "" when the server answered with the release id, else what happened instead.
     """
+    lines = [
+        f"GET {LOCATION}{question.release} HTTP/1.1",
+        f"Host: {question.host}",
+        "Connection: close",
+    ]
     try:
         with contextlib.closing(_connect(question)) as connection:
-            lines = [
-                f"GET {LOCATION}{question.release} HTTP/1.1",
-                f"Host: {question.host}",
-                "Connection: close",
-            ]
-            connection.sendall("\r\n".join([*lines, "", ""]).encode())
-            answer = b""
-            while len(answer) < 16384:
-                piece = connection.recv(4096)
-                if not piece:
-                    break
-                answer += piece
-    except (OSError, ValueError) as error:
+            request = "\r\n".join([*lines, "", ""]).encode()
+            response = exchange(connection, request, Deadline(_TIMEOUT))
+    except (OSError, ValueError, Failure, NotHttp) as error:
         return f"no answer ({error})"
-    head, _, body = answer.partition(b"\r\n\r\n")
-    status = head.split(b"\r\n", 1)[0].decode("latin-1")
-    if status.split(" ")[1:2] == ["200"] and question.release.encode() in body:
+    head = response.head
+    assert head is not None
+    if head.status == 200 and question.release.encode() in response.body:
         return ""
-    return 'answered "{}" instead of release {}'.format(status or "nothing", question.release)
+    return f'answered "{head.status} {head.reason}" instead of release {question.release}'
 
 
 def _connect(question: Question) -> socket.socket:
@@ -219,6 +221,26 @@ def prove(asked: Sequence[Question], deadline: float, *, settled: bool = False) 
     if wrong:
         more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
         raise NotProven("the running nginx does not serve the release: " + wrong[0] + more)
+
+
+def prove_untouched(kept: Sequence[Question], undone: Sequence[Question], deadline: float) -> None:
+    """See that an nginx which did not take a reload serves what it should all the same.
+
+    Args:
+        kept: everything to ask about the releases that should be served.
+        undone: the same of the tree that should not; at least one of the two must ask something.
+        deadline: ``time.monotonic()`` value at which to give up.
+
+    Raises:
+        NotProven: a kept release is not served, one of the others is, or there is nothing to ask.
+    """
+    gone = [question for question in undone if question.key() not in {one.key() for one in kept}]
+    if not kept and not gone:
+        raise NotProven("no server could be asked for its release")
+    prove(kept, deadline)
+    for question in gone:
+        if any(not ask(question) for _ in range(_CONNECTIONS)):
+            raise NotProven(f"{question.describe()} still serves release {question.release}, which is undone")
 
 
 def _insist(question: Question, rounds: int, patience: float) -> str:

@@ -3,6 +3,9 @@
 ``backups/0007/`` holds ``manifest.json``, ``before/`` and ``after/``.  The manifest is written last, so
 a directory without one is unfinished and worth nothing.  ``backups/last`` holds the last number given: a
 transaction that is undone takes its backup away, but its number never means another one.
+
+Each backup says which state was live before its own one, so that going back step by step never depends on
+what retention has removed: a state that is gone is refused by name.
 """
 
 from __future__ import annotations
@@ -13,13 +16,34 @@ import hashlib
 import json
 import os
 import shlex
-from typing import Any, Dict, List, Mapping, Optional, Sequence
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 from .files import Filesystem, temporary_name
 from .model import ABSENT, Change, Entry
 from .release import claimed, pristine
 
 _VERSION = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Earlier:
+    """The state that was live before another one: what backup ``number`` holds, or held."""
+
+    number: int = 0
+    """0: nothing was before, it is the state before our first deployment."""
+    time: str = ""
+    """Until when it was live."""
+    releases: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """Site name → release, of the sites that were deployed then."""
+
+    def sites(self) -> str:
+        """The releases, for a message."""
+        held = [f"{name} {release[:8]}" for name, release in self.releases.items() if release]
+        return ", ".join(held) or "no site of ours"
+
+    def describe(self) -> str:
+        """For a message: ``backup 4 (a 1c4b44e3, live until 2025-01-31T12:05:00Z)``."""
+        return f"backup {self.number} ({self.sites()}, live until {self.time})"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,6 +64,18 @@ class Backup:
     restores: int = 0
     """Of a rollback: the number of the backup whose state it brought back."""
     size: int = 0
+    earlier_before: Optional[Earlier] = None
+    """What was live before the state that this backup holds; None in backups that do not say."""
+    earlier: Optional[Earlier] = None
+    """What was live before the state that the transaction made: where ``previous`` leads then."""
+    gone: Sequence[Earlier] = ()
+    """Backups that retention removed between this one and the next."""
+
+    @property
+    def held(self) -> Earlier:
+        """The state that this backup holds, in short."""
+        releases = {name: site.get("release", "") for name, site in self.sites_before.items()}
+        return Earlier(self.number, self.time, releases)
 
     def summary(self) -> Dict[str, Any]:
         """What a list of backups shows."""
@@ -90,9 +126,7 @@ class Backups:
     def numbers(self) -> List[int]:
         """Numbers of the finished backups, oldest first."""
         return [
-            number
-            for number in self._all()
-            if self._files.entry(os.path.join(self.path(number), "manifest.json")).kind == "file"
+            number for number in self._all() if self._files.entry(_manifest(self.path(number))).kind == "file"
         ]
 
     def _all(self) -> List[int]:
@@ -125,46 +159,74 @@ class Backups:
             by: who.
             sites_before: what is deployed now.
             sites: what will be deployed when the transaction has ended.
-            restores: of a rollback, the backup it goes back to.
+            restores: of a rollback, the backup whose whole state it brings back; 0 when it makes a state that
+                never was, as every deployment does.
         """
-        directory = self.path(number)
+        last = self.latest()
+        made = Backup(
+            number,
+            kind,
+            time,
+            by,
+            tuple(changes),
+            sites_before,
+            sites,
+            restores,
+            earlier_before=last.earlier if last is not None else Earlier(),
+        )
+        earlier = self.load(restores).earlier_before if restores else made.held
         self._files.make_directory(self.directory, 0o700)
         self._files.put(self._last, Entry("file", content=b"%d\n" % number, mode=0o600))
-        self._files.mkdir(directory, 0o700)
-        self._write(
-            directory,
-            changes,
-            {
-                "kind": kind,
-                "time": time,
-                "by": by,
-                "restores": restores,
-                "sites_before": _plain(sites_before),
-                "sites": _plain(sites),
-            },
-        )
+        self._files.mkdir(self.path(number), 0o700)
+        self.write(dataclasses.replace(made, earlier=earlier))
         self._files.sync_directory(self.directory)
         return self.load(number)
 
-    def _write(self, directory: str, changes: Sequence[Change], head: Mapping[str, Any]) -> None:
+    def write(self, backup: Backup) -> None:
+        """Write a backup's files and then its manifest; what the manifest of before names stays readable."""
+        directory = self.path(backup.number)
+        self._sweep_files(directory)
         entries = []
-        for index, change in enumerate(changes):
+        for index, change in enumerate(backup.changes):
             record: Dict[str, Any] = {"path": change.path, "site": change.site}
             for side, entry in (("before", change.before), ("after", change.after)):
                 file = _saved(side, index, change)
-                record[side] = _describe(entry, file)
                 if entry.kind == "file":
                     self._files.make_directory(os.path.join(directory, side), 0o700)
-                    target = os.path.join(directory, file)
                     saved = Entry("file", content=entry.content, mode=0o600)
-                    if not self._files.entry(target).same(saved):
-                        self._files.put(target, saved)
+                    if not self._files.entry(os.path.join(directory, file)).same(saved):
+                        if self._files.entry(os.path.join(directory, file)).kind != "absent":
+                            file += "+"  # the manifest of before names it
+                        self._files.put(os.path.join(directory, file), saved)
+                record[side] = _describe(entry, file)
             entries.append(record)
-        manifest = {"version": _VERSION, **head, "entries": entries}
-        self._files.put(
-            os.path.join(directory, "manifest.json"),
-            Entry("file", content=json.dumps(manifest, indent=1).encode() + b"\n", mode=0o600),
-        )
+        manifest = {
+            "version": _VERSION,
+            "kind": backup.kind,
+            "time": backup.time,
+            "by": backup.by,
+            "restores": backup.restores,
+            "sites_before": _plain(backup.sites_before),
+            "sites": _plain(backup.sites),
+            "earlier_before": _words(backup.earlier_before),
+            "earlier": _words(backup.earlier),
+            "gone": [_words(one) for one in backup.gone],
+            "entries": entries,
+        }
+        content = json.dumps(manifest, indent=1).encode() + b"\n"
+        self._files.put(_manifest(directory), Entry("file", content=content, mode=0o600))
+
+    def _sweep_files(self, directory: str) -> None:
+        """Remove what a backup's manifest does not name, or not any more."""
+        manifest = self._files.entry(_manifest(directory))
+        if manifest.kind == "absent":
+            return
+        entries = json.loads(manifest.content.decode())["entries"]
+        named = {record[side].get("file") for record in entries for side in ("before", "after")}
+        for side in ("before", "after"):
+            for name in self._files.names(os.path.join(directory, side)):
+                if f"{side}/{name}" not in named:
+                    self._files.unlink(os.path.join(directory, side, name))
 
     def load(self, number: int) -> Backup:
         """Read one backup with all its contents.
@@ -174,7 +236,7 @@ class Backups:
             ValueError: a file of it is not what the manifest says.
         """
         directory = self.path(number)
-        path = os.path.join(directory, "manifest.json")
+        path = _manifest(directory)
         try:
             manifest = json.loads(self._files.read(path).decode())
             return self._from(number, directory, manifest)
@@ -197,6 +259,9 @@ class Backups:
             manifest["sites"],
             int(manifest["restores"]),
             size,
+            _earlier(manifest.get("earlier_before")),
+            _earlier(manifest.get("earlier", {"number": number} if manifest["kind"] == "deploy" else None)),
+            tuple(one for one in map(_earlier, manifest.get("gone", ())) if one is not None),
         )
 
     def _entry(self, directory: str, record: Mapping[str, Any]) -> Entry:
@@ -225,16 +290,24 @@ class Backups:
 
     def last_written(self, path: str) -> Optional[Entry]:
         """What the newest transaction that touched a path left there; None when none did."""
+        return next((change.after for _, change in self._touching(path)), None)
+
+    def made(self, path: str) -> str:
+        """When, and by whom, a path was written last, in words."""
+        told = next((f"at {backup.time} by {backup.by}" for backup, _ in self._touching(path)), "")
+        return told or "at a time that is not known any more"
+
+    def _touching(self, path: str) -> Iterator[Tuple[Backup, Change]]:
         for number in reversed(self.numbers()):
-            for change in self.load(number).changes:
+            backup = self.load(number)
+            for change in backup.changes:
                 if change.path == path:
-                    return change.after
-        return None
+                    yield backup, change
 
     def remove(self, number: int) -> None:
         """Forget one backup; the manifest goes first, so that what is left never counts as one."""
         directory = self.path(number)
-        manifest = os.path.join(directory, "manifest.json")
+        manifest = _manifest(directory)
         if self._files.entry(manifest).kind != "absent":
             self._files.put(manifest, ABSENT)
         if number in self._all():
@@ -255,39 +328,6 @@ class Backups:
         for number in self.unfinished():
             self.remove(number)
         self._sweep_last()
-
-    def prune(self, keep: int) -> List[int]:
-        """Remove the oldest backups but ``keep``, never the one from before our first deployment.
-
-        What a removed backup alone knew of a path moves to the one before it, so that going back
-        behind it still brings every path back.
-
-        Returns:
-            The numbers removed.
-        """
-        removed: List[int] = []
-        while True:
-            numbers = self.numbers()
-            if len(numbers) <= max(keep, 1):
-                return removed
-            kept, gone = self.load(numbers[0]), self.load(numbers[1])
-            known = {change.path for change in kept.changes}
-            inherited = [change for change in gone.changes if change.path not in known]
-            if inherited:
-                self._write(
-                    self.path(kept.number),
-                    [*kept.changes, *inherited],
-                    {
-                        "kind": kept.kind,
-                        "time": kept.time,
-                        "by": kept.by,
-                        "restores": kept.restores,
-                        "sites_before": _plain(kept.sites_before),
-                        "sites": _plain(kept.sites),
-                    },
-                )
-            self.remove(gone.number)
-            removed.append(gone.number)
 
     def commands(self, backup: Backup) -> List[str]:
         """Shell commands that put a backup back by hand."""
@@ -310,8 +350,22 @@ def _saved(side: str, index: int, change: Change) -> str:
     return f"{side}/{index:03d}-{os.path.basename(change.path)}"
 
 
+def _manifest(directory: str) -> str:
+    return os.path.join(directory, "manifest.json")
+
+
 def _plain(sites: Mapping[str, Mapping[str, str]]) -> Dict[str, Dict[str, str]]:
     return {name: dict(site) for name, site in sites.items()}
+
+
+def _words(earlier: Optional[Earlier]) -> Optional[Dict[str, Any]]:
+    return None if earlier is None else dataclasses.asdict(earlier)
+
+
+def _earlier(data: Optional[Mapping[str, Any]]) -> Optional[Earlier]:
+    if data is None:
+        return None
+    return Earlier(int(data["number"]), str(data.get("time", "")), dict(data.get("releases", {})))
 
 
 def _describe(entry: Entry, file: str) -> Dict[str, Any]:

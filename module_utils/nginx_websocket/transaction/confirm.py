@@ -5,13 +5,12 @@ from __future__ import annotations
 import dataclasses
 from typing import Optional
 
-from .files import Filesystem
 from .host import STATE_DIR, Host
 from .instance import Instance
 from .journal import PROVEN, UNCONFIRMED
-from .lock import host_lock
 from .model import APPLIED, Failure, Outcome, Refused
 from .undo import tidy
+from .world import World
 
 
 def confirm(
@@ -21,7 +20,7 @@ def confirm(
     check: bool = False,
     keep: int = 10,
     lock_timeout: float = 60.0,
-    files: Optional[Filesystem] = None,
+    world: Optional[World] = None,
 ) -> Outcome:
     """Confirm the release that a deployment with ``confirm_window`` made live.
 
@@ -31,16 +30,16 @@ def confirm(
         check: confirm nothing.
         keep: how many backups to keep.
         lock_timeout: seconds to wait for another transaction.
-        files: the file system; tests pass another.
+        world: everything outside the transaction; unit tests hand in another.
 
     Returns:
         The outcome: ``applied`` when the release stays; failed when the host went back already.
     """
     # Nothing of nginx is asked or told; the guard to be taken away is found by its names alone.
-    host = Host(Instance("", ""), state_dir, check, keep, files=files or Filesystem(), guarded=files is None)
+    host = Host(Instance("", ""), state_dir, check, keep, world=world or World())
     outcome = host.outcome
     try:
-        with host_lock(state_dir, timeout=lock_timeout, write=not check):
+        with host.world.locked(state_dir, "", lock_timeout, write=not check):
             _confirm(host, backup)
     except Failure as failure:
         outcome.failed, outcome.message = True, str(failure)

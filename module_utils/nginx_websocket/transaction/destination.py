@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 from typing import Dict, FrozenSet, List, Optional, Tuple
 
-from ..conf.effective import Level
-from ..conf.files import root_of
-from ..conf.location import Location
-from ..conf.route import Route
+from ..behaviour.content.files import root_of
+from ..behaviour.effective import Level
+from ..behaviour.location import Location
+from ..behaviour.route import Route
 from ..conf.tree import Directive
 
 BACKEND, FILES, REDIRECT, ANSWER = "backend", "files", "redirect", "answer"

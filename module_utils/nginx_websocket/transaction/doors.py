@@ -5,12 +5,12 @@ from __future__ import annotations
 import urllib.parse
 from typing import FrozenSet, Iterator, List, Optional, Tuple
 
-from ..conf.effective import Level
-from ..conf.listen import listens_of
-from ..conf.location import Location, all_locations
-from ..conf.route import Route
-from ..conf.sample import TAIL, sample_path
-from ..conf.uri import escape_uri
+from ..behaviour.effective import Level
+from ..behaviour.location import Location, all_locations
+from ..behaviour.route import Route
+from ..behaviour.sample import TAIL, sample_path
+from ..behaviour.server.listen import listens_of
+from ..behaviour.uri import escape_uri
 
 
 def names(server: Level) -> List[str]:

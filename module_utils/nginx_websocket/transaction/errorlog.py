@@ -57,6 +57,15 @@ class LogWatch:
             os.close(descriptor)
         self._open.clear()
 
+    def silence(self) -> str:
+        """What it means that nothing was found, for a message."""
+        if self._paths:
+            return "its error log says nothing about it"
+        return (
+            "why, its error log would say, which goes where this program cannot read it (syslog, standard "
+            "error, memory or /dev/null)"
+        )
+
     def lines(self) -> List[bytes]:
         """Every whole or partial line appended since the start, all logs together."""
         found: List[bytes] = []

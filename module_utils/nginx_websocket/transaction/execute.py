@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import errno
 from typing import Mapping, Sequence
 
 from ..conf.tree import Configuration
 from .files import kept_name
-from .host import Host, by_whom, now
+from .host import Host
 from .journal import ACTIVATE, PROVEN, RELOAD, SNAPSHOT, UNCONFIRMED, Record
 from .model import APPLIED, Change, NotProven, Refused, Site
-from .running import REFUSE, bring_to_life, wake
+from .running import REFUSE, bring_to_life, settle, wake
 from .signals import Interrupted, interruptible
 from .undo import tidy, undo
 
@@ -51,9 +52,10 @@ def execute(host: Host, plan: Plan, *, stopped: str = REFUSE) -> None:
         Refused: the disk could not even take the snapshot, or a file changed under our feet; nothing
             was changed.
     """
+    settle(host)
     with host.step("snapshot"):
         _unchanged_since(host, plan.changes)
-        record = Record(host.backups.next_number(), SNAPSHOT, now())
+        record = Record(host.backups.next_number(), SNAPSHOT, host.now())
         try:
             host.journal.write(record)
             backup = host.backups.save(
@@ -61,7 +63,7 @@ def execute(host: Host, plan: Plan, *, stopped: str = REFUSE) -> None:
                 plan.changes,
                 kind=plan.kind,
                 time=record.started,
-                by=by_whom(),
+                by=host.world.by_whom(),
                 sites_before=plan.sites_before,
                 sites=plan.sites_after,
                 restores=plan.restores,
@@ -87,7 +89,7 @@ def execute(host: Host, plan: Plan, *, stopped: str = REFUSE) -> None:
             else:
                 bring_to_life(host, plan.staged, plan.sites)
             if window:
-                record = dataclasses.replace(record, confirm_by=now(window))
+                record = dataclasses.replace(record, confirm_by=host.now(window))
             host.journal.write(dataclasses.replace(record, step=UNCONFIRMED if window else PROVEN))
     except (Exception, Interrupted) as error:
         undo(
@@ -154,7 +156,15 @@ def _replace(host: Host, change: Change) -> None:
         NotProven: it was not what the transaction had looked at, but what somebody wrote since.
     """
     keep = change.before.kind != "absent"
-    host.files.put(change.path, change.after, keep=keep)
+    try:
+        host.files.put(change.path, change.after, keep=keep)
+    except OSError as error:
+        if error.errno != errno.EBUSY:
+            raise
+        raise NotProven(
+            f"{change.path} is a mount of its own (another file is bound over it), so no other can take its "
+            f"place. Unmount it (umount {change.path}), or let the site stand in another file (file)"
+        ) from error
     kept = host.files.entry(kept_name(change.path)) if keep else change.before
     if kept.kind != "absent" and not kept.same(change.before):
         raise NotProven(f"{change.path} was edited by somebody else while the transaction replaced it")

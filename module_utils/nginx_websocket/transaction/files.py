@@ -67,6 +67,10 @@ class Filesystem:
             xattrs=tuple(attributes),
         )
 
+    def real(self, path: str) -> str:
+        """The path with every symbolic link in it resolved, as far as there is something."""
+        return os.path.realpath(path)
+
     def is_directory(self, path: str) -> bool:
         """Whether a directory stands there, not a link to one."""
         return os.path.isdir(path) and not os.path.islink(path)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import sys
 from typing import Optional, Sequence
 
-from .files import Filesystem
 from .guard import Note, arguments
-from .host import Host, now
+from .host import Host
 from .model import Failure
 from .undo import recover
 
@@ -18,7 +17,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     """Go back, leave a note for the next run, and end with 0 unless that failed."""
     try:
         verb, backup, state_dir, nginx = arguments(argv)
-        host = Host(nginx, state_dir, files=Filesystem(), guarded=True)
+        host = Host(nginx, state_dir)
         with host.locked(_WAIT[verb]):
             record = host.journal.read()
             if record is None or (verb == "window" and record.backup != backup):
@@ -26,7 +25,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
                 return 0
             healed = recover(host)
             when = "at boot" if verb == "boot" else "because it was not confirmed in time"
-            host.notes.write(Note(record.backup, now(), f"{healed} ({when})"))
+            host.notes.write(Note(record.backup, host.now(), f"{healed} ({when})"))
     except (Failure, OSError, ValueError) as error:
         print(f"the release could not be undone: {error}", file=sys.stderr)
         return 1

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import errno
 import os
-import pwd
 import time
-from typing import Dict, Iterator, List, Mapping, Optional
+from typing import Dict, Iterator, List, Mapping, Optional, Sequence
 
 from ..conf.load import load
 from ..conf.tree import Configuration, ConfSyntaxError
-from . import workers
 from .backup import Backups
 from .files import Filesystem, temporary_name
-from .guard import Guard, Notes, available
+from .guard import Guard, Notes
 from .instance import Instance
 from .journal import Journal
-from .lock import certbot_lock, host_lock
-from .model import Finding, Outcome, Refused, Step
+from .model import Change, Finding, Outcome, Refused, Step
 from .overlay import Overlay
+from .world import World
 
 STATE_DIR = "/var/lib/nginx_websocket"
+_MISSING = (errno.ENOENT, errno.ELOOP)
 _BROKEN_FILES = 20
 """So many files that cannot be read are looked past, to see what the rest of a broken tree holds."""
 
@@ -36,12 +36,16 @@ class Host:
     keep: int = 10
     deadline: float = 15.0
     """Seconds that reload and proof may take together."""
-    files: Filesystem = dataclasses.field(default_factory=Filesystem)
+    world: World = dataclasses.field(default_factory=World)
+    """All that is outside the transaction: files, nginx, systemd, the clock."""
     outcome: Outcome = dataclasses.field(default_factory=lambda: Outcome("unchanged"))
     window: float = 0.0
     """Seconds that a controller has to confirm a release; 0: a proven release needs no confirmation."""
-    guarded: bool = False
-    """Whether the host may hold units of ours while a transaction is open; tests without a host say no."""
+
+    @property
+    def files(self) -> Filesystem:
+        """The host's files."""
+        return self.world.files
 
     @property
     def journal(self) -> Journal:
@@ -61,7 +65,7 @@ class Host:
     @property
     def guard(self) -> Optional[Guard]:
         """What goes back by itself; None where there is no systemd to run it."""
-        return Guard(self.nginx, self.state_dir, self.files) if self.guarded and available() else None
+        return self.world.guard(self.nginx, self.state_dir)
 
     @contextlib.contextmanager
     def step(self, name: str) -> Iterator[None]:
@@ -79,18 +83,25 @@ class Host:
         Args:
             timeout: seconds to wait for each of them.
         """
-        write = not self.check
+        directory = os.path.dirname(self.nginx.conf_path)
         with contextlib.ExitStack() as stack:
             with self.step("lock"):
-                if write:
-                    if os.geteuid() != 0:
-                        raise Refused("only root can change nginx's configuration; run with become: true")
-                    self.files.make_directory(self.state_dir, 0o700)
-                stack.enter_context(host_lock(self.state_dir, timeout=timeout, write=write))
                 stack.enter_context(
-                    certbot_lock(os.path.dirname(self.nginx.conf_path), timeout=timeout, write=write)
+                    self.world.locked(self.state_dir, directory, timeout, write=not self.check)
                 )
             yield
+
+    def tree(self, changes: Sequence[Change] = ()) -> Tree:
+        """The configuration on the disk, with some changes laid over it.
+
+        Raises:
+            Refused: not even the main file can be read.
+        """
+        return read_tree(self.nginx, Overlay(changes, self.files))
+
+    def now(self, later: float = 0.0) -> str:
+        """The time, in UTC, or some seconds later."""
+        return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.world.time() + later))
 
     def find(self, code: str, message: str, fix: str = "") -> None:
         """Add a finding to the outcome."""
@@ -113,7 +124,7 @@ class Host:
     def count_draining(self) -> None:
         """Put into the outcome how many old workers still hold how many connections."""
         if self.nginx.master is not None:
-            old = workers.draining(self.nginx.master)
+            old = self.world.draining(self.nginx.master)
             counts = [count for count in old.values() if count is not None]
             known = len(counts) == len(old)
             self.outcome.old_workers = {"workers": len(old), "connections": sum(counts) if known else None}
@@ -138,7 +149,15 @@ def read_tree(nginx: Instance, overlay: Optional[Overlay] = None) -> Tree:
     broken: Dict[str, bytes] = {}
 
     def read(path: str) -> bytes:
-        return b"" if path in broken else overlay.read(path)
+        if path in broken:
+            return b""
+        try:
+            return overlay.read(path)
+        except OSError as error:
+            if error.errno not in _MISSING or path == nginx.conf_path or len(broken) >= _BROKEN_FILES:
+                raise
+            broken[path] = b""  # a link to a file that somebody took away
+            return b""
 
     while True:
         try:
@@ -153,18 +172,6 @@ def read_tree(nginx: Instance, overlay: Optional[Overlay] = None) -> Tree:
             raise Refused(
                 f"nginx's configuration cannot be read, and was so before we came: {error}"
             ) from error
-
-
-def by_whom() -> str:
-    """Who runs this, for the list of backups."""
-    user = os.environ.get("SUDO_USER") or pwd.getpwuid(os.getuid()).pw_name
-    client = os.environ.get("SSH_CONNECTION", "").split(" ")[0]
-    return f"{user} from {client}" if client else user
-
-
-def now(later: float = 0.0) -> str:
-    """The time, in UTC, or some seconds later."""
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + later))
 
 
 def names(items: List[str]) -> str:

@@ -6,10 +6,11 @@ Everything that this package asks of ``host`` is asked here.
 from __future__ import annotations
 
 import dataclasses
-from typing import List, Optional, Tuple
+from typing import List, Optional, Sequence, Tuple
 
 from .. import host as nginx_host
 from ..host import Layout, LayoutError, NginxError
+from . import workers
 from .model import Refused
 
 
@@ -29,9 +30,22 @@ class Instance:
     master: Optional[int] = None
     """Process id of the running master; None when nginx is stopped."""
     unit: str = ""
+    quitting: Optional[int] = None
+    """Process id of a master that was told to quit and waits for its last connections: nginx is stopped."""
     layout: Optional[Layout] = None
     layout_error: str = ""
     """Why there is no layout."""
+
+    def not_running(self) -> str:
+        """Say that it is stopped and how it is started, for a message."""
+        unit = self.unit or "nginx"
+        if self.quitting is not None:
+            return (
+                f"nginx is shutting down: its master (process {self.quitting}) was told to quit, takes no "
+                "new connection and waits for its last open ones to end. Start nginx again, which ends "
+                f"those: systemctl restart {unit}"
+            )
+        return f"nginx is not running. Start it: systemctl start {unit}"
 
     def test_command(self, main: str = "", error_log: str = "") -> List[str]:
         """The command that tests and dumps.
@@ -60,9 +74,8 @@ def find_instance(
     Raises:
         Refused: there is none, or several and no telling which.
     """
-    found = nginx_host.masters()
-    ports = nginx_host.ports_of(nginx_host.listeners()) if len(found) > 1 else {}
-    choice = nginx_host.choose(found, binary=binary, conf_path=conf_path, listening=ports)
+    found, quitting = _masters()
+    choice = _choose(found or quitting, binary, conf_path)
     if choice.ambiguous:
         raise Refused(
             f"cannot tell which nginx is meant: {choice.why}. Name its binary or its configuration."
@@ -83,6 +96,23 @@ def find_instance(
     return instance_of(described)
 
 
+def _masters() -> Tuple[List[nginx_host.Master], List[nginx_host.Master]]:
+    """The masters that can be told something, and those that were told to quit.
+
+    What was forked by a master and has no workers is a worker that has not changed its title yet.
+    """
+    every = nginx_host.masters()
+    pids = {one.pid for one in every}
+    found = [one for one in every if one.ppid not in pids or workers.serving(one.pid)]
+    quitting = [one for one in found if workers.quits(one.pid)]
+    return [one for one in found if one not in quitting], quitting
+
+
+def _choose(found: Sequence[nginx_host.Master], binary: str, conf_path: str) -> nginx_host.Choice:
+    ports = nginx_host.ports_of(nginx_host.listeners()) if len(found) > 1 else {}
+    return nginx_host.choose(found, binary=binary, conf_path=conf_path, listening=ports)
+
+
 def instance_of(described: nginx_host.Nginx) -> Instance:
     """The nginx to work on, from what is known of it.
 
@@ -90,6 +120,7 @@ def instance_of(described: nginx_host.Nginx) -> Instance:
         described: what ``host`` says of it.
     """
     master = described.master
+    quits = master is not None and workers.quits(master.pid)
     options: List[str] = []
     if master is not None and master.prefix:
         options += ["-p", master.prefix]
@@ -104,17 +135,44 @@ def instance_of(described: nginx_host.Nginx) -> Instance:
         version=described.disk_version or described.version,
         error_log=described.binary.error_log,
         pid_path=described.pid_path,
-        master=master.pid if master is not None else None,
+        master=master.pid if master is not None and not quits else None,
+        quitting=master.pid if master is not None and quits else None,
         unit=master.unit if master is not None else "",
         layout=described.layout,
         layout_error=described.layout_error,
     )
 
 
-def running_master(nginx: Instance) -> Optional[int]:
-    """Process id of the master that runs this nginx at this moment."""
-    choice = nginx_host.choose(nginx_host.masters(), binary=nginx.binary, conf_path=nginx.conf_path)
-    return choice.master.pid if choice.master is not None else None
+@dataclasses.dataclass(frozen=True)
+class Masters:
+    """The master processes of one nginx at one moment."""
+
+    current: Optional[int] = None
+    """The one to tell of a new tree; None when nginx is stopped."""
+    older: Optional[int] = None
+    """The one that ``current`` is to replace, while it still takes connections: a binary upgrade."""
+    quitting: Tuple[int, ...] = ()
+    """Those that were told to quit and wait for their last connections."""
+
+    def upgrade(self) -> str:
+        """What hinders a reload while a binary upgrade is under way, and how it is finished."""
+        return (
+            f"a binary upgrade of nginx is under way: process {self.older} (the old master) and process "
+            f"{self.current} (the new one) both take connections, and the old one does not read the "
+            f"configuration any more. Finish it: kill -QUIT {self.older}; or give it up: kill -QUIT "
+            f"{self.current}"
+        )
+
+
+def masters_of(nginx: Instance) -> Masters:
+    """The masters that run this nginx at this moment."""
+    found, quits = _masters()
+    quitting = tuple(one.pid for one in quits)
+    master = _choose(found, nginx.binary, nginx.conf_path).master
+    if master is None:
+        return Masters(quitting=quitting)
+    older = master.ppid if master.ppid in {one.pid for one in found} else None
+    return Masters(master.pid, older if older and workers.serving(older) else None, quitting)
 
 
 def serving_since(master: int) -> float:

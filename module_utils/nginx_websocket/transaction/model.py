@@ -7,6 +7,13 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 UNCHANGED = "unchanged"
 APPLIED = "applied"
+REFUSED = "refused"
+"""Something spoke against the change before anything on the host was touched."""
+RELOAD_FAILED = "reload failed"
+"""The files were right already; nginx read them anew, or was started, and does not serve them. There is no
+older state of ours to go back to."""
+NOTHING_TO_GO_BACK_TO = "nothing to go back to"
+"""The release was live before, nothing was changed, and it fails its proof."""
 ROLLED_BACK = "rolled back"
 ROLLBACK_FAILED = "rollback failed"
 
@@ -217,8 +224,10 @@ class Outcome:
         Args:
             diff: whether the difference is wanted, which holds whole files.
         """
+        # Ansible takes "failed" away before a callback sees a result, so the word itself must be true.
+        word = REFUSED if self.failed and self.outcome == UNCHANGED else self.outcome
         return {
-            "outcome": self.outcome,
+            "outcome": word,
             "changed": self.changed,
             "releases": self.releases,
             "previous": self.previous,

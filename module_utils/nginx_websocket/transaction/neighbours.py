@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Dict, FrozenSet, Iterable, List, Tuple
+import contextlib
+from typing import Dict, FrozenSet, Iterable, Iterator, List, Optional, Sequence, Tuple
 
 from ..conf.tree import Configuration, Directive, printable
 from .model import Finding, Refused
+from .overlay import Overlay
 from .servers import Server, servers
 
 _VARIABLE_BLOCKS = (b"map", b"geo", b"split_clients")
@@ -116,3 +118,47 @@ def _hidden(found: List[Server], ours: FrozenSet[str]) -> Iterable[Finding]:
                         f"the site's listen on all addresses ({mine.where()})",
                         f"let the site listen on {address} too, or the other server on all addresses",
                     )
+
+
+@contextlib.contextmanager
+def explained(staged: Optional[Configuration], overlay: Overlay, paths: Sequence[str]) -> Iterator[None]:
+    """Where something is refused and nginx would read one of our files twice, say that: it is why.
+
+    Args:
+        staged: the tree as it would be; None where it cannot be read.
+        overlay: its files.
+        paths: the files that this transaction writes.
+    """
+    try:
+        yield
+    except Refused as refused:
+        found = [read_twice(staged, overlay, path) for path in paths] if staged is not None else []
+        double = next(filter(None, found), "")
+        if not double:
+            raise
+        raise Refused(f"{double}. Otherwise: {refused}", refused.errors) from refused
+
+
+def read_twice(staged: Configuration, overlay: Overlay, path: str) -> str:
+    """Say that nginx would read one file more than once, which defines everything in it twice; "" if not.
+
+    Args:
+        staged: the tree as it would be.
+        overlay: its files, with links resolved.
+        path: the file.
+    """
+    wanted = overlay.resolve(path)
+    found = [
+        f"{include.directive.where()} (include {include.pattern}"
+        + ("" if file == path else f", by the link {file}")
+        + ")"
+        for include in staged.includes
+        for file in include.files
+        if overlay.resolve(file) == wanted
+    ]
+    if len(found) < 2:
+        return ""
+    return (
+        f"nginx would read {path} {len(found)} times, and everything in it would stand twice: "
+        f"{'; '.join(found)}. Take one of these includes away, or remove the link"
+    )

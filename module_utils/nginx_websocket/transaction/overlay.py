@@ -6,6 +6,7 @@ show them to nginx itself.
 
 from __future__ import annotations
 
+import errno
 import os
 from typing import Dict, List, Sequence
 
@@ -30,13 +31,13 @@ class Overlay:
             changes: what differs from the disk.
             files: where everything else is read.
         """
-        self._files = files
+        self.files = files
         self.entries: Dict[str, Entry] = {canonical(change.path): change.after for change in changes}
 
     def entry(self, path: str) -> Entry:
         """What would stand at a path."""
         key = canonical(path)
-        return self.entries[key] if key in self.entries else self._files.entry(key)
+        return self.entries[key] if key in self.entries else self.files.entry(key)
 
     def resolve(self, path: str) -> str:
         """The path at the end of the symbolic links that start at ``path``.
@@ -49,7 +50,7 @@ class Overlay:
             if entry.kind != "link":
                 return canonical(path)
             path = os.path.join(os.path.dirname(canonical(path)), entry.target)
-        raise OSError(f"too many symbolic links: {path}")
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
 
     def read(self, path: str) -> bytes:
         """The content that nginx would read at a path.
@@ -63,11 +64,22 @@ class Overlay:
             if entry.kind == "absent":
                 raise FileNotFoundError(2, "No such file or directory", path)
             return entry.content
-        return self._files.read(resolved)  # the links may be of the overlay alone
+        return self.files.read(resolved)  # the links may be of the overlay alone
 
     def glob(self, pattern: str) -> List[str]:
         """The paths an include pattern would find, in nginx's order."""
         return globbing.glob(pattern, _Names(self))
+
+    def names(self, directory: str) -> List[str]:
+        """The names in a directory of the disk; none when it cannot be listed."""
+        try:
+            return self.files.names(directory or ".")
+        except OSError:
+            return []
+
+    def is_dir(self, path: str) -> bool:
+        """Whether a directory, or a link to one, stands at a path of the disk."""
+        return self.files.is_directory(self.files.real(path))
 
     def by_directory(self) -> Dict[str, Dict[str, Entry]]:
         """The changes grouped by directory, outer directories first."""
@@ -88,7 +100,7 @@ class _Names(globbing.Names):
 
     def names(self, directory: str) -> List[str]:
         """Names on the disk, less those that would be gone, and those that would be new."""
-        shown = set(super().names(directory))
+        shown = set(self._overlay.names(directory))
         real = os.path.realpath(directory or ".")
         for path, entry in self._overlay.entries.items():
             parent, name = os.path.split(path)
@@ -99,3 +111,7 @@ class _Names(globbing.Names):
     def exists(self, path: str) -> bool:
         """Whether something would stand there."""
         return self._overlay.entry(path).kind != "absent"
+
+    def is_dir(self, path: str) -> bool:
+        """Whether it is a directory or a link to one."""
+        return self._overlay.is_dir(path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
-from typing import Dict, List, Mapping, Optional, Sequence, Set, Tuple
+from typing import Callable, Dict, List, Mapping, Optional, Sequence, Set, Tuple
 
 from ..conf.tree import ConfSyntaxError
 from .files import Filesystem
@@ -13,6 +13,7 @@ from .host import Tree
 from .instance import Instance
 from .model import ABSENT, Change, Entry, Finding, Refused, Site
 from .overlay import canonical
+from .ownership import left_over, secured, see_link_free, see_replaceable
 from .release import claimed, pristine, stamped
 from .servers import Server, candidate_servers, claims, scanned_names, servers_by_file
 
@@ -33,6 +34,8 @@ class Placement:
     """Live files whose servers were all this site's and that go away."""
     taken: Sequence[str] = ()
     """Live files, as nginx names them, whose place the site takes."""
+    foreign: Sequence[str] = ()
+    """Those of them that this role has not written."""
     previous: str = ""
     """Release id that stood there; "" when the file was not ours."""
     drifted: bool = False
@@ -69,12 +72,13 @@ def place(
                     f"the sites {other} and {site.name} both claim the server name {name}; give it to one "
                     "of them"
                 )
-    live = _Live(tree)
+    live = _Live(tree, files)
     placements = []
+    owners = {one.get("path", ""): name for name, one in deployed.items()}
     for site in sites:
         last = deployed.get(site.name, {})
         owned = _owned(site, live, everyone, last) + _unreadable(site, live, everyone, last)
-        placements.append(_place(site, owned, live, nginx, files, last))
+        placements.append(_place(site, owned, live, nginx, files, last, owners))
     written: Dict[str, str] = {}
     for placement in placements:
         other = written.setdefault(placement.path, placement.site.name)
@@ -89,11 +93,12 @@ def place(
 class _Live:
     """The live files, to be asked by name and by path for each of many sites."""
 
-    def __init__(self, tree: Tree) -> None:
+    def __init__(self, tree: Tree, files: Filesystem) -> None:
         self.main = tree.configuration.main
+        self._files = tree.configuration.files
         self.broken = tree.broken
         self.servers = servers_by_file(tree.configuration)
-        self.real = {path: os.path.realpath(path) for path in tree.configuration.files}
+        self.real = {path: files.real(path) for path in tree.configuration.files}
         """Path as nginx names it → the file behind it."""
         self.shown: Dict[str, List[str]] = {}
         """The file → paths under which nginx reads it."""
@@ -104,6 +109,10 @@ class _Live:
         for path, held in self.servers.items():
             for name in dict.fromkeys(claims(held)):
                 self.named.setdefault(name, []).append(path)
+
+    def content(self, path: str) -> bytes:
+        """What nginx reads there, or would where it can read it."""
+        return self.broken.get(path, self._files.get(path, b""))
 
     def last(self, deployed: Mapping[str, str]) -> List[str]:
         """The paths under which nginx reads what the last transaction wrote for a site."""
@@ -161,7 +170,11 @@ def _owned(
 
 
 def left_behind(
-    placements: Sequence[Placement], tree: Tree, deployed: Mapping[str, Mapping[str, str]]
+    placements: Sequence[Placement],
+    tree: Tree,
+    deployed: Mapping[str, Mapping[str, str]],
+    files: Filesystem,
+    made: Callable[[str], str],
 ) -> List[Finding]:
     """Releases of sites that are no longer asked for, and that nginx still reads.
 
@@ -169,23 +182,27 @@ def left_behind(
         placements: of the sites that are asked for.
         tree: the configuration on the disk.
         deployed: site name → path and release of what the last transaction left.
+        files: reads what stands at the paths.
+        made: when and by whom a file was written, in words.
     """
     asked = {placement.site.name for placement in placements}
     taken = {placement.path for placement in placements}
+    going = {file for placement in placements for file in placement.taken}
     found = []
     for name, site in deployed.items():
         path = site.get("path", "")
         if name in asked or path in taken:
             continue
-        shown = [file for file in tree.configuration.files if os.path.realpath(file) == path]
+        shown = [file for file in tree.configuration.files if files.real(file) == path and file not in going]
         if not shown or not claimed(tree.configuration.files[shown[0]]):
             continue
         gone = " ".join(dict.fromkeys([*shown, path]))
         found.append(
             Finding(
                 "site-left",
-                f"the site {name} is not asked for any more, and is still served from {path}; where that is "
-                f"not wanted: rm {gone} && nginx -t && systemctl reload nginx",
+                f"the site {name} is served from {path} and is none of this run's sites; it was deployed "
+                f"{made(path)}. Where another inventory deploys it, that is as it should be; where nobody "
+                f"does any more: rm {gone} && nginx -t && systemctl reload nginx",
             )
         )
     return found
@@ -234,11 +251,14 @@ def _place(
     nginx: Instance,
     files: Filesystem,
     deployed: Mapping[str, str],
+    owners: Mapping[str, str],
 ) -> Placement:
     layout = nginx.layout
     real = {path: live.real[path] for path in owned}
     if site.path:
-        path = os.path.realpath(site.path) if os.path.exists(site.path) else canonical(site.path)
+        path = canonical(site.path)
+        if files.entry(files.real(path)).kind != "absent":
+            path = files.real(path)
     elif len(set(real.values())) == 1:
         path = next(iter(real.values()))
     elif deployed.get("path") in real.values():
@@ -247,7 +267,7 @@ def _place(
         path = canonical(layout.site_path(site.name + ".conf"))
     else:
         raise Refused(nginx.layout_error)
-    if not os.path.isdir(os.path.dirname(path)):
+    if not files.is_directory(files.real(os.path.dirname(path))):
         raise Refused(
             f"site {site.name}: the directory of {path} does not exist; make it and include it in "
             f"{nginx.conf_path}, or leave "
@@ -269,28 +289,22 @@ def _place(
             f"({theirs[0].where()}); choose another path or name"
         )
 
+    last = deployed.get("path")
+    see_replaceable(site, path, current, known=path == last or path in real.values())
     result = Placement(site, path, shown, [], [], owned)
-    content = stamped(site.content)
-    after = Entry(
-        "file",
-        content=content,
-        mode=current.mode if current.kind == "file" else 0o644,
-        uid=current.uid,
-        gid=current.gid,
-        xattrs=current.xattrs,
-    )
+    result.foreign = [name for name in owned if real[name] != last and not claimed(live.content(name))]
+    after, result.findings = secured(path, current, stamped(site.content))
+    if current.same(after):
+        result.findings = []
     changes = [Change(path, current, after, site.name)]
     if not shown:
         result.shown = path
-        if (
-            layout is not None
-            and layout.enabled_dir
-            and os.path.realpath(layout.site_dir) == os.path.dirname(path)
-        ):
+        if layout is not None and layout.enabled_dir and files.real(layout.site_dir) == os.path.dirname(path):
             link = canonical(os.path.join(layout.enabled_dir, os.path.basename(path)))
             stands = files.entry(link)
             if stands.kind not in ("link", "absent"):
                 raise Refused(f"site {site.name}: {link} stands in the way of the link to {path}")
+            see_link_free(site, link, path, files, known=any(canonical(name) == link for name in owned))
             changes.append(
                 Change(
                     link,
@@ -305,6 +319,9 @@ def _place(
             key = canonical(name)
             changes.append(Change(key, files.entry(key), ABSENT, site.name))
             result.replaced.append(name)
+            if key != real[name]:
+                others = {live.real[other] for other in live.real if other not in owned}
+                changes += left_over(real[name], path, files, owners, others)
     result.changes = [change for change in changes if not change.before.same(change.after)]
     _look_back(result, current, deployed)
     return result

@@ -28,14 +28,29 @@ def rewritten_tree(overlay: Overlay, nginx: Instance) -> Iterator[Tuple[str, str
     """
     top = os.path.realpath(tempfile.mkdtemp(prefix="nginx-websocket-"))
     try:
+        _write(top, overlay, nginx)
+        yield top, top + os.path.abspath(nginx.conf_path)
+    finally:
+        shutil.rmtree(top, ignore_errors=True)
+
+
+def _write(top: str, overlay: Overlay, nginx: Instance) -> None:
+    """Write the tree below a directory.
+
+    Raises:
+        OSError: with the path that could not be written, which ``write`` itself does not name.
+    """
+    path = ""
+    try:
         for path, content in _spliced(overlay, nginx, top).items():
             os.makedirs(top + os.path.dirname(path), 0o700, exist_ok=True)
             with open(top + path, "wb") as stream:
                 stream.write(content)
         _link_the_rest(os.path.dirname(os.path.abspath(nginx.conf_path)), top)
-        yield top, top + os.path.abspath(nginx.conf_path)
-    finally:
-        shutil.rmtree(top, ignore_errors=True)
+    except OSError as error:
+        if error.filename is None and error.errno is not None:
+            raise OSError(error.errno, os.strerror(error.errno), top + path) from error
+        raise
 
 
 def _spliced(overlay: Overlay, nginx: Instance, top: str) -> Dict[str, bytes]:

@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import os
-import re
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from ..conf.tree import Configuration
 from .backup import Backup
+from .earlier_state import PREVIOUS, find_state, see_number
 from .execute import Plan, execute
-from .files import Filesystem
-from .host import STATE_DIR, Host, names, read_tree
+from .host import STATE_DIR, Host, names
 from .instance import Instance
 from .journal import UNCONFIRMED
 from .model import APPLIED, Change, Entry, Failure, Outcome, Refused, Validation
 from .overlay import Overlay, canonical
 from .release import claimed
 from .running import LEAVE, START, confirm_running
-from .sockets import SocketWatch, silent_backends
+from .socket_watch import SocketWatch
 from .undo import recover
-from .validation import validate
-
-PREVIOUS, ORIGINAL = "previous", "original"
-_SHORTEST_RELEASE = 8  # as the summary shows it
-_NUMBER = re.compile(r"[0-9]{1,9}\Z")  # a release id may be all digits, but has 32 of them
+from .world import World
 
 
 def rollback(
@@ -36,14 +31,15 @@ def rollback(
     keep: int = 10,
     deadline: float = 15.0,
     lock_timeout: float = 60.0,
-    files: Optional[Filesystem] = None,
+    world: Optional[World] = None,
 ) -> Outcome:
     """Go back, as one transaction of its own: with a snapshot, a reload, a proof and an undo.
 
     Args:
-        to: ``previous`` undoes the last transaction that is not undone yet; ``original`` brings back
-            what was there before our first deployment; a number brings back what that backup holds;
-            a release id brings back that release of its site, other sites stay.
+        to: ``previous`` brings back what was live before the present state, one step further each time;
+            ``original`` what was there before our first deployment; a number what that backup holds; a
+            release id that release of its site, other sites stay.  After a number, ``previous`` goes on from
+            the state that it brought back.
         nginx: from ``find_instance``.  When it is stopped, the files are restored and validated, and
             nothing is started unless ``start`` says so.
         state_dir: where lock, journal and backups live.
@@ -52,16 +48,16 @@ def rollback(
         keep: how many backups to keep.
         deadline: seconds that reload and proof may take.
         lock_timeout: seconds to wait for another transaction, or for certbot.
-        files: the file system; tests pass another.
+        world: everything outside the transaction; unit tests hand in another.
 
     Returns:
         The outcome: ``applied`` when the older state is live and proven.
     """
-    host = Host(nginx, state_dir, check, keep, deadline, files or Filesystem(), guarded=files is None)
+    host = Host(nginx, state_dir, check, keep, deadline, world or World())
     try:
         with host.locked(lock_timeout):
             if not _went_back(host, to):
-                _see_number(host, to)  # before anything that somebody else has open is undone
+                see_number(_history(host), to)  # before anything that somebody else has open is undone
                 if not _undo_unconfirmed(host, to):
                     host.outcome.recovered = recover(host)
                     _rollback(host, to, start)
@@ -77,23 +73,28 @@ def rollback(
     return host.outcome
 
 
-def kept(*, state_dir: str = STATE_DIR, files: Optional[Filesystem] = None) -> List[Dict[str, Any]]:
+def kept(*, state_dir: str = STATE_DIR, world: Optional[World] = None) -> List[Dict[str, Any]]:
     """What is kept, newest first: number, when, by whom, releases, size, and what it changed."""
-    backups = Host(Instance("", ""), state_dir, files=files or Filesystem()).backups
+    backups = Host(Instance("", ""), state_dir, world=world or World()).backups
     return [backups.load(number).summary() for number in reversed(backups.numbers())]
+
+
+def _history(host: Host) -> List[Backup]:
+    return [host.backups.load(number) for number in host.backups.numbers()]
 
 
 def _rollback(host: Host, to: str, start: bool) -> None:
     outcome, nginx = host.outcome, host.nginx
     with host.step("compare"):
-        history = [host.backups.load(number) for number in host.backups.numbers()]
+        history = _history(host)
         if not history:
             raise Refused(
                 f"there is no backup in {host.backups.directory}: nothing was deployed here, or somebody "
                 "removed them"
             )
-        targets, after, restores = _targets(history, to)
-        targets.update(_lost_links(host, targets, after, history))
+        goal = find_state(history, to, host.files.entry)
+        after = goal.sites
+        targets = {**goal.targets, **_lost_links(host, goal.targets, after, history)}
         changes = _changes(host, targets, history)
         before = host.deployed()
         for name in sorted({*before, *after}):
@@ -102,28 +103,30 @@ def _rollback(host: Host, to: str, start: bool) -> None:
         outcome.files = [{"site": change.site, "path": change.path} for change in changes]
         outcome.diff = [change.difference() for change in changes]
     if not changes:
-        outcome.message = f"the files are as {_named(to, restores)} has them already"
-        confirm_running(host, read_tree(nginx).configuration, (), stopped=START if start else LEAVE)
+        outcome.message = f"the files are as they were in {goal.named} already"
+        confirm_running(host, host.tree().configuration, (), stopped=START if start else LEAVE)
         return
     with host.step("validate"):
-        verdict = validate(changes, nginx)
+        verdict = host.world.validate(changes, nginx)
         outcome.method, outcome.warnings = verdict.method, verdict.warnings
         if not verdict.valid:
-            raise Refused(_invalid(verdict, changes, _named(to, restores)), verdict.errors)
+            raise Refused(_invalid(verdict, changes, goal.named), verdict.errors)
         overlay = Overlay(changes, host.files)
-        staged = read_tree(nginx, overlay).configuration
-        _see_read(overlay, staged, changes, after)
+        staged = host.tree(changes).configuration
+        after = _read_sites(overlay, staged, changes, after)
     if host.check:
         outcome.changed = True
-        outcome.message = f"would go back to {_named(to, restores)}: {names([one.path for one in changes])}"
+        outcome.message = f"would go back to {goal.named}: {names([one.path for one in changes])}"
         return
-    plan = Plan("rollback", _ordered(changes), staged, before, after, restores=restores)
+    plan = Plan("rollback", _ordered(changes), staged, before, after, restores=goal.restores)
     # The live tree may be the broken one that is left behind, so the backends are those of the older state.
     with SocketWatch(host, staged):
         execute(host, plan, stopped=START if start else LEAVE)
     if outcome.outcome == APPLIED:
-        outcome.message = f"back to {_named(to, restores)}: {names([change.path for change in changes])}"
-        for address in silent_backends(staged, frozenset(one.path for one in changes)):
+        outcome.message = f"back to {goal.named}: {names([change.path for change in changes])}"
+        written = {change.path for change in changes}
+        shown = frozenset(path for path in staged.files if overlay.resolve(path) in written)
+        for address in host.world.silent_backends(staged, shown):
             host.find(
                 "backend-down",
                 f"nothing listens at {address}, to which the restored configuration passes requests; the "
@@ -155,22 +158,32 @@ def _lost_links(
     return found
 
 
-def _see_read(
+def _read_sites(
     overlay: Overlay, staged: Configuration, changes: Sequence[Change], after: Mapping[str, Mapping[str, str]]
-) -> None:
-    """See that nginx would read the files of the sites that are restored; nothing else could be proven.
+) -> Dict[str, Mapping[str, str]]:
+    """The sites with the files from which nginx would read them; without one, nothing could be proven.
+
+    A person may have moved a site's file, or put a copy where its link was: what counts is the release that
+    nginx would read.
 
     Raises:
-        Refused: it would not.
+        Refused: nginx would not read a site that is restored.
     """
-    read = {overlay.resolve(path) for path in staged.files}
-    for site in sorted({change.site for change in changes}):
-        path = after.get(site, {}).get("path", "")
-        if after.get(site, {}).get("release") and path not in read:
+    sites = dict(after)
+    read = {overlay.resolve(path): claimed(content) for path, content in staged.files.items()}
+    for name in sorted({change.site for change in changes} & set(sites)):
+        path, release = sites[name].get("path", ""), sites[name].get("release", "")
+        if not release:
+            continue
+        found = [overlay.resolve(path)] + [one for one, held in read.items() if held == release]
+        found = [one for one in found if one in read]
+        if not found:
             raise Refused(
-                f"{path} would hold the release of {site}, but nginx would not read it: no include leads "
+                f"{path} would hold the release of {name}, but nginx would not read it: no include leads "
                 "there any more; nothing was changed. Make a link to it, or deploy the site again."
             )
+        sites[name] = {"path": found[0], "release": release}
+    return sites
 
 
 def _invalid(verdict: Validation, changes: Sequence[Change], what: str) -> str:
@@ -197,21 +210,6 @@ def _went_back(host: Host, to: str) -> bool:
     return True
 
 
-def _see_number(host: Host, to: str) -> None:
-    """See that a number that is asked for means a backup; one that is gone never means another.
-
-    Raises:
-        Refused: there is none.
-    """
-    numbers = host.backups.numbers()
-    if not _NUMBER.match(to) or int(to) in numbers:
-        return
-    raise Refused(
-        f"there is no backup {to}: what it held stands again already, or it is too old to be kept; nothing "
-        f"was changed; kept are {', '.join(map(str, numbers)) or 'none'}"
-    )
-
-
 def _undo_unconfirmed(host: Host, to: str) -> bool:
     """Go back from a release that waits to be confirmed, as its own transaction would; it leaves no trace.
 
@@ -231,71 +229,10 @@ def _undo_unconfirmed(host: Host, to: str) -> bool:
     }
     outcome.previous = {name: one.get("release", "") for name, one in backup.sites.items()}
     outcome.files = [{"site": change.site, "path": change.path} for change in backup.changes]
-    outcome.message = f"back to {_named(PREVIOUS, record.backup)}, before it was confirmed: " + names(
+    outcome.message = f"back to backup {record.backup}, before it was confirmed: " + names(
         [change.path for change in backup.changes]
     )
     return True
-
-
-def _named(to: str, number: int) -> str:
-    if to == ORIGINAL:
-        return f"the state before the first deployment (backup {number})"
-    return f"backup {number}" if to in (PREVIOUS, str(number)) else f"release {to} (backup {number})"
-
-
-def _targets(
-    history: Sequence[Backup], to: str
-) -> Tuple[Dict[str, Tuple[Entry, str]], Mapping[str, Mapping[str, str]], int]:
-    """What shall stand at each path, which sites are deployed then, and the backup that says so."""
-    if to not in (PREVIOUS, ORIGINAL) and not _NUMBER.match(to):
-        return _release(history, to)
-    if to == ORIGINAL:
-        start = history[0]
-    elif to == PREVIOUS:
-        start = _previous(history)
-    else:
-        start = next(backup for backup in history if backup.number == int(to))
-    targets: Dict[str, Tuple[Entry, str]] = {}
-    for backup in history:
-        if backup.number >= start.number:
-            for change in backup.changes:
-                targets.setdefault(change.path, (change.before, change.site))
-    return targets, start.sites_before, start.number
-
-
-def _previous(history: Sequence[Backup]) -> Backup:
-    """The backup of the last transaction that is not undone: a rollback undoes all from its target on."""
-    index = len(history) - 1
-    while index >= 0:
-        backup = history[index]
-        if backup.kind != "rollback":
-            return backup
-        index = next((i for i, other in enumerate(history) if other.number >= backup.restores), 0) - 1
-    raise Refused(
-        "everything that was deployed is undone already; name a backup by its number to go elsewhere"
-    )
-
-
-def _release(
-    history: Sequence[Backup], release: str
-) -> Tuple[Dict[str, Tuple[Entry, str]], Mapping[str, Mapping[str, str]], int]:
-    """The newest state in which that release was live, for its site alone; the start of its id is enough."""
-    known = sorted(
-        {claimed(e.content) or "" for b in history for c in b.changes for e in (c.before, c.after)} - {""}
-    )
-    meant = [one for one in known if one.startswith(release)] if len(release) >= _SHORTEST_RELEASE else []
-    whole = meant[0] if len(meant) == 1 else release
-    for backup in reversed(history):
-        for change in backup.changes:
-            for entry in (change.before, change.after):
-                if entry.kind == "file" and claimed(entry.content) == whole:
-                    sites = {name: dict(site) for name, site in history[-1].sites.items()}
-                    sites[change.site] = {"path": change.path, "release": whole}
-                    return {change.path: (entry, change.site)}, sites, backup.number
-    raise Refused(
-        f"no backup holds release {release!r}; give 'previous', 'original', a backup's number, or one of: "
-        + (", ".join(known) or "(no release is kept)")
-    )
 
 
 def _changes(host: Host, targets: Mapping[str, Tuple[Entry, str]], history: Sequence[Backup]) -> List[Change]:

@@ -2,45 +2,115 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
-from typing import Sequence
+from typing import Optional, Sequence
 
 from ..conf.tree import Configuration
-from . import workers
-from .answers import prove, questions
-from .errorlog import LogWatch, log_paths
 from .host import Host, names
-from .instance import serving_since
-from .model import APPLIED, UNDECIDED, NotProven, Refused, Site
-from .reload import reload
-from .routes import check_live
-from .stale import stale_files
-from .starting import start
+from .instance import Masters
+from .model import APPLIED, NOTHING_TO_GO_BACK_TO, RELOAD_FAILED, UNDECIDED, NotProven, Refused, Site
 
 REFUSE, LEAVE, START = "refuse", "leave", "start"
 
 
-def bring_to_life(host: Host, tree: Configuration, sites: Sequence[Site]) -> None:
+def bring_to_life(host: Host, tree: Configuration, sites: Sequence[Site], *, alone: bool = True) -> None:
     """Reload nginx and prove that it serves this tree.
 
+    Where somebody restarts or upgrades nginx meanwhile, another master runs then, which has read some tree or
+    other: that one is reloaded and proven in its turn.
+
+    Args:
+        host: the host; goes on with the master that runs in the end.
+        tree: what stands on the disk.
+        sites: sites whose WebSocket URLs must open.
+        alone: wait until one master alone takes connections; an older one, which a binary upgrade is to
+            replace, reads no configuration any more.
+
     Raises:
-        NotProven: it does not.
+        NotProven: it does not serve the tree, or nginx has ended.
     """
-    master = host.nginx.master
-    if master is None:
-        raise NotProven("nginx is not running")
     deadline = time.monotonic() + host.deadline
-    log = LogWatch(log_paths(host.nginx, [tree]))
-    try:
-        with host.step("reload"):
-            reload(master, log, deadline)
-        with host.step("prove"):
-            prove(questions(tree, host.nginx), deadline)
-            prove_routes(host, tree, sites)
-            if not workers.alive(master):
-                raise NotProven(f"the nginx master (process {master}) ended after the reload")
-    finally:
-        log.close()
+    while True:
+        master = _to_reload(host, deadline, alone)
+        failure = None
+        try:
+            with host.step("reload"):
+                host.world.reload(tree, host.nginx, master, deadline)
+            with host.step("prove"):
+                host.world.prove(tree, host.nginx, deadline)
+                prove_routes(host, tree, sites)
+        except NotProven as error:
+            failure = error
+        found = host.world.masters(host.nginx)
+        if found.current == master:
+            if failure is not None:
+                raise failure
+            return
+        if failure is None and found.older == master:
+            _both(host, tree, found, deadline)
+            return
+        if time.monotonic() >= deadline:
+            raise failure or NotProven(f"the nginx master (process {master}) ended after the reload")
+
+
+def _both(host: Host, tree: Configuration, found: Masters, deadline: float) -> None:
+    """The proven master began a binary upgrade: its successor has read the same tree, and is asked too."""
+    _adopt(host, found.current)
+    host.world.prove(tree, host.nginx, deadline)
+    host.find("nginx-upgrade", f"{found.upgrade()}. Until then no other release can be deployed")
+
+
+def _to_reload(host: Host, deadline: float, alone: bool) -> int:
+    """The master to reload: the one that we know, or its successor.
+
+    Raises:
+        NotProven: nginx has ended, or two masters serve until the deadline.
+    """
+    while True:
+        found = host.world.masters(host.nginx)
+        if found.current is not None and (found.older is None or not alone):
+            _adopt(host, found.current)
+            return found.current
+        late = time.monotonic() >= deadline
+        if found.current is not None and late:
+            raise NotProven(found.upgrade())
+        over = late or not host.world.restarting(host.nginx)
+        # Asked once more: it may have come up between the two questions.
+        if found.current is None and over and host.world.masters(host.nginx).current is None:
+            raise NotProven(
+                f"nginx was told to quit meanwhile (its master is process {found.quitting[0]})"
+                if found.quitting
+                else "nginx has ended meanwhile"
+            )
+        host.world.pause()
+
+
+def _adopt(host: Host, master: Optional[int]) -> None:
+    """Go on with another master than the one that ran when we came."""
+    if host.nginx.master not in (None, master):
+        host.find(
+            "nginx-replaced",
+            f"somebody restarted or upgraded nginx during the transaction: its master is process {master} "
+            f"instead of {host.nginx.master}; the new one was told to read the tree and asked what it serves",
+        )
+    host.nginx = dataclasses.replace(host.nginx, master=master, quitting=None)
+
+
+def settle(host: Host) -> None:
+    """Wait until one master alone takes connections, as long as reload and proof may take.
+
+    Raises:
+        Refused: a binary upgrade of nginx stays unfinished.
+    """
+    deadline = time.monotonic() + host.deadline
+    while True:
+        found = host.world.masters(host.nginx)
+        if found.older is None:
+            return
+        if time.monotonic() >= deadline:
+            raise Refused(f"{found.upgrade()}. Then run again; nothing was changed")
+        host.world.pause()
 
 
 def prove_routes(host: Host, tree: Configuration, sites: Sequence[Site]) -> bool:
@@ -53,7 +123,7 @@ def prove_routes(host: Host, tree: Configuration, sites: Sequence[Site]) -> bool
         NotProven: a URL does not open, and nginx is to blame.
     """
     failures = []
-    checks = check_live(sites, tree)
+    checks = host.world.check_live(sites, tree)
     for check in checks:
         if check.finding is not None:
             host.outcome.findings.append(check.finding)
@@ -96,8 +166,8 @@ def confirm_running(host: Host, tree: Configuration, sites: Sequence[Site], *, s
     nginx = host.nginx
     with host.step("prove"):
         try:
-            prove(questions(tree, nginx), time.monotonic(), settled=True)
-            stale = stale_files(tree, serving_since(host.nginx.master))
+            host.world.prove(tree, nginx, time.monotonic(), settled=True)
+            stale = host.world.stale_files(tree, host.nginx.master)
             served = not stale
         except NotProven:
             stale, served = [], False
@@ -106,7 +176,7 @@ def confirm_running(host: Host, tree: Configuration, sites: Sequence[Site], *, s
                 opened = prove_routes(host, tree, sites)
             except NotProven as error:
                 opened = False
-                outcome.failed = True
+                outcome.failed, outcome.outcome = True, NOTHING_TO_GO_BACK_TO
                 outcome.message = f"the release is live and unchanged, but {error}"
     if not served or not opened:
         expect_upgrades(host, tree, sites)
@@ -121,7 +191,7 @@ def confirm_running(host: Host, tree: Configuration, sites: Sequence[Site], *, s
     try:
         bring_to_life(host, tree, sites)
     except NotProven as error:
-        outcome.failed = True
+        outcome.failed, outcome.outcome = True, RELOAD_FAILED
         outcome.message = (
             f"the files are as they should be, but nginx does not serve them even after a reload: {error}"
         )
@@ -134,20 +204,22 @@ def confirm_running(host: Host, tree: Configuration, sites: Sequence[Site], *, s
 
 def wake(host: Host, tree: Configuration, stopped: str, sites: Sequence[Site] = ()) -> None:
     """nginx is stopped and the disk holds what it should."""
-    command = f"systemctl start {host.nginx.unit or 'nginx'}"
     if stopped == REFUSE:
-        raise Refused(f"the files are as they should be, but nginx is not running. Start it: {command}")
+        raise Refused(f"the files are as they should be, but {host.nginx.not_running()}")
     if stopped == LEAVE or host.check:
         host.find(
             "nginx-stopped",
-            "nginx is not running: the files are in place and valid, and serve at its next start",
-            command,
+            f"the files are in place and valid, and serve at nginx's next start: {host.nginx.not_running()}",
         )
         return
     deadline = time.monotonic() + host.deadline
-    with host.step("start"):
-        host.nginx = start(host.nginx, deadline)
-        host.outcome.changed = True
-    with host.step("prove"):
-        prove(questions(tree, host.nginx), deadline)
-        prove_routes(host, tree, sites)
+    try:
+        with host.step("start"):
+            host.nginx = host.world.start(host.nginx, deadline)
+            host.outcome.changed = True
+        with host.step("prove"):
+            host.world.prove(tree, host.nginx, deadline)
+            prove_routes(host, tree, sites)
+    except NotProven:
+        host.outcome.outcome = RELOAD_FAILED
+        raise

@@ -6,9 +6,9 @@ import dataclasses
 import re
 from typing import Dict, FrozenSet, List, Sequence, Tuple
 
+from ..behaviour.effective import Level
+from ..behaviour.server.listen import Address, Listen, listens_of
 from ..conf import globbing
-from ..conf.effective import Level
-from ..conf.listen import Address, Listen, listens_of
 from ..conf.load import load, read_file
 from ..conf.tree import Configuration, Directive
 from .release import LOCATION

@@ -9,23 +9,23 @@ import dataclasses
 from typing import Optional, Sequence
 
 from .deploy import deploy
-from .files import Filesystem
 from .host import STATE_DIR, Host
 from .instance import Instance
 from .journal import UNCONFIRMED, Journal
 from .model import Outcome, Site
 from .release import LITERAL, claimed, pristine
+from .world import World
 
 
-def waiting(state_dir: str = STATE_DIR, *, files: Optional[Filesystem] = None) -> str:
+def waiting(state_dir: str = STATE_DIR, *, world: Optional[World] = None) -> str:
     """Say that a release waits for its confirmation; "" where none does.
 
     Args:
         state_dir: where lock, journal and backups live.
-        files: the file system; tests pass another.
+        world: everything outside the transaction; unit tests hand in another.
     """
     try:
-        record = Journal(files or Filesystem(), state_dir).read()
+        record = Journal((world or World()).files, state_dir).read()
     except (OSError, ValueError):
         return ""
     if record is None or record.step != UNCONFIRMED:
@@ -43,7 +43,7 @@ def standing(
     state_dir: str = STATE_DIR,
     deadline: float = 15.0,
     max_sockets: int = 0,
-    files: Optional[Filesystem] = None,
+    world: Optional[World] = None,
 ) -> Optional[Outcome]:
     """See whether deploying what stands there would change nothing.
 
@@ -56,14 +56,14 @@ def standing(
         state_dir: where lock, journal and backups live.
         deadline: seconds that the proof may take.
         max_sockets: WebSockets that nginx shall have room for; 0 leaves its limits alone.
-        files: the file system; tests pass another.
+        world: everything outside the transaction; unit tests hand in another.
 
     Returns:
         The outcome of such a deployment, with the releases that stand and are proven; None where it would be
         anything but "unchanged", also because another transaction runs at the moment, or was never closed or
         tidied up after.
     """
-    host = Host(nginx, state_dir, check=True, files=files or Filesystem(), guarded=files is None)
+    host = Host(nginx, state_dir, check=True, world=world or World())
     try:
         if host.untidy():
             return None
@@ -86,6 +86,6 @@ def standing(
         deadline=deadline,
         lock_timeout=0.0,
         max_sockets=max_sockets,
-        files=files,
+        world=world,
     )
     return None if outcome.failed or outcome.changed or outcome.recovered else outcome

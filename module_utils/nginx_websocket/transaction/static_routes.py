@@ -9,10 +9,10 @@ from __future__ import annotations
 import urllib.parse
 from typing import List, Sequence
 
-from ..conf.request import Request
-from ..conf.route import route
+from ..behaviour.request import Request
+from ..behaviour.route import route
+from ..behaviour.upgrade.upgrade import Upgrade
 from ..conf.tree import Configuration
-from ..conf.upgrade import Upgrade
 from ..exchange import masked_url
 from .instance import Instance
 from .model import UNDECIDED, Finding, Refused, RouteCheck, Site

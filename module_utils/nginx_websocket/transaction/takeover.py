@@ -11,12 +11,12 @@ import dataclasses
 import os
 from typing import Callable, Dict, List, Optional, Sequence, Set, Tuple
 
-from ..conf.effective import Level
-from ..conf.location import Location
-from ..conf.request import Request
-from ..conf.route import Route, index_of, route
-from ..conf.sample import TAIL, literal_of
-from ..conf.tree import Configuration
+from ..behaviour.effective import Level
+from ..behaviour.location import Location
+from ..behaviour.request import Request
+from ..behaviour.route import Route, index_of, route
+from ..behaviour.sample import TAIL, literal_of
+from ..conf.tree import Configuration, Directive
 from ..conf.units import bytes_of, seconds_of
 from .answers import host_name
 from .destination import (
@@ -38,6 +38,11 @@ from .servers import servers
 FAIL, OVERWRITE = "fail", "overwrite"
 _ACME = "/.well-known/acme-challenge/"
 _STRANGER = "name-of-no-site.invalid"
+# What a file of a site declares for its own use; nginx refuses the tree where somebody else needs it.
+_DECLARED = frozenset(
+    b"server include upstream map geo split_clients log_format limit_req_zone limit_conn_zone "
+    b"proxy_cache_path".split()
+)
 _HOPS = 3
 _SHOWN = 8
 # What the site sets by itself, or what is no promise to anybody.
@@ -101,10 +106,32 @@ def judge_takeover(
     for level in index_of(live).servers:
         if id(level.directive) in reached_by:
             comparison.compare(level, reached_by[id(level.directive)])
-    losses = comparison.losses()
+    losses = comparison.losses() + _settings(taken, live, staged)
     if losses and on_takeover != OVERWRITE:
         raise Refused(_refusal(losses, sorted({server.file for server in theirs})))
     return [Finding("lost-in-takeover", loss) for loss in losses] + comparison.findings()
+
+
+def _settings(taken: Sequence[str], live: Configuration, staged: Configuration) -> List[str]:
+    """What the files say for all sites of the host, and nothing would say any more."""
+    files = {*taken, *(set(live.files) - set(staged.files))}
+    if all(server.file in files for server in servers(live)):
+        return []  # there is no other site
+    still = {(line.name, tuple(line.args)) for line in _of_http(staged)}
+    gone = [
+        f"{line.name.decode('utf-8', 'replace')} ({line.where()})"
+        for line in _of_http(live)
+        if line.file in files and line.name not in _DECLARED and (line.name, tuple(line.args)) not in still
+    ]
+    return (
+        [f"{', '.join(gone)}: set for all sites, and would be gone: keep it in a file of its own"]
+        if gone
+        else []
+    )
+
+
+def _of_http(tree: Configuration) -> List[Directive]:
+    return [line for http in tree.root if http.name == b"http" for line in http.block or ()]
 
 
 def _refusal(losses: Sequence[str], files: Sequence[str]) -> str:

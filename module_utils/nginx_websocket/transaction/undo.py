@@ -9,18 +9,15 @@ import shlex
 import time
 from typing import List
 
-from . import workers
-from .answers import prove, questions
+from ..conf.tree import Configuration
 from .backup import Backup
 from .files import kept_name, temporary_name
-from .host import Host, names, read_tree
-from .instance import running_master
+from .host import Host, names
 from .journal import ACTIVATE, PROVEN, SNAPSHOT, UNCONFIRMED, UNDO, UNDONE, Record
 from .model import ROLLBACK_FAILED, ROLLED_BACK, UNCHANGED, Change, NotProven, Refused
+from .retention import prune
 from .running import bring_to_life
 from .signals import deaf
-from .starting import start
-from .validation import validate
 
 
 def undo(host: Host, backup: Backup, record: Record, *, told: bool) -> None:
@@ -43,7 +40,7 @@ def undo(host: Host, backup: Backup, record: Record, *, told: bool) -> None:
                 _stay(host, backup, record)
                 return
             restored = restore(host, backup)
-            started = told and _prove_old(host)
+            how = _prove_old(host, backup) if told else "nginx had not been told"
             _close_undone(host, dataclasses.replace(record, step=UNDONE))
     except Exception as error:
         outcome.outcome, outcome.changed = ROLLBACK_FAILED, True
@@ -54,14 +51,8 @@ def undo(host: Host, backup: Backup, record: Record, *, told: bool) -> None:
         outcome.remedy = remedy(host, backup)
         return
     outcome.outcome, outcome.changed = ROLLED_BACK, False
-    outcome.message = "{}. The host was put back as it was ({} restored{}).".format(
-        record.reason.rstrip("."),
-        names(restored) or "nothing had to be",
-        ", nginx had ended and was started again"
-        if started
-        else ", nginx reloaded and proven"
-        if told
-        else "; nginx had not been told",
+    outcome.message = "{}. The host was put back as it was ({} restored; {}).".format(
+        record.reason.rstrip("."), names(restored) or "nothing had to be", how
     )
 
 
@@ -72,8 +63,8 @@ def _nothing_to_go_back_to(host: Host, backup: Backup) -> str:
     away meanwhile.
     """
     back = [Change(change.path, change.after, change.before) for change in reversed(list(backup.changes))]
-    older = validate(back, host.nginx)
-    if older.valid or not validate([], host.nginx).valid:
+    older = host.world.validate(back, host.nginx)
+    if older.valid or not host.world.validate([], host.nginx).valid:
         return ""
     host.outcome.errors = older.errors
     return older.errors[0].sentence()
@@ -143,30 +134,61 @@ def restore(host: Host, backup: Backup) -> List[str]:
     return restored
 
 
-def _prove_old(host: Host) -> bool:
+def _prove_old(host: Host, backup: Backup) -> str:
     """The tree on the disk is valid again, and nginx serves it.
 
     Returns:
-        Whether nginx had ended and was started again.
+        How that was brought about, for the message.
+
+    Raises:
+        NotProven: nginx does not serve it.
     """
-    valid = validate([], host.nginx)
+    valid = host.world.validate([], host.nginx)
     if not valid.valid:
         raise NotProven(
             f"after the snapshot was restored the tree is not valid: {valid.errors[0].sentence()}"
         )
-    tree = read_tree(host.nginx).configuration
-    if host.nginx.master is not None and workers.alive(host.nginx.master):
-        bring_to_life(host, tree, ())
-        return False
+    tree = host.tree().configuration
+    try:
+        bring_to_life(host, tree, (), alone=False)
+        return "nginx reloaded and proven"
+    except NotProven as error:
+        found = host.world.masters(host.nginx)
+        if found.older is not None:
+            raise NotProven(f"{error}; {found.upgrade()}") from error
+        if found.current is not None:
+            return _untouched(host, backup, tree, error)
     # It ran when we came, and somebody or something ended it meanwhile.
     deadline = time.monotonic() + host.deadline
     with host.step("start"):
-        host.nginx = dataclasses.replace(host.nginx, master=running_master(host.nginx))
-        if host.nginx.master is None:
-            host.nginx = start(host.nginx, deadline)
+        host.nginx = host.world.start(host.nginx, deadline)
     with host.step("prove"):
-        prove(questions(tree, host.nginx), deadline)
-    return True
+        host.world.prove(tree, host.nginx, deadline)
+    return "nginx had ended and was started again"
+
+
+def _untouched(host: Host, backup: Backup, tree: Configuration, failure: NotProven) -> str:
+    """nginx did not take the reload: see whether it serves the older tree nevertheless.
+
+    So it is where it did not take the one before either: its master is stopped, or it cannot open what a
+    second configuration needs.
+
+    Raises:
+        NotProven: it serves something else; the message has both reasons.
+    """
+    undone = host.tree([Change(change.path, change.before, change.after) for change in backup.changes])
+    try:
+        with host.step("prove"):
+            deadline = time.monotonic() + host.deadline
+            host.world.prove_untouched(tree, undone.configuration, host.nginx, deadline)
+    except NotProven as error:
+        raise NotProven(f"{failure}; and {error}") from error
+    host.find(
+        "reload-not-taken",
+        f"nginx serves what it served before, but did not take the reload after the undo: {failure}",
+        "until that is mended, no change of its configuration takes effect",
+    )
+    return "nginx did not take the reload and serves it as before, proven"
 
 
 def tidy(host: Host) -> None:
@@ -178,7 +200,7 @@ def tidy(host: Host) -> None:
         if record.backup in host.backups.numbers():  # a recovery that was stopped may have pruned it already
             for change in host.backups.load(record.backup).changes:
                 host.files.let_go(change.path)
-        host.backups.prune(host.keep)
+        prune(host.backups, host.keep)
     host.journal.close()
     _disarm(host)
 

@@ -12,6 +12,8 @@ from typing import Dict, FrozenSet, List, Optional, Set
 
 _SHUTTING_DOWN = b"is shutting down"
 _WORKER = b"worker process"
+_ESTABLISHED, _LISTEN = "01", "0A"
+"""Socket states in /proc/net/tcp."""
 
 
 def _stat_parent(pid: int) -> int:
@@ -47,6 +49,38 @@ def alive(master: int) -> bool:
     return b"master process" in _title(master)
 
 
+def state(pid: int) -> str:
+    """What the scheduler says of a process: ``R``, ``S``, ``D``, ``T`` …; "" when it is gone (proc(5))."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as stream:
+            return stream.read().rpartition(b")")[2].split()[0].decode("ascii")
+    except (OSError, IndexError):
+        return ""
+
+
+def successors(master: int) -> FrozenSet[int]:
+    """Masters that this one has started in its place: a binary upgrade (signal USR2) is not finished.
+
+    A worker bears its master's title for the moment between its fork and its first own act, but it has no
+    workers.
+    """
+    return frozenset(pid for pid in _children(master) if alive(pid) and serving(pid))
+
+
+def quits(master: int) -> bool:
+    """Whether a master was told to quit: it lives until its last connection ends, and takes no new one.
+
+    Its workers all shut down then, and it has closed its listening sockets (`ngx_master_process_cycle`).
+    One whose workers alone were told to (signal WINCH) still holds those, and can be reloaded.
+    """
+    titles = [_title(pid) for pid in _children(master)]
+    workers = [title for title in titles if _WORKER in title]
+    if not workers or not all(_SHUTTING_DOWN in title for title in workers):
+        return False
+    sockets = _sockets(master)
+    return sockets is None or not sockets & _inodes(_LISTEN)
+
+
 def serving(master: int) -> FrozenSet[int]:
     """Worker processes that take new connections."""
     titles = {pid: _title(pid) for pid in _children(master)}
@@ -67,7 +101,7 @@ def draining(master: int) -> Dict[int, Optional[int]]:
     old = [pid for pid in _children(master) if _SHUTTING_DOWN in _title(pid)]
     if not old:
         return {}
-    established = _established()
+    established = _inodes(_ESTABLISHED)
     counted: Dict[int, Optional[int]] = {}
     for pid in old:
         sockets = _sockets(pid)
@@ -75,13 +109,14 @@ def draining(master: int) -> Dict[int, Optional[int]]:
     return counted
 
 
-def _established() -> Set[str]:
+def _inodes(wanted: str) -> Set[str]:
+    """TCP sockets in one state."""
     inodes = set()
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
         with contextlib.suppress(OSError), open(table, encoding="ascii") as stream:
             for line in list(stream)[1:]:
                 fields = line.split()
-                if fields[3] == "01":  # TCP_ESTABLISHED
+                if fields[3] == wanted:
                     inodes.add(fields[9])
     return inodes
 

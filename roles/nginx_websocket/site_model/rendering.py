@@ -57,7 +57,7 @@ def model(site: Site, facts: Facts) -> Dict[str, Any]:
         "http": site["http"],
         "tls": {"enabled": site["tls"]["enabled"], **(tls(site, facts) if site["tls"]["enabled"] else {})},
         "real_ip": site["real_ip"],
-        "peer": "$realip_remote_addr" if site["real_ip"]["trusted"] else "$remote_addr",
+        "peers": peers(site, facts),
         "host_header": "$host" if usual_ports(site) else "$http_host",
         "max_body_size": site["max_body_size"],
         "limits": limits(site),
@@ -136,6 +136,18 @@ def mask(route: Mapping[str, Any]) -> Dict[str, str]:
         return {"key": quoted(f"~{route['regex']}"), "shown": "***"}
     path = route["path"].rstrip("/") + "/"
     return {"key": quoted(f"~^{regex_literal(path)}."), "shown": token(f"{path}***")}
+
+
+def peers(site: Site, facts: Facts) -> List[str]:
+    """Return the variables that must all be the server's own address for a request to come from the host.
+
+    ``$remote_addr`` is what the realip module makes of a header that anybody may send, where the site or the
+    rest of the configuration trusts its sender; ``$realip_remote_addr`` is who connected.  An nginx without
+    the module does not know that variable, and changes ``$remote_addr`` for nobody.  Behind the PROXY
+    protocol whoever connects is a proxy, which may run on the host: then its line must name the host as well.
+    """
+    connected = "$remote_addr" if facts["nginx"].get("realip") is False else "$realip_remote_addr"
+    return [connected, *(["$proxy_protocol_addr"] if site["listen"]["proxy_protocol"] else [])]
 
 
 def target(site: Site, scheme: str, host: str) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import types
 
+from module_utils.nginx_websocket.behaviour.route import route
 from module_utils.nginx_websocket.conf.load import load
-from module_utils.nginx_websocket.conf.route import route
 from module_utils.nginx_websocket.diagnosis.errorlog import parse
 from module_utils.nginx_websocket.diagnosis.experiments import Search
 from module_utils.nginx_websocket.diagnosis.facts import BackendFacts, Facts, Hop, NewerFile, Question

@@ -8,8 +8,8 @@ import time
 
 import pytest
 
+from module_utils.nginx_websocket.behaviour.route import route
 from module_utils.nginx_websocket.conf.load import load
-from module_utils.nginx_websocket.conf.route import route
 from module_utils.nginx_websocket.conf.tree import ConfSyntaxError
 from module_utils.nginx_websocket.diagnosis.discreet import discreet
 from module_utils.nginx_websocket.diagnosis.engine import diagnose_configuration, diagnose_dump

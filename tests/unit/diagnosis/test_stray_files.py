@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from module_utils.nginx_websocket.behaviour.route import route
 from module_utils.nginx_websocket.conf.load import load
-from module_utils.nginx_websocket.conf.route import route
 from module_utils.nginx_websocket.diagnosis.host_state import stray_files
 from tests.unit.diagnosis.seen import UP
 

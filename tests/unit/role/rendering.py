@@ -24,6 +24,7 @@ def facts(
     http2_form: str = "listen",
     missing: Optional[List[str]] = None,
     ports: Optional[Dict[str, int]] = None,
+    realip: bool = True,
 ) -> Dict[str, Any]:
     """Return what `nginx_facts` would answer on a host where all is well.
 
@@ -32,6 +33,7 @@ def facts(
         http2_form: How this host's nginx takes HTTP/2.
         missing: Paths that the host does not have.
         ports: Ports on which backends answer, by the upstream's name; others answer on their first one.
+        realip: Whether this host's nginx has the realip module.
     """
     asked = plan["questions"]
     backends = {}
@@ -46,7 +48,7 @@ def facts(
             "message": "",
             "http2_form": http2_form,
             "error_logs": ["/var/log/nginx/error.log"],
-            "realip": True,
+            "realip": realip,
             "layout_error": "",
             "sites": [],
         },

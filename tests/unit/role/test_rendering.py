@@ -193,3 +193,22 @@ def test_the_proof_gets_every_websocket_url():
     ]
     assert {route["backend"] for route in candidate["deploy"]["routes"]} == {"http://127.0.0.1:8000"}
     assert {route["origin"] for route in candidate["deploy"]["routes"]} == {"https://lammp.agaii.org"}
+
+
+def test_the_release_is_told_to_who_connects_from_the_host():
+    """Whatever real_ip settings say, ours or those of the rest of the configuration."""
+    proxied = {**MINIMAL, "listen": {"proxy_protocol": True}, "real_ip": {"trusted": ["10.0.0.0/8"]}}
+    for site in (MINIMAL, proxied):
+        (usual,) = rendered(site)
+        (without,) = rendered({**site, "real_ip": {}}, realip=False)
+        assert "if ($realip_remote_addr != $server_addr)" in usual
+        assert "if ($remote_addr != $server_addr)" not in usual
+        assert "if ($remote_addr != $server_addr)" in without, "it does not know the other variable"
+        assert "realip" not in without
+        behind_a_proxy = "if ($proxy_protocol_addr != $server_addr)"
+        assert (behind_a_proxy in usual, behind_a_proxy in without) == (site is proxied, site is proxied)
+
+
+def test_a_websocket_route_asks_for_a_websocket_or_nothing():
+    (content,) = rendered(MINIMAL)
+    assert "$http_upgrade;" not in content

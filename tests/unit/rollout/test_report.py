@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import html
 import json
 import re
@@ -10,8 +12,9 @@ from html.parser import HTMLParser
 
 import pytest
 
-from rollout.page import KINDS, LEFT, WIDTH, as_html
-from rollout.record import BAD, OUTCOMES, Rollout, masked
+from rollout.outcomes import BAD, OUTCOMES
+from rollout.page import LEFT, WIDTH, as_html
+from rollout.record import Rollout, masked
 from rollout.report import as_data, as_json, as_junit, as_retry
 from rollout.table import SHOWN_LINES, batch_line, lines
 
@@ -34,12 +37,12 @@ def run():
             {"outcome": "applied", "releases": {"s": NEW}, "previous": {"s": OLD}, "backup": 7,
              "sockets": {"before": 5, "after": 4, "lost": 1},
              "findings": [finding] if name == "web2" else []},
-            undo=False, check=False,
+            failed=False, undo=False, check=False,
         )  # fmt: skip
         host.saw("deploy", start, start + 2)
         host.saw("verify", start + 2, start + 3.5)
     made.hosts["web3"].failed(f"1 of 22 checks failed.\n{NASTY}")
-    made.hosts["web3"].transaction({"outcome": "applied"}, undo=True, check=False)
+    made.hosts["web3"].transaction({"outcome": "applied"}, failed=False, undo=True, check=False)
     made.end_batch(1020.0)
     return made
 
@@ -120,7 +123,7 @@ def test_a_note_is_wrapped_to_the_terminal(run):
 def test_further_sites_of_a_host_have_their_lines(run):
     run.hosts["web1"].transaction(
         {"outcome": "applied", "releases": {"s": NEW, "other.test": NEW}, "previous": {"s": OLD}},
-        undo=False, check=False,
+        failed=False, undo=False, check=False,
     )  # fmt: skip
     assert "      – → bbbbbbbb  other.test" in table(run)
 
@@ -238,7 +241,7 @@ def test_junit_calls_an_unreachable_host_an_error(run):
 
 
 def test_junit_skips_what_was_taken_back(run):
-    run.hosts["web1"].taken_back({"outcome": "applied"})
+    run.hosts["web1"].taken_back({"outcome": "applied"}, failed=False)
     suite = ET.fromstring(as_junit([run]).encode()).findall("testsuite")[0]
     assert (suite.get("failures"), suite.get("skipped")) == ("0", "1")
     assert suite.find("testcase/skipped").get("message") == "taken back"
@@ -296,24 +299,31 @@ def test_no_name_becomes_markup(run):
 def test_html_lets_nothing_be_loaded(run):
     policy = re.search(r'<meta http-equiv="Content-Security-Policy" content="([^"]*)">', as_html([run]))
     assert policy is not None
-    assert policy.group(1) == "default-src 'none'; style-src 'unsafe-inline'"
+    style = re.search(r"<style>(.*)</style>", as_html([run]), re.DOTALL).group(1)
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    assert policy.group(1) == (
+        f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    )
 
 
 def test_html_tells_what_became_of_the_run(run):
     run.hosts["web1"].passed = 22
     page = as_html([run])
-    assert '<span class="outcome bad">Not done</span>: 4 hosts' in page
-    assert '<td class="outcome bad">rolled back</td>' in page
+    assert '<span class="badge bad">Not done</span> 2 applied, 1 rolled back, 1 not reached.' in page
+    assert '<td class="strong bad">rolled back</td>' in page
+    assert "<title>Rollout failed: web3 of 4 hosts</title>" in page
     assert "22 checks passed" in page
     assert "\nFix: start it" in page
     for host in run.hosts.values():
         host.outcome = "applied"
-    assert '<span class="outcome good">Done</span>' in as_html([run])
+    assert '<span class="badge good">Done</span>' in as_html([run])
+    assert "<title>Rollout done: 4 hosts</title>" in as_html([run])
 
 
 @pytest.mark.parametrize("outcome", OUTCOMES)
-def test_html_shows_failures_as_failures(outcome):
-    assert (outcome in BAD) == (KINDS.get(outcome, "bad") == "bad")
+def test_html_shows_failures_as_failures(run, outcome):
+    run.hosts["web1"].outcome = outcome
+    assert (outcome in BAD) == (f'<td class="strong bad">{outcome}</td>' in as_html([run]))
 
 
 def test_bars_stand_where_their_time_is(run):

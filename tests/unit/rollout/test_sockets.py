@@ -11,7 +11,7 @@ from typing import Iterator, List, Tuple
 import pytest
 
 from module_utils.nginx_websocket.conf.load import load
-from module_utils.nginx_websocket.transaction import sockets, workers
+from module_utils.nginx_websocket.transaction import socket_watch, sockets, workers
 from module_utils.nginx_websocket.transaction.host import Host
 from module_utils.nginx_websocket.transaction.instance import Instance
 
@@ -81,8 +81,8 @@ def host(monkeypatch: pytest.MonkeyPatch) -> Host:
     return Host(instance)
 
 
-def watch(host: Host, listener: socket.socket, keepalive: int = 0) -> sockets.SocketWatch:
-    made = sockets.SocketWatch(host)
+def watch(host: Host, listener: socket.socket, keepalive: int = 0) -> socket_watch.SocketWatch:
+    made = socket_watch.SocketWatch(host)
     port = listener.getsockname()[1]
     ports = frozenset({port})
     made._backends = sockets.Backends(ports, frozenset(), ports if keepalive else frozenset(), keepalive)

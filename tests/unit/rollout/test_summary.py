@@ -15,19 +15,40 @@ from typing import Any, Dict, List, Optional
 
 import pytest
 
-from module_utils.nginx_websocket.transaction.model import Outcome
-
 ROOT = Path(__file__).resolve().parents[3]
 PLAYBOOK = Path(sys.executable).with_name("ansible-playbook")
 OLD, NEW = "a" * 32, "b" * 32
+WENT_BACK = {"outcome": "applied", "releases": {"s": OLD}, "previous": {"s": NEW}}
+ROLE = {
+    "nginx_websocket_binary": "",
+    "nginx_websocket_conf_path": "",
+    "nginx_websocket_keep_backups": 10,
+    "nginx_websocket_lock_timeout": 1,
+    "nginx_websocket_proof_timeout": 1,
+    "nginx_websocket_on_failure": "leave",
+}
 APPLIED = {"outcome": "applied", "changed": True, "releases": {"s": NEW}, "previous": {"s": OLD}, "backup": 3}
 
-#: Stands for nginx_deploy and nginx_rollback: answers with what the task says, and is silent about the rest.
-TELLS = f"""\
+#: Stands for nginx_deploy: answers with what the task says.
+TELLS = """\
 from ansible.module_utils.basic import AnsibleModule
 
-module = AnsibleModule({{"told": {{"type": "dict", "required": True}}}}, supports_check_mode=True)
-module.exit_json(**{{**{Outcome("unchanged").as_dict()!r}, **module.params["told"]}})
+module = AnsibleModule({"told": {"type": "dict", "required": True}}, supports_check_mode=True)
+told = module.params["told"]
+(module.fail_json if told.pop("fails", False) else module.exit_json)(**{"msg": "", **told})
+"""
+#: Stands for nginx_rollback: takes what the role's own tasks give it, answers what its state directory says.
+GOES_BACK = """\
+import json, os
+from ansible.module_utils.basic import AnsibleModule
+
+names = ("to", "state_dir", "binary", "conf_path", "keep", "lock_timeout", "proof_timeout")
+module = AnsibleModule({name: {"type": "str"} for name in names})
+with open(module.params["state_dir"]) as stream:
+    told = json.load(stream)
+if told.get("dies"):
+    os._exit(1)
+(module.fail_json if told.pop("fails", False) else module.exit_json)(**{"msg": "", **told})
 """
 
 CONTROLLER = """\
@@ -38,6 +59,7 @@ DEPLOY = """\
 - name: Deploy
   nginx_deploy:
     told: "{{ deployed }}"
+  register: __nginx_websocket_deploy
 """
 VERIFY = """\
 - name: Say what was seen
@@ -47,21 +69,6 @@ VERIFY = """\
 - name: Judge
   nginx_websocket_verify:
     step: judge
-"""
-UNDO = """\
-- name: Undo
-  nginx_rollback:
-    told: "{{ undone }}"
-- name: Fail
-  ansible.builtin.fail:
-    msg: the verification failed
-"""
-TAKE_BACK = """\
-- name: Take back
-  nginx_rollback:
-    told: {outcome: applied}
-  loop: "{{ takes_back }}"
-  run_once: true
 """
 ROLLOUT = """\
 - name: A rollout
@@ -87,11 +94,15 @@ class Project:
         self.directory = directory
         self.output = ""
         self.files: Dict[str, str] = {}
-        for name in ("nginx_deploy", "nginx_rollback"):
-            self.write(f"library/{name}.py", TELLS)
-        tasks = {"sites": DEPLOY, "verify": VERIFY, "undo": UNDO, "take_back": TAKE_BACK}
-        for name, text in {"controller": CONTROLLER, **tasks}.items():
+        self.write("library/nginx_deploy.py", TELLS)
+        self.write("library/nginx_rollback.py", GOES_BACK)
+        for name, text in {"controller": CONTROLLER, "sites": DEPLOY, "verify": VERIFY}.items():
             self.write(f"roles/nginx_websocket/tasks/{name}.yml", text)
+        # What puts a host back is the role's own.
+        for name in ("undo", "take_back"):
+            (directory / f"roles/nginx_websocket/tasks/{name}.yml").symlink_to(
+                ROOT / f"roles/nginx_websocket/tasks/{name}.yml"
+            )
         self.write("ansible.cfg", (ROOT / "ansible.cfg").read_text())
         for name in ("callback_plugins", "roles/nginx_websocket/action_plugins"):
             (directory / name).symlink_to(ROOT / name)
@@ -105,8 +116,15 @@ class Project:
     def run(self, playbook: str, hosts: Dict[str, Dict[str, Any]], *arguments: str, **env: str) -> int:
         """Run a playbook; hosts are by name, with their variables."""
         here = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
-        told = {"deployed": APPLIED, "undone": {"outcome": "applied"}, "failures": [], "findings": ["no DNS"]}
-        common = {**here, **told, "takes_back": []}
+        told = {"deployed": APPLIED, "failures": [], "findings": ["no DNS"]}
+        common = {
+            **here,
+            **told,
+            **ROLE,
+            "nginx_websocket_state_dir": "{{ playbook_dir }}/{{ inventory_hostname }}",
+        }
+        for name, variables in hosts.items():
+            self.write(name, json.dumps(variables.get("undone", WENT_BACK)))
         inventory = {"all": {"hosts": hosts, "vars": common}}
         self.write("inventory.yml", json.dumps(inventory))
         done = subprocess.run(
@@ -155,7 +173,7 @@ def test_a_rollout_in_batches_is_one_record(project: Project) -> None:
     assert (good["checks_passed"], good["findings"]) == (
         22, [{"code": "", "message": "no DNS", "fix": ""}],
     )  # fmt: skip
-    assert failed["why"] == ["1 of 23 checks failed.", "no pong", "the verification failed"]
+    assert failed["why"][:2] == ["1 of 23 checks failed.", "no pong"]
     assert failed["findings"] == [{"code": "", "message": "token=***", "fix": ""}]
     assert phases(play, "web2") == ["other", "deploy", "verify"]
     assert phases(play, "web3") == ["other", "deploy", "verify", "undo"]
@@ -205,10 +223,67 @@ def test_a_failure_in_the_first_batch_leaves_the_others_alone(project: Project) 
     assert (play["batches_planned"], len(play["batches"])) == ([1, 1], 1)
 
 
-def test_hosts_that_are_taken_back_one_by_one(project: Project) -> None:
-    hosts = {"web1": {"takes_back": ["web2", "web1"]}, "web2": {}, "web3": {}}
-    play = project.summary(ROLLOUT, hosts)
-    assert outcomes(play) == {"web1": "taken back", "web2": "taken back", "web3": "applied"}
+#: What the deployment said, whether the verification fails, what the undo said → outcome, and what is live.
+RUNS = {
+    "undone": (APPLIED, True, WENT_BACK, "rolled back", OLD),
+    "undone before it was confirmed": (APPLIED, True, {"outcome": "unchanged"}, "rolled back", OLD),
+    "the lock is held": (APPLIED, True, {"fails": True, "outcome": "refused"}, "rollback failed", NEW),
+    "the undo is undone": (APPLIED, True, {"fails": True, "outcome": "rolled back"}, "rollback failed", NEW),
+    "the undo breaks": (
+        APPLIED,
+        True,
+        {"fails": True, "outcome": "rollback failed"},
+        "rollback failed",
+        None,
+    ),
+    "the undo dies": (APPLIED, True, {"dies": True}, "rollback failed", None),
+    "only reloaded": ({**APPLIED, "previous": {"s": NEW}, "backup": None}, True, None, "reload failed", NEW),
+    "live before": (
+        {**APPLIED, "outcome": "unchanged", "previous": {"s": NEW}, "changed": False},
+        True,
+        None,
+        "nothing to go back to",
+        NEW,
+    ),
+    "refused": ({**APPLIED, "fails": True, "outcome": "refused"}, False, None, "refused", OLD),
+    "not proven": ({**APPLIED, "fails": True, "outcome": "rolled back"}, False, None, "rolled back", OLD),
+    "in pieces": (
+        {**APPLIED, "fails": True, "outcome": "rollback failed"},
+        False,
+        None,
+        "rollback failed",
+        None,
+    ),
+}
+
+
+@pytest.mark.parametrize("case", RUNS)
+def test_the_outcome_is_true(project: Project, case: str) -> None:
+    deployed, fails, undone, outcome, live = RUNS[case]
+    variables = {
+        "deployed": deployed,
+        "failures": ["no pong"] if fails else [],
+        "undone": undone or {"dies": True},
+    }
+    host = named(project.summary(ROLLOUT, {"web1": variables}), "web1")
+    assert (host["outcome"], host["releases"]["s"]["after"]) == (outcome, live), project.output
+    assert f'type="{outcome}"' in project.files["junit"]
+    assert f"1 host: 1 {outcome}" in project.output
+
+
+def test_finished_hosts_are_taken_back_one_by_one(project: Project) -> None:
+    hosts = {
+        "web1": {},
+        "web2": {"undone": {"fails": True, "outcome": "refused", "msg": "there is no backup 3"}},
+        "web3": {"deployed": {**APPLIED, "backup": None}},
+        "web4": {"failures": ["no pong"]},
+    }
+    play = project.summary(ROLLOUT, hosts, "-e", "nginx_websocket_on_failure=take_back")
+    assert outcomes(play) == {
+        "web1": "taken back", "web2": "rollback failed", "web3": "applied", "web4": "rolled back",
+    }  # fmt: skip
+    assert named(play, "web2")["releases"]["s"]["after"] == NEW
+    assert named(play, "web2")["why"] == ["Undo: there is no backup 3"]
 
 
 def test_check_mode_and_a_verification_alone(project: Project) -> None:

@@ -11,7 +11,16 @@ import os
 from typing import Dict, Iterator, List, Optional, Tuple
 
 from module_utils.nginx_websocket.transaction.files import Filesystem
+from module_utils.nginx_websocket.transaction.instance import Instance
 from module_utils.nginx_websocket.transaction.model import ABSENT, Entry
+from module_utils.nginx_websocket.transaction.world import World
+
+
+class Without(World):
+    """A world without a host: files in memory, and nothing that goes back by itself."""
+
+    def guard(self, nginx: Instance, state_dir: str) -> None:
+        return None
 
 
 class PowerCut(BaseException):
@@ -114,8 +123,22 @@ class SimulatedFilesystem(Filesystem):
             return Entry("other")
         return self.names_seen[path].entry if path in self.names_seen else ABSENT
 
+    def real(self, path: str) -> str:
+        here = os.path.normpath(path)
+        for _ in range(40):
+            parts = here.split("/")[1:]
+            for index in range(1, len(parts) + 1):
+                entry = self.entry("/" + "/".join(parts[:index]))
+                if entry.kind == "link":
+                    parent = "/" + "/".join(parts[: index - 1])
+                    here = os.path.normpath(os.path.join(parent, entry.target, *parts[index:]))
+                    break
+            else:
+                return here
+        return here
+
     def is_directory(self, path: str) -> bool:
-        return path in self.directories
+        return path.rstrip("/") in self.directories
 
     def names(self, path: str) -> List[str]:
         here = path.rstrip("/")

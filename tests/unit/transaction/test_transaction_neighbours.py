@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from module_utils.nginx_websocket.transaction.host import read_tree
 from module_utils.nginx_websocket.transaction.model import Refused
-from module_utils.nginx_websocket.transaction.neighbours import check
+from module_utils.nginx_websocket.transaction.neighbours import check, explained
+from module_utils.nginx_websocket.transaction.overlay import Overlay
 
 
 def judge(tree, ours: str, theirs: str):
@@ -80,3 +83,18 @@ def test_an_exact_address_of_others_hides_our_wildcard(tree):
     assert "127.0.0.5:80" in findings[0].message and "conf.d/t.conf:1" in findings[0].message
     both = "server { listen 80; listen 127.0.0.5:80; server_name a.test; }"
     assert judge(tree, both, "server { listen 127.0.0.5:80; server_name b.test; }") == []
+
+
+def test_a_file_that_is_read_twice_is_said_to_be(tree):
+    """By its own name and by a link, as nginx says `duplicate log_format` of it."""
+    path = tree.write("conf.d/m.conf", "log_format f '$uri';")
+    staged = read_tree(tree.instance()).configuration
+    with pytest.raises(Refused, match=r"\Aduplicate log_format\Z"), explained(staged, Overlay(), [path]):
+        raise Refused("duplicate log_format")
+    os.symlink(path, tree.path("sites-enabled/again"))
+    staged = read_tree(tree.instance()).configuration
+    with pytest.raises(Refused) as caught, explained(staged, Overlay(), [path]):
+        raise Refused("duplicate log_format")
+    said = str(caught.value)
+    assert "2 times" in said and "nginx.conf:4" in said and "nginx.conf:5" in said and "duplicate" in said
+    assert "by the link" in said and "sites-enabled/again" in said

@@ -132,12 +132,21 @@ def test_a_site_that_is_not_asked_for_any_more_is_told(tree):
         "d": {"path": tree.path("sites-available/d"), "release": "x"},
     }
     live = read_tree(tree.instance())
-    (found,) = left_behind(placed(tree), live, deployed)
-    assert found.code == "site-left" and "the site b is not asked for any more" in found.message
+    (found,) = left_behind(placed(tree), live, deployed, Filesystem(), lambda path: "at T by W")
+    assert (
+        found.code == "site-left"
+        and "the site b is served from" in found.message
+        and "deployed at T by W" in found.message
+    )
     assert f"rm {shown} {tree.path('sites-available/b')} && nginx -t" in found.message
     assert theirs not in found.message, "c is somebody else's by now, and d is gone"
     os.unlink(shown)
-    assert left_behind(placed(tree), read_tree(tree.instance()), deployed) == []
+    assert (
+        left_behind(
+            placed(tree), read_tree(tree.instance()), deployed, Filesystem(), lambda path: "at T by W"
+        )
+        == []
+    )
 
 
 def test_other_names_and_other_ports_are_left_alone(tree):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Iterator, Tuple
 
 import pytest
-from simulated import PowerCut, SimulatedFilesystem
+from simulated import PowerCut, SimulatedFilesystem, Without
 
 from module_utils.nginx_websocket.conf.tree import Configuration
 from module_utils.nginx_websocket.transaction.execute import Plan, execute
@@ -48,7 +48,7 @@ def machine() -> SimulatedFilesystem:
 
 
 def host(disk: SimulatedFilesystem, keep: int = 10) -> Host:
-    return Host(Instance("/usr/sbin/nginx", "/etc/nginx/nginx.conf"), STATE, keep=keep, files=disk)
+    return Host(Instance("/usr/sbin/nginx", "/etc/nginx/nginx.conf"), STATE, keep=keep, world=Without(disk))
 
 
 def run(disk: SimulatedFilesystem) -> None:
@@ -187,7 +187,10 @@ def test_the_number_of_an_undone_transaction_never_means_another_one():
 
 
 def test_retention_may_be_stopped_anywhere():
-    """Three transactions with one backup kept: pruning merges and removes, stopped at every operation."""
+    """Three transactions with one backup kept: pruning merges and removes, stopped at every operation.
+
+    The newest stays beside the first, for its undo.
+    """
 
     def three(disk: SimulatedFilesystem) -> None:
         for round_ in range(3):
@@ -205,8 +208,8 @@ def test_retention_may_be_stopped_anywhere():
     three(disk)
     total = disk.operations
     first = host(disk).backups
-    assert first.numbers() == [1]
-    assert [change.path for change in first.load(1).changes] == [f"/etc/nginx/b/{n}" for n in range(3)]
+    assert first.numbers() == [1, 3]
+    assert [change.path for change in first.load(1).changes] == [f"/etc/nginx/b/{n}" for n in range(2)]
     for number in range(total):
         stopped = machine()
         stopped.stop_after = number

@@ -6,7 +6,7 @@ from typing import Dict
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from simulated import PowerCut, SimulatedFilesystem
+from simulated import PowerCut, SimulatedFilesystem, Without
 
 from module_utils.nginx_websocket.conf.tree import Configuration
 from module_utils.nginx_websocket.transaction.execute import Plan, execute
@@ -48,7 +48,7 @@ def machine(changes) -> SimulatedFilesystem:
 
 
 def host(disk: SimulatedFilesystem) -> Host:
-    return Host(Instance("/usr/sbin/nginx", "/etc/nginx/nginx.conf"), STATE, files=disk)
+    return Host(Instance("/usr/sbin/nginx", "/etc/nginx/nginx.conf"), STATE, world=Without(disk))
 
 
 def shown(disk: SimulatedFilesystem) -> Dict[str, tuple]:

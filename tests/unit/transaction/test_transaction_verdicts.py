@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from module_utils.nginx_websocket.conf.listen import Address
+from module_utils.nginx_websocket.behaviour.server.listen import Address
 from module_utils.nginx_websocket.conf.tree import Configuration
 from module_utils.nginx_websocket.exchange import Probe
 from module_utils.nginx_websocket.transaction import routes

@@ -1,0 +1,1 @@
+"""Who answers: files, redirects, and the request that a proxied backend gets."""

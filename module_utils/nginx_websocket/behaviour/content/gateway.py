@@ -1,0 +1,80 @@
+"""Requests that go to FastCGI, uwsgi, SCGI, gRPC or memcached: target, servers and parameters.
+
+Rules of ``ngx_http_fastcgi_create_request`` and its kin.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Optional, Tuple
+
+from ...conf.tree import Directive, printable
+from ..effective import Level
+from ..regex import CannotDecide
+from ..variables import Exchange
+from .upstream import upstream_blocks
+
+
+@dataclasses.dataclass(frozen=True)
+class Parameter:
+    """One parameter as the backend gets it."""
+
+    name: str
+    value: Optional[str]
+    """None where configuration and request do not tell."""
+    directive: Optional[Directive] = dataclasses.field(default=None, compare=False, repr=False)
+
+
+@dataclasses.dataclass(frozen=True)
+class Gateway:
+    """A request to a backend that speaks another protocol than HTTP/1."""
+
+    protocol: str
+    """"fastcgi", "uwsgi", "scgi", "grpc" or "memcached"."""
+    target: Optional[str]
+    """Address or name as the directive has it; None where it cannot be told."""
+    servers: Tuple[str, ...]
+    """Addresses of the ``upstream`` block, or the one address."""
+    parameters: Tuple[Parameter, ...]
+    """In nginx's order; one that is marked ``if_not_empty`` and is empty is left out."""
+    index: str = ""
+    """``fastcgi_index``, where the URI ends in a slash."""
+    directive: Optional[Directive] = dataclasses.field(default=None, compare=False, repr=False)
+
+
+def gateway(exchange: Exchange, level: Level, directive: Directive) -> Gateway:
+    """The request that ``fastcgi_pass`` and its kin send from a level."""
+    protocol = directive.name[: -len(b"_pass")]
+    target = _value(exchange, directive.args[0]) if directive.args else ""
+    kind = b"grpc_set_header" if protocol == b"grpc" else protocol + b"_param"
+    parameters = []
+    for line in level.nearest(kind)[1]:
+        if len(line.args) < 2:
+            continue
+        value = _value(exchange, line.args[1])
+        if value == "" and (line.args[2:3] == (b"if_not_empty",) or protocol == b"grpc"):
+            continue
+        parameters.append(Parameter(printable(line.args[0]), value, line))
+    index = ""
+    if protocol == b"fastcgi" and exchange.uri.endswith(b"/"):
+        index = printable(level.value(b"fastcgi_index", b""))
+    servers = _servers(exchange, target)
+    return Gateway(protocol.decode(), target, servers, tuple(parameters), index, directive)
+
+
+def _value(exchange: Exchange, source: bytes) -> Optional[str]:
+    try:
+        return printable(exchange.evaluate(source))
+    except CannotDecide:
+        return None
+
+
+def _servers(exchange: Exchange, target: Optional[str]) -> Tuple[str, ...]:
+    if target is None:
+        return ()
+    name = target.partition("://")[2] or target
+    for block in upstream_blocks(exchange.http):
+        if block.args and printable(block.args[0]).lower() == name.lower():
+            lines = [c for c in block.block or () if c.name == b"server" and c.args and b"down" not in c.args]
+            return tuple(printable(line.args[0]) for line in lines)
+    return (name,)

@@ -1,0 +1,1 @@
+"""Whether a WebSocket upgrade survives."""

@@ -1,0 +1,273 @@
+"""What a change touches: the servers that differ, the ways into them, and the neighbours that feel it.
+
+Nobody tells what was changed; both trees are laid side by side.
+"""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+from typing import Any, Dict, FrozenSet, Iterator, List, Optional, Sequence, Set, Tuple
+
+from ..behaviour.effective import Level
+from ..behaviour.regex import CannotDecide, RegexError
+from ..behaviour.route import Index, index_of, virtual_names
+from ..behaviour.server.listen import ListenGroup
+from ..behaviour.server.names import server_names, validate_host
+from ..behaviour.uri import BadRequest
+from ..conf.tree import Configuration, Directive
+from .paths import TAIL
+from .pattern import texts
+
+Version = Tuple[int, ...]
+Shape = Tuple[bytes, Tuple[bytes, ...], Optional[Tuple[Any, ...]]]
+"""Name, arguments and block of a directive."""
+STRANGER = "name-of-no-site.invalid"
+_BY_NAME = {
+    b"map": -1,
+    b"geo": -1,
+    b"split_clients": -1,
+    b"upstream": 0,
+    b"log_format": 0,
+    b"perl_set": 0,
+    b"js_set": 0,
+    b"limit_req_zone": -2,
+    b"limit_conn_zone": -1,
+    b"proxy_cache_path": -1,
+}
+"""Directives of http that count only for who names them, and which argument holds the name."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Door:
+    """One way into a site: scheme, host name, port and local address."""
+
+    origin: str
+    """``https://a.test:8443``."""
+    address: str
+    """Of the listening socket, as `Request.address` has it; "" for all addresses of the host."""
+    before: Optional[Level] = dataclasses.field(compare=False)
+    after: Optional[Level] = dataclasses.field(compare=False)
+    """The server that answers there; None where nobody listens."""
+    name: str = ""
+    stranger: bool = False
+    """Whether the name is that of no site."""
+
+    @property
+    def pair(self) -> Tuple[int, int, str, str]:
+        """What two doors share that lead to the same: both servers, and the port's scheme."""
+        scheme, _mark, rest = self.origin.partition("://")
+        return id(self.before), id(self.after), scheme, rest.partition(self.name)[2]
+
+
+class Side:
+    """One of the two trees."""
+
+    def __init__(self, configuration: Configuration, version: Version) -> None:
+        """Index the tree.
+
+        Args:
+            configuration: the tree.
+            version: nginx's version.
+        """
+        self.configuration, self.version = configuration, version
+        self.index: Index = index_of(configuration)
+        self.groups = {_key(group): group for group in self.index.groups if not group.quic}
+        self._texts: Dict[int, Shape] = {}
+
+    def text(self, server: Optional[Level]) -> Optional[Shape]:
+        """What stands in a server, whatever its place and its spaces are; None for no server."""
+        if server is None or server.directive is None:
+            return None
+        key = id(server.directive)
+        if key not in self._texts:
+            self._texts[key] = shape(server.directive)
+        return self._texts[key]
+
+    def server(self, key: Tuple[str, str, int], name: str) -> Optional[Level]:
+        """The server of a name at an address; None where nobody listens."""
+        group = self.groups.get(key)
+        if group is None or group.default is None:
+            return None
+        try:
+            match = virtual_names(self.index, group, self.version).find(name.encode())
+        except (CannotDecide, RegexError):
+            return group.default
+        return match.server if match is not None else group.default
+
+
+def shape(directive: Directive) -> Shape:
+    """Name, arguments and block of a directive, to be compared with another's."""
+    block = None if directive.block is None else tuple(shape(child) for child in directive.block)
+    return directive.name, tuple(directive.args), block
+
+
+def _words(directive: Directive) -> Iterator[bytes]:
+    yield from directive.args
+    for child in directive.block or ():
+        yield from _words(child)
+
+
+def _key(group: ListenGroup) -> Tuple[str, str, int]:
+    return group.address.family, group.address.host, group.address.port
+
+
+class Scope:
+    """The servers that differ between two trees, and all that follows from it."""
+
+    def __init__(self, before: Side, after: Side) -> None:
+        """Lay the trees side by side.
+
+        Args:
+            before: the live tree.
+            after: the staged one.
+        """
+        self.before, self.after = before, after
+        ours, theirs = (collections.Counter(map(side.text, side.index.servers)) for side in (before, after))
+        self.gone = [server for server in before.index.servers if before.text(server) not in theirs]
+        self.new = [server for server in after.index.servers if after.text(server) not in ours]
+        self._changed = {id(server) for server in (*self.gone, *self.new)}
+        self.environment = _environment(before, after)
+
+    def touches(self, server: Optional[Level]) -> bool:
+        """Whether a server is one that differs."""
+        return id(server) in self._changed
+
+    @property
+    def nothing(self) -> bool:
+        """Whether both trees do the same for sure."""
+        return not self._changed and not self.environment
+
+    def names(self) -> FrozenSet[str]:
+        """The server names of the servers that differ, in lower case."""
+        return frozenset(
+            name.decode("utf-8", "surrogateescape").lower()
+            for server in (*self.gone, *self.new)
+            for name in server_names(server)
+            if name
+        )
+
+    def doors(self) -> List[Door]:
+        """The ways into the servers that differ, in both trees; doors of real names first."""
+        found: List[Door] = []
+        hosts = [host for name in sorted(self.names(), key=_plain_first) for host in self._hosts(name)]
+        for key in self._keys():
+            for host in dict.fromkeys((*hosts, STRANGER)):
+                pair = self.before.server(key, host), self.after.server(key, host)
+                if any(map(self.touches, pair)):
+                    found += self._doors(key, host, pair)
+        return sorted(found, key=lambda door: door.stranger)
+
+    def neighbours(self) -> Iterator[Tuple[Tuple[str, str, int], str, Level, Optional[Level]]]:
+        """Names of servers that do not differ, for which others would answer: where, name, both servers."""
+        for key, group in self.before.groups.items():
+            if group.default is None:
+                continue
+            for server in group.servers:
+                if self.touches(server):
+                    continue
+                for name in server_names(server):
+                    for host in self._hosts(name.decode("utf-8", "surrogateescape").lower()):
+                        was, now = self.before.server(key, host), self.after.server(key, host)
+                        if was is server and self.before.text(was) != self.after.text(now):
+                            yield key, host, server, now
+
+    def feeling(self) -> List[Door]:
+        """Doors of servers that do not differ and that use something of http that does, one a server."""
+        if not self.environment:
+            return []
+        found, seen = [], set()
+        for key in self._keys():
+            group = self.before.groups.get(key)
+            for server in group.servers if group is not None else ():
+                if self.touches(server) or id(server) in seen or not self._uses(server):
+                    continue
+                seen.add(id(server))
+                for name in server_names(server):
+                    hosts = self._hosts(name.decode("utf-8", "surrogateescape").lower())
+                    for host in hosts[:1]:
+                        pair = self.before.server(key, host), self.after.server(key, host)
+                        if pair[0] is server:
+                            found += list(self._doors(key, host, pair))[:1]
+                    if hosts:
+                        break
+        return found
+
+    def _uses(self, server: Level) -> bool:
+        if None in self.environment or server.directive is None:
+            return True
+        words = b"\n".join(_words(server.directive))
+        return any(name in words for name in self.environment if name is not None)
+
+    def _keys(self) -> List[Tuple[str, str, int]]:
+        return sorted({**self.before.groups, **self.after.groups}, key=lambda key: (key[0] == "unix", key[2]))
+
+    def _hosts(self, name: str) -> List[str]:
+        """A host that a browser could ask for, for one server name."""
+        if name.startswith("~"):
+            hosts = [text.decode("utf-8", "replace") for text in texts(name[1:].encode())]
+        elif name.startswith("."):
+            hosts = [name[1:], TAIL.decode() + name]
+        elif name.endswith(".*"):
+            hosts = [name[:-1] + "example"]
+        else:
+            hosts = [name.replace("*", TAIL.decode())]
+        return [host for host in hosts if _usable(host, self.before.version)][:2]
+
+    def _doors(
+        self, key: Tuple[str, str, int], host: str, pair: Tuple[Optional[Level], Optional[Level]]
+    ) -> Iterator[Door]:
+        _family, address, port = key
+        for tls in sorted({_tls(side.groups[key], server) for side, server in self._answering(key, pair)}):
+            shown = "" if port in (0, 443 if tls else 80) else f":{port}"
+            yield Door(
+                f"{'https' if tls else 'http'}://{host}{shown}",
+                _address(key[0], address, port),
+                *pair,
+                host,
+                host == STRANGER,
+            )
+
+    def _answering(
+        self, key: Tuple[str, str, int], pair: Tuple[Optional[Level], Optional[Level]]
+    ) -> Iterator[Tuple[Side, Level]]:
+        for side, server in zip((self.before, self.after), pair):
+            if server is not None:
+                yield side, server
+
+
+def _tls(group: ListenGroup, server: Level) -> bool:
+    return group.ssl or server.on(b"ssl", False)
+
+
+def _address(family: str, host: str, port: int) -> str:
+    if family == "unix":
+        return f"unix:{host}"
+    wildcard = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return f"[{wildcard}]:{port}" if family == "inet6" else f"{wildcard}:{port}"
+
+
+def _usable(host: str, version: Version) -> bool:
+    try:
+        plain = host.encode("ascii")
+        return bool(plain) and not set(plain) & set(b" /?#@:%[]") and bool(validate_host(plain, version))
+    except (UnicodeEncodeError, BadRequest):
+        return False
+
+
+def _plain_first(name: str) -> Tuple[bool, str]:
+    return name.startswith(("~", "*", ".", "www.")) or name.endswith("*"), name
+
+
+def _environment(before: Side, after: Side) -> Set[Optional[bytes]]:
+    """Names of what differs in http besides its servers; None stands for what counts for every server."""
+    ours, theirs = (collections.Counter(map(shape, _common(side.index.http))) for side in (before, after))
+    names: Set[Optional[bytes]] = set()
+    for name, args, _block in (*(ours - theirs), *(theirs - ours)):
+        at = _BY_NAME.get(name)
+        names.add(args[at].lstrip(b"$") if at is not None and args and len(args) >= abs(at) else None)
+    return names
+
+
+def _common(http: Level) -> Sequence[Directive]:
+    return [directive for directive in http.body() if directive.name not in (b"server", b"include")]

@@ -1,0 +1,121 @@
+"""What a run says of a host, against what the host really serves: each way in which a run can end."""
+
+from __future__ import annotations
+
+import json
+import xml.etree.ElementTree as ET
+from pathlib import Path
+from typing import Any, Dict, Optional
+
+import pytest
+
+from tests.integration.conftest import ROOT, LabHost, LabUp
+from tests.integration.test_rollout import DEAD, site
+
+LOCK = "/var/lib/nginx_websocket/lock"
+
+
+@pytest.fixture(scope="module")
+def host(lab_up: LabUp) -> LabHost:
+    return lab_up("it-outcome", scenes=["broken"])
+
+
+class Told:
+    """What one run said, in every medium."""
+
+    def __init__(self, host: LabHost, directory: Path, variables: Dict[str, Any], *arguments: str,
+                 playbook: str = "site.yml") -> None:  # fmt: skip
+        files = {kind: directory / f"summary.{kind}" for kind in ("json", "junit")}
+        wanted = {**variables, **{f"nginx_websocket_summary_{k}": str(v) for k, v in files.items()}}
+        done = host.playbook(playbook, *arguments, variables=wanted)
+        self.code, self.output = done.returncode, done.stdout + done.stderr
+        document = json.loads(files["json"].read_text())
+        [play] = document["plays"]
+        [self.host] = play["hosts"]
+        self.outcome = self.host["outcome"]
+        assert document["succeeded"] == (self.code == 0), self.output
+        assert f"1 host: 1 {self.outcome}" in self.output
+        case = ET.parse(files["junit"]).getroot().find(".//testcase")
+        assert case is not None
+        assert (case.find("failure") is not None) == (self.code == 2)
+        assert (case.findtext("system-out") or "").startswith(self.outcome)
+
+    def release(self, which: str) -> Optional[str]:
+        """Return the release of the lab's site that is said to have been live before or after."""
+        text: Optional[str] = self.host["releases"]["lammp.test"][which]
+        return text
+
+
+def served(host: LabHost, release: str) -> bool:
+    """Whether the running nginx says that it serves a release; it tells the host itself alone."""
+    url = f"https://lammp.test/.well-known/nginx-websocket/{release}"
+    return host.sh(f"curl -sk --resolve lammp.test:443:127.0.0.1 {url}").strip() == release
+
+
+def dead(**more: Any) -> Dict[str, Any]:
+    """Return variables with which the verification from outside must fail."""
+    return {"nginx_websocket_verify_address": DEAD, **more}
+
+
+def true(host: LabHost, told: Told, outcome: str, *, ours: bool = True) -> None:
+    """Assert the outcome, and that the release that is said to be live is the one that is served."""
+    assert told.outcome == outcome, told.output
+    after = told.release("after")
+    assert after is not None
+    assert bool(after) == ours
+    assert after == "" or served(host, after), f"{outcome}: {after} is said to be live and is not"
+
+
+def test_the_first_run_refused_undone_and_applied(host: LabHost, tmp_path: Path) -> None:
+    before = host.digest("/etc/nginx")
+    refused = Told(host, tmp_path, site(1, includes=["snippets/nothing-of-that-name.conf"]))
+    assert (refused.code, refused.outcome) == (2, "refused"), refused.output
+    assert not any(release["after"] for release in refused.host["releases"].values())
+    undone = Told(host, tmp_path, {**site(1), **dead()})
+    true(host, undone, "rolled back", ours=False)
+    assert host.digest("/etc/nginx") == before
+    applied = Told(host, tmp_path, site(1))
+    true(host, applied, "applied")
+    again = Told(host, tmp_path, site(1))
+    true(host, again, "unchanged")
+    would = Told(host, tmp_path, site(2), "--check")
+    assert would.outcome == "would change"
+    assert served(host, str(again.release("after")))
+
+
+def test_a_release_from_before_that_fails_stays(host: LabHost, tmp_path: Path) -> None:
+    Told(host, tmp_path, site(1))
+    true(host, Told(host, tmp_path, {**site(1), **dead()}), "nothing to go back to")
+
+
+def test_a_run_that_only_reloaded_undoes_nothing(host: LabHost, tmp_path: Path) -> None:
+    Told(host, tmp_path, site(1))
+    backups = host.sh("ls /var/lib/nginx_websocket/backups")
+    host.sh("sleep 1; touch /etc/letsencrypt/live/lammp.test/fullchain.pem")
+    told = Told(host, tmp_path, {**site(1), **dead()})
+    true(host, told, "reload failed")
+    assert told.release("before") == told.release("after")
+    assert told.host["backup"] is None
+    assert "there is no older release to go back to" in told.output
+    assert host.sh("ls /var/lib/nginx_websocket/backups") == backups
+
+
+def test_an_undo_that_is_refused_leaves_the_new_release_live(host: LabHost, tmp_path: Path) -> None:
+    Told(host, tmp_path, site(1))
+    # The suite begins when the deployment is over.
+    suite = tmp_path / "suite"
+    suite.write_text(
+        "#!/bin/sh\n"
+        f"{ROOT}/lab/lab exec {host.name} "
+        f"systemd-run --unit=hold-the-lock --collect flock {LOCK} sleep infinity\n"
+        f"cd {ROOT} && exec .venv/bin/python -m verify -\n"
+    )
+    suite.chmod(0o755)
+    held = {"nginx_websocket_lock_timeout": 1, "__nginx_websocket_suite": [str(suite)]}
+    try:
+        told = Told(host, tmp_path, {**site(3), **dead(), **held})
+        true(host, told, "rollback failed")
+        assert told.release("after") != told.release("before")
+        assert "another transaction runs on this host" in "\n".join(told.host["why"])
+    finally:
+        host.sh("systemctl stop hold-the-lock")

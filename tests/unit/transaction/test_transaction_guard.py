@@ -1,0 +1,96 @@
+"""What goes back by itself: when it runs, and which transaction it undoes."""
+
+from __future__ import annotations
+
+import pytest
+from machine import PATH, STATE, Machine, content, file, nothing
+from simulated import SimulatedFilesystem
+
+from module_utils.nginx_websocket.transaction import going_back, guard
+from module_utils.nginx_websocket.transaction.guard import BOOT_UNIT, UNIT_DIR, Guard
+from module_utils.nginx_websocket.transaction.instance import Instance
+from module_utils.nginx_websocket.transaction.journal import UNCONFIRMED, Record
+from module_utils.nginx_websocket.transaction.model import Change
+
+
+def boot_unit(unit: str) -> dict:
+    """The unit's settings."""
+    disk = SimulatedFilesystem()
+    disk.directories |= {UNIT_DIR, STATE}
+    armed = Guard(Instance("/usr/sbin/nginx", "/etc/nginx/nginx.conf", unit=unit), STATE, disk)
+    armed.arm(7, 0.0)
+    text = disk.read(f"{UNIT_DIR}/{BOOT_UNIT}").decode()
+    assert disk.entry(f"{UNIT_DIR}/multi-user.target.wants/{BOOT_UNIT}").target == f"{UNIT_DIR}/{BOOT_UNIT}"
+    assert armed.armed()
+    armed.disarm()
+    assert not armed.armed()
+    return dict(line.partition("=")[::2] for line in text.splitlines() if "=" in line)
+
+
+@pytest.mark.parametrize("unit", ["", "nginx.service", "openresty.service"])
+def test_the_boot_unit_runs_before_whatever_nginx_is_there(unit):
+    settings = boot_unit(unit)
+    assert set(settings["Before"].split()) == {"nginx.service", unit or "nginx.service"}
+    assert settings["Type"] == "oneshot", "a unit of another type is done before its work is"
+    assert settings["ConditionPathExists"] == f"{STATE}/journal.json"
+    assert '"boot" "--backup" "7"' in settings["ExecStart"]
+
+
+@pytest.fixture
+def waiting(monkeypatch):
+    """A release that waits for its confirmation, on a host in memory; its backup has the number 2."""
+    machine = Machine("old")
+    host = machine.host()
+    for word in ("first", "second"):
+        change = Change(PATH, machine.files.entry(PATH), file(word), "site")
+        number = host.backups.next_number()
+        host.backups.save(
+            number, [change], kind="deploy", time="then", by="me", sites_before={}, sites={}, restores=0
+        )
+        machine.files.put(PATH, change.after)
+    machine.running[100] = machine.live()
+    host.journal.write(Record(number, UNCONFIRMED, "then", confirm_by="soon"))
+
+    def fire(verb: str, backup: int) -> int:
+        monkeypatch.setattr(going_back, "arguments", lambda _argv: (verb, backup, STATE, machine.instance()))
+        monkeypatch.setattr(going_back, "Host", lambda *_arguments, **_more: machine.host())
+        monkeypatch.setattr(Machine, "locked", lambda *_arguments, **_more: _Free())
+        return going_back.main([])
+
+    return machine, fire
+
+
+class _Free:
+    def __enter__(self):
+        return None
+
+    def __exit__(self, *_):
+        return None
+
+
+def test_the_timer_undoes_the_release_that_it_was_set_for(waiting):
+    machine, fire = waiting
+    assert fire("window", 2) == 0
+    assert machine.files.read(PATH) == content("first") == machine.serves()[PATH]
+    note = machine.host().notes.read()
+    assert note is not None and note.backup == 2 and "not confirmed in time" in note.message
+
+
+def test_an_old_timer_leaves_a_newer_transaction_alone(waiting, capsys):
+    machine, fire = waiting
+    assert fire("window", 1) == 0
+    assert machine.files.read(PATH) == content("second") and machine.reloads == []
+    assert machine.host().journal.read() is not None, "it still waits"
+    assert "nothing is open" in capsys.readouterr().out
+
+
+def test_a_boot_undoes_whatever_is_open(waiting):
+    machine, fire = waiting
+    machine.happens("reload", nothing)
+    assert fire("boot", 1) == 0
+    assert machine.files.read(PATH) == content("first")
+
+
+def test_what_the_guard_carries_can_go_back():
+    """The zip file of the guard holds every package that the undo imports."""
+    assert {"transaction", "conf", "host"} <= set(guard._PACKAGES)

@@ -1,0 +1,70 @@
+"""One exchange for everybody: the probe and the diagnosis' experiments read the same answer."""
+
+from __future__ import annotations
+
+import pytest
+from tiny_server import TinyServer
+
+from module_utils.nginx_websocket.diagnosis.exchange import ask
+from module_utils.nginx_websocket.exchange.handshake import NotHttp
+from module_utils.nginx_websocket.exchange.probe import probe
+from module_utils.nginx_websocket.exchange.response import Response
+
+CHUNKED = (
+    b"HTTP/1.1 403 Forbidden\r\nTransfer-Encoding: chunked\r\n\r\n7\r\nno way!\r\n4\r\n bye\r\n0\r\n\r\n"
+)
+
+
+def read(*pieces, method="GET", limit=2048):
+    response = Response(method, limit)
+    for piece in pieces:
+        response.feed(piece)
+    return response
+
+
+@pytest.mark.parametrize("size", [1, 2, 5, 17, 1000])
+def test_chunks_are_undone_however_they_arrive(size):
+    response = read(*[CHUNKED[at : at + size] for at in range(0, len(CHUNKED), size)])
+    assert (response.head.status, response.body, response.complete) == (403, b"no way! bye", True)
+
+
+@pytest.mark.parametrize(
+    "data, body, complete",
+    [
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello and more", b"hello", True),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel", b"hel", False),
+        (b"HTTP/1.1 200 OK\r\n\r\nuntil the end", b"until the end", False),
+        (b"HTTP/1.1 204 No Content\r\n\r\n", b"", True),
+        (b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 404 X\r\nContent-Length: 1\r\n\r\nx", b"x", True),
+    ],
+)
+def test_where_a_body_ends(data, body, complete):
+    response = read(data)
+    assert (response.body, response.complete) == (body, complete)
+
+
+def test_a_head_request_gets_no_body():
+    response = read(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", method="HEAD")
+    assert response.complete
+
+
+def test_frames_behind_a_101_are_not_the_body():
+    response = read(b"HTTP/1.1 101 X\r\n\r\n\x81\x02hi")
+    assert (response.body, response.rest) == (b"", b"\x81\x02hi")
+
+
+def test_something_else_is_no_response():
+    with pytest.raises(NotHttp):
+        read(b"SSH-2.0-OpenSSH\r\n")
+
+
+def test_the_probe_and_an_experiment_see_the_same_refusal():
+    def behave(talk):
+        talk.read_request()
+        talk.send(CHUNKED)
+
+    with TinyServer(behave) as server:
+        seen = probe(f"ws://127.0.0.1:{server.port}/ws")
+    with TinyServer(behave) as server:
+        asked = ask(("127.0.0.1", server.port), "/ws", [("Host", "x"), ("Sec-WebSocket-Key", "k")])
+    assert (seen.status, seen.body) == (asked.status, asked.body) == (403, "no way! bye")
