@@ -211,7 +211,10 @@ class HostRecord:
         self.passed = passed if isinstance(passed, int) else self.passed
         for text in _list(result.get("findings")):
             self.find("", str(text))
-        if result.get("application_down"):
+        down = _list(result.get("application_down"))
+        for text in down:
+            self.find("application-down", str(text), "start the application; nothing must be deployed again")
+        if down:
             self._judge(APPLICATION_DOWN if failed else APPLICATION_DOWN_ACCEPTED)
         elif not failed and self.outcome == NOT_REACHED:
             self.outcome = VERIFIED

@@ -11,7 +11,7 @@ import pytest
 
 from verify.gather import Reports, Unreachable
 from verify.outside import User
-from verify.results import Fail, Finding, Results
+from verify.results import Down, Fail, Finding, Results
 from verify.targets import Target, Targets, read
 from verify.timeouts import Timeouts
 from verify.visits import Crowd
@@ -141,6 +141,18 @@ def finding(target: Target, pytestconfig: pytest.Config) -> Finding:
     def note(text: str) -> None:
         if text not in noted:
             noted.append(text)
+
+    return note
+
+
+@pytest.fixture
+def down(target: Target, pytestconfig: pytest.Config) -> Down:
+    """Return the function that notes an application that does not answer; the first word of each is kept."""
+    noted = pytestconfig.stash[RESULTS].hosts[target.name].down
+
+    def note(site: str, backend: str, text: str) -> None:
+        if (site, backend) not in {(one["site"], one["backend"]) for one in noted}:
+            noted.append({"site": site, "backend": backend, "text": text})
 
     return note
 

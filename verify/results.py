@@ -9,6 +9,8 @@ from typing import Any, Callable, Dict, List, NoReturn
 Fail = Callable[..., NoReturn]
 #: Notes what is worth knowing and fails nothing: ``finding(text)``.
 Finding = Callable[[str], None]
+#: Notes an application that does not answer: ``down(site, backend, text)``.
+Down = Callable[[str, str, str], None]
 
 
 @dataclass
@@ -19,6 +21,8 @@ class HostResult:
         passed: How many checks passed.
         failures: One text for each check that failed.
         findings: What is worth knowing and fails nothing.
+        down: Applications that do not answer, each with ``site``, ``backend`` and ``text``; nginx is not to
+            blame for them.
         unreached: Why the host could not be asked about itself over ssh; empty when it was.
         ask: What Ansible may ask it in our place: the argument of verify/on_host.py.
     """
@@ -26,6 +30,7 @@ class HostResult:
     passed: int = 0
     failures: List[str] = field(default_factory=list)
     findings: List[str] = field(default_factory=list)
+    down: List[Dict[str, str]] = field(default_factory=list)
     unreached: str = ""
     ask: Dict[str, Any] = field(default_factory=dict)
 

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from verify import visits
-from verify.results import Fail, Finding
+from verify.results import Down, Fail, Finding
 from verify.sites import Site
 from verify.targets import Target
 from verify.visits import Crowd
@@ -140,7 +140,7 @@ def test_security_headers(target: Target, site: Site, crowd: Crowd, fail: Fail) 
 
 
 def test_api_answers(
-    target: Target, site: Site, crowd: Crowd, request: pytest.FixtureRequest, fail: Fail, finding: Finding
+    target: Target, site: Site, crowd: Crowd, request: pytest.FixtureRequest, fail: Fail, down: Down
 ) -> None:
     """nginx reaches the backend of each API route; what the backend answers is its own business."""
     if not site.api:
@@ -151,7 +151,8 @@ def test_api_answers(
             if got.error or got.status in (502, 504):
                 told = f"{ask}: {got}"
                 if backend_is_down(request.getfixturevalue("report"), site):
-                    finding(f"the backend of {api['path']} of {site.name} does not answer: {told}")
+                    text = f"the backend of {api['path']} of {site.name} does not answer: {told}"
+                    down(site.name, api["backend"], text)
                 else:
                     fail(f"{api['path']} of {site.name} does not reach its backend", sent=ask, got=got)
 

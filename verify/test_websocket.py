@@ -6,13 +6,18 @@ from typing import Any, Dict, Optional, Tuple
 
 import pytest
 
-from module_utils.nginx_websocket.exchange import Probe
+from module_utils.nginx_websocket.exchange import Probe, close_meaning
 from verify import visits
 from verify.outside import Handshake
-from verify.results import Fail, Finding
+from verify.results import Down, Fail, Finding
 from verify.sites import Route, Site
 from verify.targets import Target
 from verify.visits import Crowd
+
+#: Close codes of RFC 6455 section 7.4 and the IANA registry: an error of the server (1011) or of a gateway
+#: behind it (1014), a connection that was lost (1006); a breach of policy, as for a wrong token; an
+#: application's own.
+BROKE, POLICY, OWN = (1006, 1011, 1014), 1008, 3000
 
 
 def test_websocket_opens(
@@ -23,11 +28,13 @@ def test_websocket_opens(
     request: pytest.FixtureRequest,
     fail: Fail,
     finding: Finding,
+    down: Down,
 ) -> None:
     """Without an Origin, and from every page that may: 101, and the ping comes back.
 
     Where it does not, the host's own handshake straight to the backend tells whose fault it is: a backend
-    that does not open there either is a finding, and no reason to undo a release of nginx.
+    that does not open there either is no reason to undo a release of nginx. One that does not answer at all
+    is an application that is down, which is no success either.
     """
     for shake in site.handshakes(route):
         got = crowd.open(shake)
@@ -51,10 +58,14 @@ def test_websocket_opens(
                 got=f"{outcome(got)}; straight to the backend: {told}",
                 fix="ansible-playbook playbooks/diagnose.yml tells which location answers and why",
             )
-        finding(
+        text = (
             f"the backend of {route.shown} ({where(direct)}) opens no WebSocket itself: "
             f"{told}; through nginx: {outcome(got)}"
         )
+        if direct["status"] is None:
+            down(site.name, route.backend, text)
+        else:
+            finding(text)
 
 
 def test_strange_origin_is_refused(
@@ -117,7 +128,15 @@ def outcome(probe: Probe) -> str:
 
 def unanswered_ping(shake: Handshake, probe: Probe) -> str:
     """Return what to say of a WebSocket that opened and gave no pong."""
-    what = (
-        f"was closed by the backend with code {probe.close_code}" if probe.close_code else "answered no ping"
-    )
-    return f"{shake.path} opened and {what}: the backend may ask for a valid token"
+    if not probe.close_code:
+        return (
+            f"{shake.path} opened and answered no ping: the application may wait for a first message or a "
+            "token"
+        )
+    what = f"{shake.path} opened and was closed by the application with {probe.close_code}"
+    meaning = close_meaning(probe.close_code)
+    if probe.close_code in BROKE:
+        return f"{what} ({meaning}): the application broke down while it served this; look at its log"
+    if probe.close_code == POLICY or probe.close_code >= OWN:
+        return f"{what} ({meaning or 'a code of its own'}): it may ask for a valid token"
+    return f"{what} ({meaning or 'no meaning is registered'})"

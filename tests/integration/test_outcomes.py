@@ -100,6 +100,43 @@ def test_a_run_that_only_reloaded_undoes_nothing(host: LabHost, tmp_path: Path) 
     assert host.sh("ls /var/lib/nginx_websocket/backups") == backups
 
 
+def test_an_application_that_is_down_is_no_success_and_no_reason_to_undo(
+    host: LabHost, tmp_path: Path
+) -> None:
+    Told(host, tmp_path, site(1))
+    host.sh("systemctl stop lammp-backend")
+    try:
+        live = Told(host, tmp_path, site(1))
+        true(host, live, "application down, accepted")
+        assert live.code == 0
+        verified = Told(host, tmp_path, site(1), playbook="playbooks/verify.yml")
+        assert (verified.code, verified.outcome) == (2, "application down"), verified.output
+        wanted = Told(host, tmp_path, {**site(2), "nginx_websocket_backend_down": "fail"})
+        true(host, wanted, "application down")
+        assert (wanted.code, wanted.release("after") != wanted.release("before")) == (2, True)
+        assert host.sh("ls /var/lib/nginx_websocket/journal* 2>/dev/null || true") == ""
+    finally:
+        host.sh("systemctl start lammp-backend")
+
+
+def test_an_application_that_the_run_found_well_and_leaves_dead_fails_the_canary(
+    host: LabHost, tmp_path: Path
+) -> None:
+    Told(host, tmp_path, site(1))
+    suite = tmp_path / "suite"
+    suite.write_text(
+        f"#!/bin/sh\n{ROOT}/lab/lab exec {host.name} systemctl stop lammp-backend\n"
+        f"cd {ROOT} && exec .venv/bin/python -m verify -\n"
+    )
+    suite.chmod(0o755)
+    try:
+        told = Told(host, tmp_path, {**site(2), "__nginx_websocket_suite": [str(suite)]})
+        true(host, told, "application down")
+        assert "answered when this run began and does not any more" in told.output
+    finally:
+        host.sh("systemctl start lammp-backend")
+
+
 def test_an_undo_that_is_refused_leaves_the_new_release_live(host: LabHost, tmp_path: Path) -> None:
     Told(host, tmp_path, site(1))
     # The suite begins when the deployment is over.

@@ -119,8 +119,7 @@ def _rollback(host: Host, to: str, start: bool) -> None:
         outcome.message = f"would go back to {goal.named}: {names([one.path for one in changes])}"
         return
     plan = Plan("rollback", _ordered(changes), staged, before, after, restores=goal.restores)
-    # The live tree may be the broken one that is left behind, so the backends are those of the older state.
-    with SocketWatch(host, staged):
+    with SocketWatch(host, staged, *_readable(host)):
         execute(host, plan, stopped=START if start else LEAVE)
     if outcome.outcome == APPLIED:
         outcome.message = f"back to {goal.named}: {names([change.path for change in changes])}"
@@ -133,6 +132,14 @@ def _rollback(host: Host, to: str, start: bool) -> None:
                 "application and its unit are not rolled back",
                 "start the application there, or deploy the site again",
             )
+
+
+def _readable(host: Host) -> List[Configuration]:
+    """The live tree, whose idle connections are no loss; none where it is the broken one left behind."""
+    try:
+        return [host.tree().configuration]
+    except Refused:
+        return []
 
 
 def _lost_links(

@@ -51,6 +51,8 @@ class SocketWatch:
         gone = (self._first.all & before.all) - after.all
         certain = len(gone & before.lasting)
         lost = certain + max(0, len(gone) - certain - self._backends.idle * self._workers)
+        if not self._backends.local_clients:
+            lost = min(lost, len((self._first.clients & before.clients) - after.clients))
         host = self._host
         host.outcome.sockets = {"before": len(before.all), "after": len(after.all), "lost": lost}
         if lost:

@@ -2,7 +2,8 @@
 
 A reload must not cost a client: old workers keep what is open.  Whether that held is read from the
 kernel's tables, before and after.  What counts is the connection from nginx to a backend, for an open
-WebSocket has one for as long as it lives, while an idle browser connection has none.
+WebSocket has one for as long as it lives, while an idle browser connection has none.  An idle connection
+of a pool has no client, so no more can be lost than clients that went.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any, FrozenSet, Iterable, Iterator, List, Sequence, Set, Tupl
 from ..conf.tree import Configuration, Directive
 from . import workers
 
-_ESTABLISHED = "01"
+_ESTABLISHED, _LISTENING = "01", "0A"
 _CONNECTED = "03"  # SS_CONNECTED, in /proc/net/unix
 _PASS = re.compile(rb"\A(?:proxy|grpc|fastcgi|uwsgi|scgi)_pass\Z")
 _SCHEME = re.compile(rb"\A([a-z]+)://")
@@ -35,6 +36,8 @@ class Backends:
     """Ports with idle connections (``keepalive``), which a reload closes without anybody's loss."""
     idle: int = 0
     """How many idle connections a worker may have."""
+    local_clients: bool = False
+    """Whether clients come by Unix sockets, too, which are not counted."""
     cut: str = ""
     """``worker_shutdown_timeout``, with its place: when old workers give up what is still open."""
 
@@ -46,6 +49,8 @@ class Open:
     all: FrozenSet[str] = frozenset()
     lasting: FrozenSet[str] = frozenset()
     """Without those that may be idle ones of a pool."""
+    clients: FrozenSet[str] = frozenset()
+    """Connections of clients over TCP."""
 
 
 def backends(*trees: Configuration) -> Backends:
@@ -56,12 +61,14 @@ def backends(*trees: Configuration) -> Backends:
     ports: Set[int] = set()
     paths: Set[str] = set()
     pooled: Set[int] = set()
-    idle, cut = 0, ""
+    idle, cut, local_clients = 0, "", False
     for tree in trees:
         pools = 0
         for directive in tree.walk():
             if directive.name == b"keepalive" and directive.args and directive.args[0].isdigit():
                 pools += int(directive.args[0])
+            elif directive.name == b"listen" and directive.args:
+                local_clients = local_clients or directive.args[0].startswith(b"unix:")
             elif directive.name == b"worker_shutdown_timeout" and directive.args:
                 cut = f"{directive.args[0].decode('ascii', 'replace')} ({directive.where()})"
             for port, path in _targets(directive):
@@ -73,7 +80,7 @@ def backends(*trees: Configuration) -> Backends:
                 if group is not None and any(one.name == b"keepalive" for one in group.block or ()):
                     pooled.add(port)
         idle = max(idle, pools)
-    return Backends(frozenset(ports), frozenset(paths), frozenset(pooled), idle, cut)
+    return Backends(frozenset(ports), frozenset(paths), frozenset(pooled), idle, local_clients, cut)
 
 
 def _targets(directive: Directive) -> Iterator[Tuple[int, str]]:
@@ -133,12 +140,17 @@ def opened(master: int, where: Backends) -> Open:
     owners = {_owner(pid) for pid in workers.all_of(master)} - {""}
     everything: Set[str] = set()
     pooled: Set[str] = set()
-    for line in _lines(master, "tcp", "tcp6"):
-        fields = line.split()
-        if len(fields) < 10 or fields[3] != _ESTABLISHED or fields[7] not in owners:
+    clients: Set[str] = set()
+    table = [fields for fields in map(str.split, _lines(master, "tcp", "tcp6")) if len(fields) >= 10]
+    # A backend on this host may run as nginx's user, too: its ends of nginx's connections are no clients.
+    served = {_port(fields[1]) for fields in table if fields[3] == _LISTENING} - where.ports
+    for fields in table:
+        if fields[3] != _ESTABLISHED or fields[7] not in owners:
             continue
-        port = int(fields[2].rpartition(":")[2], 16)
-        if port in where.ports:
+        port = _port(fields[2])
+        if _port(fields[1]) in served:
+            clients.add(fields[9])
+        elif port in where.ports:
             everything.add(fields[9])
             if port in where.pooled:
                 pooled.add(fields[9])
@@ -148,7 +160,12 @@ def opened(master: int, where: Backends) -> Open:
             fields = line.split(None, 7)
             if len(fields) == 8 and fields[5] == _CONNECTED and fields[7].rstrip("\n") in where.paths:
                 everything.add(fields[6])
-    return Open(frozenset(everything), frozenset(everything - pooled))
+    return Open(frozenset(everything), frozenset(everything - pooled), frozenset(clients))
+
+
+def _port(address: str) -> int:
+    """The port of an address as the kernel's tables write it."""
+    return int(address.rpartition(":")[2], 16)
 
 
 def _owner(pid: int) -> str:

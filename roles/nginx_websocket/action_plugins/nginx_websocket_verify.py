@@ -91,6 +91,7 @@ class ActionModule(ActionBase):
         if failures:
             head = f"{len(failures)} of {len(failures) + passed} checks failed."
             return {**told, "failed": True, "msg": "\n".join([head, *failures])}
+        down = _down(verdict, variables)
         confirm = (variables.get("__nginx_websocket_deploy") or {}).get("confirm")
         if confirm:
             kept: Result = self._execute_module(
@@ -98,6 +99,9 @@ class ActionModule(ActionBase):
             )
             if kept.get("failed") or kept.get("unreachable"):
                 return kept
+        if down:
+            told["application_down"] = [one["text"] for one in verdict["down"]]
+            return {**told, "failed": down["failed"], "msg": down["msg"], "_ansible_verbose_always": True}
         return {**told, "msg": f"{passed} checks passed.", "_ansible_verbose_always": True}
 
 
@@ -170,6 +174,32 @@ def _asked(given: Mapping[str, Any], targets: List[Dict[str, Any]]) -> Result:
     hosts = json.loads(done.stdout)["hosts"]
     incomplete = any(result["unreached"] for result in hosts.values())
     return {"changed": False, "hosts": hosts, "incomplete": incomplete, "_ansible_verbose_override": True}
+
+
+def _down(verdict: Mapping[str, Any], variables: Variables) -> Result:
+    """What an application that is down makes of this host: ``failed`` and ``msg``; empty where all answer."""
+    down = verdict.get("down") or []
+    if not down:
+        return {}
+    deployed = variables.get("__nginx_websocket_deploy")
+    looked = deployed or variables.get("__nginx_websocket_checked") or {}
+    answering = looked.get("answering") or []
+    lost = [one for one in down if [one["site"], one["backend"]] in answering]
+    wish = variables.get("nginx_websocket_backend_down") or "auto"
+    lines = [
+        f"The application behind {one['site']} ({one['backend']}) "
+        + ("answered when this run began and does not any more: " if one in lost else "does not answer: ")
+        + one["text"]
+        for one in down
+    ]
+    kept = (
+        "nginx serves what it should and keeps its release. Start the application; nothing must be deployed "
+        "again."
+    )
+    failed = bool(lost) or wish == "fail" or (wish == "auto" and deployed is None)
+    if failed and not lost:
+        kept += " Where that is known and accepted: nginx_websocket_backend_down=warn."
+    return {"failed": failed, "msg": "\n".join([*lines, kept])}
 
 
 def _verdict(variables: Variables, name: str) -> Mapping[str, Any]:

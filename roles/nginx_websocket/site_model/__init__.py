@@ -9,7 +9,7 @@ asked of the
 """
 
 from .host import fit
-from .questions import live_files
+from .questions import answering, live_files
 from .specification import options
 from .templating import compile_templates, release_id, render_site, render_unit
 from .variables import check
@@ -21,4 +21,4 @@ def prepare() -> None:
     compile_templates()
 
 
-__all__ = ["check", "fit", "live_files", "prepare", "release_id", "render_site", "render_unit"]
+__all__ = ["answering", "check", "fit", "live_files", "prepare", "release_id", "render_site", "render_unit"]

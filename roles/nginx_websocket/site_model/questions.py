@@ -71,6 +71,21 @@ def questions(sites: Sequence[Site], settings: Mapping[str, Any]) -> Dict[str, A
     }
 
 
+def answering(sites: Sequence[Site], facts: Mapping[str, Any]) -> List[List[str]]:
+    """Return the backends that answered when the host was looked at, each as site and name.
+
+    Args:
+        sites: Completed sites.
+        facts: What `nginx_facts` answered. A backend that it was not asked for is not known to work.
+    """
+    return [
+        [site["name"], backend["name"]]
+        for site in sites
+        for backend in site["backends"]
+        if asked(backend) and facts["backends"][upstream(site["name"], backend["name"])]["answered"]
+    ]
+
+
 def live_files(sites: Sequence[Site], facts: Mapping[str, Any]) -> List[Dict[str, str]]:
     """Return the live files in which the former port of a silent backend may stand.
 

@@ -61,7 +61,7 @@ def test_the_text_begins_with_the_verdict_the_cause_and_the_fix(data):
 
 def test_the_page_is_whole_marks_the_lines_and_runs_nothing(data):
     page = plugin.diagnosis_html({"web1": data, "web2": plugin.no_diagnosis("unreachable <b>")})
-    assert page.startswith("<!doctype html>")
+    assert page.startswith("<!DOCTYPE html>")
     assert "default-src 'none'" in page
     assert "<script" not in page
     assert "unreachable &lt;b&gt;" in page

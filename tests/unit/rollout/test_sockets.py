@@ -40,6 +40,7 @@ def test_where_a_configuration_passes_requests_to(tmp_path: Path) -> None:
     assert found.pooled == {8100, 8101}
     assert found.idle == 4
     assert found.cut.startswith("10s (")
+    assert not found.local_clients
 
 
 def test_what_a_configuration_leaves_unsaid(tmp_path: Path) -> None:
@@ -58,7 +59,7 @@ def test_what_a_configuration_leaves_unsaid(tmp_path: Path) -> None:
     assert found.cut == ""
 
 
-Pair = Tuple[socket.socket, socket.socket]
+Ends = Tuple[socket.socket, ...]
 
 
 @pytest.fixture
@@ -67,9 +68,19 @@ def listener() -> Iterator[socket.socket]:
         yield server
 
 
-def connect(listener: socket.socket) -> Pair:
+def pooled(listener: socket.socket) -> Ends:
+    """An idle connection to the backend."""
     client = socket.create_connection(listener.getsockname()[:2])
     return client, listener.accept()[0]
+
+
+#: Where clients come in: the tests' nginx listens here.
+FRONT = socket.create_server(("127.0.0.1", 0))
+
+
+def connect(listener: socket.socket) -> Ends:
+    """A connection to the backend, and the one of the client for whom it is open."""
+    return (*pooled(listener), *pooled(FRONT))
 
 
 @pytest.fixture
@@ -90,7 +101,7 @@ def watch(host: Host, listener: socket.socket, keepalive: int = 0) -> socket_wat
     return made
 
 
-def close(pair: Pair) -> None:
+def close(pair: Ends) -> None:
     for end in pair:
         end.close()
 
@@ -135,6 +146,27 @@ def inode(one: socket.socket) -> str:
     return str(os.fstat(one.fileno()).st_ino)
 
 
+def test_idle_connections_without_a_client_are_nobodys_loss(host: Host, listener: socket.socket) -> None:
+    # Of a pool of which no configuration speaks any more, as after a rollback.
+    stays, idle = connect(listener), pooled(listener)
+    with watch(host, listener):
+        close(idle)
+    assert host.outcome.sockets == {"before": 2, "after": 1, "lost": 0}
+    assert host.outcome.findings == []
+    close(stays)
+
+
+def test_clients_that_come_by_a_unix_socket_are_not_held_against_it(
+    host: Host, listener: socket.socket
+) -> None:
+    one = pooled(listener)
+    counted = watch(host, listener)
+    counted._backends = dataclasses.replace(counted._backends, local_clients=True)
+    with counted:
+        close(one)
+    assert host.outcome.sockets["lost"] == 1
+
+
 def test_every_worker_may_keep_idle_connections(
     monkeypatch: pytest.MonkeyPatch, host: Host, listener: socket.socket
 ) -> None:
@@ -149,7 +181,7 @@ def test_every_worker_may_keep_idle_connections(
 def test_the_end_that_connects_is_counted(host: Host, listener: socket.socket) -> None:
     pair = connect(listener)
     assert watch(host, listener)._first == sockets.Open(
-        frozenset({inode(pair[0])}), frozenset({inode(pair[0])})
+        frozenset({inode(pair[0])}), frozenset({inode(pair[0])}), frozenset({inode(pair[3])})
     )
     close(pair)
 

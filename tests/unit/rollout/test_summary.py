@@ -65,7 +65,9 @@ VERIFY = """\
 - name: Say what was seen
   ansible.builtin.set_fact:
     __nginx_websocket_verified:
-      hosts: "{{ {inventory_hostname: {'passed': 22, 'failures': failures, 'findings': findings}} }}"
+      hosts: "{{ {inventory_hostname: seen} }}"
+  vars:
+    seen: {passed: 22, failures: "{{ failures }}", findings: "{{ findings }}", down: "{{ down }}"}
 - name: Judge
   nginx_websocket_verify:
     step: judge
@@ -116,7 +118,7 @@ class Project:
     def run(self, playbook: str, hosts: Dict[str, Dict[str, Any]], *arguments: str, **env: str) -> int:
         """Run a playbook; hosts are by name, with their variables."""
         here = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
-        told = {"deployed": APPLIED, "failures": [], "findings": ["no DNS"]}
+        told = {"deployed": APPLIED, "failures": [], "findings": ["no DNS"], "down": []}
         common = {
             **here,
             **told,
@@ -269,6 +271,41 @@ def test_the_outcome_is_true(project: Project, case: str) -> None:
     assert (host["outcome"], host["releases"]["s"]["after"]) == (outcome, live), project.output
     assert f'type="{outcome}"' in project.files["junit"]
     assert f"1 host: 1 {outcome}" in project.output
+
+
+DOWN = [{"site": "s", "backend": "app", "text": "nothing listens at port 8000"}]
+
+
+@pytest.mark.parametrize(
+    ("wish", "answering", "code", "outcome"),
+    [
+        ("auto", [], 0, "application down, accepted"),
+        ("warn", [], 0, "application down, accepted"),
+        ("fail", [], 2, "application down"),
+        ("warn", [["s", "app"]], 2, "application down"),
+        ("warn", [["s", "other"]], 0, "application down, accepted"),
+    ],
+)
+def test_an_application_that_is_down(
+    project: Project, wish: str, answering: List[List[str]], code: int, outcome: str
+) -> None:
+    variables = {
+        "down": DOWN, "nginx_websocket_backend_down": wish, "deployed": {**APPLIED, "answering": answering},
+        "undone": {"dies": True},
+    }  # fmt: skip
+    host = named(project.summary(ROLLOUT, {"web1": variables}), "web1")
+    assert (host["outcome"], host["releases"]["s"]["after"]) == (outcome, NEW), project.output
+    assert json.loads(project.files["json"])["succeeded"] == (code == 0)
+    assert "failed=0" in project.output or code
+    assert any(one["code"] == "application-down" for one in host["findings"])
+    assert "nothing listens at port 8000" in project.output
+
+
+def test_an_application_that_is_down_fails_a_mere_verification(project: Project) -> None:
+    verify = ROLLOUT.replace("        - import_role: {name: nginx_websocket, tasks_from: sites}\n", "")
+    assert outcomes(project.summary(verify, {"web1": {"down": DOWN}})) == {"web1": "application down"}
+    accepted = {"web1": {"down": DOWN, "nginx_websocket_backend_down": "warn"}}
+    assert outcomes(project.summary(verify, accepted)) == {"web1": "application down, accepted"}
 
 
 def test_finished_hosts_are_taken_back_one_by_one(project: Project) -> None:
