@@ -51,8 +51,9 @@ class SocketWatch:
         gone = (self._first.all & before.all) - after.all
         certain = len(gone & before.lasting)
         lost = certain + max(0, len(gone) - certain - self._backends.idle * self._workers)
-        if not self._backends.local_clients:
-            lost = min(lost, len((self._first.clients & before.clients) - after.clients))
+        first, kept, left = self._first.clients, before.clients, after.clients
+        if first is not None and kept is not None and left is not None and not self._backends.local_clients:
+            lost = min(lost, len((first & kept) - left))
         host = self._host
         host.outcome.sockets = {"before": len(before.all), "after": len(after.all), "lost": lost}
         if lost:

@@ -12,9 +12,11 @@ import contextlib
 import dataclasses
 import re
 import socket
-from typing import Any, FrozenSet, Iterable, Iterator, List, Sequence, Set, Tuple
+from typing import Any, FrozenSet, Iterable, Iterator, List, Optional, Sequence, Set, Tuple
 
 from ..conf.tree import Configuration, Directive
+from ..host.descriptors import socket_inodes
+from ..host.proc import Proc
 from . import workers
 
 _ESTABLISHED, _LISTENING = "01", "0A"
@@ -49,8 +51,8 @@ class Open:
     all: FrozenSet[str] = frozenset()
     lasting: FrozenSet[str] = frozenset()
     """Without those that may be idle ones of a pool."""
-    clients: FrozenSet[str] = frozenset()
-    """Connections of clients over TCP."""
+    clients: Optional[FrozenSet[str]] = frozenset()
+    """Connections of clients over TCP; None where they cannot be told."""
 
 
 def backends(*trees: Configuration) -> Backends:
@@ -142,25 +144,31 @@ def opened(master: int, where: Backends) -> Open:
     pooled: Set[str] = set()
     clients: Set[str] = set()
     table = [fields for fields in map(str.split, _lines(master, "tcp", "tcp6")) if len(fields) >= 10]
-    # A backend on this host may run as nginx's user, too: its ends of nginx's connections are no clients.
-    served = {_port(fields[1]) for fields in table if fields[3] == _LISTENING} - where.ports
+    # Others may run as nginx's user, too: clients come to what the master listens on. Where it is its own
+    # backend, they are not those of that port.
+    held = socket_inodes(master, Proc())
+    own = frozenset(map(str, held or ()))
+    served = {_port(fields[1]) for fields in table if fields[3] == _LISTENING and fields[9] in own}
+    served -= where.ports
     for fields in table:
         if fields[3] != _ESTABLISHED or fields[7] not in owners:
             continue
         port = _port(fields[2])
-        if _port(fields[1]) in served:
-            clients.add(fields[9])
-        elif port in where.ports:
+        if port in where.ports:
             everything.add(fields[9])
             if port in where.pooled:
                 pooled.add(fields[9])
+        elif _port(fields[1]) in served:
+            clients.add(fields[9])
     if where.paths:
         # The accepting end carries the listening socket's path, the connecting end none.
         for line in _lines(master, "unix"):
             fields = line.split(None, 7)
             if len(fields) == 8 and fields[5] == _CONNECTED and fields[7].rstrip("\n") in where.paths:
                 everything.add(fields[6])
-    return Open(frozenset(everything), frozenset(everything - pooled), frozenset(clients))
+    return Open(
+        frozenset(everything), frozenset(everything - pooled), None if held is None else frozenset(clients)
+    )
 
 
 def _port(address: str) -> int:
