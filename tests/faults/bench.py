@@ -16,7 +16,7 @@ from module_utils.nginx_websocket.conf.load import load
 from module_utils.nginx_websocket.conf.tree import ConfSyntaxError
 from module_utils.nginx_websocket.transaction.model import Site
 
-from . import points, site, witness
+from . import points, processes, site, witness
 
 STATE = "/var/lib/nginx_websocket"
 BOOT_UNIT = "/etc/systemd/system/multi-user.target.wants/nginx-websocket-recover.service"
@@ -127,12 +127,13 @@ class Bench:
         for index, path in enumerate(HAND):
             with open(path, "w", encoding="utf-8") as stream:
                 stream.write(site.by_hand(site.PORTS[index], self.live, index == 0))
+        master = processes.read(processes.PID)
+        old = set(processes.taking(master))
         shell("nginx -s reload")
-        deadline = time.monotonic() + 10
-        while witness.served() != self.live:
-            if time.monotonic() > deadline:
-                raise RuntimeError(f"the hand-written site is not served: {witness.served()}")
-            time.sleep(0.02)
+        # That the new workers answer is not enough: for a moment the old ones take connections beside them.
+        processes.until(lambda: not old & set(processes.taking(master)), "the end of the old workers")
+        if witness.served() != self.live:
+            raise RuntimeError(f"the hand-written site is not served: {witness.served()}")
 
     def _clear(self) -> None:
         hidden = glob.glob("/etc/nginx/**/.*nginx-websocket*", recursive=True)

@@ -6,47 +6,15 @@ import contextlib
 import glob
 import os
 import signal
-import time
 from typing import Callable, Dict, Iterator, List, Tuple
 
 from . import points
 from .bench import Bench, Row, begins, shell
+from .processes import OLD_PID, PID, children, read, taking, until
 
-PID, OLD_PID = "/run/nginx.pid", "/run/nginx.pid.oldbin"
 DEBS = "/opt/fault-debs"
 STEPS = ("validate", "snapshot", "activate", "reload", "prove", "commit")
 DARK = "n/a: the fault itself ends nginx's workers"
-_PATIENCE = 10.0
-
-
-def until(condition: Callable[[], bool], what: str) -> None:
-    """Wait for something to happen.
-
-    Raises:
-        RuntimeError: it did not.
-    """
-    deadline = time.monotonic() + _PATIENCE
-    while not condition():
-        if time.monotonic() > deadline:
-            raise RuntimeError(f"{what} did not happen within {_PATIENCE:g} s")
-        time.sleep(0.01)
-
-
-def read(path: str) -> int:
-    """The process id in a file; 0 where there is none."""
-    with contextlib.suppress(OSError, ValueError), open(path, encoding="ascii") as stream:
-        return int(stream.read())
-    return 0
-
-
-def children(master: int, title: str = "worker process") -> List[int]:
-    """The processes below a master whose titles hold some words."""
-    found = []
-    for pid in shell(f"pgrep -P {master}", check=False).split():
-        with contextlib.suppress(OSError), open(f"/proc/{pid}/cmdline", encoding="utf-8") as stream:
-            if title in stream.read():
-                found.append(int(pid))
-    return found
 
 
 def tell(pid: int, *signals: signal.Signals) -> None:
@@ -80,14 +48,14 @@ def usr2_and_winch() -> None:
     """The old master stays, without workers that take connections."""
     old, _ = usr2()
     tell(old, signal.SIGWINCH)
-    until(lambda: not _taking(old), "the end of the old workers")
+    until(lambda: not taking(old), "the end of the old workers")
 
 
 def whole_upgrade() -> None:
     """USR2, WINCH, QUIT, as nginx's manual has it."""
     old, _ = usr2()
     tell(old, signal.SIGWINCH)
-    until(lambda: not _taking(old), "the end of the old workers")
+    until(lambda: not taking(old), "the end of the old workers")
     tell(old, signal.SIGQUIT)
 
 
@@ -98,17 +66,12 @@ def given_up() -> None:
     gone(new)
 
 
-def _taking(master: int) -> List[int]:
-    draining = children(master, "is shutting down")
-    return [pid for pid in children(master) if pid not in draining]
-
-
 def finish() -> None:
     """Finish an upgrade that was begun."""
     old = read(OLD_PID)
     if old:
         tell(old, signal.SIGQUIT)
-        until(lambda: not _taking(old), "the end of the old workers")
+        until(lambda: not taking(old), "the end of the old workers")
 
 
 def packages() -> str:
@@ -130,7 +93,7 @@ def upgrade_package() -> None:
 
 def stop_worker() -> None:
     """One worker does not run, as in a debugger or while a disk hangs."""
-    tell(_taking(read(PID))[0], signal.SIGSTOP)
+    tell(taking(read(PID))[0], signal.SIGSTOP)
 
 
 def stop_master() -> None:
@@ -144,18 +107,28 @@ def go_on() -> None:
 
 
 def no_descriptors() -> None:
-    """The master may open no more files than it has: with two trees at once, it needs more."""
+    """The master may open no further file: with two trees at once, it needs more than with one."""
     master = read(PID)
-    shell(f"prlimit --pid {master} --nofile=$(ls /proc/{master}/fd | wc -l):65536")
+    used = {int(name) for name in os.listdir(f"/proc/{master}/fd")}
+    lowest_free = min(set(range(len(used) + 1)) - used)
+    shell(f"prlimit --pid {master} --nofile={lowest_free}:")
 
 
 def descriptors() -> None:
     """It may again."""
-    shell(f"prlimit --pid {read(PID)} --nofile=65536:65536")
+    shell(f"prlimit --pid {read(PID)} --nofile=1024:")
 
 
-def masters(bench: Bench, some: Callable[..., List[str]]) -> Iterator[Row]:
-    """One fault after the other, each at every step."""
+def masters(
+    bench: Bench, some: Callable[..., List[str]], chosen: Callable[[List[str]], List[str]]
+) -> Iterator[Row]:
+    """One fault after the other, each at every step.
+
+    Args:
+        bench: the host.
+        some: chooses among the steps.
+        chosen: chooses among the faults.
+    """
     stopped = "n/a: its worker may be the one that is stopped"
     faults: Dict[str, Tuple[Callable[[], object], Callable[[], None], str]] = {
         "nginx master killed": (kill, _nothing, DARK),
@@ -171,7 +144,8 @@ def masters(bench: Bench, some: Callable[..., List[str]]) -> Iterator[Row]:
         "nginx master stopped": (stop_master, go_on, ""),
         "no descriptor left for a reload": (no_descriptors, descriptors, ""),
     }
-    for fault, (happen, repair, dark) in faults.items():
+    for fault in chosen(list(faults)):
+        happen, repair, dark = faults[fault]
         for step in some(*STEPS):
             yield bench.trial(
                 fault,

@@ -318,7 +318,9 @@ def main() -> int:
         "edits": lambda: edits(bench, some(*STEPS)),
         "second": lambda: second_runs(bench, some(*STEPS)),
         "backends": lambda: backends(bench, some(*STEPS[1:])),
-        "masters": lambda: masters(bench, some),
+        "masters": lambda: masters(
+            bench, some, lambda faults: chance.sample(faults, 4) if given.short else faults
+        ),
     }
     for name, faults in everything.items():
         if given.only and name not in given.only.split(","):

@@ -41,16 +41,16 @@ def limited(master: int, unit: str, messages: Sequence[str]) -> str:
     """
     if not any(map(_TOO_MANY.search, messages)):
         return ""
-    limit = "an unknown number of"
+    limit, most = "an unknown number of", ""
     with contextlib.suppress(OSError), open(f"/proc/{master}/limits", encoding="ascii") as stream:
         for line in stream:
             if line.startswith("Max open files"):
-                limit = line.split()[3]
+                limit, most = line.split()[3:5]
     return (
         f"; nginx's master (process {master}) may open {limit} files, and during a reload it needs those of "
         "the old configuration and of the new one together. Raise LimitNOFILE "
-        f"(systemctl edit {unit or 'nginx'}) and restart nginx, or at once: prlimit --pid {master} "
-        "--nofile=65536"
+        f"(systemctl edit {unit or 'nginx'}) and restart nginx"
+        + (f", or at once: prlimit --pid {master} --nofile={most}:" if most not in ("", limit) else "")
     )
 
 
