@@ -1,13 +1,13 @@
-"""A host in memory: files that may lose their power, and an nginx that reads them when it is told to.
+"""The host in memory, whose nginx others restart, upgrade and end while a transaction runs.
 
-What happens while a transaction runs is put into ``on`` as functions: a reload, an answer, a start.
+What happens at a reload, an answer, a start or a pause is put into ``on`` as functions.
 """
 
 from __future__ import annotations
 
 from typing import Callable, Dict, List, Mapping, Optional, Sequence
 
-from simulated import SimulatedFilesystem, Without
+from simulated_host import MAIN, ROOT, STATE, SimulatedWorld
 
 from module_utils.nginx_websocket.conf.tree import Configuration
 from module_utils.nginx_websocket.transaction.host import Host, read_tree
@@ -23,10 +23,8 @@ from module_utils.nginx_websocket.transaction.model import (
 from module_utils.nginx_websocket.transaction.overlay import Overlay
 from module_utils.nginx_websocket.transaction.release import LITERAL, claimed, stamped
 
-MAIN = "/etc/nginx/nginx.conf"
-DIRECTORY = "/etc/nginx/conf.d"
+DIRECTORY = f"{ROOT}/conf.d"
 PATH = f"{DIRECTORY}/site.conf"
-STATE = "/var/lib/state"
 NONSENSE = b"nonsense"
 
 
@@ -43,25 +41,22 @@ def file(word: str) -> Entry:
     return Entry("file", content=content(word))
 
 
-class Machine(Without):
+class Machine(SimulatedWorld):
     """Files, one nginx, and what others do to it."""
 
     def __init__(self, *words: str) -> None:
-        super().__init__(SimulatedFilesystem())
-        self.disk: SimulatedFilesystem = self.files  # type: ignore[assignment]
-        self.disk.plant(
-            MAIN, Entry("file", content=b"events {} http { include %s/*.conf; }" % DIRECTORY.encode())
-        )
-        self.disk.plant(f"{DIRECTORY}/other.conf", Entry("file", content=b"# somebody else's\n"))
-        self.disk.plant(f"{STATE}/lock", Entry("file"))
+        super().__init__()
+        self.files.plant(f"{STATE}/lock", Entry("file"))
         for word in words:
-            self.disk.plant(PATH, file(word))
+            self.files.plant(PATH, file(word))
         self.processes = Masters(100)
         self.restart_under_way = False
         self.running: Dict[int, Mapping[str, bytes]] = {100: self.live()}
         """What each master has read."""
         self.on: Dict[str, List[Callable[[], None]]] = {}
-        self.reloads: List[int] = []
+        self.told: List[int] = []
+        self.refuses: Optional[Callable[[Sequence[Change]], bool]] = None
+        """Changes that nginx does not accept."""
         self.paused = 0
         self.starts = 0
 
@@ -91,7 +86,7 @@ class Machine(Without):
 
     def edit(self, text: bytes = b"# by hand\n") -> None:
         """A person writes into the live file."""
-        self.disk.names_seen[PATH].entry = Entry("file", content=text)
+        self.files.names_seen[PATH].entry = Entry("file", content=text)
 
     def serves(self) -> Mapping[str, bytes]:
         assert self.processes.current is not None, "nginx does not run"
@@ -111,6 +106,8 @@ class Machine(Without):
             for path, text in tree.files.items()
             if NONSENSE in text
         ]
+        if self.refuses is not None and self.refuses(changes):
+            bad.append(ConfError("nginx refuses it"))
         return Validation(not bad, errors=bad)
 
     def masters(self, nginx: Instance) -> Masters:
@@ -123,18 +120,9 @@ class Machine(Without):
         self.paused += 1
         self._now("pause")
 
-    def serving(self, master: int) -> frozenset:
-        return frozenset({master + 1})
-
-    def draining(self, master: int) -> Mapping[int, Optional[int]]:
-        return {}
-
-    def stale_files(self, tree: Configuration, master: int) -> List[str]:
-        return []
-
     def reload(self, tree: Configuration, nginx: Instance, master: int, deadline: float) -> None:
         assert nginx.master == master
-        self.reloads.append(master)
+        self.told.append(master)
         self._now("reload")
         if master != self.processes.current:
             raise NotProven(f"process {master} ended")
@@ -160,9 +148,6 @@ class Machine(Without):
 
     def check_live(self, sites: Sequence[Site], tree: Configuration) -> list:
         return []
-
-    def by_whom(self) -> str:
-        return "a test"
 
 
 def _releases(files: Mapping[str, bytes]) -> Dict[str, str]:

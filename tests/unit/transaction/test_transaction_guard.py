@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from machine import PATH, STATE, Machine, content, file, nothing
+from machine import PATH, Machine, content, file, nothing
 from simulated import SimulatedFilesystem
+from simulated_host import STATE
 
 from module_utils.nginx_websocket.transaction import going_back, guard
 from module_utils.nginx_websocket.transaction.guard import BOOT_UNIT, UNIT_DIR, Guard
@@ -79,7 +80,7 @@ def test_the_timer_undoes_the_release_that_it_was_set_for(waiting):
 def test_an_old_timer_leaves_a_newer_transaction_alone(waiting, capsys):
     machine, fire = waiting
     assert fire("window", 1) == 0
-    assert machine.files.read(PATH) == content("second") and machine.reloads == []
+    assert machine.files.read(PATH) == content("second") and machine.told == []
     assert machine.host().journal.read() is not None, "it still waits"
     assert "nothing is open" in capsys.readouterr().out
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from machine import DIRECTORY, PATH, STATE, Machine, content, file, nothing, refuse
+from machine import DIRECTORY, PATH, Machine, content, file, nothing, refuse
+from simulated_host import STATE
 
+from module_utils.nginx_websocket.transaction.deploy import _ordered
 from module_utils.nginx_websocket.transaction.execute import Plan, execute
 from module_utils.nginx_websocket.transaction.instance import Masters
 from module_utils.nginx_websocket.transaction.model import (
@@ -35,7 +37,7 @@ def codes(outcome):
 
 
 def closed(machine: Machine) -> bool:
-    return "journal.json" not in machine.disk.names(STATE)
+    return "journal.json" not in machine.files.names(STATE)
 
 
 @pytest.fixture
@@ -53,7 +55,7 @@ def undone(machine, outcome):
 
 def test_a_release(machine):
     outcome = deploy(machine)
-    assert (outcome.outcome, machine.serves()[PATH], machine.reloads) == (APPLIED, NEW, [100])
+    assert (outcome.outcome, machine.serves()[PATH], machine.told) == (APPLIED, NEW, [100])
     assert closed(machine) and not outcome.findings
 
 
@@ -61,7 +63,7 @@ def test_a_release(machine):
 def test_what_is_not_proven_is_undone_and_the_old_release_proven(machine, moment):
     machine.happens(moment, refuse("because"))
     outcome = deploy(machine)
-    assert undone(machine, outcome) and machine.reloads == [100, 100]
+    assert undone(machine, outcome) and machine.told == [100, 100]
     assert (
         outcome.message.startswith("because. The host was put back")
         and "reloaded and proven" in outcome.message
@@ -81,16 +83,17 @@ def test_an_edit_after_the_activation_is_nobodys_to_undo(machine):
 
 
 def test_an_edit_in_the_moment_of_the_replacement_stands_again(machine):
-    rename = machine.disk.rename
+    rename = machine.files.rename
 
     def edit_first(old, new):
-        if new == PATH and machine.disk.names_seen[PATH].entry.content == OLD:
+        if new == PATH and machine.files.names_seen[PATH].entry.content == OLD:
             machine.edit()
         rename(old, new)
 
-    machine.disk.rename = edit_first
+    machine.files.rename = edit_first
     outcome = deploy(machine)
     assert outcome.failed and "edited by somebody else" in outcome.message
+    assert "edited-meanwhile" in codes(outcome)
     assert machine.files.read(PATH) == b"# by hand\n"
 
 
@@ -99,13 +102,13 @@ def test_the_undo_goes_back_in_the_opposite_order(machine):
     fresh, link = f"{DIRECTORY}/fresh", f"{DIRECTORY}/link.conf"
     happened = []
     for name in ("rename", "unlink"):
-        original = getattr(machine.disk, name)
+        original = getattr(machine.files, name)
 
         def watched(*paths, original=original):
             happened.extend(path for path in paths[-1:] if path in (fresh, link))
             original(*paths)
 
-        setattr(machine.disk, name, watched)
+        setattr(machine.files, name, watched)
     machine.happens("prove", refuse())
     deploy(
         machine,
@@ -126,7 +129,7 @@ def test_a_restart_on_the_way_costs_nothing(machine, moment):
     machine.happens(moment, lambda: machine.replace_master(200))
     outcome = deploy(machine)
     assert (outcome.outcome, outcome.failed) == (APPLIED, False)
-    assert machine.serves()[PATH] == NEW and machine.reloads == [100, 200]
+    assert machine.serves()[PATH] == NEW and machine.told == [100, 200]
     assert codes(outcome) == {"nginx-replaced"} and "200 instead of 100" in outcome.findings[0].message
 
 
@@ -139,7 +142,7 @@ def test_a_restart_before_the_undo_has_read_the_new_tree_and_is_reloaded(machine
 
     machine.happens("prove", restart_and_fail)
     outcome = deploy(machine)
-    assert undone(machine, outcome) and machine.reloads[-1] == 200
+    assert undone(machine, outcome) and machine.told[-1] == 200
 
 
 def test_a_restart_under_way_is_waited_for(machine):
@@ -181,21 +184,21 @@ def test_an_unfinished_upgrade_is_named_before_anything_is_touched(machine):
     machine.replace_master(200, older=100)
     with pytest.raises(Refused, match=r"kill -QUIT 100.*kill -QUIT 200"):
         deploy(machine)
-    assert machine.files.read(PATH) == OLD and machine.reloads == [] and closed(machine)
+    assert machine.files.read(PATH) == OLD and machine.told == [] and closed(machine)
 
 
 def test_an_upgrade_that_is_finished_in_time_is_waited_for(machine):
     machine.replace_master(200, older=100)
     machine.happens("pause", nothing, lambda: machine.replace_master(200))
     outcome = deploy(machine)
-    assert (outcome.outcome, machine.reloads, machine.paused) == (APPLIED, [200], 2)
+    assert (outcome.outcome, machine.told, machine.paused) == (APPLIED, [200], 2)
 
 
 def test_an_upgrade_that_begins_before_the_reload_and_stays_is_undone(machine):
     """The old master serves the old release, and no signal makes it read another."""
     machine.happens("reload", lambda: machine.replace_master(200, older=100))
     outcome = deploy(machine)
-    assert undone(machine, outcome) and machine.reloads == [100, 200]
+    assert undone(machine, outcome) and machine.told == [100, 200]
     assert "kill -QUIT 100" in outcome.message
 
 
@@ -203,7 +206,7 @@ def test_an_upgrade_that_begins_after_the_proof_has_read_the_release(machine):
     machine.happens("prove", lambda: machine.replace_master(200, older=100))
     outcome = deploy(machine)
     assert (outcome.outcome, machine.serves()[PATH]) == (APPLIED, NEW)
-    assert "nginx-upgrade" in codes(outcome) and machine.reloads == [100]
+    assert "nginx-upgrade" in codes(outcome) and machine.told == [100]
 
 
 # -- reloads that are not taken ----------------------------------------------------------------
@@ -253,6 +256,21 @@ def test_a_broken_tree_is_not_put_back(machine):
 
 
 def test_an_unreadable_journal_is_nobodys_to_guess(machine):
-    machine.disk.plant(f"{STATE}/journal.json", Entry("file", content=b"{"))
+    machine.files.plant(f"{STATE}/journal.json", Entry("file", content=b"{"))
     with pytest.raises(Refused, match="cannot be read"):
         recover(machine.host())
+
+
+# -- the order of several files ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("needs_room", [True, False])
+def test_old_files_go_last_unless_nginx_wants_them_gone_first(machine, needs_room):
+    """Added first, two files may define one upstream; removed first, somebody may miss what is gone."""
+    machine.refuses = (
+        (lambda changes: {change.after.kind for change in changes} == {"file"}) if needs_room else None
+    )
+    old = Change(f"{DIRECTORY}/old.conf", file("old"), ABSENT)
+    new = Change(f"{DIRECTORY}/new.conf", ABSENT, file("new"))
+    for given in ([old, new], [new, old]):
+        assert _ordered(machine.host(), given) == ([old, new] if needs_room else [new, old])
