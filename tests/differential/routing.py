@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Differential test: random configurations and URLs through real nginx and through ``route()``.
+"""Differential test: random configurations and URLs through real nginx and through ``behaviour()``.
 
     routing.py [--seed N] [--configs N] [--probes N] [--nginx BINARY]
 
 Runs where nginx is installed (standard library only).  Compares the location that answers, status,
-Location, body, and the request that reaches the backend: address, request line, header lines in order.
+Location, body, guards (401, 403), body limit (413), headers added and hidden, whether an upgrade passes,
+and the request that reaches the backend: address, request line, header lines in order.
 On a disagreement it prints the smallest configuration and request it finds and exits 1.
 """
 
@@ -32,9 +33,12 @@ from routing_nginx import Backend, Client, Nginx, Reply, nginx_version  # noqa: 
 from routing_nodes import Node, Renderer  # noqa: E402
 from routing_requests import Probe, Vocabulary, make_probe  # noqa: E402
 
+from module_utils.nginx_websocket.behaviour.behaviour import Behaviour, behaviour  # noqa: E402
 from module_utils.nginx_websocket.behaviour.content.files import local_files  # noqa: E402
+from module_utils.nginx_websocket.behaviour.content.upstream import Upstream  # noqa: E402
 from module_utils.nginx_websocket.behaviour.request import Request  # noqa: E402
-from module_utils.nginx_websocket.behaviour.route import Route, route  # noqa: E402
+from module_utils.nginx_websocket.behaviour.response import SAFE  # noqa: E402
+from module_utils.nginx_websocket.behaviour.route import Route  # noqa: E402
 from module_utils.nginx_websocket.conf.load import load  # noqa: E402
 
 BATCH = 20
@@ -56,6 +60,8 @@ class Bench:
             os.makedirs(os.path.dirname(path), exist_ok=True)
             with open(path, "w", encoding="utf-8") as file:
                 file.write("file:" + path)
+        with open(os.path.join(self.root, "users"), "w", encoding="utf-8") as file:
+            file.write("user:{PLAIN}secret\n")
         self.certs = self._certificate()
         self.backend = Backend(BACKEND_PORT)
         self.client = Client()
@@ -158,13 +164,13 @@ def expected_mark(found: Route) -> Optional[str]:
     """X-Loc of the level in force."""
     if found.level is None:
         return None
-    lines = found.level.nearest(b"add_header")[1]
+    lines = [line for line in found.level.nearest(b"add_header")[1] if line.args[0] == b"X-Loc"]
     return lines[-1].args[1].decode() if lines else None
 
 
-def compare(probe: Probe, reply: Reply, found: Route) -> str:
+def compare(probe: Probe, reply: Reply, told: Behaviour) -> str:
     """ "" when both agree, else what differs."""
-    answer = found.answer
+    answer, found = told.answer, told.route
     if found.undecided or answer.kind == "undecided":
         return "undecided: %s" % [item.reason for item in found.undecided]
     if answer.kind == "not-listening":
@@ -173,6 +179,9 @@ def compare(probe: Probe, reply: Reply, found: Route) -> str:
         return "" if reply.status == 0 else "route says 444, nginx answered %d" % reply.status
     if reply.status <= 0:
         return "nginx closed or refused (%d), route says %s %d" % (reply.status, answer.kind, answer.status)
+    difference = compare_answer_headers(reply, told)
+    if difference:
+        return difference
     mark, expected = reply.headers.get("x-loc"), expected_mark(found)
     if answer.kind not in ("bad-request", "plain-http-to-tls-port") and mark != expected:
         return f"location: nginx {mark!r}, route {expected!r}"
@@ -206,13 +215,33 @@ def compare(probe: Probe, reply: Reply, found: Route) -> str:
     return ""
 
 
+def compare_answer_headers(reply: Reply, told: Behaviour) -> str:
+    """Headers that nginx adds, and those of the backend that it hides."""
+    if told.route.level is None:
+        return ""
+    added: Dict[str, str] = {}
+    for line in told.added:
+        if line.name.startswith("X-Add") and line.value and (line.always or reply.status in SAFE):
+            added[line.name.lower()] = line.value
+    seen = {name: value for name, value in reply.headers.items() if name.startswith("x-add")}
+    if added != seen:
+        return f"added headers: nginx {seen!r}, behaviour {added!r}"
+    if "x-echo" not in reply.headers:
+        return ""
+    for name in ("x-back", "x-other", "x-pad", "server"):
+        shown = reply.headers.get(name) not in (None, "nginx") and "nginx/" not in reply.headers[name]
+        if shown == (name in told.hidden):
+            return f"header {name} of the backend: nginx {reply.headers.get(name)!r}, hidden {told.hidden}"
+    return ""
+
+
 def compare_upstream(probe: Probe, reply: Reply, found: Route) -> str:
     """Compare the request that reached the backend."""
     upstream = found.upstream
     assert upstream is not None
     if "x-echo" not in reply.headers:
         return "nginx answered %d by itself, route proxies to %s" % (reply.status, upstream.servers)
-    expected_status = found.answer.err_status or 200
+    expected_status = found.answer.err_status or (101 if switches(probe, upstream) else 200)
     if reply.status != expected_status:
         return "status: nginx %d, route %d" % (reply.status, expected_status)
     if probe.method == "HEAD":
@@ -232,10 +261,17 @@ def compare_upstream(probe: Probe, reply: Reply, found: Route) -> str:
     return ""
 
 
+def switches(probe: Probe, upstream: Upstream) -> bool:
+    """Whether the backend answers 101: it does when it is asked and gets all that an upgrade needs."""
+    sent = {header.name.lower(): (header.value or "").lower() for header in upstream.headers}
+    connection = [part.strip() for part in sent.get("connection", "").split(",")]
+    return sent.get("x-switch") == "1" and sent.get("upgrade") == "websocket" and "upgrade" in connection
+
+
 def check(bench: Bench, probe: Probe, configuration: object) -> str:
     """Send one probe and compare."""
     reply = bench.client.send(probe.address, probe.raw(), probe.method, probe.sni, probe.tls)
-    found = route(configuration, request_of(probe), version=bench.version, file_kind=local_files)  # type: ignore
+    found = behaviour(configuration, request_of(probe), version=bench.version, files=local_files)  # type: ignore
     bench.kinds[found.answer.code or found.answer.kind] += 1
     return compare(probe, reply, found)
 
@@ -251,7 +287,7 @@ def disagrees(bench: Bench, site: Site, probe: Probe) -> str:
             return ""
         return check(bench, probe, load(nginx.conf, prefix=nginx.work))
     except Exception as failure:  # a crash of ours is a disagreement too
-        return f"route() failed: {failure!r}"
+        return f"behaviour() failed: {failure!r}"
     finally:
         nginx.stop()
 
@@ -335,7 +371,7 @@ def run_batch(
                 try:
                     difference = check(bench, probe, configuration)
                 except Exception as failure:
-                    difference = f"route() failed: {failure!r}"
+                    difference = f"behaviour() failed: {failure!r}"
                 tally["probes"] += 1
                 if difference:
                     return site, probe, difference

@@ -189,6 +189,10 @@ class Maker:
             nodes.append(Node("server_name_in_redirect", "on"))
         if self.chance(0.3):
             nodes += self.headers()
+        if self.chance(0.1):
+            nodes += self.guards()
+        if self.chance(0.1):
+            nodes += self.answer_headers()
         if self.chance(0.3):
             nodes.append(Node("proxy_http_version", "1.1"))
         if self.chance(0.1):
@@ -332,6 +336,10 @@ class Maker:
             nodes.append(Node("proxy_pass_request_headers", self.pick(("on", "off"))))
         if self.chance(0.25):
             nodes += self.rewrites("location")
+        if self.chance(0.25):
+            nodes += self.guards()
+        if self.chance(0.15):
+            nodes += self.answer_headers()
         if self.maps and self.chance(0.1):
             nodes += self.map_twice()
         if self.chance(0.12):
@@ -354,7 +362,46 @@ class Maker:
             if self.chance(0.6) and not any(node.name == "try_files" for node in nodes):
                 nodes.append(self.try_files())
         if self.chance(0.06) and nodes[-1].name != "limit_except":
-            nodes.append(Node("limit_except", "GET", block=[Node("proxy_pass", "http://" + self.target())]))
+            inner = [
+                Node("proxy_pass", "http://" + self.target()),
+                *(self.guards() if self.chance(0.5) else []),
+            ]
+            inner = [node for node in inner if node.name not in ("client_max_body_size", "satisfy")]
+            nodes.append(Node("limit_except", "GET", block=inner))
+        return nodes
+
+    # -- guards, limits, headers of the answer ----------------------------------------------------
+
+    def guards(self) -> List[Node]:
+        """Who is let in: address rules, a password, both joined, how large a body may be."""
+        nodes: List[Node] = []
+        if self.chance(0.6):
+            values = ("127.0.0.1", "127.0.0.0/8", "127.0.0.2", "10.0.0.0/8", "::1", "unix:", "all")
+            for _index in range(self.rng.randint(1, 3)):
+                nodes.append(Node(self.pick(("allow", "deny")), self.pick(values)))
+        if self.chance(0.4):
+            nodes.append(Node("auth_basic", self.pick(("realm", "realm", "off", "$http_x"))))
+            nodes.append(Node("auth_basic_user_file", self.root + "/users"))
+        if self.chance(0.4):
+            nodes.append(Node("satisfy", self.pick(("any", "any", "all"))))
+        if self.chance(0.5):
+            nodes.append(Node("client_max_body_size", self.pick(("0", "1", "4", "8", "1k"))))
+        return nodes
+
+    def answer_headers(self) -> List[Node]:
+        """Headers that nginx adds to the answer or takes from the backend's."""
+        nodes: List[Node] = []
+        if self.chance(0.6):
+            nodes.append(self.mark())
+            name = self.pick(("X-Add", "X-Add-Two"))
+            value = self.pick(("1", "$uri", "$http_x", "$host-$request_method", ""))
+            nodes.append(Node("add_header", name, value, *(["always"] if self.chance(0.5) else [])))
+        if self.chance(0.5):
+            nodes.append(Node("proxy_hide_header", self.pick(("X-Back", "x-other", "Upgrade"))))
+        if self.chance(0.3):
+            nodes.append(Node("proxy_pass_header", self.pick(("Server", "X-Pad"))))
+        if self.chance(0.3):
+            nodes.append(Node("proxy_method", self.pick(("POST", "$http_x$request_method"))))
         return nodes
 
     def map_twice(self) -> List[Node]:
@@ -393,6 +440,9 @@ class Maker:
                 Node("return", "http://other.test/$arg_q"),
                 Node("return", "307", "relative"),
                 Node("return", "444"),
+                Node("return", self.pick(("408", "499", "494", "495", "496", "497"))),
+                Node("return", self.pick(("401", "405", "413", "499")), self.pick(("", "text"))),
+                Node("return", "200", "line $request"),
             )
         )
 
@@ -400,7 +450,8 @@ class Maker:
         return self.rng.choice(nodes).copy()
 
     def error_page(self) -> Node:
-        codes = self.rng.sample(("404", "403", "418", "500", "405"), self.rng.randint(1, 2))
+        known = ("404", "403", "418", "500", "405", "401", "413", "497", "408")
+        codes = self.rng.sample(known, self.rng.randint(1, 3))
         over = self.pick(("", "", "=", "=200"))
         target = self.pick(
             ("/err", "/a/", "/index.html", *self.named, *self.named, "http://err.test/x", "/f.txt?e=1")

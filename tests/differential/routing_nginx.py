@@ -36,6 +36,18 @@ http {{
 """
 
 
+_OWN = b"X-Back: 1\r\nX-Other: 2\r\nServer: backend\r\nX-Pad: 3\r\n"
+"""The backend's own headers, some of which nginx hides."""
+
+
+def _switches(headers: List[List[bytes]]) -> bool:
+    """Whether the client asked for the tunnel and both headers that an upgrade needs arrived."""
+    values = {key.lower(): value.lower() for key, value in headers}
+    connection = [part.strip() for part in values.get(b"connection", b"").split(b",")]
+    asked = values.get(b"x-switch") == b"1" and values.get(b"upgrade") == b"websocket"
+    return asked and b"upgrade" in connection
+
+
 class _Echo(asyncio.Protocol):
     """Answers every request with what it received, as JSON."""
 
@@ -51,11 +63,15 @@ class _Echo(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self.buffer += data
         while b"\r\n\r\n" in self.buffer:
-            head, self.buffer = self.buffer.split(b"\r\n\r\n", 1)
+            head, rest = self.buffer.split(b"\r\n\r\n", 1)
             lines = head.split(b"\r\n")
             headers = [
                 line.split(b": ", 1) if b": " in line else [line.rstrip(b":"), b""] for line in lines[1:]
             ]
+            length = next((int(v) for k, v in headers if k.lower() == b"content-length" and v.isdigit()), 0)
+            if len(rest) < length:
+                return
+            self.buffer = rest[length:]
             document = {
                 "address": self.address,
                 "line": lines[0].decode("latin-1"),
@@ -65,10 +81,17 @@ class _Echo(asyncio.Protocol):
             keep = lines[0].endswith(b"1.1") and not any(
                 k.lower() == b"connection" and v.lower() == b"close" for k, v in headers
             )
+            if _switches(headers):
+                self.transport.write(
+                    b"HTTP/1.1 101 Switching Protocols\r\nX-Echo: 1\r\n%sUpgrade: websocket\r\n"
+                    b"Connection: upgrade\r\n\r\n%s" % (_OWN, body)
+                )
+                self.transport.close()
+                return
             connection = b"" if keep else b"Connection: close\r\n"
             self.transport.write(
-                b"HTTP/1.1 200 OK\r\nX-Echo: 1\r\n%sContent-Length: %d\r\n\r\n%s"
-                % (connection, len(body), body)
+                b"HTTP/1.1 200 OK\r\nX-Echo: 1\r\n%s%sContent-Length: %d\r\n\r\n%s"
+                % (_OWN, connection, len(body), body)
             )
             if not keep:
                 self.transport.close()
@@ -214,6 +237,12 @@ class Client:
             key, _colon, value = line.partition(":")
             headers[key.lower()] = value[1:]
         keep = headers.get("connection", "keep-alive").lower() != "close"
+        if status == 101:
+            while True:
+                data = connection.recv(65536)
+                if not data:
+                    return Reply(status, headers, body), False
+                body += data
         if method == "HEAD" or status in (204, 304):
             return Reply(status, headers, b""), keep
         if "content-length" in headers:

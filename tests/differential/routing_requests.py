@@ -23,12 +23,13 @@ class Probe:
     version: str = "1.1"
     tls: bool = False
     sni: Optional[str] = None
+    body: str = ""
 
     def raw(self) -> bytes:
         """The bytes on the wire."""
         lines = [f"{self.method} {self.target} HTTP/{self.version}"]
         lines += ["{}: {}".format(*header) for header in self.headers]
-        return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
+        return ("\r\n".join(lines) + "\r\n\r\n" + self.body).encode("latin-1")
 
     def describe(self) -> str:
         """For a report."""
@@ -170,7 +171,7 @@ def make_probe(rng: random.Random, ports: Sequence[int], tls: int, words: Vocabu
         )
     elif tls and rng.random() < 0.01:
         probe.address = ("127.0.0.1", tls)
-    if rng.random() < 0.06:
+    if rng.random() < 0.1:
         probe.method = rng.choice(("POST", "HEAD", "PUT", "OPTIONS"))
     if rng.random() < 0.02:
         probe.version = "1.0"
@@ -199,6 +200,12 @@ def make_probe(rng: random.Random, ports: Sequence[int], tls: int, words: Vocabu
     )  # fmt: skip
     for _index in range(rng.choice((0, 1, 2, 3))):
         headers.append(rng.choice(extra))
+    if rng.random() < 0.1:
+        headers.append(("Authorization", "Basic dXNlcjpzZWNyZXQ="))
+    if rng.random() < 0.5 and any(name == "Upgrade" for name, _value in headers):
+        # a backend that switches for a client that has not asked is silent until proxy_read_timeout
+        headers.append(("X-Switch", "1"))
     if probe.method in ("POST", "PUT"):
-        headers.append(("Content-Length", "0"))
+        probe.body = "x" * rng.choice((0, 0, 4, 5, 9))
+        headers.append(("Content-Length", str(len(probe.body))))
     return probe

@@ -29,6 +29,9 @@ __all__ = ["Answer", "Entered", "Walker"]
 BAD_REQUESTS = (494, 495, 496, 497)
 """nginx's own codes, for ``error_page``; the client gets 400 (``ngx_http_special_response_handler``)."""
 
+CLOSING = (408, 444, 499)
+"""Codes that end the connection without an answer (``ngx_http_finalize_request``)."""
+
 BODY_LIMIT = 1 << 20
 """``client_max_body_size`` by default."""
 
@@ -233,12 +236,13 @@ class Walker:
     # -- answers ----------------------------------------------------------------------------------
 
     def _outcome(self, outcome: Outcome) -> Answer:
-        if outcome.status == 444:
-            return Answer("closed", 444, None, outcome.directive, "return 444 closes the connection")
+        final = outcome.status < 400 or outcome.directive.args[1:2] not in ((), (b"",))
+        if outcome.status in CLOSING and not final:
+            reason = f"return {outcome.status} closes the connection"
+            return Answer("closed", outcome.status, None, outcome.directive, reason)
         if outcome.redirect:
             return Answer("redirect", outcome.status, outcome.location, outcome.directive, code="rewrite")
-        text = outcome.text
-        final = outcome.status < 400 or len(outcome.directive.args) > 1
+        text = outcome.text if final else None
         return Answer("return", outcome.status, None, outcome.directive, text=text, final=final)
 
     def _content(self) -> Answer:
@@ -336,7 +340,7 @@ class Walker:
         return answer
 
     def _finish(self, answer: Answer) -> Answer:
-        if answer.status in BAD_REQUESTS and answer.kind != "proxy":
+        if answer.status in BAD_REQUESTS and not answer.final:
             self.err_status = answer.status = 400
         if self.err_status and answer.kind != "closed":
             answer.err_status = self.err_status

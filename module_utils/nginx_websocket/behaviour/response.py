@@ -30,7 +30,7 @@ class Added:
 
     name: str
     value: Optional[str]
-    """None where configuration and request do not tell."""
+    """Its bytes, as Latin-1; None where configuration and request do not tell."""
     always: bool = False
     """Added to every status; else to those in ``SAFE`` only."""
     directive: Optional[Directive] = dataclasses.field(default=None, compare=False, repr=False)
@@ -92,7 +92,7 @@ def _inherited(level: Level, name: bytes, version: Version) -> List[Directive]:
 
 def _value(exchange: Exchange, source: bytes) -> Optional[str]:
     try:
-        return printable(exchange.evaluate(source))
+        return exchange.evaluate(source).decode("latin-1")
     except CannotDecide:
         return None
 

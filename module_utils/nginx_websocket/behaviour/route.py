@@ -213,6 +213,9 @@ def _follow(result: Route, index: Index, file_kind: Optional[FileKind], admitted
         index.maps = maps_of(index.http)
     exchange.maps, exchange.opaque = index.maps
     exchange.method = request.method.encode()
+    exchange.line = b" ".join(
+        (exchange.method, request.raw_target(), b"HTTP/" + request.http_version.encode())
+    )
     exchange.uri, exchange.args, exchange.unparsed = target.uri, target.args, target.unparsed
     exchange.quoted, exchange.plus = target.quoted, target.plus
     exchange.valid_unparsed = target.valid_unparsed

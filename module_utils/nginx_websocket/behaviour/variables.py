@@ -190,6 +190,10 @@ def maps_of(http: Level) -> Tuple[Dict[bytes, Map], Dict[bytes, Directive]]:
     return maps, opaque
 
 
+VALUE_LIMIT = 1 << 20
+"""Bytes that one value may have: ``set $a $a$a`` doubles it each time."""
+
+
 @dataclasses.dataclass
 class Exchange:
     """What nginx knows of one request while it walks the phases."""
@@ -199,6 +203,8 @@ class Exchange:
     server: Level
     level: Level
     """The level whose settings are in force (nginx's ``r->loc_conf``)."""
+    line: bytes = b""
+    """The request line as the client sent it; ``error_page`` changes the method, never the line."""
     method: bytes = b"GET"
     uri: bytes = b"/"
     args: bytes = b""
@@ -278,6 +284,8 @@ class Exchange:
                 out.append(text)
             elif isinstance(value, bytes):
                 out.append(self.variable(value))
+        if sum(map(len, out)) > VALUE_LIMIT:
+            raise CannotDecide(f"a value grows beyond {VALUE_LIMIT} bytes")
         return b"".join(out)
 
     def variable(self, name: bytes) -> bytes:
@@ -467,7 +475,7 @@ _BUILTIN: Dict[bytes, Callable[[Exchange], bytes]] = {
     b"is_args": lambda e: b"?" if e.args else b"",
     b"request_uri": lambda e: e.unparsed,
     b"request_method": lambda e: e.method,
-    b"request": lambda e: b" ".join((e.method, e.unparsed, e.protocol)),
+    b"request": lambda e: e.line,
     b"host": _host,
     b"server_name": lambda e: primary_name(e.server),
     b"server_port": lambda e: str(e.server_port).encode(),

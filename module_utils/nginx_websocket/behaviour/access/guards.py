@@ -14,6 +14,7 @@ from typing import List, Optional, Sequence, Tuple
 
 from ...conf.tree import Directive, printable
 from ..effective import Level
+from ..regex import CannotDecide
 from ..variables import Exchange
 from .addresses import UNIX, client_address, decide
 
@@ -181,9 +182,13 @@ def _password(exchange: Exchange, level: Level) -> Optional[Guard]:
     passes: Optional[bool] = False
     reason = "the request brings no Authorization: Basic"
     given = exchange.header(b"authorization")
-    if b"$" in directive.args[0]:
-        passes, reason = None, "the realm has variables, and one of them may be off"
-    elif given is not None and given[:6].lower() == b"basic ":
+    try:
+        realm = exchange.evaluate(directive.args[0])
+    except CannotDecide as error:
+        return Guard(PASSWORD, rule, None, 401, reason=str(error), directive=directive)
+    if realm == b"off":
+        return None
+    if given is not None and given[:6].lower() == b"basic ":
         passes, reason = None, "whether the password is right stands in the file of users"
     return Guard(PASSWORD, rule, passes, 401, reason=reason, directive=directive)
 

@@ -170,6 +170,11 @@ def find_index(exchange: Exchange, hooks: Hooks) -> Answer:
     if exchange.method not in (b"GET", b"HEAD", b"POST"):
         return Answer("error", 405, None, directive, "static files answer GET and HEAD")
     unknown: List[bytes] = []
+    if names[0].startswith(b"/") and not has_variables(names[0]):
+        # nginx looks for no file then, so it does not matter where one would be
+        hooks.steps.append(Step("index", printable(names[0]), directive))
+        target, args = names[0], exchange.args
+        return Answer("internal-redirect", 0, None, directive, code="index", next_uri=target, next_args=args)
     try:
         base = map_uri_to_path(exchange)
     except AliasAfterRewrite:

@@ -21,7 +21,7 @@ class Parameter:
 
     name: str
     value: Optional[str]
-    """None where configuration and request do not tell."""
+    """Its bytes, as Latin-1; None where configuration and request do not tell."""
     directive: Optional[Directive] = dataclasses.field(default=None, compare=False, repr=False)
 
 
@@ -64,7 +64,7 @@ def gateway(exchange: Exchange, level: Level, directive: Directive) -> Gateway:
 
 def _value(exchange: Exchange, source: bytes) -> Optional[str]:
     try:
-        return printable(exchange.evaluate(source))
+        return exchange.evaluate(source).decode("latin-1")
     except CannotDecide:
         return None
 
