@@ -22,6 +22,7 @@ from .rewrite import Step, Undecided, printable
 from .route import Route, index_of, route
 from .server.names import server_names
 from .stream import Passage, behind, passage
+from .upgrade.verdict import Verdict, judge
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,6 +82,9 @@ class Behaviour:
     """The ``stream`` server that the connection goes through first."""
     undecided: Tuple[Undecided, ...]
     """What configuration and request do not tell, with the reason and what was assumed instead."""
+    upgrade: Optional[Verdict]
+    """Whether a WebSocket upgrade survives, as if the guards let it pass that nobody can tell of; None for a
+    request that asks for none."""
     route: Route = dataclasses.field(compare=False, repr=False)
     """How it came to that: listen address, server and why, every step and search."""
 
@@ -150,7 +154,14 @@ def behaviour(
         found = _elsewhere(found, passed)
     elif passed is not None:
         _compare_proxy_lines(found, passed)
-    return _told(found, passed, admitted)
+    result = _told(found, passed)
+    if request.websocket:
+        refused = any(guard.passes is False for guard in result.guards)
+        walked = found
+        if refused and not admitted and inner is not None:
+            walked = route(configuration, inner, version=number, file_kind=files)
+        result.upgrade = judge(walked)
+    return result
 
 
 def _elsewhere(found: Route, passed: Passage) -> Route:
@@ -176,7 +187,7 @@ def _compare_proxy_lines(found: Route, passed: Passage) -> None:
     found.upstream = None
 
 
-def _told(found: Route, passed: Optional[Passage], admitted: bool) -> Behaviour:
+def _told(found: Route, passed: Optional[Passage]) -> Behaviour:
     level, exchange, answer = found.level, found.exchange, found.answer
     undecided = list(found.undecided)
     if passed is not None and len(passed.servers) > 1:
@@ -196,6 +207,7 @@ def _told(found: Route, passed: Optional[Passage], admitted: bool) -> Behaviour:
         settings=found.effective,
         passage=passed,
         undecided=(),
+        upgrade=None,
         route=found,
     )
     if level is not None and exchange is not None:

@@ -118,9 +118,11 @@ def locations_of(level: Level) -> LocationSet:
 
 def all_locations(level: Level) -> Iterator[Location]:
     """Every location below a level, outer before inner, named ones too."""
-    for location in locations_of(level).all():
+    waiting = list(locations_of(level).all())[::-1]
+    while waiting:
+        location = waiting.pop()
         yield location
-        yield from all_locations(location)
+        waiting += list(locations_of(location).all())[::-1]
 
 
 def _location_set(level: Level) -> LocationSet:

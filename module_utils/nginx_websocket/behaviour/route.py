@@ -24,7 +24,6 @@ from .request import Request, guessed_host, receive
 from .rewrite import Hooks, Step, Undecided, printable
 from .server.listen import ListenGroup, groups_for, listen_groups
 from .server.names import NameMatch, VirtualNames, server_names, validate_host
-from .upgrade.upgrade import Upgrade, judge
 from .uri import BadRequest, parse_target, split_absolute
 from .variables import Exchange, Map, maps_of
 
@@ -83,11 +82,6 @@ class Route:
     def candidates(self) -> List[Candidate]:
         """Every server of the listen group, and why it was or was not chosen."""
         return _candidates(self) if self.listen is not None and self.server is not None else []
-
-    @property
-    def upgrade(self) -> Upgrade:
-        """Whether a WebSocket upgrade survives this route."""
-        return judge(self)
 
 
 @dataclasses.dataclass

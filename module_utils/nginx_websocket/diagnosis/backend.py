@@ -8,12 +8,13 @@ import re
 from typing import List, Optional, Sequence, Tuple
 
 from ..behaviour.content.upstream import Upstream
+from ..behaviour.upgrade.request import uri_part_of
 from ..exchange.endpoint import Address
 from ..exchange.handshake import new_key
 from ..exchange.result import Probe
 from ..host.listeners import listeners
 from ..host.proc import Proc
-from . import host_state, upstream_rules
+from . import host_state
 from .elsewhere import look_elsewhere
 from .experiments import HANDSHAKE, WITH_SLASH, Laboratory, Request, Search, good_handshake, without_prefix
 from .facts import BackendFacts, Facts, Question
@@ -209,7 +210,7 @@ def other_paths(facts: Facts) -> List[Tuple[str, str]]:
             continue
         prefix = location.name.decode("utf-8", "replace")
         found += [(f"without the prefix {prefix}", target) for target in without_prefix(upstream.uri, prefix)]
-    uri_part = upstream_rules.uri_part_of(upstream)
+    uri_part = uri_part_of(upstream)
     if uri_part and path.startswith(uri_part) and not uri_part.endswith("/"):
         rest = path[len(uri_part) :]
         if rest and not rest.startswith("/"):

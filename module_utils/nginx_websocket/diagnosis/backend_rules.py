@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import List, Optional, Sequence
 
+from ..behaviour.upgrade.request import handshake_header, path_change, rewrite_before
 from ..exchange.result import Probe
 from .changes import header_line
 from .experiments import WITH_SLASH
 from .facts import BackendFacts, Facts
 from .findings import Evidence, Finding
 from .host_state import master_of
-from .suspect import HEADER_FAULTS, Suspect, with_those_behind
-from .upstream_rules import handshake_header, path_change, rewrite_before
+from .suspect import HEADER_FAULTS, Suspect, finding_of, with_those_behind
 
 HOP_CODES = (
     *HEADER_FAULTS,
@@ -158,7 +158,7 @@ def _for_property(
     if code == "request-headers-not-passed":
         upstream = facts.route.upstream if facts.route is not None else None
         line = header_line(upstream, name.lower().encode()) if upstream is not None else None
-        finding = handshake_header(name, line) if line is not None else finding
+        finding = finding_of(handshake_header(name, line)) if line is not None else finding
     finding.evidence = finding.evidence + evidence
     return finding
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import List, Match
 
+from ..behaviour.secret_values import HEADER_DIRECTIVES, SECRET_VARIABLE, WHOLE_DIRECTIVES, secret_value
 from ..exchange.masking import MASK, header_secrets, masked_url, token_like
-from .secret_values import HEADER_DIRECTIVES, SECRET_VARIABLE, WHOLE_DIRECTIVES, secret_value
 
 # A directive begins a line, follows another one, or is commented out.
 _BEGIN = r"((?:^|[;{}#])\s*[+-]?\s*"

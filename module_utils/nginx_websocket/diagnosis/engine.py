@@ -7,6 +7,7 @@ from typing import Any, Dict, List, Sequence
 
 from ..behaviour.regex import CannotDecide
 from ..behaviour.route import route
+from ..behaviour.secret_values import SecretValues, secret_values
 from ..conf.dump import load_dump
 from ..conf.load import load
 from ..conf.tree import Configuration, ConfSyntaxError
@@ -16,7 +17,6 @@ from .changes import change_for, commands_for
 from .discreet import discreet
 from .facts import DEFAULT_VERSION, Facts, Question
 from .findings import FAILS, WORKS, Change, Evidence, Finding, conclude, ranked, scrubbed
-from .secret_values import SecretValues, secret_values
 from .static_rules import BROKEN, suspects
 from .suspect import Suspect, with_those_behind
 

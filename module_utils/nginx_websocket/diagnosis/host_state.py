@@ -13,6 +13,7 @@ from ..behaviour.effective import Level
 from ..behaviour.location import Location
 from ..behaviour.sample import own_match
 from ..behaviour.server.listen import listens_of
+from ..behaviour.upgrade.meant import carries_upgrade, titled
 from ..conf.load import load, read_file
 from ..conf.tree import Configuration, ConfSyntaxError, Directive
 from ..host.describe import Nginx
@@ -21,7 +22,6 @@ from ..host.masters import Master
 from ..host.proc import Proc
 from .backups import BACKUP
 from .facts import ConfigTest, NewerFile
-from .intent import carries_upgrade, titled
 
 MARGIN = 0.05
 """Seconds by which a file must be newer than a worker: two clock ticks and the kernel's coarse clock."""

@@ -11,6 +11,7 @@ from typing import Callable, List, Optional, Sequence, Tuple
 
 from ..behaviour.content.files import local_files
 from ..behaviour.route import Route, route
+from ..behaviour.upgrade.verdict import judge
 from ..conf.load import load
 from ..conf.tree import ConfSyntaxError
 from ..exchange.endpoint import address_text
@@ -151,7 +152,7 @@ def _read_configuration(facts: Facts, address: Tuple[str, int], conf_path: str) 
         # nginx refuses such a file too (nginx -t has the words for it): the old configuration serves.
         facts.notes.append(f"the configuration cannot be followed: {error}")
         return
-    if facts.route.server is not None and facts.route.upgrade.survives is not True:
+    if facts.route.server is not None and judge(facts.route).survives is not True:
         facts.stray_files = host_state.stray_files(
             facts.configuration,
             facts.route.server,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import List, Optional, Sequence
 
+from ..behaviour.upgrade.hops import own_hops
 from ..exchange.result import Probe
 from .backend_rules import is_this_nginx, said
 from .capacity import socket_limits
@@ -12,7 +13,6 @@ from .errorlog import LogLine
 from .facts import BackendFacts, Facts
 from .findings import Evidence, Finding
 from .host_state import covering
-from .second_hop import own_hops
 from .suspect import Suspect
 from .timing import read_timeout, timeout_evidence
 

@@ -8,10 +8,10 @@ from typing import List, Optional, Tuple
 
 from ..behaviour.content.upstream import Upstream
 from ..behaviour.route import Route
+from ..behaviour.upgrade.hops import own_hops
 from .errorlog import LogLine
 from .facts import Facts
 from .findings import Evidence, Finding
-from .second_hop import own_hops
 
 _UPSTREAM = re.compile(r'upstream: "\w+://(unix:[^:"]+|\[[0-9a-fA-F:.]+\]:\d+|[0-9.]+:\d+)')
 

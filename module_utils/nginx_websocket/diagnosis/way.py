@@ -10,13 +10,13 @@ from ..behaviour.location import Location
 from ..behaviour.rewrite import Step as RouteStep
 from ..behaviour.rewrite import printable
 from ..behaviour.route import Route
+from ..behaviour.secret_values import SecretValues, head, secret_value
+from ..behaviour.upgrade.meant import titled
 from ..conf.tree import Directive
 from ..exchange.masking import MASK, masked_headers, masked_url
 from .discreet import discreet
 from .facts import BackendFacts, Facts, Hop
 from .findings import Evidence, Finding
-from .intent import titled
-from .secret_values import SecretValues, head, secret_value
 
 if TYPE_CHECKING:
     from ..exchange.result import Probe

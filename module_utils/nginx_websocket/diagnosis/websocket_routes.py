@@ -11,6 +11,7 @@ from ..behaviour.route import index_of, route
 from ..behaviour.sample import sample_path
 from ..behaviour.server.listen import Address, listens_of
 from ..behaviour.server.names import server_names
+from ..behaviour.upgrade.meant import carries_upgrade, titled
 from ..conf.tree import Configuration
 from ..exchange.masking import masked_url
 from ..host.binary import NginxError, find_binary
@@ -19,7 +20,6 @@ from ..host.masters import masters
 from .discreet import discreet
 from .facts import DEFAULT_VERSION, Facts, Question
 from .findings import CANNOT_TELL, FAILS, WORKS
-from .intent import carries_upgrade, titled
 from .observe import handshake
 from .static_rules import suspects
 

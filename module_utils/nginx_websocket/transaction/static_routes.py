@@ -11,7 +11,8 @@ from typing import List, Sequence
 
 from ..behaviour.request import Request
 from ..behaviour.route import route
-from ..behaviour.upgrade.upgrade import Upgrade
+from ..behaviour.upgrade.obstacle import Client
+from ..behaviour.upgrade.verdict import Verdict, judge
 from ..conf.tree import Configuration
 from ..exchange import masked_url
 from .instance import Instance
@@ -36,18 +37,18 @@ def check_static(sites: Sequence[Site], configuration: Configuration, nginx: Ins
     findings = []
     for site in sites:
         for check in site.routes:
-            upgrade = _upgrade(check, configuration, nginx)
-            if upgrade.survives is False:
+            verdict = _verdict(check, configuration, nginx)
+            if verdict.survives is False:
                 raise Refused(
                     f"site {site.name}: the WebSocket URL {masked_url(check.url)} would not open: "
-                    f"{upgrade.reason}{_place(upgrade)}"
+                    f"{verdict.reason}{_place(verdict)}"
                 )
-            if upgrade.survives is None:
+            if verdict.survives is None:
                 findings.append(
                     Finding(
                         UNDECIDED,
                         f"site {site.name}: whether {masked_url(check.url)} opens cannot be told from the "
-                        f"configuration alone: {upgrade.reason}",
+                        f"configuration alone: {verdict.reason}",
                     )
                 )
     return findings
@@ -72,17 +73,18 @@ def broken_today(sites: Sequence[Site], configuration: Configuration, nginx: Ins
         for check in site.routes:
             if (urllib.parse.urlsplit(check.url).hostname or "").lower() not in known:
                 continue
-            upgrade = _upgrade(check, configuration, nginx)
-            if upgrade.survives is False:
-                message = f"{masked_url(check.url)}: {upgrade.reason}{_place(upgrade)}"
-                findings.append(Finding(upgrade.cause, message))
+            verdict = _verdict(check, configuration, nginx)
+            if verdict.survives is False:
+                message = f"{masked_url(check.url)}: {verdict.reason}{_place(verdict)}"
+                findings.append(Finding(verdict.code, message))
     return findings
 
 
-def _upgrade(check: RouteCheck, configuration: Configuration, nginx: Instance) -> Upgrade:
+def _verdict(check: RouteCheck, configuration: Configuration, nginx: Instance) -> Verdict:
     origin = [("Origin", check.origin)] if check.origin else []
-    return route(configuration, Request(check.url, headers=origin), version=nginx.version).upgrade
+    found = route(configuration, Request(check.url, headers=origin), version=nginx.version)
+    return judge(found, Client(live=True))
 
 
-def _place(upgrade: Upgrade) -> str:
-    return f" ({upgrade.directive.where()})" if upgrade.directive is not None else ""
+def _place(verdict: Verdict) -> str:
+    return f" ({verdict.directive.where()})" if verdict.directive is not None else ""

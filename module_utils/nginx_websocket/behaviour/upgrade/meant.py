@@ -8,16 +8,17 @@ an upgrade, this finds the one that was meant for the path, and the rule of ngin
 from __future__ import annotations
 
 import dataclasses
-from typing import FrozenSet, Iterator, List, Optional, Sequence, Tuple
+from typing import FrozenSet, Iterator, List, Optional, Tuple
 
-from ..behaviour.effective import Level, header_list
-from ..behaviour.location import Found, Location, all_locations, find_location, locations_of
-from ..behaviour.regex import CannotDecide, RegexError, compiled
-from ..behaviour.sample import literal_of, own_match
-from ..behaviour.server.listen import ListenGroup, groups_for, listens_of
-from ..behaviour.server.names import VirtualNames, server_names
-from ..conf.tree import Directive
-from .findings import Evidence
+from ...conf.tree import Directive
+from ..effective import Level, header_list
+from ..location import Found, Location, all_locations, find_location, locations_of
+from ..regex import CannotDecide, RegexError, compiled
+from ..request import guessed_host
+from ..route import Route, index_of
+from ..sample import literal_of, own_match
+from ..server.listen import ListenGroup, canonical_host, groups_for, listens_of
+from ..server.names import VirtualNames, server_names
 
 Version = Tuple[int, ...]
 
@@ -45,6 +46,14 @@ class Place:
     version: Version
 
 
+@dataclasses.dataclass(frozen=True)
+class Fact:
+    """Something that stands in the configuration, in words."""
+
+    text: str
+    directive: Optional[Directive] = None
+
+
 @dataclasses.dataclass
 class Meant:
     """The location that was meant, and the code of the rule by which it lost."""
@@ -53,11 +62,34 @@ class Meant:
     location: Level
     why: str
 
-    def evidence(self) -> Evidence:
-        """The location that was meant, as evidence."""
-        directive = self.location.directive
-        assert directive is not None
-        return Evidence("configuration", self.why, directive.file, directive.line)
+    def fact(self) -> Fact:
+        """The location that was meant, and why it lost."""
+        return Fact(self.why, self.location.directive)
+
+
+def place_of(route: Route) -> Optional[Place]:
+    """What the search for the meant location needs; None when no server was reached."""
+    if route.server is None or route.listen is None:
+        return None
+    index = index_of(route.configuration)
+    host, port = route.request.local_address()
+    visited: List[Level] = [found.location for found in route.selections if found.location is not None]
+    if route.location is not None and (not visited or visited[-1].directive is not route.location.directive):
+        visited.append(route.location)
+    return Place(
+        servers=index.servers,
+        groups=index.groups,
+        server=route.server,
+        how=route.server_match.how if route.server_match is not None else "default",
+        location=route.location,
+        visited=visited,
+        uri=route.first_uri,
+        host=guessed_host(route.request, route.version),
+        address=host if canonical_host(host)[0] else str(route.listen.address.host),
+        port=port,
+        tls=route.request.tls,
+        version=route.version,
+    )
 
 
 def carries_upgrade(level: Level) -> bool:
@@ -310,12 +342,3 @@ def _shared_segments(literal: bytes, path: bytes) -> int:
     if hits == len(wanted):
         return 2
     return 1 if hits * 2 >= len(wanted) and hits else 0
-
-
-def empty_includes(level: Sequence[Directive]) -> List[Directive]:
-    """``include`` directives with a pattern that matched nothing, directly in these directives."""
-    return [
-        directive
-        for directive in level
-        if directive.name == b"include" and any(char in b"".join(directive.args) for char in b"*?[")
-    ]

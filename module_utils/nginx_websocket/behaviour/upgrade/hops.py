@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Iterator, Optional
+from typing import Iterator, Optional, Tuple
 
-from ..behaviour.request import Request
-from ..behaviour.route import Route, index_of
-from ..behaviour.route import route as follow_route
-from ..behaviour.server.listen import groups_for
+from ..content.upstream import Upstream
+from ..request import Request
+from ..route import Route, index_of
+from ..route import route as follow_route
+from ..server.listen import canonical_host, groups_for
 
 MOST_HOPS = 6
 
@@ -25,25 +26,31 @@ def own_hops(route: Route) -> Iterator[Route]:
 def next_hop(route: Route) -> Optional[Route]:
     """The route of nginx's own request, when the backend is another server of this configuration."""
     upstream = route.upstream
-    if upstream is None or upstream.unix or len(upstream.servers) != 1:
+    if upstream is None or len(upstream.servers) != 1 or upstream.raw_uri is None:
         return None
-    server = upstream.servers[0]
-    host, _, port = server.rpartition(":")
-    host = {"localhost": "127.0.0.1"}.get(host, host).strip("[]")
-    if not port.isdigit() or not groups_for(index_of(route.configuration).groups, host, int(port)):
-        return None
-    if host.replace(".", "").isalpha():
+    host, port, address = _target(upstream)
+    if not canonical_host(host)[0] or not groups_for(index_of(route.configuration).groups, host, port):
         return None
     headers = [(header.name, header.value) for header in upstream.headers if header.value is not None]
     request = Request(
-        url=f"{upstream.scheme}://{server}/",
+        url=f"{upstream.scheme}://{'localhost' if upstream.unix else address}/",
         headers=headers,
         method=upstream.method,
         target=upstream.raw_uri,
         exact_headers=True,
         http_version="1.0" if upstream.version == "1.0" else "1.1",
-        remote="127.0.0.1",
-        address=server,
+        remote="" if upstream.unix else "127.0.0.1",
+        address=address,
     )
     inner = follow_route(route.configuration, request, version=route.version)
     return inner if inner.upstream is not None or inner.server is not None else None
+
+
+def _target(upstream: Upstream) -> Tuple[str, int, str]:
+    """Host and port of the only server, and the address as a request names it."""
+    server = upstream.servers[0]
+    if server.startswith("unix:"):
+        return server, 0, server
+    host, _, port = server.rpartition(":")
+    host = {"localhost": "127.0.0.1"}.get(host, host)
+    return (host.strip("[]"), int(port), f"{host}:{port}") if port.isdigit() else ("", 0, "")

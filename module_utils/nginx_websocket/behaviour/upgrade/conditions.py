@@ -1,0 +1,93 @@
+"""An answer behind an ``if``: what the condition asks for, and what a client must send to pass it.
+
+Such a condition is often a check of the Origin or of a session.  To take it away would let everybody in.
+"""
+
+from __future__ import annotations
+
+from typing import List, Optional, Tuple
+
+from ..access.conditions import asked_variables, enclosing_if
+from ..route import Route
+from . import codes
+from .meant import Fact
+from .obstacle import Obstacle, at, header_of, own_origin, words_of
+
+NOT_A_CHECK = (b"http_upgrade", b"http_connection", b"http_host")
+"""Headers that every handshake has: a condition on them tells sockets from pages, it keeps nobody out."""
+
+IF_FIX = (
+    "let this client pass the condition; exempt the WebSocket path only if the condition is not a check of "
+    "who may come in"
+)
+
+
+def behind_condition(
+    route: Route, code: str, certain: bool, answers: Tuple[int, ...] = ()
+) -> Optional[Obstacle]:
+    """The obstacle of an answer that stands in an ``if``; None when it stands in none.
+
+    Args:
+        route: that ends in the answer.
+        code: of the answer, where the condition is not on the Origin.
+        certain: whether nothing else could still decide.
+        answers: statuses that the client sees.
+    """
+    directive = route.answer.directive
+    condition = enclosing_if(directive)
+    if directive is None or condition is None or route.server is None:
+        return None
+    facts = [
+        *at(condition, f"{words_of(condition)} is true for this handshake"),
+        *at(directive, f"so {words_of(directive)} answers"),
+    ]
+    status = route.answer.status
+    done = f"answers {status}" if status not in (0, 444) else "closes the connection"
+    asked = asked_variables(condition, route.steps, route.level or route.server)
+    if b"http_origin" in asked:
+        return _origin(route, done, facts, certain, answers)
+    checked = [name for name in asked if name.startswith((b"cookie_", b"http_", b"arg_"))]
+    name = next((name for name in checked if name not in NOT_A_CHECK), None)
+    if name is None:
+        detail = f"a condition {done} before any backend is asked"
+        return Obstacle(code, certain, facts, answers, detail, IF_FIX)
+    what, option, sent = _wanted(route, name)
+    if sent:
+        detail = f"a condition on {what} {done}: what this handshake sends there is not what it lets through"
+        fix = f"send a value of {what} that the condition lets through; the check is no fault"
+    else:
+        detail = f"a condition on {what} {done}, and this handshake was sent without"
+        fix = f"ask again with {what}, as the client sends it: {option}"
+    return Obstacle(code, certain, facts, answers, detail, fix)
+
+
+def _origin(route: Route, done: str, facts: List[Fact], certain: bool, answers: Tuple[int, ...]) -> Obstacle:
+    origin = header_of(route.request, "origin")
+    if not origin:
+        detail = f"a condition on the Origin {done}, and this handshake carries none; every browser sends one"
+        own = own_origin(route.request)
+        fix = f"ask again with the Origin of the page that opens the socket: -e origin={own}"
+    else:
+        detail = f"a condition on the Origin {done}: {origin} is not among those it lets through"
+        fix = f"allow {origin} in the condition if that page may open the socket, or use an Origin it allows"
+    return Obstacle(codes.ORIGIN_REJECTED, certain, facts, answers, detail, fix)
+
+
+def _wanted(route: Route, name: bytes) -> Tuple[str, str, bool]:
+    """What a variable asks the client for: in words, as an option of the playbook, and if it was sent."""
+    text = name.decode("utf-8", "replace")
+    kind, _, rest = text.partition("_")
+    if kind == "cookie":
+        cookies = header_of(route.request, "cookie")
+        sent = any(part.strip().partition("=")[0] == rest for part in cookies.split(";"))
+        return f"the cookie {rest}", f'-e \'{{"headers": {{"Cookie": "{rest}=..."}}}}\'', sent
+    if kind == "arg":
+        query = route.request.url.partition("?")[2]
+        sent = any(part.partition("=")[0] == rest for part in query.split("&"))
+        return f"the argument {rest} of the URL", f"-e 'url=...?{rest}=...'", sent
+    header = "-".join(word.capitalize() for word in rest.split("_"))
+    return (
+        f"the header {header}",
+        f'-e \'{{"headers": {{"{header}": "..."}}}}\'',
+        bool(header_of(route.request, header)),
+    )
