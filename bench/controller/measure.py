@@ -141,9 +141,7 @@ def measure(command: List[str], environment: Dict[str, str]) -> Dict[str, float]
 
 def commands(where: Path, serial: str) -> Dict[str, List[str]]:
     """Return what is measured: what Ansible itself takes, the main job without and with verification."""
-    given = {"__nginx_websocket_suite": [sys.executable, str(HERE / "answered.py")]}
-    if serial:
-        given["nginx_websocket_serial"] = [serial]
+    given = {"nginx_websocket_serial": [serial]} if serial else {}
     playbook = [
         str(BIN / "ansible-playbook"),
         "-i",
@@ -188,6 +186,7 @@ def main() -> int:
                 "ANSIBLE_FORKS": str(given.forks),
                 "ANSIBLE_LOCAL_TEMP": directory,
                 "NGINX_WEBSOCKET_BENCH_RECORD": str(RECORD),
+                "NGINX_WEBSOCKET_SUITE": json.dumps([sys.executable, str(HERE / "answered.py")]),
             }
             for name, command in commands(where, given.serial).items():
                 if given.only not in (None, name):

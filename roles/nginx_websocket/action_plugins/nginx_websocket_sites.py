@@ -13,7 +13,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Dict, List, Mapping, Optional
 
-from ansible.plugins.action import ActionBase
+# The package that every answer goes through stands in the checkout; Ansible loads plugins by their path.
+sys.path.append(str(Path(__file__).resolve().parents[3]))
+
+from host_answers.asking import Asking, failed
+from host_answers.shapes import clean
 
 DOCUMENTATION = r"""
 name: nginx_websocket_sites
@@ -73,14 +77,14 @@ site_model = load(PACKAGE)
 site_model.prepare()
 
 
-class ActionModule(ActionBase):
+class ActionModule(Asking):
     """``nginx_websocket_sites: step=…``."""
-
-    TRANSFERS_FILES = False
 
     def run(self, tmp: Optional[str] = None, task_vars: Optional[Dict[str, Any]] = None) -> Result:
         """Do one step; what was refused is a failed result whose message says all of it."""
-        super().run(tmp, task_vars)
+        refused = super().run(tmp, task_vars)
+        if refused:
+            return refused
         variables: Dict[str, Any] = task_vars or {}
         _, given = self.validate_argument_spec(
             {"step": {"type": "str", "choices": ["check", "deploy"], "required": True}}
@@ -94,7 +98,7 @@ class ActionModule(ActionBase):
         # Anew for each step: what a host's steps hand over is kept in the controller's memory until the end.
         plan = site_model.check(ours)
         if plan["errors"]:
-            return _failed("\n".join(plan["errors"]))
+            return _refused("\n".join(plan["errors"]))
         if given["step"] == "deploy":
             return self._deploy(plan, True, variables)
         unit = plan["service"]
@@ -117,14 +121,14 @@ class ActionModule(ActionBase):
             return {**facts, "outcome": REFUSED}
         live = []
         for item in site_model.live_files(plan["sites"], facts):
-            read = self._ask("ansible.builtin.slurp", {"src": item["path"]}, variables)
+            read = self.ask("ansible.builtin.slurp", {"src": item["path"]}, variables)
             if _ended(read):
                 return {**read, "outcome": REFUSED}
             live.append({**read, "item": item})
         fitted = site_model.fit(plan["sites"], facts, live)
         warnings = [*_texts(facts), *fitted["warnings"]]
         if fitted["errors"]:
-            return {**_failed("\n".join(fitted["errors"])), "warnings": _of(variables, warnings)}
+            return {**_refused("\n".join(fitted["errors"])), "warnings": _of(variables, warnings)}
         result: Result = {"changed": False}
         if really:
             result = self._transaction(fitted["candidates"], facts["standing"], plan["settings"], variables)
@@ -143,7 +147,11 @@ class ActionModule(ActionBase):
         if not really:
             asked.pop("standing")
             asked["state_dir"] = plan["settings"]["state_dir"]
-        return self._ask("nginx_facts", asked, variables)
+        facts = self.ask("nginx_facts", asked, variables)
+        missing = [] if _ended(facts) else _unanswered(plan["questions"], facts)
+        if missing:
+            return failed(f"nginx_facts was asked for {', '.join(missing)}, and does not say.")
+        return facts
 
     def _transaction(
         self,
@@ -178,7 +186,7 @@ class ActionModule(ActionBase):
             "start": settings["start"],
             "confirm_window": window + settings["soak"] if confirmed else 0,
         }
-        result = self._ask("nginx_deploy", arguments, variables)
+        result = self.ask("nginx_deploy", arguments, variables)
         if result.get("confirm_by"):
             result["confirm"] = {**state, "backup": result["backup"]}
         return result
@@ -237,14 +245,6 @@ class ActionModule(ActionBase):
             "args": " ".join(argument for argument in arguments if argument),
         }
 
-    def _ask(self, module: str, arguments: Mapping[str, Any], variables: Variables) -> Result:
-        """Run a module on the host."""
-        result: Result = self._execute_module(
-            module_name=module, module_args=dict(arguments), task_vars=dict(variables)
-        )
-        result.pop("invocation", None)
-        return result
-
 
 def _meant(settings: Mapping[str, Any], *more: str) -> Dict[str, str]:
     """Which nginx is meant, where the user has said so."""
@@ -259,14 +259,22 @@ def _kept(plan: Mapping[str, Any], sites: List[Mapping[str, Any]], result: Resul
 
 
 def _texts(result: Result) -> List[str]:
-    """A module's warnings; ansible-core 2.19 has them as objects."""
-    found = result.get("warnings", [])
-    return [getattr(getattr(warning, "event", None), "msg", None) or str(warning) for warning in found]
+    """A module's warnings."""
+    return list(result.get("warnings", []))
+
+
+def _unanswered(questions: Mapping[str, Any], facts: Result) -> List[str]:
+    """What a host was asked for and left out."""
+    names = [wish["name"] for wish in questions["backends"]]
+    missing = [f"backend {name}" for name in names if name not in facts["backends"]]
+    if len(facts["certificates"]) != len(questions["certificates"]):
+        missing.append(f"{len(questions['certificates'])} certificates")
+    return missing
 
 
 def _of(variables: Variables, warnings: List[str]) -> List[str]:
     """Warnings with the host's name: Ansible shows them without, and the same one of two hosts once."""
-    return [f"{variables['inventory_hostname']}: {warning}" for warning in warnings]
+    return [clean(f"{variables['inventory_hostname']}: {warning}") for warning in warnings]
 
 
 def _selected(variables: Variables, tag: str) -> bool:
@@ -281,5 +289,5 @@ def _ended(result: Result) -> bool:
     return bool(result.get("failed") or result.get("unreachable"))
 
 
-def _failed(message: str) -> Result:
-    return {"failed": True, "changed": False, "msg": message, "outcome": REFUSED}
+def _refused(message: str) -> Result:
+    return {**failed(message), "outcome": REFUSED}

@@ -12,25 +12,31 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Dict, List, Optional
 
-from ansible.plugins.action import ActionBase
+# The package that every answer goes through stands in the checkout; Ansible loads plugins by their path.
+CHECKOUT = Path(__file__).resolve().parents[3]
+sys.path.append(str(CHECKOUT))
+
+from host_answers.asking import Asking, facts_of_ours, failed  # noqa: E402
+from host_answers.parsing import answer_in  # noqa: E402
+from host_answers.report import cut_report  # noqa: E402
+from host_answers.shapes import Misshapen  # noqa: E402
 
 DOCUMENTATION = r"""
 name: nginx_websocket_verify
 short_description: Ask the hosts of a batch as their users do, and judge each by what was seen
 description:
   - A part of the role nginx_websocket. V(ask) runs the suite in verify/ once for all hosts of the batch that
-    have been looked at, so it belongs into a task with C(run_once). V(judge) reads this host's part, and
-    keeps its release where nothing failed.
+    have been looked at, so it belongs into a task with C(run_once). V(tell) asks this host about itself in
+    the suite's place, where the suite could not. V(judge) reads this host's part, and keeps its release
+    where nothing failed.
+  - What is run is no option and no variable, which a host might set. Tests and benchmarks name another suite
+    in the environment variable C(NGINX_WEBSOCKET_SUITE) of the controller, as a JSON list.
 options:
   step:
     description: What to do; V(ready) refuses a controller that lacks what the suite needs.
     type: str
-    choices: [ready, ask, judge]
+    choices: [ready, ask, tell, judge]
     required: true
-  command:
-    description: What to run; it reads targets and writes results as JSON. By default the suite.
-    type: list
-    elements: str
   only:
     description: >-
       Which hosts to ask - V(all); V(told), those that Ansible has asked in the suite's place; V(new), those
@@ -46,9 +52,15 @@ options:
     description: Seconds for each answer.
     type: int
     default: 5
+  soak:
+    description: Seconds for which to look again and again; the suite runs once where it is 0.
+    type: float
+    default: 0
+  soak_interval:
+    description: Seconds from one look to the next.
+    type: float
+    default: 1
 """
-
-CHECKOUT = Path(__file__).resolve().parents[3]
 
 #: What tasks/verify.yml registers, in its order: the first look, the one with what hosts told, the soak time.
 #: Not arguments of the task, since Ansible keeps those of each host, and these hold all hosts.
@@ -58,22 +70,23 @@ Result = Dict[str, Any]
 Variables = Mapping[str, Any]
 
 
-class ActionModule(ActionBase):
+class ActionModule(Asking):
     """``nginx_websocket_verify: step=…``."""
-
-    TRANSFERS_FILES = False
 
     def run(self, tmp: Optional[str] = None, task_vars: Optional[Dict[str, Any]] = None) -> Result:
         """Do one step; a failed check is a failed result whose message has all of them."""
-        super().run(tmp, task_vars)
+        refused = super().run(tmp, task_vars)
+        if refused:
+            return refused
         variables: Dict[str, Any] = task_vars or {}
         _, given = self.validate_argument_spec(
             {
-                "step": {"type": "str", "choices": ["ready", "ask", "judge"], "required": True},
-                "command": {"type": "list", "elements": "str"},
+                "step": {"type": "str", "choices": ["ready", "ask", "tell", "judge"], "required": True},
                 "only": {"type": "str", "choices": ["all", "told", "new"], "default": "all"},
                 "ca_file": {"type": "str", "default": ""},
                 "timeout": {"type": "int", "default": 5},
+                "soak": {"type": "float", "default": 0.0},
+                "soak_interval": {"type": "float", "default": 1.0},
             }
         )
         if self._task.check_mode:
@@ -83,7 +96,27 @@ class ActionModule(ActionBase):
             return _ready(given["ca_file"])
         if given["step"] == "ask":
             return _asked(given, _targets(variables, given["only"]))
+        if given["step"] == "tell":
+            return self._tell(variables)
         return self._judge(_verdict(variables, str(variables["inventory_hostname"])), variables)
+
+    def _tell(self, variables: Variables) -> Result:
+        """Ask this host what the suite would have asked it, where ssh alone was not enough."""
+        name = str(variables["inventory_hostname"])
+        looked = _verdict(variables, name)
+        target = _target(variables)
+        if not looked["unreached"] or target is None:
+            return {"changed": False, "skipped": True, "skip_reason": "the suite has asked it"}
+        source = (CHECKOUT / "verify" / "on_host.py").read_text(encoding="utf-8")
+        command = [target["interpreter"], "-", json.dumps(looked["ask"])]
+        told = self.ask("ansible.builtin.command", {"argv": command, "stdin": source}, variables)
+        if told.get("failed") or told.get("skipped"):
+            return told
+        try:
+            report = cut_report(answer_in(told.get("stdout", "")), looked["ask"])
+        except Misshapen as error:
+            return failed(f"What this host tells about itself is not to be trusted: {error}.")
+        return {"changed": False, "report": json.dumps(report), "_ansible_verbose_override": True}
 
     def _judge(self, verdict: Mapping[str, Any], variables: Variables) -> Result:
         failures, passed = verdict["failures"], verdict["passed"]
@@ -94,9 +127,7 @@ class ActionModule(ActionBase):
         down = _down(verdict, variables)
         confirm = (variables.get("__nginx_websocket_deploy") or {}).get("confirm")
         if confirm:
-            kept: Result = self._execute_module(
-                module_name="nginx_confirm", module_args=dict(confirm), task_vars=dict(variables)
-            )
+            kept = self.ask("nginx_confirm", confirm, variables)
             if kept.get("failed") or kept.get("unreachable"):
                 return kept
         if down:
@@ -130,21 +161,28 @@ def _here(path: str) -> str:
     return os.path.abspath(os.path.expanduser(path)) if path else ""
 
 
+def _target(variables: Mapping[str, Any]) -> Optional[Dict[str, Any]]:
+    """What a host was found to be, None where it failed before."""
+    deployed = variables.get("__nginx_websocket_deploy") or {}
+    checked = variables.get("__nginx_websocket_checked") or {}
+    text = deployed.get("target") or checked.get("target")
+    target: Optional[Dict[str, Any]] = json.loads(text) if text else None
+    return target
+
+
 def _targets(variables: Variables, only: str) -> List[Dict[str, Any]]:
     """What the suite is to ask; failed hosts have no target, and neither have those of other batches."""
     targets = []
     for name in variables["ansible_play_batch"]:
         host = variables["hostvars"][name]
-        deployed = host.get("__nginx_websocket_deploy") or {}
-        checked = host.get("__nginx_websocket_checked") or {}
-        target = deployed.get("target") or checked.get("target")
-        if target is None:
+        target = _target(host)
+        if target is None or facts_of_ours(host):
             continue
-        target = json.loads(target)
-        told = (host.get("__nginx_websocket_told") or {}).get("stdout")
+        told = (host.get("__nginx_websocket_told") or {}).get("report")
         if only == "told" and not told:
             continue
-        if only == "new" and (deployed.get("outcome") != "applied" or _verdict(variables, name)["failures"]):
+        applied = (host.get("__nginx_websocket_deploy") or {}).get("outcome") == "applied"
+        if only == "new" and (not applied or _verdict(variables, name)["failures"]):
             continue
         targets.append({**target, "report": json.loads(told)} if told else target)
     return targets
@@ -161,7 +199,7 @@ def _asked(given: Mapping[str, Any], targets: List[Dict[str, Any]]) -> Result:
         }
     question = {"ca_file": _here(given["ca_file"]), "timeout": given["timeout"], "hosts": targets}
     done = subprocess.run(
-        given["command"] or [sys.executable, "-m", "verify", "-"],
+        _suite(given["soak"], given["soak_interval"]),
         input=json.dumps(question),
         capture_output=True,
         text=True,
@@ -200,6 +238,16 @@ def _down(verdict: Mapping[str, Any], variables: Variables) -> Result:
     if failed and not lost:
         kept += " Where that is known and accepted: nginx_websocket_backend_down=warn."
     return {"failed": failed, "msg": "\n".join([*lines, kept])}
+
+
+def _suite(soak: float, interval: float) -> List[str]:
+    """Return the command that reads targets and writes results. Nothing of it comes from a variable."""
+    instead = os.environ.get("NGINX_WEBSOCKET_SUITE")
+    if instead:
+        return [str(word) for word in json.loads(instead)]
+    if soak:
+        return [sys.executable, "-m", "rollout.soak", str(soak), str(interval)]
+    return [sys.executable, "-m", "verify", "-"]
 
 
 def _verdict(variables: Variables, name: str) -> Mapping[str, Any]:

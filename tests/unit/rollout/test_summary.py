@@ -15,6 +15,8 @@ from typing import Any, Dict, List, Optional
 
 import pytest
 
+from module_utils.nginx_websocket.transaction.model import Outcome
+
 ROOT = Path(__file__).resolve().parents[3]
 PLAYBOOK = Path(sys.executable).with_name("ansible-playbook")
 OLD, NEW = "a" * 32, "b" * 32
@@ -29,13 +31,15 @@ ROLE = {
 }
 APPLIED = {"outcome": "applied", "changed": True, "releases": {"s": NEW}, "previous": {"s": OLD}, "backup": 3}
 
+#: Begins both: what a transaction answers that does nothing.
+NOTHING = f"NOTHING = {Outcome('unchanged').as_dict()!r}\n"
 #: Stands for nginx_deploy: answers with what the task says.
 TELLS = """\
 from ansible.module_utils.basic import AnsibleModule
 
 module = AnsibleModule({"told": {"type": "dict", "required": True}}, supports_check_mode=True)
 told = module.params["told"]
-(module.fail_json if told.pop("fails", False) else module.exit_json)(**{"msg": "", **told})
+(module.fail_json if told.pop("fails", False) else module.exit_json)(**{**NOTHING, "msg": "", **told})
 """
 #: Stands for nginx_rollback: takes what the role's own tasks give it, answers what its state directory says.
 GOES_BACK = """\
@@ -48,7 +52,7 @@ with open(module.params["state_dir"]) as stream:
     told = json.load(stream)
 if told.get("dies"):
     os._exit(1)
-(module.fail_json if told.pop("fails", False) else module.exit_json)(**{"msg": "", **told})
+(module.fail_json if told.pop("fails", False) else module.exit_json)(**{**NOTHING, "msg": "", **told})
 """
 
 CONTROLLER = """\
@@ -96,8 +100,8 @@ class Project:
         self.directory = directory
         self.output = ""
         self.files: Dict[str, str] = {}
-        self.write("library/nginx_deploy.py", TELLS)
-        self.write("library/nginx_rollback.py", GOES_BACK)
+        self.write("library/nginx_deploy.py", NOTHING + TELLS)
+        self.write("library/nginx_rollback.py", NOTHING + GOES_BACK)
         for name, text in {"controller": CONTROLLER, "sites": DEPLOY, "verify": VERIFY}.items():
             self.write(f"roles/nginx_websocket/tasks/{name}.yml", text)
         # What puts a host back is the role's own.

@@ -1,0 +1,12 @@
+"""The module nginx_diagnose, as in the role: diagnose.yml does without the role."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).resolve().parents[2]))
+
+from host_answers.asking import Diagnose as ActionModule
+
+__all__ = ["ActionModule"]
