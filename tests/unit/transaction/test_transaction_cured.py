@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from module_utils.nginx_websocket.transaction.host import read_tree
-from module_utils.nginx_websocket.transaction.model import Refused, RouteCheck, Site
+from module_utils.nginx_websocket.transaction.model import UNDECIDED, Refused, RouteCheck, Site
 from module_utils.nginx_websocket.transaction.static_routes import broken_today, check_static
 
 UPGRADES = """\
@@ -57,7 +57,7 @@ NAMED = """\
 def test_a_candidate_that_may_open_is_left_to_the_proof(tree, line):
     """Whether a file is missing, and so the named location is asked, is not in the configuration."""
     [finding] = asked(tree, NAMED % line, question=check_static)
-    assert finding.code == "undecided"
+    assert finding.code == UNDECIDED
 
 
 @pytest.mark.parametrize("line", ["return 404;", "deny all; error_page 404 = @app;", ""])
