@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import base64
 import glob
+import grp
 import hashlib
 import json
 import os
+import pwd
 import re
 import socket
 import ssl
+import stat
 import subprocess
 import sys
 import zlib
@@ -23,6 +26,7 @@ from typing import Any, Dict, List, Optional, Tuple
 RELEASE_LOCATION = re.compile(rb"/\.well-known/nginx-websocket/([0-9a-f]{32})\b")
 # The first line of the role's template, templates/site.conf.j2.
 HEADING = re.compile(rb"# (\S+), release [0-9a-f]{32}$")
+PROC = "/proc"
 DUMP_HEADER = re.compile(rb"^# configuration file (/.+):\n", re.MULTILINE)
 
 
@@ -51,10 +55,95 @@ def elsewhere(directory: str) -> bool:
     return (there.st_dev, there.st_ino) != (here.st_dev, here.st_ino)
 
 
+def ours(*uids: int) -> bool:
+    """Whether user ids are all root's, or all those of the user that asks."""
+    return len(set(uids)) == 1 and uids[0] in (0, os.geteuid())
+
+
+def fault(path: str, status: os.stat_result, end: bool) -> str:
+    """Return why others than root and ourselves can write a file or directory, else nothing.
+
+    A sticky directory may be on the way to a file; a group of root alone may write.
+    """
+    if not ours(status.st_uid):
+        return f"{path} belongs to user {status.st_uid}"
+    mode = stat.S_IMODE(status.st_mode)
+    if not mode & 0o022 or (stat.S_ISDIR(status.st_mode) and mode & stat.S_ISVTX and not end):
+        return ""
+    try:
+        names = grp.getgrgid(status.st_gid).gr_mem
+        members = {pwd.getpwnam(name).pw_uid for name in names}
+        members.update(user.pw_uid for user in pwd.getpwall() if user.pw_gid == status.st_gid)
+        alone = all(map(ours, members)) and "system.posix_acl_access" not in os.listxattr(
+            path, follow_symlinks=False
+        )
+    except (KeyError, OSError):
+        alone = False
+    return "" if alone and not mode & 0o002 else f"{path} has mode {mode:04o}"
+
+
+def weak_step(path: str) -> str:
+    """Return which step of the way to a path, links followed, others can write, and why; else nothing."""
+    left, at, links = path.split("/")[::-1], "/", 0
+    found = fault(at, os.lstat(at), end=not any(left))
+    while left and not found:
+        name = left.pop()
+        if name in ("", "."):
+            continue
+        if name == "..":
+            at = os.path.dirname(at)
+            continue
+        step = os.path.join(at, name)
+        try:
+            status = os.lstat(step)
+            if not stat.S_ISLNK(status.st_mode):
+                found, at = fault(step, status, end=not any(left)), step
+                continue
+            if os.lstat(at).st_mode & stat.S_ISVTX and not ours(status.st_uid):
+                return f"{step} belongs to user {status.st_uid}"
+            target = os.readlink(step)
+        except (FileNotFoundError, NotADirectoryError):
+            return ""
+        except OSError as error:
+            return f"{step}: {error.strerror}"
+        links += 1
+        if links > 40:
+            return ""
+        left += target.split("/")[::-1]
+        at = "/" if target.startswith("/") else at
+    return found
+
+
+def left_out(process: Dict[str, Any]) -> str:
+    """Return why a process with a master's title does not count as one, else nothing.
+
+    Everybody may give his process that title; the command line in it is only believed, and the executable
+    only run, where nobody but root (or the user that asks) can have made them.  `host.genuine` has the same
+    rule for the transaction; a test holds both to one table.
+    """
+    pid, uids = process["pid"], process["uids"]
+    if not uids or not ours(*uids):
+        return f"process {pid} has the title of an nginx master, but runs as user {uids[:1]}, not root"
+    directory = f"{PROC}/{pid}"
+    try:
+        status = os.stat(directory + "/exe")
+        why = f"{process['exe']} is setuid" if status.st_mode & stat.S_ISUID else ""
+        why = why or fault(process["exe"], status, end=True)
+    except PermissionError:
+        why = f"{directory}/exe cannot be looked at"
+    except OSError:
+        why = ""
+    conf = main_file(process["title"])
+    paths = [process["exe"], *prefix_of(process["title"])[1:], os.path.dirname(conf), conf]
+    weak = filter(None, (weak_step(path) for path in paths if path.startswith("/")))
+    why = why or next(weak, "")
+    return f"process {pid} has the title of an nginx master, but nothing of it is run: {why}" if why else ""
+
+
 def processes() -> List[Dict[str, Any]]:
     """Return every nginx process as /proc shows it: nginx writes its role and state into its title."""
     found = []
-    for directory in glob.glob("/proc/[0-9]*"):
+    for directory in glob.glob(PROC + "/[0-9]*"):
         try:
             with open(directory + "/cmdline", "rb") as stream:
                 title = stream.read().replace(b"\0", b" ").decode("utf-8", "replace").strip()
@@ -63,6 +152,8 @@ def processes() -> List[Dict[str, Any]]:
             with open(directory + "/stat", "rb") as stream:
                 # The command name may hold spaces and brackets: fields count from the last ")".
                 fields = stream.read().rsplit(b")", 1)[1].split()
+            with open(directory + "/status", "rb") as stream:
+                uids = [line.split()[1:5] for line in stream if line.startswith(b"Uid:")]
         except OSError:
             continue
         try:
@@ -76,16 +167,25 @@ def processes() -> List[Dict[str, Any]]:
                 "parent": int(fields[1]),
                 "started": int(fields[19]),
                 "title": title,
+                "uids": [int(uid) for uid in uids[0]] if uids else [],
                 "exe": exe[: -len(" (deleted)")] if exe.endswith(" (deleted)") else exe,
             }
         )
     return found
 
 
-def masters_and_workers(binary: str, conf_path: str) -> Tuple[List[Dict[str, Any]], List[Dict[str, Any]]]:
-    """Return the masters (of that binary and that main file, when they are given) and their workers."""
+def masters_and_workers(
+    binary: str, conf_path: str, strangers: List[str]
+) -> Tuple[List[Dict[str, Any]], List[Dict[str, Any]]]:
+    """Return the masters (of that binary and that main file, when they are given) and their workers.
+
+    What only calls itself a master is left out; ``strangers`` gets a sentence for each.
+    """
     everything = processes()
-    masters = [p for p in everything if p["title"].startswith("nginx: master process")]
+    titled = [p for p in everything if p["title"].startswith("nginx: master process")]
+    reasons = {p["pid"]: left_out(p) for p in titled}
+    strangers += filter(None, reasons.values())
+    masters = [p for p in titled if not reasons[p["pid"]]]
     if binary:
         masters = [p for p in masters if p["exe"] == os.path.realpath(binary)]
     if conf_path and len(masters) > 1:
@@ -108,13 +208,13 @@ def masters_and_workers(binary: str, conf_path: str) -> Tuple[List[Dict[str, Any
 
 def prefix_of(title: str) -> List[str]:
     """Return the -p that a master was started with, as arguments: relative paths hang on it."""
-    found = re.search(r" -p (\S+)", title)
+    found = re.search(r" -p ?(\S+)", title)
     return ["-p", found.group(1)] if found else []
 
 
 def main_file(title: str) -> str:
     """Return the main file that a master was started with by -c, else nothing."""
-    found = re.search(r" -c (\S+)", title)
+    found = re.search(r" -c ?(\S+)", title)
     return os.path.join(*prefix_of(title)[1:], found.group(1)) if found else ""
 
 
@@ -310,19 +410,23 @@ def main(question: Dict[str, Any]) -> Dict[str, Any]:
     """
     timeout = float(question.get("timeout", 5.0))
     nginx = question.get("nginx", {})
-    masters, workers = masters_and_workers(nginx.get("binary", ""), nginx.get("conf_path", ""))
+    strangers: List[str] = []
+    masters, workers = masters_and_workers(nginx.get("binary", ""), nginx.get("conf_path", ""), strangers)
     tested: Dict[str, Any] = {"rc": None, "out": b"", "err": "no nginx master process runs"}
     if masters:
         # Only while nginx runs: with nginx stopped, -t leaves an empty pid file behind.
         argv = [masters[0]["exe"], "-T", *prefix_of(masters[0]["title"])]
         if nginx.get("conf_path"):
             argv += ["-c", nginx["conf_path"]]
-        tested = run(argv)
+        paths = [path for path in (masters[0]["exe"], nginx.get("conf_path")) if path]
+        weak = next(filter(None, map(weak_step, paths)), "")
+        tested = {**tested, "rc": -1, "err": f"nothing is run: {weak}"} if weak else run(argv)
     files = release_files(tested["out"])
     return {
         "uid": os.geteuid(),
         "masters": masters,
         "workers": workers,
+        "strangers": strangers,
         "unit": unit_state(nginx.get("unit") or "nginx"),
         "test": {"rc": tested["rc"], "messages": tested["err"].strip()[-4000:]},
         "dump": base64.b64encode(zlib.compress(tested["out"])).decode(),

@@ -11,8 +11,10 @@ from verify.targets import Target
 from verify.timeouts import Timeouts
 
 
-def test_nginx_runs(target: Target, report: Dict[str, Any], fail: Fail) -> None:
+def test_nginx_runs(target: Target, report: Dict[str, Any], fail: Fail, finding: Finding) -> None:
     """A master process and at least one worker that takes connections."""
+    for stranger in report.get("strangers", []):
+        finding(stranger)
     if not report["masters"]:
         fail("no nginx master process runs", fix="systemctl status nginx; journalctl -u nginx")
     if not any(not worker["shutting_down"] for worker in report["workers"]):

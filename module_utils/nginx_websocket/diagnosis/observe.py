@@ -57,7 +57,7 @@ def observe(question: Question, *, binary: str = "", conf_path: str = "", prefix
     facts.resolved = host_state.resolve(endpoint.host)
     facts.local = [address for address in facts.resolved if host_state.is_local(address)]
     facts.listeners = listeners([endpoint.port])
-    running = masters()
+    running = masters(strangers=facts.notes)
     address = _local_target(question, facts, running)
     facts.owner = host_state.covering(facts.listeners, address[0], address[1])
     _find_nginx(facts, running, binary, conf_path, prefix)
@@ -119,6 +119,9 @@ def _find_nginx(facts: Facts, running: Sequence[Master], binary: str, conf_path:
     if owner is None:
         choice = choose(running, binary=binary, conf_path=conf_path)
         owner, facts.nginx_choice = choice.master, choice.why
+        if choice.distrusted:
+            facts.notes.append(choice.why)
+            return
     else:
         facts.nginx_choice = "it owns the port of the URL"
     try:
@@ -132,7 +135,11 @@ def _find_nginx(facts: Facts, running: Sequence[Master], binary: str, conf_path:
         facts.notes.append(str(error))
     if facts.nginx is not None:
         facts.version = facts.nginx.version
-        facts.test = host_state.run_config_test(facts.nginx, prefix)
+        if facts.nginx.unsafe:
+            facts.notes.append(facts.nginx.unsafe)
+        else:
+            facts.test = host_state.run_config_test(facts.nginx, prefix)
+        facts.notes += [found.sentence() for found in facts.nginx.writable]
 
 
 def _read_configuration(facts: Facts, address: Tuple[str, int], conf_path: str) -> None:

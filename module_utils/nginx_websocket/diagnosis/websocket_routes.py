@@ -105,7 +105,9 @@ def list_routes(*, binary: str = "", conf_path: str = "", timeout: float = 3.0) 
     """
     notes: List[str] = []
     found: List[WebSocketRoute] = []
-    targets: List[Any] = list(masters()) or [path for path in [binary or find_binary()] if path]
+    targets: List[Any] = list(masters(strangers=notes)) or [
+        path for path in [binary or find_binary()] if path
+    ]
     if not targets:
         notes.append("no nginx was found on this host")
     for target in targets:

@@ -88,28 +88,30 @@ class Binary:
 
 
 def inspect_binary(
-    path: str, *, run: str = "", pid: Optional[int] = None, proc: Optional[Proc] = None
+    path: str, *, descriptor: int = -1, pid: Optional[int] = None, proc: Optional[Proc] = None
 ) -> Binary:
     """Ask a binary for its version and build options.
 
     Args:
         path: its path, as evidence and configuration name it.
-        run: what to execute instead, such as ``/proc/PID/exe``, which runs even when the file at
-            ``path`` is gone.
+        descriptor: the open file to execute, which runs even when the file at ``path`` is gone; -1 for the
+            one at ``path``.
         pid: a running process of it, whose memory map tells the libraries in use.
         proc: the /proc to read the map from.
 
     Raises:
         NginxError: it cannot be executed, hangs, or does not answer as nginx does.
     """
+    run = path if descriptor < 0 else f"/proc/self/fd/{descriptor}"
     try:
         done = subprocess.run(
-            [run or path, "-V"],
+            [run, "-V"],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             timeout=10,
             check=False,
+            pass_fds=() if descriptor < 0 else (descriptor,),
         )
     except OSError as error:
         raise NginxError(f"{path} cannot be executed: {error.strerror}") from None
@@ -118,7 +120,7 @@ def inspect_binary(
     text = done.stdout.decode("utf-8", "replace")
     binary = parse_version(text, path)
     library = _mapped_pcre(pid, proc or Proc()) if pid else ""
-    binary.pcre_library = library or _linked_pcre(run or path)
+    binary.pcre_library = library or _linked_pcre(run)
     if "pcre" in binary.pcre_library:
         binary.pcre = "pcre2" if "pcre2" in binary.pcre_library else "pcre"
     return binary

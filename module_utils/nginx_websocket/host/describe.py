@@ -9,9 +9,12 @@ from typing import Any, Dict, List, Optional, Tuple, Union
 from ..conf.load import load
 from ..conf.tree import Configuration, ConfSyntaxError, printable
 from .binary import Binary, NginxError, inspect_binary
+from .executed import strangers_code
+from .genuine import NotGenuine, executable
 from .layout import Layout, LayoutError, find_layout
 from .masters import Master
 from .proc import Proc
+from .trust import Weakness, weakness
 
 
 @dataclasses.dataclass
@@ -40,6 +43,10 @@ class Nginx:
     """Why the configuration on disk cannot be read whole; empty when it can."""
     disk_version: Optional[Tuple[int, ...]]
     """Version of the file at the binary's path, which ``nginx -t`` and the next start would run."""
+    unsafe: str = ""
+    """Why it must not be tested or started: others could have root run their code.  Empty otherwise."""
+    writable: List[Weakness] = dataclasses.field(default_factory=list)
+    """What others may write of the rest that is included."""
     configuration: Optional[Configuration] = dataclasses.field(default=None, repr=False, compare=False)
     """The configuration on disk; None when it cannot be read whole."""
 
@@ -118,12 +125,11 @@ def describe(
     disk_version: Optional[Tuple[int, ...]]
     if isinstance(target, Master):
         master: Optional[Master] = target
-        # The running inode, not the path: after a package upgrade the file there is another version.
-        binary = inspect_binary(target.exe, run=proc.path(target.pid, "exe"), pid=target.pid, proc=proc)
+        binary = _running_binary(target, proc)
         disk_version = binary.version
         if target.exe_deleted:
             try:
-                disk_version = inspect_binary(target.exe).version
+                disk_version = _installed_binary(target.exe).version
             except NginxError:
                 disk_version = None
         prefix = target.prefix or binary.prefix
@@ -132,7 +138,7 @@ def describe(
         error_log = target.error_log
     else:
         master, given, error_log = None, "", ""
-        binary = inspect_binary(target)
+        binary = _installed_binary(target)
         disk_version = binary.version
         prefix, conf = binary.prefix, binary.conf_path
     conf = os.path.join(prefix, conf_path or conf)
@@ -153,6 +159,28 @@ def describe(
     )
     _read_configuration(nginx, given, site_dir, enabled_dir)
     return nginx
+
+
+def _running_binary(master: Master, proc: Proc) -> Binary:
+    """Ask the running inode, not the path: after a package upgrade the file there is another version."""
+    if master.distrust:
+        raise NginxError(f"the nginx master {master.pid} is not asked for its version: {master.distrust}")
+    try:
+        with executable(master.pid, master.start_ticks, proc) as descriptor:
+            return inspect_binary(master.exe, descriptor=descriptor, pid=master.pid, proc=proc)
+    except NotGenuine as error:
+        raise NginxError(str(error)) from None
+    except OSError as error:
+        where = master.exe or proc.path(master.pid, "exe")
+        raise NginxError(f"{where} (process {master.pid}) cannot be executed: {error.strerror}") from None
+
+
+def _installed_binary(path: str) -> Binary:
+    """Ask the file at a path, if nobody else may put another one there."""
+    found = weakness(os.path.abspath(path))
+    if found is not None:
+        raise NginxError(f"{path} is not executed: {found.sentence()}")
+    return inspect_binary(path)
 
 
 def _below(prefix: str, binary: Binary) -> str:
@@ -180,6 +208,7 @@ def _read_configuration(nginx: Nginx, given: str, site_dir: str, enabled_dir: st
             configuration = load(nginx.conf_path, prefix=nginx.prefix, glob=lambda pattern: [])
         except (ConfSyntaxError, OSError):
             nginx.layout_error = f"the configuration cannot be read: {nginx.conf_error}"
+            _look_for_strangers(nginx, None)
             return
     top: Dict[str, List[List[str]]] = {}
     for directive in configuration.root:
@@ -198,10 +227,21 @@ def _read_configuration(nginx: Nginx, given: str, site_dir: str, enabled_dir: st
         nginx.user = top["user"][0][0]
         nginx.group = top["user"][0][1] if len(top["user"][0]) > 1 else nginx.user
     nginx.loaded_modules = [words[0] for words in top.get("load_module", []) if words]
+    _look_for_strangers(nginx, configuration)
     try:
         nginx.layout = find_layout(configuration, site_dir=site_dir, enabled_dir=enabled_dir)
     except LayoutError as error:
         nginx.layout_error = str(error)
+
+
+def _look_for_strangers(nginx: Nginx, configuration: Optional[Configuration]) -> None:
+    modules = [*nginx.binary.modules, *nginx.loaded_modules]
+    found, nginx.writable = strangers_code(nginx.conf_path, nginx.prefix, configuration, modules)
+    if found is not None:
+        nginx.unsafe = (
+            f"nginx is not tested, reloaded or started: whoever can write {found.path} has root run his "
+            f"code. {found.sentence()}"
+        )
 
 
 def _log(target: str, prefix: str) -> str:

@@ -8,6 +8,7 @@ import re
 import time
 from typing import Any, Dict, List, Optional, Sequence
 
+from .genuine import distrust, stranger
 from .proc import Proc, origin_of
 
 MASTER = "nginx: master process"
@@ -54,6 +55,8 @@ class Master:
     user: str
     ppid: int
     workers: List[Worker] = dataclasses.field(default_factory=list)
+    distrust: str = ""
+    """Why nothing that it names may be executed: others may write it.  Empty when root (or we) alone may."""
 
     def to_dict(self) -> Dict[str, Any]:
         """Plain data for JSON."""
@@ -67,6 +70,8 @@ class Choice:
     master: Optional[Master]
     why: str
     ambiguous: bool = False
+    distrusted: bool = False
+    """Whether one runs, but others may write what it executes."""
 
 
 @dataclasses.dataclass
@@ -125,13 +130,15 @@ def parse_title(title: str) -> Options:
     return options
 
 
-def masters(proc: Optional[Proc] = None) -> List[Master]:
+def masters(proc: Optional[Proc] = None, *, strangers: Optional[List[str]] = None) -> List[Master]:
     """Find the running nginx masters of this host, the oldest first.
 
-    Masters inside containers are left out: they have a pid namespace or a root directory of their own.
+    Masters inside containers are left out: they have a pid namespace or a root directory of their own.  So is
+    whatever only calls itself a master (see `genuine`).
 
     Args:
         proc: the /proc to read.
+        strangers: gets a sentence for each process that only calls itself a master.
 
     Returns:
         Each with its workers; empty when none runs (nginx with ``master_process off`` has no master).
@@ -152,6 +159,11 @@ def masters(proc: Optional[Proc] = None) -> List[Master]:
             continue
         stat = proc.stat(pid)
         if stat is None:
+            continue
+        why_not = stranger(pid, proc)
+        if why_not:
+            if strangers is not None:
+                strangers.append(why_not)
             continue
         options = parse_title(title)
         exe, deleted = proc.exe(pid)
@@ -177,6 +189,7 @@ def masters(proc: Optional[Proc] = None) -> List[Master]:
                 user=proc.user(pid),
                 ppid=stat[0],
                 workers=_workers(pid, titles, parents, proc),
+                distrust=distrust(pid, exe, deleted, [path for path in (prefix, conf) if path], proc),
             )
         )
     return sorted(found, key=lambda master: (master.start_ticks, master.pid))
@@ -237,6 +250,7 @@ def choose(
     binary: str = "",
     conf_path: str = "",
     listening: Optional[Dict[int, List[int]]] = None,
+    strangers: Sequence[str] = (),
 ) -> Choice:
     """Choose the master that is meant.
 
@@ -245,20 +259,22 @@ def choose(
         binary: the caller's wish for an executable; empty without one.
         conf_path: the caller's wish for a main configuration file.
         listening: for each master's pid, the TCP ports it holds.
+        strangers: from `masters`, for the reason.
 
     Returns:
         The only one; the one that fits the wish; the newer of a binary upgrade; the only one that
         holds port 80 or 443; the only one that is a systemd unit.  Else none, and the choice is
-        ``ambiguous``.
+        ``ambiguous``.  One of which others may write what it executes counts only where there is no other,
+        and is not chosen: the choice is ``distrusted``.
     """
     left = list(found)
     if not left:
-        return Choice(None, "no nginx master runs on this host")
+        return Choice(None, "; ".join(["no nginx master runs on this host", *strangers]))
     wishes = []
     if binary:
         wishes.append(f"binary {binary}")
         real = os.path.realpath(binary)
-        left = [master for master in left if master.exe in (binary, real)]
+        left = [master for master in left if master.exe in ("", binary, real)]
     if conf_path:
         wishes.append(f"configuration {conf_path}")
         left = [master for master in left if not master.conf_path or _same(master.conf_path, conf_path)]
@@ -266,6 +282,11 @@ def choose(
     if not left:
         others = "; ".join(_short(master) for master in found)
         return Choice(None, f"no running master has the {wish}; running: {others}")
+    open_to_others = [master for master in left if master.distrust]
+    left = [master for master in left if not master.distrust]
+    if not left:
+        refused = "; ".join(f"{_short(master)}: {master.distrust}" for master in open_to_others)
+        return Choice(None, f"nothing of the running nginx is executed: {refused}", distrusted=True)
     if len(left) == 1:
         return Choice(left[0], f"the only master with the {wish}" if wish else "the only master")
     pids = {master.pid for master in left}
@@ -292,4 +313,4 @@ def _short(master: Master) -> str:
     """One master in a few words."""
     by = master.unit or master.origin
     conf = f" -c {master.conf_path}" if master.conf_path else ""
-    return f"pid {master.pid} {master.exe}{conf} ({by})"
+    return f"pid {master.pid} {master.exe or 'nginx'}{conf} ({by})"

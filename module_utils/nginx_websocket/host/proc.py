@@ -85,6 +85,13 @@ class Proc:
                 found[line[:3]] = int(line.split()[2])
         return (found[b"Uid"], found[b"Gid"]) if len(found) == 2 else None
 
+    def uids(self, pid: int) -> List[int]:
+        """Real, effective, saved and file system user id; empty when the process is gone."""
+        for line in self.read(pid, "status").splitlines():
+            if line.startswith(b"Uid:"):
+                return [int(word) for word in line.split()[1:5]]
+        return []
+
     def user(self, pid: int) -> str:
         """Name of the effective user; its number when it has no name here, empty when it is gone."""
         credentials = self.credentials(pid)

@@ -73,10 +73,14 @@ def survey(
         The `Survey`; a host without nginx is a result (``found`` is False), not an exception.
     """
     proc = proc or Proc()
-    running = masters(proc)
+    strangers: List[str] = []
+    running = masters(proc, strangers=strangers)
     ports = ports_of(listeners(unix=False, proc=proc)) if len(running) > 1 else {}
-    choice = choose(running, binary=binary, conf_path=conf_path, listening=ports)
+    choice = choose(running, binary=binary, conf_path=conf_path, listening=ports, strangers=strangers)
     result = Survey(bool(running), running, choice, None, "", [], [])
+    if choice.distrusted:
+        result.found, result.message = False, choice.why
+        return result
     if choice.ambiguous:
         result.message = f"{choice.why}. Say which one is meant, by its binary or its configuration file."
         return result
@@ -98,6 +102,9 @@ def survey(
     except NginxError as error:
         result.message = str(error)
         return result
+    if nginx.unsafe:
+        result.found, result.message = False, nginx.unsafe
+        return result
     result.found, result.nginx = True, nginx
     version = ".".join(str(number) for number in nginx.version)
     if nginx.master:
@@ -109,7 +116,7 @@ def survey(
         result.message = (
             f"{nginx.binary.product} {version} is installed as {path} but does not run: {choice.why}"
         )
-    result.warnings = _warnings(nginx, running)
+    result.warnings = [*_warnings(nginx, running), *(strangers if nginx.master else ())]
     if nginx.configuration:
         result.servers = server_blocks(nginx.configuration)
     return result
@@ -122,6 +129,10 @@ def _warnings(nginx: Nginx, running: List[Master]) -> List[str]:
         said.append(f"the configuration on disk cannot be read whole: {nginx.conf_error}")
     elif nginx.layout_error:
         said.append(nginx.layout_error)
+    said += [
+        f"{found.sentence()} (whoever writes it can have nginx, which root starts, read and write any file)"
+        for found in nginx.writable
+    ]
     if nginx.master and nginx.master.exe_deleted:
         disk = (
             ".".join(str(number) for number in nginx.disk_version) if nginx.disk_version else "no usable file"

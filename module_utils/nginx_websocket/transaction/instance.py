@@ -74,8 +74,11 @@ def find_instance(
     Raises:
         Refused: there is none, or several and no telling which.
     """
-    found, quitting = _masters()
-    choice = _choose(found or quitting, binary, conf_path)
+    strangers: List[str] = []
+    found, quitting = _masters(strangers)
+    choice = _choose(found or quitting, binary, conf_path, strangers)
+    if choice.distrusted:
+        raise Refused(choice.why)
     if choice.ambiguous:
         raise Refused(
             f"cannot tell which nginx is meant: {choice.why}. Name its binary or its configuration."
@@ -93,24 +96,33 @@ def find_instance(
         )
     except (NginxError, LayoutError) as error:
         raise Refused(str(error)) from error
+    if described.unsafe:
+        raise Refused(described.unsafe)
     return instance_of(described)
 
 
-def _masters() -> Tuple[List[nginx_host.Master], List[nginx_host.Master]]:
+def _masters(
+    strangers: Optional[List[str]] = None,
+) -> Tuple[List[nginx_host.Master], List[nginx_host.Master]]:
     """The masters that can be told something, and those that were told to quit.
 
     What was forked by a master and has no workers is a worker that has not changed its title yet.
+
+    Args:
+        strangers: gets a sentence for each process that only calls itself a master.
     """
-    every = nginx_host.masters()
+    every = nginx_host.masters(strangers=strangers)
     pids = {one.pid for one in every}
     found = [one for one in every if one.ppid not in pids or workers.serving(one.pid)]
     quitting = [one for one in found if workers.quits(one.pid)]
     return [one for one in found if one not in quitting], quitting
 
 
-def _choose(found: Sequence[nginx_host.Master], binary: str, conf_path: str) -> nginx_host.Choice:
+def _choose(
+    found: Sequence[nginx_host.Master], binary: str, conf_path: str, strangers: Sequence[str] = ()
+) -> nginx_host.Choice:
     ports = nginx_host.ports_of(nginx_host.listeners()) if len(found) > 1 else {}
-    return nginx_host.choose(found, binary=binary, conf_path=conf_path, listening=ports)
+    return nginx_host.choose(found, binary=binary, conf_path=conf_path, listening=ports, strangers=strangers)
 
 
 def instance_of(described: nginx_host.Nginx) -> Instance:

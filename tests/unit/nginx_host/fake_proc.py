@@ -34,6 +34,7 @@ class FakeProc:
         namespace: str = "pid:[1]",
         root: str = "/",
         uid: int = 0,
+        uids: Sequence[int] = (),
         cwd: str = "/",
         sockets: Sequence[int] = (),
         maps: Optional[str] = None,
@@ -48,9 +49,9 @@ class FakeProc:
         name = "a (strange) name"
         middle = " ".join(["0"] * 17)
         (place / "stat").write_text(f"{pid} ({name}) S {ppid} {middle} {ticks} 0 0\n")
+        four = "\t".join(map(str, uids or [uid] * 4))
         (place / "status").write_text(
-            f"Name:\tx\nUid:\t{uid}\t{uid}\t{uid}\t{uid}\nGid:\t{uid}\t{uid}\t{uid}\t{uid}\n"
-            f"CapEff:\t{capabilities:016x}\n"
+            f"Name:\tx\nUid:\t{four}\nGid:\t{uid}\t{uid}\t{uid}\t{uid}\nCapEff:\t{capabilities:016x}\n"
         )
         (place / "cgroup").write_text(cgroup)
         (place / "attr").mkdir()

@@ -1,0 +1,115 @@
+"""What root executes by testing a configuration, and what others may write of it."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from module_utils.nginx_websocket.host.survey import survey
+from module_utils.nginx_websocket.transaction import instance
+from module_utils.nginx_websocket.transaction.model import Refused
+from tests.unit.nginx_host.fake_proc import FakeProc
+
+MALLORY = 65534
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="gives files to other users")
+
+MAIN = (
+    "include modules-enabled/*.conf;\nload_module modules/ngx_http_echo_module.so;\nevents {{}}\n"
+    "http {{\n {more}\n include conf.d/*.conf;\n include snippets/one.conf;\n}}\n"
+)
+MODULE = "modules/ngx_http_echo_module.so"
+CODE = ["", "nginx.conf", "modules-enabled", "modules-enabled/a.conf", "modules", MODULE]
+DATA = ["conf.d", "conf.d/site.conf", "snippets", "snippets/one.conf"]
+
+
+@pytest.fixture
+def tree(tmp_path, monkeypatch):
+    """A stopped nginx that is in PATH, and its whole tree."""
+    prefix = tmp_path / "tree"
+    for name in ("modules-enabled", "modules", "conf.d", "snippets"):
+        (prefix / name).mkdir(parents=True)
+    (prefix / "nginx.conf").write_text(MAIN.format(more=""))
+    (prefix / "modules-enabled/a.conf").write_text("worker_rlimit_nofile 100;\n")
+    (prefix / "modules/ngx_http_echo_module.so").write_text("")
+    (prefix / "conf.d/site.conf").write_text("server { server_name a.test; }\n")
+    (prefix / "snippets/one.conf").write_text("gzip off;\n")
+    (tmp_path / "bin").mkdir()
+    binary = tmp_path / "bin/nginx"
+    binary.write_text(
+        f"#!/bin/sh\necho nginx version: nginx/1.22.1\necho 'configure arguments: --prefix={prefix} "
+        f"--conf-path={prefix}/nginx.conf'\n"
+    )
+    binary.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    return prefix
+
+
+def look(tmp_path):
+    return survey(proc=FakeProc(tmp_path / "proc").proc)
+
+
+def test_a_tree_of_root_alone(tree, tmp_path):
+    found = look(tmp_path)
+    assert (found.found, found.warnings) == (True, [])
+
+
+@pytest.mark.parametrize("path", CODE)
+def test_what_is_executed_is_refused(tree, tmp_path, path):
+    os.chown(tree / path, MALLORY, 0)
+    found = look(tmp_path)
+    assert not found.found
+    assert f"chown -h root {(tree / path)}" in found.message
+    with pytest.raises(Refused, match="has root run his code"):
+        instance.find_instance()
+
+
+@pytest.mark.parametrize("path", DATA)
+def test_what_is_only_read_is_told(tree, tmp_path, path):
+    os.chown(tree / path, MALLORY, 0)
+    found = look(tmp_path)
+    assert found.found
+    (warning,) = found.warnings
+    assert f"chown -h root {tree / path}" in warning
+    instance.find_instance()
+
+
+@pytest.mark.parametrize(
+    "more, path",
+    [
+        ("perl_modules perl;", "perl"),
+        ("perl_require perl/x.pm;", "perl/x.pm"),
+        ("init_by_lua_file lua/init.lua;", "lua/init.lua"),
+    ],
+)
+def test_code_of_interpreters_is_code(tree, tmp_path, more, path):
+    (tree / path).parent.mkdir(exist_ok=True)
+    (tree / path).mkdir()
+    (tree / "nginx.conf").write_text(MAIN.format(more=more))
+    os.chown(tree / path, MALLORY, 0)
+    assert f"chown -h root {tree / path}" in look(tmp_path).message
+
+
+@pytest.mark.parametrize("module", ["http_lua", "http_perl"])
+def test_with_an_interpreter_every_file_may_bring_code(tree, tmp_path, module):
+    (tree / "modules-enabled/a.conf").write_text(f"load_module modules/ngx_{module}_module.so;\n")
+    os.chown(tree / "conf.d/site.conf", MALLORY, 0)
+    assert not look(tmp_path).found
+
+
+def test_a_broken_tree_is_looked_at_too(tree, tmp_path):
+    (tree / "conf.d/site.conf").write_text("server {\n")
+    (tree / "modules-enabled/a.conf").chmod(0o666)
+    found = look(tmp_path)
+    assert not found.found
+    assert f"chmod go-w {tree}/modules-enabled/a.conf" in found.message
+
+
+def test_an_installed_binary_of_somebody_is_not_executed(tree, tmp_path):
+    proof = tmp_path / "executed"
+    binary = tmp_path / "bin/nginx"
+    binary.write_text(f"#!/bin/sh\ntouch {proof}\n")
+    os.chown(binary, MALLORY, 0)
+    found = look(tmp_path)
+    assert (found.found, proof.exists()) == (False, False)
+    assert f"chown -h root {binary}" in found.message
