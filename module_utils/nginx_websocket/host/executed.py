@@ -1,8 +1,8 @@
 """What root would execute by testing or starting an nginx: who may write that?
 
 ``nginx -t`` loads every module that the main level names, and runs the code that a perl or Lua module is told
-to.  Whoever may write such a file, or a directory on the way to it, has root run his code.  Every other file of
-the configuration can still have root write and read where its author likes, so one that others may write is
+to.  Whoever may write such a file, or a directory on the way to it, has root run his code.  Every other file
+of the configuration can still have root write and read where its author likes, so one that others may write is
 told.
 """
 

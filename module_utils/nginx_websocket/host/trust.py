@@ -1,8 +1,8 @@
 """Who may write what root executes or believes: owner and mode of a path, and of every step of the way to it.
 
 A path is trusted when nobody but root, or the user that we are, can change what it leads to.  So each
-directory on the way, and each link, counts as much as the file: who may write a directory may put another file
-there.
+directory on the way, and each link, counts as much as the file: who may write a directory may put another
+file there.
 """
 
 from __future__ import annotations
