@@ -2,8 +2,8 @@
 
 ``nginx -t`` loads every module that the main level names, and runs the code that a perl or Lua module is told
 to.  Whoever may write such a file, or a directory on the way to it, has root run his code.  Every other file
-of the configuration can still have root write and read where its author likes, so one that others may write is
-told.
+of the configuration can still have root write and read where its author likes, so one that others may write
+is told.
 """
 
 from __future__ import annotations
