@@ -26,7 +26,7 @@ demo-down: ## Remove the demo's containers; stop the docker engine if it was sta
 lab-images: setup ## Build all images of the lab
 	@$(LAB) images --suite all --browser
 
-.PHONY: test lint unit pythons differential integration cores molecule
+.PHONY: test lint unit pythons differential integration security cores molecule
 
 test: setup-test ## Run all tests
 	@tests/run
@@ -57,6 +57,9 @@ integration: setup-test ## Run the integration tests on hosts of the lab
 
 cores: setup-test ## Run the main job under the oldest, the usual, the newest and the coming ansible-core
 	@tests/run cores
+
+security: setup-test ## Attack hosts of the lab as their local users could
+	@tests/run security
 
 molecule: setup-test ## Run the molecule scenarios on hosts of the lab
 	@tests/run molecule

@@ -216,6 +216,8 @@ def _start(name: str, image: str, suite: str, chosen: Sequence[str], files: byte
         command += ["--label", f"{key}={value}"]
     # Mount namespaces (systemd's sandboxes, staged validation) need CAP_SYS_ADMIN and the mount call.
     command += ["--cap-add", "SYS_ADMIN", "--security-opt", "seccomp=unconfined", *_cgroup_flags()]
+    if scenes.PTRACE in chosen:
+        command += ["--cap-add", "SYS_PTRACE"]
     # The engine switches IPv6 off inside a container whose network has none.
     ipv6 = scenes.IPV6 in chosen and network.kernel_has_ipv6()
     command += [*(network.SYSCTL if ipv6 else []), "--tmpfs", "/run", "--tmpfs", "/run/lock", image]

@@ -19,8 +19,9 @@ SITES = Path(__file__).resolve().parent / "sites"
 NAMES = ("lammp.test", "www.lammp.test", "other.test")
 BACKEND_DROP_INS = "/etc/systemd/system/lammp-backend.service.d"
 
-#: The scene that needs more than files; `lab.network` has the rest of it.
+#: The scenes that need more than files; `lab.network` and `lab.hosts` have the rest of them.
 IPV6 = "ipv6"
+PTRACE = "ptrace"
 
 OTHER_PAGE = "<!doctype html>\n<title>other.test</title>\n<p>Another site on the same host.</p>\n"
 
@@ -65,6 +66,10 @@ def backend_down(tree: Tree) -> None:
 
 def ipv6(tree: Tree) -> None:
     """Speak IPv6, at ``::1`` and an address of the lab's own, where this machine's kernel has it."""
+
+
+def ptrace(tree: Tree) -> None:
+    """Let root look at every process, as on a machine of its own; in a container it may not by default."""
 
 
 def conf_d(tree: Tree) -> None:
@@ -117,6 +122,7 @@ SCENES: Dict[str, Callable[[Tree], None]] = {
     "opensuse": opensuse,
     "arch": arch,
     IPV6: ipv6,
+    PTRACE: ptrace,
 }
 
 
