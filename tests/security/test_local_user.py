@@ -152,7 +152,8 @@ def test_a_worker_may_not_pose_as_its_master(host: LabHost) -> None:
     """A child of the master with that title was taken for the newer of a binary upgrade."""
     host.sh(
         "install -m 755 -o www-data /home/mallory/evil /var/tmp/evil && "
-        f"systemd-run --quiet --collect --unit=evil --uid=www-data bash -c 'exec -a \"{TITLE}\" /var/tmp/evil'"
+        "systemd-run --quiet --collect --unit=evil --uid=www-data "
+        f"bash -c 'exec -a \"{TITLE}\" /var/tmp/evil'"
     )
     facts = host.module("nginx_facts", {})["nginx"]
     assert not run_by_root(host)
