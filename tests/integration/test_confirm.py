@@ -136,3 +136,15 @@ def test_check_mode_opens_no_window(host):
     before = host.everything()
     host.deploy(site(), check=True, confirm_window=300)
     assert host.everything() == before and left(host) == []
+
+
+def test_an_unchanged_run_of_somebody_else_leaves_the_window_alone(host):
+    host.deploy(site())
+    host.deploy(site("other", ("other.test",), routes=False))
+    anne, bert = (f"os.environ['SUDO_USER'] = {name!r}" for name in ("anne", "bert"))
+    waiting = host.deploy(site(tail="# two"), before=anne, confirm_window=300)
+    before = host.tree()
+    done = host.deploy(site("other", ("other.test",), routes=False), before=bert)
+    assert done["failed"] and not done["changed"] and host.tree() == before
+    assert "made by anne" in done["message"] and waiting["confirm_by"] in done["message"]
+    assert host.begin("confirm", backup=waiting["backup"])[0]["failed"] is False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Optional
 
+from .earlier_state import since
 from .host import STATE_DIR, Host
 from .instance import Instance
 from .journal import PROVEN, UNCONFIRMED
@@ -57,13 +58,18 @@ def _confirm(host: Host, backup: int) -> None:
         if note is not None and note.backup == backup:
             raise Refused(f"too late: the host went back by itself at {note.time}: {note.message}")
         if backup not in host.backups.numbers():
-            raise Refused(f"there is no backup {backup}: its release was undone, or is too old to be kept")
+            history = [host.backups.load(number) for number in host.backups.numbers()]
+            raise Refused(
+                f"there is no backup {backup}: its release was undone, or is too old to be kept"
+                + since(backup, history)
+            )
         host.outcome.message = "the release is confirmed already"
         return
     if record.step != UNCONFIRMED or record.backup != backup:
         raise Refused(
             f"the release of backup {backup} does not wait to be confirmed: another transaction (backup "
-            f"{record.backup}) is open at the step '{record.step}'"
+            f"{record.backup}) is open at the step '{record.step}', begun at {record.started} by "
+            f"{record.by or 'somebody'}"
         )
     if not host.check:
         host.journal.write(dataclasses.replace(record, step=PROVEN))

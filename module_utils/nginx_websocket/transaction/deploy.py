@@ -21,6 +21,7 @@ from .servers import Server, servers_by_file
 from .socket_watch import SocketWatch
 from .undo import recover
 from .validation import parsed, was_read
+from .window import leave_to_others
 from .world import World
 
 _SITE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}\Z")
@@ -71,6 +72,7 @@ def deploy(
     try:
         _check_input(sites, on_drift, on_takeover)
         with host.locked(lock_timeout):
+            leave_to_others(host, sites)
             host.outcome.recovered = recover(host)
             _deploy(host, sites, on_drift, on_takeover, max_sockets, START if start else REFUSE)
     except Failure as failure:

@@ -168,8 +168,18 @@ def see_number(history: Sequence[Backup], to: str) -> None:
         raise Refused(f"{gone[0].describe()} is not kept any more; nothing was changed; {offer(history)}")
     raise Refused(
         f"there is no backup {to}: what it held stands again already, or it is too old to be kept; nothing "
-        f"was changed; {offer(history)}"
+        f"was changed{since(int(to), history)}; {offer(history)}"
     )
+
+
+def since(number: int, history: Sequence[Backup]) -> str:
+    """Who changed the host after a backup that is gone was made; the end of a sentence, or ""."""
+    for backup in history:
+        if backup.number > number:
+            return (
+                f". After it came the {backup.kind} of {backup.time} by {backup.by} (backup {backup.number})"
+            )
+    return ""
 
 
 def offer(history: Sequence[Backup]) -> str:

@@ -55,7 +55,7 @@ def execute(host: Host, plan: Plan, *, stopped: str = REFUSE) -> None:
     settle(host)
     with host.step("snapshot"):
         _unchanged_since(host, plan.changes)
-        record = Record(host.backups.next_number(), SNAPSHOT, host.now())
+        record = Record(host.backups.next_number(), SNAPSHOT, host.now(), by=host.world.by_whom())
         try:
             host.journal.write(record)
             backup = host.backups.save(
@@ -63,7 +63,7 @@ def execute(host: Host, plan: Plan, *, stopped: str = REFUSE) -> None:
                 plan.changes,
                 kind=plan.kind,
                 time=record.started,
-                by=host.world.by_whom(),
+                by=record.by,
                 sites_before=plan.sites_before,
                 sites=plan.sites_after,
                 restores=plan.restores,

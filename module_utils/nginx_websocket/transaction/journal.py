@@ -41,6 +41,8 @@ class Record:
     """Why it is being undone."""
     confirm_by: str = ""
     """Of an unconfirmed release: until when."""
+    by: str = ""
+    """Who runs the transaction."""
 
 
 class Journal:
@@ -68,6 +70,7 @@ class Journal:
                 started=str(data["started"]),
                 reason=str(data.get("reason", "")),
                 confirm_by=str(data.get("confirm_by", "")),
+                by=str(data.get("by", "")),
             )
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"{self.path} is no journal: {error!r}") from error

@@ -14,6 +14,7 @@ from .instance import Instance
 from .journal import UNCONFIRMED, Journal
 from .model import Outcome, Site
 from .release import LITERAL, claimed, pristine
+from .window import describe
 from .world import World
 
 
@@ -30,10 +31,7 @@ def waiting(state_dir: str = STATE_DIR, *, world: Optional[World] = None) -> str
         return ""
     if record is None or record.step != UNCONFIRMED:
         return ""
-    return (
-        f"the release of {record.started} waits to be confirmed by the run that made it, until "
-        f"{record.confirm_by}; where it is not, the host goes back to what it had before by itself"
-    )
+    return f"{describe(record)}; where it is not, the host goes back to what it had before by itself"
 
 
 def standing(

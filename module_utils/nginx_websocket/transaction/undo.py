@@ -273,7 +273,8 @@ def recover(host: Host) -> str:
         try:
             backup = host.backups.load(record.backup)
             if record.step == UNCONFIRMED:
-                begun = f"the release of {record.started} was proven on the host, but never confirmed"
+                made = f", made by {record.by}," if record.by else ""
+                begun = f"the release of {record.started}{made} was proven on the host, but never confirmed"
         except (OSError, ValueError, KeyError) as error:
             raise Refused(f"{begun}, and its backup cannot be read: {error}") from error
         touched = any(not host.files.entry(change.path).same(change.before) for change in backup.changes)

@@ -49,6 +49,24 @@ def candidate(name: str, tail: object = "", names: Sequence[str] = (), path: str
     return Site(name, content.encode(), called, path=path)
 
 
+class SimulatedGuard:
+    """Remembers whether it would go back by itself."""
+
+    code = f"{STATE}/guard.zip"
+
+    def __init__(self) -> None:
+        self.armed_for: Optional[int] = None
+
+    def arm(self, number: int, window: float) -> None:
+        self.armed_for = number
+
+    def armed(self) -> bool:
+        return self.armed_for is not None
+
+    def disarm(self) -> None:
+        self.armed_for = None
+
+
 class SimulatedWorld(World):
     """One nginx, which serves what it read last."""
 
@@ -62,6 +80,8 @@ class SimulatedWorld(World):
         self.served: Dict[str, bytes] = {}
         self.reloads = 0
         self.clock = 0.0
+        self.somebody = "somebody"
+        self.watch = SimulatedGuard()
         self.unready: List[str] = []
         """What nginx says at the next reloads instead of taking the tree."""
 
@@ -115,8 +135,8 @@ class SimulatedWorld(World):
 
     # -- the machine -------------------------------------------------------------------------
 
-    def guard(self, nginx: Instance, state_dir: str) -> None:
-        return None
+    def guard(self, nginx: Instance, state_dir: str) -> SimulatedGuard:  # type: ignore[override]
+        return self.watch
 
     @contextlib.contextmanager
     def locked(self, state_dir: str, conf_dir: str, timeout: float, *, write: bool) -> Iterator[None]:
@@ -125,7 +145,7 @@ class SimulatedWorld(World):
         yield
 
     def by_whom(self) -> str:
-        return "somebody"
+        return self.somebody
 
     def time(self) -> float:
         self.clock += 1.0
