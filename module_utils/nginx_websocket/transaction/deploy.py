@@ -308,9 +308,9 @@ def _see_open(site: Site, server: Server) -> None:
     if tls and lines and lines[-1].args[:1] == (b"on",):
         raise Refused(
             f"site {site.name}: {lines[-1].where()} asks every client for a certificate, so the release "
-            "could not be proven after the reload; nothing was changed. Say ssl_verify_client optional "
-            "there, and refuse in the locations that need a certificate: if ($ssl_client_verify != SUCCESS) "
-            "{ return 403; }; or leave this site out of the role."
+            "could be proven neither on the host nor from outside; nothing was changed. Take the line away, "
+            "or leave this site out of the role: a server for clients with certificates can stand beside it "
+            "in a file of your own, under another name or port."
         )
 
 

@@ -43,6 +43,10 @@ _DECLARED = frozenset(
     b"server include upstream map geo split_clients log_format limit_req_zone limit_conn_zone "
     b"proxy_cache_path".split()
 )
+_NO_CERTIFICATES = (
+    " (a site of this role cannot ask every client for a certificate, because nothing could be proven then: "
+    "leave it out of the role)"
+)
 _HOPS = 3
 _SHOWN = 8
 # What the site sets by itself, or what is no promise to anybody.
@@ -179,7 +183,9 @@ class _Comparison:
     def losses(self) -> List[str]:
         """What would be lost, a sentence each."""
         opened = [
-            f"{guard} guards {', '.join(places)}, and would be gone" for guard, places in self._open.items()
+            f"{guard} guards {', '.join(places)}, and would be gone"
+            + (_NO_CERTIFICATES if guard.startswith("ssl_verify_client") else "")
+            for guard, places in self._open.items()
         ]
         return self._losses + opened
 

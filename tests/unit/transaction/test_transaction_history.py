@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Dict, List, Optional, Tuple
 
 import pytest
@@ -111,6 +112,27 @@ def test_a_site_that_moved_comes_back_whole(host):
     applied(host.deploy(candidate("x", "two", path=f"{root}/moved.conf")))
     applied(host.rollback(one.releases["x"]))
     assert host.files() == before
+
+
+def test_backups_of_an_older_version_are_read_and_what_they_do_not_say_is_refused(host):
+    """They have no word of what was live before the state that a rollback brought back."""
+    for tail in ("one", "two", "three"):
+        host.deploy(candidate("x", tail))
+    host.rollback()
+    for path, node in host.world.files.names_seen.items():
+        if path.endswith("/manifest.json"):
+            manifest = json.loads(node.entry.content)
+            for name in ("earlier", "earlier_before", "gone"):
+                del manifest[name]
+            node.entry = type(node.entry)("file", content=json.dumps(manifest).encode())
+    refused = host.rollback()
+    assert refused.failed and "older version" in refused.message and "kept are 1, 2, 3, 4" in refused.message
+    applied(host.rollback(2))
+    assert tails(host) == ["one"]
+    applied(host.deploy(candidate("x", "four")))
+    applied(host.rollback())
+    assert tails(host) == ["one"]
+    applied(host.rollback("original"))
 
 
 class History(RuleBasedStateMachine):

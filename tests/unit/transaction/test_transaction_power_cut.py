@@ -222,3 +222,39 @@ def test_retention_may_be_stopped_anywhere():
             known = {change.path for n in backups.numbers() for change in backups.load(n).changes}
             there = {path for path in found.tree("/etc/nginx/b") if path != "/etc/nginx/b/other"}
             assert there <= known, "what a transaction made, a kept backup can take away"
+
+
+def test_two_backups_become_one_at_every_instant():
+    """The same file each time: the merged backup has the oldest content before, and the newest after."""
+    path = "/etc/nginx/b/site"
+
+    def content(number: int) -> Entry:
+        return Entry("file", content=b"release %d" % number)
+
+    def run_some(disk: SimulatedFilesystem, count: int = 4) -> None:
+        for number in range(count):
+            change = Change(path, content(number - 1) if number else ABSENT, content(number))
+            plan = Plan("deploy", [change], Configuration("", [], {}), {}, {})
+            execute(host(disk, keep=1), plan, stopped=LEAVE)
+
+    disk = machine()
+    run_some(disk, 3)
+    begin = disk.operations
+    disk = machine()
+    run_some(disk)
+    backups = host(disk).backups
+    assert backups.numbers() == [1, 4]
+    assert [(one.before, one.after.content) for one in backups.load(1).changes] == [(ABSENT, b"release 2")]
+    for number in range(begin, disk.operations):
+        stopped = machine()
+        stopped.stop_after = number
+        with pytest.raises(PowerCut):
+            run_some(stopped)
+        for _, found in survivors(stopped):
+            recover(host(found, keep=1))
+            kept = host(found).backups
+            history = [kept.load(one) for one in kept.numbers()]
+            assert not history or history[0].changes[0].before == ABSENT
+            assert (found.entry(path).kind == "absent") == (not history)
+            if history:
+                assert history[-1].changes[0].after.same(found.entry(path)), "what we wrote last is known"
