@@ -63,6 +63,8 @@ class Traffic:
     counts: Counter[Asked] = dataclasses.field(default_factory=collections.Counter)
     notes: List[str] = dataclasses.field(default_factory=list)
     """What was left out or could not be read, a sentence each."""
+    seconds: float = 0.0
+    """CPU that it took."""
 
     @property
     def total(self) -> int:
@@ -99,7 +101,8 @@ class _Reading:
         self, hosts: Callable[[str], bool], since: float, seconds: float, most_bytes: int, most_lines: int
     ) -> None:
         self.hosts, self.since = hosts, since
-        self.until = time.process_time() + seconds
+        self.started = time.process_time()
+        self.until = self.started + seconds
         self.bytes, self.lines = most_bytes, most_lines
         self.found = Traffic()
 
@@ -115,6 +118,7 @@ class _Reading:
                 )
                 continue
             self._log(log)
+        self.found.seconds = time.process_time() - self.started
         return self.found
 
     def _log(self, log: Log) -> None:

@@ -13,29 +13,14 @@ from ..behaviour.request import HANDSHAKE, Request
 from ..behaviour.uri import escape_uri
 from .files_below import Root, root_of_url
 from .paths import TAIL, askable, matching, paths_to
-from .scope import Door
+from .scope import RELEASE, Door
 from .traits import Traits
 
 Version = Tuple[int, ...]
-OF_LOCATION, OF_FILE, OF_SITE, OF_LOG = "location", "file", "variables", "log"
-
 FOREIGN = "https://page-of-somebody-else.invalid"
+REMOTE = "203.0.113.77"
+"""Address of a client from outside (RFC 5737)."""
 _USUAL = (b"/", b"/" + TAIL, b"/" + TAIL + b"/", b"/index.html", b"/robots.txt", b"/favicon.ico", b"/.env")
-_RELEASE = b"/.well-known/nginx-websocket/"
-
-
-@dataclasses.dataclass(frozen=True)
-class Wanted:
-    """One path that is to be asked for."""
-
-    path: str
-    """Escaped, as a browser sends it."""
-    source: str
-    """``OF_LOCATION``, ``OF_FILE``, ``OF_SITE`` or ``OF_LOG``."""
-    count: int = 0
-    """How often it came within the last day."""
-    method: str = "GET"
-    upgrade: bool = False
 
 
 def paths_of(servers: Sequence[Optional[Level]], traits: Traits, version: Version) -> List[str]:
@@ -57,7 +42,7 @@ def paths_of(servers: Sequence[Optional[Level]], traits: Traits, version: Versio
     for pattern in traits.paths:
         found.update(dict.fromkeys(matching(pattern, False, version)))
     # The locations of one tree, below those of the other: "/api/" and "/api/admin/" meet there.
-    return [escape_uri(path).decode("latin-1") for path in found if not path.startswith(_RELEASE)]
+    return [escape_uri(path).decode("latin-1") for path in found if not path.startswith(RELEASE)]
 
 
 def _leading_to(server: Level, location: Location, version: Version) -> List[bytes]:
@@ -110,36 +95,6 @@ def roots_of(servers: Iterable[Optional[Level]], prefix: str) -> Iterator[Root]:
                 yield root
 
 
-def request(
-    door: Door,
-    path: str,
-    *,
-    method: str = "GET",
-    origin: Optional[str] = None,
-    upgrade: bool = False,
-    headers: Sequence[Tuple[str, str]] = (),
-    query: str = "",
-) -> Request:
-    """One request at one door.
-
-    Args:
-        door: where.
-        path: escaped.
-        method: of the request.
-        origin: value of the header; None for none.
-        upgrade: whether it is an opening handshake.
-        headers: more of them.
-        query: without the question mark.
-    """
-    sent: List[Tuple[str, str]] = list(headers)
-    if upgrade:
-        sent += HANDSHAKE
-    if origin is not None:
-        sent.append(("Origin", origin))
-    target = path + (f"?{query}" if query else "")
-    return Request(f"{door.origin}{target}", headers=sent, address=door.address, method=method)
-
-
 @dataclasses.dataclass(frozen=True)
 class Variant:
     """A way to ask for a path."""
@@ -154,6 +109,25 @@ class Variant:
 
 
 PLAIN = Variant("")
+
+
+def request(door: Door, path: str, variant: Variant = PLAIN) -> Request:
+    """One request at one door.
+
+    Args:
+        door: where.
+        path: escaped.
+        variant: how.
+    """
+    sent: List[Tuple[str, str]] = list(variant.headers)
+    if variant.upgrade:
+        sent += HANDSHAKE
+    if variant.origin is not None:
+        sent.append(("Origin", variant.origin))
+    target = path + (f"?{variant.query}" if variant.query else "")
+    return Request(
+        f"{door.origin}{target}", headers=sent, address=door.address, method=variant.method, remote=REMOTE
+    )
 
 
 def variants(traits: Traits, origin: str, *, proxied: bool) -> Iterator[Variant]:

@@ -22,6 +22,7 @@ from .pattern import texts
 Version = Tuple[int, ...]
 Shape = Tuple[bytes, Tuple[bytes, ...], Optional[Tuple[Any, ...]]]
 """Name, arguments and block of a directive."""
+RELEASE = b"/.well-known/nginx-websocket/"
 STRANGER = "name-of-no-site.invalid"
 _BY_NAME = {
     b"map": -1,
@@ -45,7 +46,9 @@ class Door:
     origin: str
     """``https://a.test:8443``."""
     address: str
-    """Of the listening socket, as `Request.address` has it; "" for all addresses of the host."""
+    """Of the listening socket, as `Request.address` has it."""
+    key: Tuple[str, str, int]
+    """Family, host and port of its listen group."""
     before: Optional[Level] = dataclasses.field(compare=False)
     after: Optional[Level] = dataclasses.field(compare=False)
     """The server that answers there; None where nobody listens."""
@@ -98,8 +101,17 @@ class Side:
 
 def shape(directive: Directive) -> Shape:
     """Name, arguments and block of a directive, to be compared with another's."""
-    block = None if directive.block is None else tuple(shape(child) for child in directive.block)
+    block = None
+    if directive.block is not None:
+        block = tuple(shape(child) for child in directive.block if not _of_release(child))
     return directive.name, tuple(directive.args), block
+
+
+def _of_release(directive: Directive) -> bool:
+    """Whether it is the location that tells the release: it differs always, and no user sees it."""
+    return (
+        directive.name == b"location" and directive.args[-1:] != () and directive.args[-1].startswith(RELEASE)
+    )
 
 
 def _words(directive: Directive) -> Iterator[bytes]:
@@ -217,12 +229,13 @@ class Scope:
     def _doors(
         self, key: Tuple[str, str, int], host: str, pair: Tuple[Optional[Level], Optional[Level]]
     ) -> Iterator[Door]:
-        _family, address, port = key
+        port = key[2]
         for tls in sorted({_tls(side.groups[key], server) for side, server in self._answering(key, pair)}):
             shown = "" if port in (0, 443 if tls else 80) else f":{port}"
             yield Door(
                 f"{'https' if tls else 'http'}://{host}{shown}",
-                _address(key[0], address, port),
+                local_address(key),
+                key,
                 *pair,
                 host,
                 host == STRANGER,
@@ -240,11 +253,13 @@ def _tls(group: ListenGroup, server: Level) -> bool:
     return group.ssl or server.on(b"ssl", False)
 
 
-def _address(family: str, host: str, port: int) -> str:
+def local_address(key: Tuple[str, str, int]) -> str:
+    """An address of this host at which a listen group answers, as `Request.address` has it."""
+    family, host, port = key
     if family == "unix":
         return f"unix:{host}"
-    wildcard = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
-    return f"[{wildcard}]:{port}" if family == "inet6" else f"{wildcard}:{port}"
+    shown = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return f"[{shown}]:{port}" if family == "inet6" else f"{shown}:{port}"
 
 
 def _usable(host: str, version: Version) -> bool:

@@ -1,0 +1,206 @@
+"""What changes for requests that end up where they ended up: headers, parameters, limits, logs."""
+
+from __future__ import annotations
+
+from typing import Dict, Iterator, Optional, Tuple
+
+from ..behaviour.access.guards import LIMIT_CONN, LIMIT_REQ
+from ..behaviour.behaviour import Behaviour
+from ..behaviour.location import Location
+from ..behaviour.response import Added
+from ..conf.tree import Directive
+from ..conf.units import seconds_of
+from .destination import BACKEND, Destination
+from .differences import BACKEND_HEADERS, HEADERS, LESS, LOGS, PATH_CHANGED, SETTINGS, Parting
+
+_TIMES = ("proxy_read_timeout", "proxy_send_timeout")
+_BUFFERS = ("proxy_buffering", "proxy_request_buffering")
+_OF_THE_HOP = frozenset(("connection", "upgrade"))
+"""Headers that concern one connection; whether an upgrade survives is told by itself."""
+_PATHS = frozenset(("SCRIPT_FILENAME", "SCRIPT_NAME", "PATH_INFO", "REQUEST_URI", "DOCUMENT_URI"))
+"""Parameters of FastCGI and its kin that say what is asked for."""
+Places = Tuple[str, str]
+_Lines = Dict[str, Tuple[str, Optional[str], Optional[Directive]]]
+"""By name in one case: name, value (None for one that cannot be told), and the directive."""
+
+
+def place(directive: Optional[Directive], otherwise: str = "") -> str:
+    """``file:line`` of a directive."""
+    return directive.where() if directive is not None else otherwise
+
+
+def asked_of_backend(before: Behaviour, after: Behaviour, at: Places) -> Iterator[Parting]:
+    """Path, headers and parameters that the backend gets; both trees ask one of the same protocol.
+
+    Args:
+        before: in the live tree.
+        after: in the staged one.
+        at: where both pass the request on.
+    """
+    if before.upstream is not None and after.upstream is not None:
+        asked = [f"{one.method} {one.uri}" for one in (before.upstream, after.upstream)]
+        if asked[0] != asked[1]:
+            was, now = (f"asks the backend for {text}" for text in asked)
+            yield Parting(PATH_CHANGED, was, now, *at, ("path",))
+        old, new = (
+            {header.name.lower(): (header.name, header.value, header.directive) for header in one.headers}
+            for one in (before.upstream, after.upstream)
+        )
+        yield from _lines(old, new, at)
+    elif before.gateway is not None and after.gateway is not None:
+        old, new = (
+            {one.name: (one.name, one.value, one.directive) for one in side.parameters}
+            for side in (before.gateway, after.gateway)
+        )
+        yield from _lines(old, new, at)
+
+
+def _lines(old: _Lines, new: _Lines, at: Places) -> Iterator[Parting]:
+    for key in dict.fromkeys((*old, *new)):
+        if key in _OF_THE_HOP:
+            continue
+        name = (old.get(key) or new[key])[0]
+        before, line = old[key][1:] if key in old else ("", None)
+        after, other = new[key][1:] if key in new else ("", None)
+        if _same(before, line, after, other):
+            continue
+        kind = PATH_CHANGED if key in _PATHS else BACKEND_HEADERS
+        was, now = (
+            f"the backend gets {name}: {known(value)}" if value != "" else f"the backend gets no {name}"
+            for value in (before, after)
+        )
+        # One difference for all requests: by the lines that make the value, not by the value.
+        group = (_source(line, before), _source(other, after))
+        yield Parting(kind, was, now, place(line, at[0]), place(other, at[1]), group, name)
+
+
+def _source(directive: Optional[Directive], value: Optional[str]) -> str:
+    if directive is not None:
+        return b" ".join(directive.args).decode("utf-8", "replace")
+    return "of the client" if value else "none"
+
+
+def known(value: Optional[str]) -> str:
+    """A value for people; it may be one that cannot be told."""
+    return "a value that cannot be told" if value is None else value
+
+
+def _same(
+    before: Optional[str], line: Optional[Directive], after: Optional[str], other: Optional[Directive]
+) -> bool:
+    """Whether two values are the same; unknown ones are where the same is written."""
+    if before is None or after is None:
+        return before is after and line is not None and other is not None and line.args == other.args
+    return before == after
+
+
+def body_limit(found: Behaviour) -> Optional[int]:
+    """Bytes that a body with a Content-Length may have; 0 for no limit, None where it cannot be told.
+
+    nginx looks at it in every location that it searches for, and not in a named one
+    (``ngx_http_core_find_config_phase``).
+    """
+    sizes = [
+        visit.body_limit
+        for visit in found.visits
+        if not (isinstance(visit.level, Location) and visit.level.named)
+    ]
+    if None in sizes:
+        return None
+    return min((size for size in sizes if size), default=0)
+
+
+def limits(before: Behaviour, after: Behaviour, was: Destination, now: Destination) -> Iterator[Parting]:
+    """A smaller body, a shorter time, or an answer that is held back, on the way to a backend."""
+    old, new = body_limit(before), body_limit(after)
+    if old is not None and new and (not old or new < old):
+        texts = [f"client_max_body_size is {size or 'without limit'}" for size in (old, new)]
+        yield Parting(LESS, texts[0], texts[1], was.at, now.at, (str(old), str(new)), "client_max_body_size")
+    if was.protocol not in ("http", "https") or now.protocol not in ("http", "https"):
+        return
+    for name in (*_TIMES, *_BUFFERS):
+        one, other = before.settings.get(name), after.settings.get(name)
+        if one is None or other is None or one.value == other.value:
+            continue
+        shorter = (seconds_of(other.value) or 0.0) < (seconds_of(one.value) or 0.0)
+        if shorter if name in _TIMES else one.value == "off":
+            at = place(one.directive, was.at), place(other.directive, now.at)
+            texts = [f"{name} is {value.value}" for value in (one, other)]
+            yield Parting(LESS, texts[0], texts[1], *at, (one.value, other.value), name)
+
+
+def answer_headers(
+    before: Behaviour, after: Behaviour, was: Destination, now: Destination
+) -> Iterator[Parting]:
+    """Headers that nginx adds to the answer, and those of the backend that it keeps back."""
+    old = {one.name.lower(): one for one in before.added}
+    new = {one.name.lower(): one for one in after.added}
+    for key in sorted({*old, *new}):
+        one, other = old.get(key), new.get(key)
+        name = (one or new[key]).name
+        if one is not None and other is not None and _unchanged(one, other):
+            continue
+        texts = [
+            f"nginx adds {name}: {known(header.value)}" if header is not None else f"nginx adds no {name}"
+            for header in (one, other)
+        ]
+        if one is None and now.kind == BACKEND and key not in after.hidden:
+            texts[1] += ", beside what the application may send itself"
+        at = (
+            place(one.directive if one is not None else None, was.at),
+            place(other.directive if other is not None else None, now.at),
+        )
+        group = tuple(_source(side.directive, "") if side is not None else "none" for side in (one, other))
+        yield Parting(HEADERS, texts[0], texts[1], *at, group, name)
+    if not was.kind == now.kind == BACKEND:
+        return
+    for name in sorted(set(before.hidden) ^ set(after.hidden)):
+        texts = [
+            f"the backend's {name} is {'kept back' if name in side.hidden else 'passed on'}"
+            for side in (before, after)
+        ]
+        yield Parting(HEADERS, texts[0], texts[1], was.at, now.at, ("hidden",), name)
+
+
+def _unchanged(one: Added, other: Added) -> bool:
+    return one.always == other.always and _same(one.value, one.directive, other.value, other.directive)
+
+
+def settings(before: Behaviour, after: Behaviour, was: Destination, now: Destination) -> Iterator[Parting]:
+    """Compression, limits on how much one client may ask for, and pages for errors."""
+    one, other = before.settings.get("gzip"), after.settings.get("gzip")
+    if one is not None and other is not None and one.value != other.value:
+        texts = [f"gzip is {value.value}" for value in (one, other)]
+        at = place(one.directive, was.at), place(other.directive, now.at)
+        yield Parting(SETTINGS, texts[0], texts[1], *at, (one.value, other.value), "gzip")
+    for kind in (LIMIT_REQ, LIMIT_CONN):
+        rules = [
+            ["; ".join(guard.rule) for guard in side.guards if guard.kind == kind] for side in (before, after)
+        ]
+        if rules[0] != rules[1]:
+            texts = ["; ".join(found) or f"no {kind}" for found in rules]
+            yield Parting(SETTINGS, texts[0], texts[1], was.at, now.at, (*texts,), kind)
+    pages = [
+        {(page.status, page.target, page.answers): page for page in side.error_pages}
+        for side in (before, after)
+    ]
+    lost = sorted(key[:2] for key in pages[0] if key not in pages[1])
+    if lost and (was.kind != BACKEND or before.intercepts):
+        line = next(iter(pages[0].values())).directive
+        text = f"the page for error {lost[0][0]} is {lost[0][1]}"
+        yield Parting(
+            SETTINGS, text, "it would be nginx's own", place(line, was.at), now.at, (str(lost),), "error_page"
+        )
+
+
+def logs(before: Behaviour, after: Behaviour) -> Iterator[Parting]:
+    """The files that requests and errors are logged to."""
+    for kind in ("access", "error"):
+        found = [[log for log in side.logs if log.kind == kind] for side in (before, after)]
+        texts = [
+            ", ".join(log.words[0] if log.words else "nginx's default" for log in side) for side in found
+        ]
+        if texts[0] != texts[1]:
+            at = [place(side[0].directive) if side else "" for side in found]
+            was, now = (f"the {kind} log is {text or 'off'}" for text in texts)
+            yield Parting(LOGS, was, now, at[0], at[1], (*texts,), f"{kind}_log")

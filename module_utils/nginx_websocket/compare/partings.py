@@ -1,0 +1,246 @@
+"""Where the behaviours of two trees part for one request, and how much that weighs."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Iterator, List, Optional, Tuple
+
+from ..behaviour.access import guards as kinds
+from ..behaviour.access.guards import Guard
+from ..behaviour.behaviour import Behaviour
+from . import destination as to
+from . import effects
+from .destination import Destination, destination
+from .differences import (
+    BACKEND_MOVED,
+    CLOSED,
+    ELSEWHERE,
+    FILE_LOST,
+    GUARD_CHANGED,
+    GUARD_LOST,
+    KINDS,
+    LOSS,
+    MORE,
+    OPENED,
+    PREFLIGHT,
+    REDIRECT_LOST,
+    REDIRECTED,
+    REROUTED,
+    ROOT_CHANGED,
+    SOURCE_SERVED,
+    STATUS,
+    UNKNOWN,
+    UPGRADE_LOST,
+    Parting,
+)
+from .effects import place
+
+_ACCESS = frozenset(
+    (kinds.ADDRESS, kinds.PASSWORD, kinds.AUTH_REQUEST, kinds.METHOD, kinds.CLIENT_CERTIFICATE, kinds.OTHER)
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Pair:
+    """One request in both trees."""
+
+    before: Behaviour
+    after: Behaviour
+    end: Behaviour
+    """``after``, or where it leads by redirects from one of the site's doors to another."""
+    handshake: bool = False
+    method: str = "GET"
+    foreign: bool = False
+    """Whether the Origin is of another site's page."""
+    same_text: bool = False
+    """Whether both servers say the same, so that what is unknown is unknown in the same way."""
+
+
+def partings(pair: Pair) -> List[Parting]:
+    """Where the two part.
+
+    Args:
+        pair: asked as if every guard let the request pass; guards are compared by their rules.
+    """
+    was, now = destination(pair.before), destination(pair.end)
+    unknown = _unknown(pair, was, now)
+    if unknown is not None:
+        return [unknown]
+    found = list(_guards(pair, was, now))
+    if pair.handshake:
+        found += _upgrade(pair, was, now)
+    if not found or not (pair.handshake or KINDS[found[0].kind][0] == LOSS):
+        found += _places(pair, was, now)
+    if pair.end is not pair.after and was.kind != to.NOBODY:
+        step = destination(pair.after)
+        if not was.value & step.value:
+            found.append(Parting(REDIRECTED, was.text, step.text, was.at, step.at, ("to the site",)))
+    if was.kind in to.REAL and now.kind in to.REAL:
+        found += _effects(pair, was, now)
+    return found
+
+
+def _effects(pair: Pair, was: Destination, now: Destination) -> Iterator[Parting]:
+    before, after = pair.before, pair.end
+    if was.kind == now.kind == to.BACKEND:
+        yield from effects.limits(before, after, was, now)
+    if not pair.handshake:
+        yield from effects.answer_headers(before, after, was, now)
+        yield from effects.settings(before, after, was, now)
+    yield from effects.logs(before, after)
+
+
+def _unknown(pair: Pair, was: Destination, now: Destination) -> Optional[Parting]:
+    """What cannot be told and could be anything; None where both trees are unknown in the same way."""
+    reasons = [tuple(item.reason for item in one.route.undecided) for one in (pair.before, pair.end)]
+    if was.kind != to.UNKNOWN and now.kind != to.UNKNOWN and not any(reasons):
+        return None
+    if pair.same_text and reasons[0] == reasons[1]:
+        return None
+    why = next((reason for side in reasons for reason in side), "") or (
+        was.text if was.kind == to.UNKNOWN else now.text
+    )
+    held = any(one.guards for one in (pair.before, pair.end)) or {was.kind, now.kind} & {*to.REAL, to.UNKNOWN}
+    if not held:
+        return None
+    return Parting(UNKNOWN, was.text, f"{now.text}; it cannot be told: {why}", was.at, now.at, (why,))
+
+
+# -- guards ---------------------------------------------------------------------------------------
+
+
+def _standing(found: Behaviour) -> List[Guard]:
+    return [guard for guard in found.guards if guard.kind in _ACCESS]
+
+
+def _guards(pair: Pair, was: Destination, now: Destination) -> Iterator[Parting]:
+    old, new = _standing(pair.before), _standing(pair.end)
+    same = {(guard.kind, guard.rule) for guard in new}
+    before = {(guard.kind, guard.rule) for guard in old}
+    for guard in old:
+        if (guard.kind, guard.rule) in same or now.kind not in (*to.REAL, to.ANSWER):
+            continue
+        other = next((one for one in new if one.kind == guard.kind), None)
+        text, at = _rule(guard), place(guard.directive)
+        if other is None or (other.passes and not guard.passes):
+            yield Parting(
+                GUARD_LOST, f"stands behind {text}", f"{now.text} for everybody", at, now.at, (text,)
+            )
+        else:
+            yield Parting(GUARD_CHANGED, text, _rule(other), at, place(other.directive), (text, _rule(other)))
+    for guard in new:
+        known = (guard.kind, guard.rule) in before or any(one.kind == guard.kind for one in old)
+        if not known and was.kind in (*to.REAL, to.ANSWER):
+            text = f"stands behind {_rule(guard)}"
+            yield Parting(CLOSED, was.text, text, was.at, place(guard.directive), (text,))
+
+
+def _rule(guard: Guard) -> str:
+    return "; ".join(guard.rule)
+
+
+# -- upgrades -------------------------------------------------------------------------------------
+
+
+def _upgrade(pair: Pair, was: Destination, now: Destination) -> Iterator[Parting]:
+    old, new = pair.before.route.upgrade, pair.after.route.upgrade
+    if old.survives is new.survives:
+        return
+    opens, not_now = "is a WebSocket that opens", f"would not open: {new.reason}"
+    if old.survives and new.survives is False:
+        kind = CLOSED if pair.foreign and now.kind == to.REFUSED else UPGRADE_LOST
+        if pair.end is not pair.after and pair.end.route.upgrade.survives:
+            kind, not_now = REDIRECTED, "is redirected, which a WebSocket does not follow"
+        yield Parting(kind, opens, not_now, was.at, place(new.directive) or now.at, (new.cause,))
+    elif old.survives and new.survives is None:
+        yield Parting(
+            UNKNOWN, opens, f"cannot be told: {new.reason}", was.at, place(new.directive), ("upgrade",)
+        )
+    elif new.survives and not pair.foreign:
+        text = f"does not open: {old.reason}"
+        yield Parting(MORE, text, opens, place(old.directive) or was.at, now.at, (old.cause, "upgrade"))
+
+
+# -- where it ends up -----------------------------------------------------------------------------
+
+
+def _places(pair: Pair, was: Destination, now: Destination) -> Iterator[Parting]:
+    kind = _kind(pair, was, now)
+    if kind:
+        yield Parting(kind, was.text, now.text, was.at, now.at, (was.kind, now.kind, *_told(kind, was, now)))
+    if was.kind == now.kind == to.BACKEND and was.protocol == now.protocol:
+        yield from effects.asked_of_backend(pair.before, pair.end, (was.at, now.at))
+
+
+def _told(kind: str, was: Destination, now: Destination) -> Tuple[str, ...]:
+    """What makes two of a kind and a place differ all the same."""
+    return (was.text, now.text) if kind in (BACKEND_MOVED, STATUS) else ()
+
+
+def _kind(pair: Pair, was: Destination, now: Destination) -> str:
+    """The kind of a difference between two places; "" where they are the same."""
+    if was.kind == now.kind and (was.value & now.value or was.value == now.value):
+        return "" if was.protocol == now.protocol else BACKEND_MOVED
+    if was.kind == to.NOBODY:
+        return MORE if now.kind != to.REFUSED else ""
+    if pair.method == "OPTIONS" and now.kind == to.ANSWER:
+        return PREFLIGHT
+    return _BY_KIND[was.kind](was, now, pair)
+
+
+def _was_backend(was: Destination, now: Destination, pair: Pair) -> str:
+    if now.kind == to.BACKEND and (
+        was.protocol == now.protocol or {was.protocol, now.protocol} <= {"http", "https"}
+    ):
+        return BACKEND_MOVED
+    if now.kind == to.FILE and now.own and was.protocol not in ("http", "https", "grpc"):
+        return SOURCE_SERVED
+    if now.kind == to.REFUSED and pair.foreign:
+        return CLOSED
+    return ELSEWHERE
+
+
+def _was_file(was: Destination, now: Destination, _pair: Pair) -> str:
+    if now.kind == to.FILE:
+        old, new = (next(iter(one.value)) for one in (was, now))
+        if was.own == now.own and old.rpartition("/")[2] == new.rpartition("/")[2]:
+            return ROOT_CHANGED
+    if was.own:
+        return FILE_LOST
+    return REROUTED if now.kind in (*to.REAL, to.ANSWER, to.REDIRECT) else ELSEWHERE
+
+
+def _was_redirect(was: Destination, now: Destination, pair: Pair) -> str:
+    if was.own:
+        return FILE_LOST if now.kind != to.REDIRECT else ""
+    target = next(iter(was.value), "")
+    ours = not target or to.host_of(target) in ("", to.host_of(pair.before.route.request.url))
+    if now.kind == to.REDIRECT:
+        new = next(iter(now.value), "")
+        return REDIRECTED if to.host_of(new) == to.host_of(target) else ELSEWHERE
+    return REDIRECT_LOST if ours and now.kind in (*to.REAL, to.ANSWER) else ELSEWHERE
+
+
+def _was_refused(was: Destination, now: Destination, _pair: Pair) -> str:
+    if now.kind == to.REFUSED:
+        return STATUS
+    if now.kind in (to.NOBODY, to.REDIRECT):
+        return ""
+    if was.own:
+        return OPENED
+    return REROUTED
+
+
+def _was_else(_was: Destination, _now: Destination, _pair: Pair) -> str:
+    return ELSEWHERE
+
+
+_BY_KIND = {
+    to.BACKEND: _was_backend,
+    to.HANDLER: _was_else,
+    to.FILE: _was_file,
+    to.LISTING: _was_else,
+    to.REDIRECT: _was_redirect,
+    to.ANSWER: _was_else,
+    to.REFUSED: _was_refused,
+}
