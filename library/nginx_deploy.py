@@ -88,6 +88,14 @@ options:
     type: str
     choices: [fail, overwrite]
     default: fail
+  on_loss:
+    description: >-
+      What to do where the release before gives users something that this one would not, which nobody means -
+      a password or address rule that is gone, a file that is there and would not be sent, source code that
+      would be, a change for another site. V(fail) names it and changes nothing; V(accept) deploys.
+    type: str
+    choices: [fail, accept]
+    default: fail
   keep:
     description: >-
       How many backups to keep. The one from before the first deployment and the newest always stay; states
@@ -251,6 +259,15 @@ cured:
   returned: always
   type: list
   elements: dict
+comparison:
+  description: >-
+    What users would see of the change, before it went live - C(summary) in one sentence, how many requests
+    were C(asked), those of the C(last_day) by the access log and how many of them go the same way
+    (C(last_day_same)), the C(differences), and C(notes) on what was left out. Each difference has C(kind),
+    C(weight), what C(was) and what is C(now), the lines C(was_at) and C(now_at), C(examples), how many
+    C(requests) and C(hits) of the last day. Empty where nothing changes.
+  returned: always
+  type: dict
 errors:
   description: nginx's errors about the candidate, each with C(file), C(line), C(message), C(context).
   returned: always
@@ -314,6 +331,7 @@ def main() -> None:
             "sites": {"type": "list", "elements": "dict", "required": True, "options": SITE},
             "on_drift": {"type": "str", "choices": ["fail", "overwrite", "keep"], "default": "fail"},
             "on_takeover": {"type": "str", "choices": ["fail", "overwrite"], "default": "fail"},
+            "on_loss": {"type": "str", "choices": ["fail", "accept"], "default": "fail"},
             "keep": {"type": "int", "default": 10},
             "proof_timeout": {"type": "float", "default": 15.0},
             "lock_timeout": {"type": "float", "default": 60.0},
@@ -342,6 +360,7 @@ def main() -> None:
         check=module.check_mode,
         on_drift=given["on_drift"],
         on_takeover=given["on_takeover"],
+        on_loss=given["on_loss"],
         keep=given["keep"],
         deadline=given["proof_timeout"],
         lock_timeout=given["lock_timeout"],

@@ -112,7 +112,7 @@ class _Comparing:
                     paths[door].append(urllib.parse.urlsplit(url).path)
         self._all("paths of locations", [(door, path, PLAIN) for door in doors for path in paths[door]])
         day = self._day() if self.world.read_logs else Traffic()
-        self._other_ways("other ways to ask for them", doors, paths, known)
+        self._all("other ways to ask for them", self._other_ways(doors, paths, known))
         self._all(
             "paths at other names", [(door, path, PLAIN) for door in others for path in self._few(door)]
         )
@@ -127,7 +127,9 @@ class _Comparing:
     def _few(self, door: Door) -> List[str]:
         return ["/", f"/{TAIL.decode()}"]
 
-    def _all(self, what: str, wanted: Sequence[Tuple[Door, str, Variant]]) -> None:
+    def _all(
+        self, what: str, wanted: Sequence[Tuple[Door, str, Variant]], *, neighbour: bool = False
+    ) -> None:
         """Ask all of these; what the budget has no room for is told."""
         for number, (door, path, variant) in enumerate(wanted):
             if time.process_time() > self.until:
@@ -136,17 +138,18 @@ class _Comparing:
                     f"{self.world.seconds:g} seconds"
                 )
                 return
-            self._ask(door, path, variant)
+            self._ask(door, path, variant, whose=door.name if neighbour else "")
 
     def _other_ways(
-        self, what: str, doors: List[Door], paths: Dict[Door, List[str]], known: Dict[Door, Traits]
-    ) -> None:
-        wanted = []
+        self, doors: List[Door], paths: Dict[Door, List[str]], known: Dict[Door, Traits]
+    ) -> List[Tuple[Door, str, Variant]]:
+        """Other ways to ask for paths that were asked for plainly."""
+        wanted: List[Tuple[Door, str, Variant]] = []
         for door in doors:
             for path in dict.fromkeys(paths[door]):
                 proxied = self._proxied.get((door, path), False)
                 wanted += [(door, path, way) for way in variants(known[door], door.origin, proxied=proxied)]
-        self._all(what, wanted)
+        return wanted
 
     def _below(self, doors: List[Door], known: Dict[Door, Traits]) -> None:
         wanted = []
@@ -227,7 +230,7 @@ class _Comparing:
         )
         same = self.scope.before.text(door.before) == self.scope.after.text(door.after)
         end = self._followed(before, after, asked, door)
-        foreign = variant.origin is not None and variant.origin != door.origin
+        foreign = variant.origin if variant.origin and variant.origin != door.origin else ""
         return partings(Pair(before, after, end, variant.upgrade, variant.method, foreign, same))
 
     def _behaviour(self, side: Side, asked: Request) -> Behaviour:
@@ -296,17 +299,13 @@ class _Comparing:
             self.gathering.take([parting], f"{host} at {local_address(key)}", whose=host)
         for parting, key, host in self._sockets():
             self.gathering.take([parting], f"every request at {local_address(key)}", whose=host)
-        wanted = [
-            (door, path)
-            for door in self.scope.feeling()
-            for path in paths_of((door.before, door.after), Traits(), self.version)
-        ]
-        for number, (door, path) in enumerate(wanted):
-            if time.process_time() > self.until + 1.0:
-                left = len(wanted) - number
-                self.result.notes.append(f"{left} of {len(wanted)} requests of neighbours were not asked")
-                break
-            self._ask(door, path, PLAIN, whose=door.name)
+        doors = self.scope.feeling()
+        known = {door: traits_of(*self._with_maps(door)) for door in doors}
+        paths = {door: paths_of((door.before, door.after), known[door], self.version) for door in doors}
+        plain = [(door, path, PLAIN) for door in doors for path in paths[door]]
+        self.until = max(self.until, time.process_time() + self.world.seconds / 4)
+        self._all("requests of neighbours", plain, neighbour=True)
+        self._all("other requests of neighbours", self._other_ways(doors, paths, known), neighbour=True)
 
     def _sockets(self) -> Iterable[Tuple[Parting, Tuple[str, str, int], str]]:
         """Options of a socket that our servers share with others, and that would change for them."""

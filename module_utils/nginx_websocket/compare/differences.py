@@ -97,8 +97,8 @@ class Difference:
 
     @property
     def weight(self) -> str:
-        """``LOSS``, ``CHANGE`` or ``GAIN``."""
-        return KINDS[self.parting.kind][0]
+        """``LOSS``, ``CHANGE`` or ``GAIN``; whatever changes for a neighbour is a loss."""
+        return LOSS if self.whose else KINDS[self.parting.kind][0]
 
     def take(self, example: str, hits: int, *, new: bool = True) -> None:
         """Count one more request.

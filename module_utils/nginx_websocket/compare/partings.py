@@ -50,8 +50,8 @@ class Pair:
     """``after``, or where it leads by redirects from one of the site's doors to another."""
     handshake: bool = False
     method: str = "GET"
-    foreign: bool = False
-    """Whether the Origin is of another site's page."""
+    foreign: str = ""
+    """The Origin, where it is of another site's page."""
     same_text: bool = False
     """Whether both servers say the same, so that what is unknown is unknown in the same way."""
 
@@ -151,7 +151,7 @@ def _upgrade(pair: Pair, was: Destination, now: Destination) -> Iterator[Parting
         kind = CLOSED if pair.foreign and now.kind == to.REFUSED else UPGRADE_LOST
         if pair.end is not pair.after and pair.end.route.upgrade.survives:
             kind, not_now = REDIRECTED, "is redirected, which a WebSocket does not follow"
-        yield Parting(kind, opens, not_now, was.at, place(new.directive) or now.at, (new.cause,))
+        yield Parting(kind, opens, not_now, was.at, place(new.directive) or now.at, (new.cause, pair.foreign))
     elif old.survives and new.survives is None:
         yield Parting(
             UNKNOWN, opens, f"cannot be told: {new.reason}", was.at, place(new.directive), ("upgrade",)
@@ -167,13 +167,17 @@ def _upgrade(pair: Pair, was: Destination, now: Destination) -> Iterator[Parting
 def _places(pair: Pair, was: Destination, now: Destination) -> Iterator[Parting]:
     kind = _kind(pair, was, now)
     if kind:
-        yield Parting(kind, was.text, now.text, was.at, now.at, (was.kind, now.kind, *_told(kind, was, now)))
+        yield Parting(
+            kind, was.text, now.text, was.at, now.at, (was.kind, now.kind, *_told(kind, was, now, pair))
+        )
     if was.kind == now.kind == to.BACKEND and was.protocol == now.protocol:
         yield from effects.asked_of_backend(pair.before, pair.end, (was.at, now.at))
 
 
-def _told(kind: str, was: Destination, now: Destination) -> Tuple[str, ...]:
+def _told(kind: str, was: Destination, now: Destination, pair: Pair) -> Tuple[str, ...]:
     """What makes two of a kind and a place differ all the same."""
+    if kind == CLOSED:
+        return (pair.foreign,)
     return (was.text, now.text) if kind in (BACKEND_MOVED, STATUS) else ()
 
 
@@ -200,14 +204,18 @@ def _was_backend(was: Destination, now: Destination, pair: Pair) -> str:
     return ELSEWHERE
 
 
-def _was_file(was: Destination, now: Destination, _pair: Pair) -> str:
+def _was_file(was: Destination, now: Destination, pair: Pair) -> str:
     if now.kind == to.FILE:
         old, new = (next(iter(one.value)) for one in (was, now))
         if was.own == now.own and old.rpartition("/")[2] == new.rpartition("/")[2]:
             return ROOT_CHANGED
     if was.own:
         return FILE_LOST
-    return REROUTED if now.kind in (*to.REAL, to.ANSWER, to.REDIRECT) else ELSEWHERE
+    if now.kind in (*to.REAL, to.ANSWER, to.REDIRECT):
+        return REROUTED
+    # A page that stands for every path is no longer sent for some of them, or for none.
+    location = pair.end.route.location
+    return CLOSED if location is not None and location.name != b"/" else ELSEWHERE
 
 
 def _was_redirect(was: Destination, now: Destination, pair: Pair) -> str:

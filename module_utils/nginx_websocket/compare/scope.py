@@ -90,13 +90,20 @@ class Side:
     def server(self, key: Tuple[str, str, int], name: str) -> Optional[Level]:
         """The server of a name at an address; None where nobody listens."""
         group = self.groups.get(key)
+        if group is None:
+            return None
+        return self.named(key, name) or group.default
+
+    def named(self, key: Tuple[str, str, int], name: str) -> Optional[Level]:
+        """The server that has a name at an address, by its ``server_name``."""
+        group = self.groups.get(key)
         if group is None or group.default is None:
             return None
         try:
-            match = virtual_names(self.index, group, self.version).find(name.encode())
+            match = virtual_names(self.index, group, self.version).lookup(name.encode())
         except (CannotDecide, RegexError):
-            return group.default
-        return match.server if match is not None else group.default
+            return None
+        return match.server if match is not None else None
 
 
 def shape(directive: Directive) -> Shape:
@@ -138,8 +145,20 @@ class Scope:
         ours, theirs = (collections.Counter(map(side.text, side.index.servers)) for side in (before, after))
         self.gone = [server for server in before.index.servers if before.text(server) not in theirs]
         self.new = [server for server in after.index.servers if after.text(server) not in ours]
-        self._changed = {id(server) for server in (*self.gone, *self.new)}
         self.environment = _environment(before, after)
+        files = [side.configuration.files for side in (before, after)]
+        edited = {path for path in {*files[0], *files[1]} if files[0].get(path) != files[1].get(path)}
+        # A map or an upstream beside a server is a part of it, though the server says what it said.
+        for side, found in ((before, self.gone), (after, self.new)):
+            found += [
+                server
+                for server in side.index.servers
+                if server not in found
+                and server.directive is not None
+                and server.directive.file in edited
+                and self._uses(server)
+            ]
+        self._changed = {id(server) for server in (*self.gone, *self.new)}
 
     def touches(self, server: Optional[Level]) -> bool:
         """Whether a server is one that differs."""
@@ -166,6 +185,9 @@ class Scope:
         for key in self._keys():
             for host in dict.fromkeys((*hosts, STRANGER)):
                 pair = self.before.server(key, host), self.after.server(key, host)
+                new = self.before.named(key, host) is None and not self.touches(pair[0])
+                if host != STRANGER and new:
+                    continue  # nobody was meant by that name until now
                 if any(map(self.touches, pair)):
                     found += self._doors(key, host, pair)
         return sorted(found, key=lambda door: door.stranger)
@@ -206,6 +228,8 @@ class Scope:
         return found
 
     def _uses(self, server: Level) -> bool:
+        if not self.environment:
+            return False
         if None in self.environment or server.directive is None:
             return True
         words = b"\n".join(_words(server.directive))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Dict, List, Mapping, Optional, Sequence
+from typing import Dict, List, Mapping, Optional, Sequence, Tuple
 
 from ..behaviour.effective import Level
 from ..conf.tree import Configuration
@@ -27,6 +27,7 @@ from .world import World
 _SITE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}\Z")
 _DRIFT = ("fail", "overwrite", "keep")
 _TAKEOVER = ("fail", "overwrite")
+_LOSS = ("fail", "accept")
 
 
 def deploy(
@@ -37,6 +38,7 @@ def deploy(
     check: bool = False,
     on_drift: str = "fail",
     on_takeover: str = "fail",
+    on_loss: str = "fail",
     keep: int = 10,
     deadline: float = 15.0,
     lock_timeout: float = 60.0,
@@ -55,6 +57,7 @@ def deploy(
         on_drift: what to do with a release that a person edited: ``fail``, ``overwrite`` or ``keep``.
         on_takeover: what to do where a file that is not ours does more than the site in its place would:
             ``fail`` or ``overwrite``.
+        on_loss: what to do where users would lose what a release before gave them: ``fail`` or ``accept``.
         keep: how many backups to keep.
         deadline: seconds that reload and proof may take.
         lock_timeout: seconds to wait for another transaction, or for certbot.
@@ -70,11 +73,11 @@ def deploy(
     host = Host(nginx, state_dir, check, keep, deadline, world or World())
     host.window = max(0.0, confirm_window)
     try:
-        _check_input(sites, on_drift, on_takeover)
+        _check_input(sites, on_drift, on_takeover, on_loss)
         with host.locked(lock_timeout):
             leave_to_others(host, sites)
             host.outcome.recovered = recover(host)
-            _deploy(host, sites, on_drift, on_takeover, max_sockets, START if start else REFUSE)
+            _deploy(host, sites, on_drift, (on_takeover, on_loss), max_sockets, START if start else REFUSE)
     except Failure as failure:
         outcome = host.outcome
         outcome.failed = True
@@ -87,16 +90,18 @@ def deploy(
         host.outcome.message = f"the host's files could not be read or locked: {error}; nothing was changed"
     if host.outcome.outcome == APPLIED:
         live = names([f"{name} {release}" for name, release in host.outcome.releases.items()])
-        host.outcome.message = f"live and proven: {live}"
+        told = host.outcome.comparison.get("summary", "")
+        host.outcome.message = f"live and proven: {live}" + (f"; {told}" if told else "")
     if host.outcome.recovered:
         host.outcome.changed = host.outcome.changed or not check
     return host.outcome
 
 
-def _check_input(sites: Sequence[Site], on_drift: str, on_takeover: str) -> None:
+def _check_input(sites: Sequence[Site], on_drift: str, on_takeover: str, on_loss: str) -> None:
     for name, value, allowed in (
         ("on_drift", on_drift, _DRIFT),
         ("on_takeover", on_takeover, _TAKEOVER),
+        ("on_loss", on_loss, _LOSS),
     ):
         if value not in allowed:
             raise Refused(f"{name} is {value!r}; it must be one of {', '.join(allowed)}")
@@ -121,7 +126,12 @@ def _check_input(sites: Sequence[Site], on_drift: str, on_takeover: str) -> None
 
 
 def _deploy(
-    host: Host, sites: Sequence[Site], on_drift: str, on_takeover: str, max_sockets: int, stopped: str
+    host: Host,
+    sites: Sequence[Site],
+    on_drift: str,
+    losses: Tuple[str, str],
+    max_sockets: int,
+    stopped: str,
 ) -> None:
     outcome, nginx = host.outcome, host.nginx
     with host.step("compare"):
@@ -155,17 +165,14 @@ def _deploy(
             outcome.outcome = outcome.outcome if host.check else APPLIED
         return
     # Imported where something changes: an unchanged host does not have to compile them.
+    from .comparison import judge_change
     from .execute import Plan, execute
     from .static_routes import broken_today
 
     foreign = [path for placement in placements for path in placement.foreign]
-    if foreign:
-        from .takeover import judge_takeover
-
-        with host.step("take over"):
-            outcome.findings += judge_takeover(
-                foreign, tree.configuration, staged, nginx.version, on_takeover=on_takeover
-            )
+    judge_change(
+        host, tree.configuration, staged, chosen, foreign, on_takeover=losses[0], on_loss=losses[1]
+    )
     broken = broken_today(chosen, tree.configuration, nginx)
     if host.check:
         outcome.changed, outcome.cured = True, broken

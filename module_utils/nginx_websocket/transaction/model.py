@@ -209,6 +209,8 @@ class Outcome:
     findings: List[Finding] = dataclasses.field(default_factory=list)
     cured: List[Finding] = dataclasses.field(default_factory=list)
     """Why WebSocket URLs of the sites could not open before this release (in check mode: cannot, today)."""
+    comparison: Dict[str, Any] = dataclasses.field(default_factory=dict)
+    """What users would see of the change (``differences.Comparison``); empty where nothing changes."""
     errors: List[ConfError] = dataclasses.field(default_factory=list)
     warnings: List[ConfError] = dataclasses.field(default_factory=list)
     method: str = ""
@@ -241,6 +243,7 @@ class Outcome:
             "drift": self.drift,
             "findings": [finding.as_dict() for finding in self.findings],
             "cured": [finding.as_dict() for finding in self.cured],
+            "comparison": self.comparison,
             "errors": [error.as_dict() for error in self.errors],
             "warnings_of_nginx": [warning.sentence() for warning in self.warnings],
             "method": self.method,

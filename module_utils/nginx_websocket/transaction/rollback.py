@@ -114,6 +114,9 @@ def _rollback(host: Host, to: str, start: bool) -> None:
         overlay = Overlay(changes, host.files)
         staged = host.tree(changes).configuration
         after = _read_sites(overlay, staged, changes, after)
+    from .comparison import tell_change
+
+    tell_change(host, host.tree().configuration, staged)
     if host.check:
         outcome.changed = True
         outcome.message = f"would go back to {goal.named}: {names([one.path for one in changes])}"

@@ -181,6 +181,7 @@ class ActionModule(Asking):
             "sites": sites,
             "on_drift": settings["on_drift"],
             "on_takeover": settings["on_takeover"],
+            "on_loss": settings["on_loss"],
             "proof_timeout": settings["proof_timeout"],
             "max_sockets": settings["max_sockets"],
             "start": settings["start"],
