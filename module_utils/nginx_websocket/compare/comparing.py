@@ -17,7 +17,7 @@ from ..conf.tree import Configuration
 from . import destination as to
 from .access_log import Asked, Traffic, known_hosts, traffic
 from .destination import destination
-from .differences import NEIGHBOUR, SETTINGS, STRANGERS, Comparison, Gathering, Parting
+from .differences import NEIGHBOUR, PLACES, SETTINGS, STRANGERS, Comparison, Gathering, Parting
 from .files_below import files_below
 from .logs_of import DEFAULT, logs_of
 from .partings import Pair, partings
@@ -215,8 +215,15 @@ class _Comparing:
         example = (
             f"{variant.title or ('' if variant.method == 'GET' else variant.method)} {door.origin}{path}"
         )
-        self.gathering.take(found, example.strip(), hits, whose, new=new)
+        self.gathering.take(self._news(door, path, variant, found), example.strip(), hits, whose, new=new)
         return found
+
+    def _news(self, door: Door, path: str, variant: Variant, found: List[Parting]) -> List[Parting]:
+        """What another way to ask shows that the plain request has not shown already."""
+        plain = self._asked.get((door, path, PLAIN), []) if variant != PLAIN else []
+        if not any(parting.kind in PLACES for parting in plain):
+            return found
+        return [parting for parting in found if parting.kind not in PLACES]
 
     def _parted(self, door: Door, path: str, variant: Variant) -> List[Parting]:
         asked = request(door, path, variant)
@@ -298,7 +305,8 @@ class _Comparing:
             parting = Parting(NEIGHBOUR, *texts, at[0], at[1])
             self.gathering.take([parting], f"{host} at {local_address(key)}", whose=host)
         for parting, key, host in self._sockets():
-            self.gathering.take([parting], f"every request at {local_address(key)}", whose=host)
+            whose = host if parting.kind == NEIGHBOUR else ""
+            self.gathering.take([parting], f"every request at {local_address(key)}", whose=whose)
         doors = self.scope.feeling()
         known = {door: traits_of(*self._with_maps(door)) for door in doors}
         paths = {door: paths_of((door.before, door.after), known[door], self.version) for door in doors}

@@ -55,6 +55,22 @@ KINDS: Dict[str, Tuple[str, str]] = {
     MORE: (GAIN, "something is answered that was not, or a WebSocket opens that did not"),
 }
 """Every kind of difference: its weight and what it means; the heaviest first."""
+PLACES = frozenset(
+    (
+        SOURCE_SERVED,
+        OPENED,
+        FILE_LOST,
+        REDIRECT_LOST,
+        ELSEWHERE,
+        BACKEND_MOVED,
+        ROOT_CHANGED,
+        REROUTED,
+        CLOSED,
+    )
+) | {STATUS, PREFLIGHT}
+"""Kinds that say where a request ends up."""
+_ANYWHERE = frozenset((BACKEND_HEADERS, HEADERS, SETTINGS, LOGS, LESS, REDIRECTED))
+"""Kinds that are one difference wherever they stand: a header that ten locations add, say."""
 _EXAMPLES = 3
 
 
@@ -75,10 +91,13 @@ class Parting:
     """What makes two partings of one kind and one place the same; ``was`` and ``now`` when it is empty."""
     name: str = ""
     """Of a header, a limit or a guard."""
+    anywhere: bool = False
+    """Whether it is one difference wherever it stands: a header that ten locations add, say."""
 
     def key(self) -> Tuple[object, ...]:
         """Equal for partings that are one difference."""
-        return self.kind, self.name, self.was_at, self.now_at, self.group or (self.was, self.now)
+        at = ("", "") if self.anywhere or self.kind in _ANYWHERE else (self.was_at, self.now_at)
+        return self.kind, self.name, at, self.group or (self.was, self.now)
 
 
 @dataclasses.dataclass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import urllib.parse
 from typing import Iterator, List, Optional, Tuple
 
 from ..behaviour.access import guards as kinds
@@ -35,6 +36,7 @@ from .differences import (
 )
 from .effects import place
 
+_ACME = b"/.well-known/acme-challenge/"
 _ACCESS = frozenset(
     (kinds.ADDRESS, kinds.PASSWORD, kinds.AUTH_REQUEST, kinds.METHOD, kinds.CLIENT_CERTIFICATE, kinds.OTHER)
 )
@@ -74,7 +76,9 @@ def partings(pair: Pair) -> List[Parting]:
     if pair.end is not pair.after and was.kind != to.NOBODY:
         step = destination(pair.after)
         if not was.value & step.value:
-            found.append(Parting(REDIRECTED, was.text, step.text, was.at, step.at, ("to the site",)))
+            target = "://".join(urllib.parse.urlsplit(next(iter(step.value), ""))[:2])
+            text = f"is redirected to {target}, where the same answers"
+            found.append(Parting(REDIRECTED, was.text, text, was.at, step.at, (target,)))
     if was.kind in to.REAL and now.kind in to.REAL:
         found += _effects(pair, was, now)
     return found
@@ -149,9 +153,18 @@ def _upgrade(pair: Pair, was: Destination, now: Destination) -> Iterator[Parting
     opens, not_now = "is a WebSocket that opens", f"would not open: {new.reason}"
     if old.survives and new.survives is False:
         kind = CLOSED if pair.foreign and now.kind == to.REFUSED else UPGRADE_LOST
-        if pair.end is not pair.after and pair.end.route.upgrade.survives:
+        if pair.end is not pair.after:
             kind, not_now = REDIRECTED, "is redirected, which a WebSocket does not follow"
-        yield Parting(kind, opens, not_now, was.at, place(new.directive) or now.at, (new.cause, pair.foreign))
+        yield Parting(
+            kind,
+            opens,
+            not_now,
+            was.at,
+            place(new.directive) or now.at,
+            (new.cause, pair.foreign),
+            "",
+            bool(pair.foreign),
+        )
     elif old.survives and new.survives is None:
         yield Parting(
             UNKNOWN, opens, f"cannot be told: {new.reason}", was.at, place(new.directive), ("upgrade",)
@@ -167,9 +180,9 @@ def _upgrade(pair: Pair, was: Destination, now: Destination) -> Iterator[Parting
 def _places(pair: Pair, was: Destination, now: Destination) -> Iterator[Parting]:
     kind = _kind(pair, was, now)
     if kind:
-        yield Parting(
-            kind, was.text, now.text, was.at, now.at, (was.kind, now.kind, *_told(kind, was, now, pair))
-        )
+        group = (was.kind, now.kind, *_told(kind, was, now, pair))
+        anywhere = kind == CLOSED and bool(pair.foreign)
+        yield Parting(kind, was.text, now.text, was.at, now.at, group, "", anywhere)
     if was.kind == now.kind == to.BACKEND and was.protocol == now.protocol:
         yield from effects.asked_of_backend(pair.before, pair.end, (was.at, now.at))
 
@@ -183,6 +196,8 @@ def _told(kind: str, was: Destination, now: Destination, pair: Pair) -> Tuple[st
 
 def _kind(pair: Pair, was: Destination, now: Destination) -> str:
     """The kind of a difference between two places; "" where they are the same."""
+    if _renewal(pair):
+        return ELSEWHERE
     if was.kind == now.kind and (was.value & now.value or was.value == now.value):
         return "" if was.protocol == now.protocol else BACKEND_MOVED
     if was.kind == to.NOBODY:
@@ -190,6 +205,16 @@ def _kind(pair: Pair, was: Destination, now: Destination) -> str:
     if pair.method == "OPTIONS" and now.kind == to.ANSWER:
         return PREFLIGHT
     return _BY_KIND[was.kind](was, now, pair)
+
+
+def _renewal(pair: Pair) -> bool:
+    """Whether challenges for a certificate have a location, and would be looked for elsewhere."""
+    location = pair.before.route.location
+    if location is None or not location.name.startswith(_ACME) or location.regex:
+        return False
+    if not pair.before.route.first_uri.startswith(_ACME):
+        return False
+    return bool(pair.before.answer.path) and pair.before.answer.path != pair.end.answer.path
 
 
 def _was_backend(was: Destination, now: Destination, pair: Pair) -> str:
@@ -215,7 +240,8 @@ def _was_file(was: Destination, now: Destination, pair: Pair) -> str:
         return REROUTED
     # A page that stands for every path is no longer sent for some of them, or for none.
     location = pair.end.route.location
-    return CLOSED if location is not None and location.name != b"/" else ELSEWHERE
+    hidden = b"/." in pair.end.route.first_uri
+    return CLOSED if hidden or (location is not None and location.name != b"/") else ELSEWHERE
 
 
 def _was_redirect(was: Destination, now: Destination, pair: Pair) -> str:
