@@ -9,6 +9,8 @@ from typing import Iterator, List, Optional, Tuple
 from ..behaviour.access import guards as kinds
 from ..behaviour.access.guards import Guard
 from ..behaviour.behaviour import Behaviour
+from ..behaviour.upgrade import codes
+from ..behaviour.upgrade.verdict import Verdict, obstacles
 from . import destination as to
 from . import effects
 from .destination import Destination, destination
@@ -36,6 +38,7 @@ from .differences import (
 )
 from .effects import place
 
+_OF_GUARDS = frozenset((codes.ACCESS_DENIED, codes.METHOD_NOT_ALLOWED, codes.AUTH_BASIC, codes.AUTH_REQUEST))
 _ACME = b"/.well-known/acme-challenge/"
 _ACCESS = frozenset(
     (kinds.ADDRESS, kinds.PASSWORD, kinds.AUTH_REQUEST, kinds.METHOD, kinds.CLIENT_CERTIFICATE, kinds.OTHER)
@@ -146,8 +149,19 @@ def _rule(guard: Guard) -> str:
 # -- upgrades -------------------------------------------------------------------------------------
 
 
+def _verdict(found: Behaviour) -> Verdict:
+    """Whether an upgrade survives, whoever is let in."""
+    verdict = found.upgrade or Verdict(None, codes.UNDECIDED)
+    if verdict.code not in _OF_GUARDS:
+        return verdict
+    left = [item for item in obstacles(found.route) if item.code not in (*_OF_GUARDS, *codes.RISKS)]
+    if not left:
+        return Verdict(True, "")
+    return Verdict(False if left[0].certain else None, left[0].code, left[0].sentence, left[0].directive)
+
+
 def _upgrade(pair: Pair, was: Destination, now: Destination) -> Iterator[Parting]:
-    old, new = pair.before.route.upgrade, pair.after.route.upgrade
+    old, new = _verdict(pair.before), _verdict(pair.after)
     if old.survives is new.survives:
         return
     opens, not_now = "is a WebSocket that opens", f"would not open: {new.reason}"
@@ -161,7 +175,7 @@ def _upgrade(pair: Pair, was: Destination, now: Destination) -> Iterator[Parting
             not_now,
             was.at,
             place(new.directive) or now.at,
-            (new.cause, pair.foreign),
+            (new.code, pair.foreign),
             "",
             bool(pair.foreign),
         )
@@ -171,7 +185,7 @@ def _upgrade(pair: Pair, was: Destination, now: Destination) -> Iterator[Parting
         )
     elif new.survives and not pair.foreign:
         text = f"does not open: {old.reason}"
-        yield Parting(MORE, text, opens, place(old.directive) or was.at, now.at, (old.cause, "upgrade"))
+        yield Parting(MORE, text, opens, place(old.directive) or was.at, now.at, (old.code, "upgrade"))
 
 
 # -- where it ends up -----------------------------------------------------------------------------
