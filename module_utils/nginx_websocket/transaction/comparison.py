@@ -18,6 +18,10 @@ from .takeover import settings_gone
 FAIL, OVERWRITE, ACCEPT = "fail", "overwrite", "accept"
 ON_TAKEOVER, ON_LOSS = (FAIL, OVERWRITE), (FAIL, ACCEPT)
 _SHOWN = 8
+_NO_CERTIFICATES = (
+    " (a site of this role cannot ask every client for a certificate, because nothing could be proven then: "
+    "leave it out of the role)"
+)
 ORDINARY: FrozenSet[str] = frozenset(
     (kinds.GUARD_LOST, kinds.SOURCE_SERVED, kinds.OPENED, kinds.FILE_LOST, kinds.NEIGHBOUR)
 )
@@ -51,7 +55,7 @@ def judge_change(
     result = _compared(host, live, staged, [check.url for site in sites for check in site.routes])
     mode = on_takeover if foreign else on_loss
     lost = [one for one in result.of(LOSS) if foreign or one.whose or one.parting.kind in ORDINARY]
-    losses = [one.sentence() for one in lost] + (settings_gone(foreign, live, staged) if foreign else [])
+    losses = [_sentence(one) for one in lost] + (settings_gone(foreign, live, staged) if foreign else [])
     if losses and mode == FAIL:
         raise Refused(_refusal(losses, foreign))
     code = "lost-in-takeover" if foreign else "lost-by-change"
@@ -86,6 +90,11 @@ def _told(differences: Sequence[Difference]) -> List[Finding]:
         return []
     sentences = [one.sentence() for one in differences]
     return [Finding("changes-for-users", f"what users may notice: {_numbered(sentences)}")]
+
+
+def _sentence(loss: Difference) -> str:
+    certificate = loss.parting.kind == kinds.GUARD_LOST and "ssl_verify_client" in loss.parting.was
+    return loss.sentence() + (_NO_CERTIFICATES if certificate else "")
 
 
 def _numbered(sentences: Sequence[str]) -> str:
