@@ -52,6 +52,10 @@ fuzz: setup-test ## Hostile values for every variable, judged by real nginx: SEE
 faults: setup-test ## Kill, fill, cut and edit under real transactions: KILLS=200 SEED=1
 	@PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m tests.faults.run --kills $(or $(KILLS),200) --seed $(or $(SEED),1)
 
+.PHONY: mutations
+mutations: setup-test ## Put faults into the code on purpose: a unit test must find each
+	@$(PYTHON) -m tests.mutations
+
 integration: setup-test ## Run the integration tests on hosts of the lab
 	@tests/run integration
 

@@ -1,0 +1,213 @@
+"""Faults put into the code on purpose, each of which a unit test must find.
+
+``python -m tests.mutations [WORD…]`` applies one named mutation after the other to a copy of the package and
+runs the unit tests that are named with it; a word chooses mutations by their names.  Ends with 1 where one
+survives, or where its place is no longer found.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import List, Tuple
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = "module_utils/nginx_websocket"
+UNDO = ("test_transaction_undo.py", "test_transaction_running.py")
+GUARD = ("test_transaction_guard.py",)
+WORKERS = ("test_transaction_workers.py",)
+
+
+@dataclasses.dataclass(frozen=True)
+class Mutation:
+    """One fault."""
+
+    name: str
+    file: str
+    """Below the package."""
+    before: str
+    after: str
+    tests: Tuple[str, ...]
+    """Below ``tests/unit/transaction``, or a path below ``tests/unit``."""
+
+
+MUTATIONS = (
+    Mutation(
+        "the undo overwrites a hand edit made after activation",
+        "transaction/undo.py",
+        "if not current.same(change.after):",
+        "if False:",
+        UNDO,
+    ),
+    Mutation(
+        "an edit in the moment of the replacement is not told",
+        "transaction/undo.py",
+        'if kept.kind not in ("absent", "other") and not kept.same(change.before):',
+        "if False:",
+        UNDO,
+    ),
+    Mutation(
+        "additions always come first",
+        "transaction/deploy.py",
+        "if removals and additions and not",
+        "if False and not",
+        UNDO,
+    ),
+    Mutation(
+        "removals always come first",
+        "transaction/deploy.py",
+        "if removals and additions and not host.world.validate(additions, host.nginx).valid:",
+        "if removals and additions:",
+        UNDO,
+    ),
+    Mutation(
+        "the undo goes in the order of the activation",
+        "transaction/undo.py",
+        "for change in reversed(list(backup.changes)):\n        path",
+        "for change in list(backup.changes):\n        path",
+        UNDO,
+    ),
+    Mutation(
+        "an old timer undoes a newer transaction",
+        "transaction/going_back.py",
+        '(verb == "window" and record.backup != backup)',
+        "False",
+        GUARD,
+    ),
+    Mutation(
+        "the boot unit without Before=nginx",
+        "transaction/guard.py",
+        "After=local-fs.target\\nBefore={before}",
+        "After=local-fs.target",
+        GUARD,
+    ),
+    Mutation(
+        "old workers count as serving",
+        "transaction/workers.py",
+        "if _WORKER in title and _SHUTTING_DOWN not in title)",
+        "if _WORKER in title)",
+        WORKERS,
+    ),
+    Mutation(
+        "an undo enables a disabled unit",
+        "backend_service/deploy.py",
+        'verb = "enable" if state["UnitFileState"] == "enabled" else "disable"',
+        'verb = "enable"',
+        ("backend_service",),
+    ),
+    Mutation(
+        "another master is proven and never reloaded",
+        "transaction/running.py",
+        "        if found.current == master:\n            if failure",
+        "        if True:\n            if failure",
+        UNDO,
+    ),
+    Mutation(
+        "a reload that was not taken is no failure",
+        "transaction/undo.py",
+        "            host.world.prove_untouched(tree",
+        "            0 and host.world.prove_untouched(tree",
+        UNDO,
+    ),
+    Mutation(
+        "the undo tells nginx nothing",
+        "transaction/undo.py",
+        "        bring_to_life(host, tree, (), alone=False)\n",
+        "        pass\n",
+        UNDO,
+    ),
+    Mutation(
+        "a restart under way is not awaited",
+        "transaction/running.py",
+        "over = late or not host.world.restarting(host.nginx)",
+        "over = True",
+        UNDO,
+    ),
+    Mutation(
+        "a master in a binary upgrade is reloaded",
+        "transaction/running.py",
+        "(found.older is None or not alone)",
+        "True",
+        UNDO,
+    ),
+    Mutation(
+        "a transaction begins within a binary upgrade",
+        "transaction/execute.py",
+        "    settle(host)\n",
+        "    pass\n",
+        UNDO,
+    ),
+    Mutation(
+        "a master whose workers were told to shut down counts as quitting",
+        "transaction/workers.py",
+        "return sockets is None or not sockets & _inodes(_LISTEN)",
+        "return True",
+        WORKERS,
+    ),
+    Mutation(
+        "a worker just forked counts as a new master",
+        "transaction/workers.py",
+        "if alive(pid) and serving(pid))",
+        "if alive(pid))",
+        WORKERS,
+    ),
+    Mutation(
+        "nginx's own address counts as taken",
+        "transaction/hindrance.py",
+        "if (family, host, port) in mine:",
+        "if False:",
+        WORKERS,
+    ),
+)
+
+
+def survives(mutation: Mutation, copy: Path) -> str:
+    """Apply one to a copy of the repository, and take it back: "" when a test found it, else why not."""
+    path = copy / PACKAGE / mutation.file
+    text = path.read_text(encoding="utf-8")
+    if text.count(mutation.before) != 1:
+        return f"its place stands {text.count(mutation.before)} times in {mutation.file}"
+    path.write_text(text.replace(mutation.before, mutation.after), encoding="utf-8")
+    folder = copy / "tests/unit"
+    tests = [str(folder / ("transaction" if one.endswith(".py") else "") / one) for one in mutation.tests]
+    command = [sys.executable, "-B", "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
+    try:
+        done = subprocess.run(command, cwd=copy, capture_output=True, text=True, timeout=300, check=False)
+    except subprocess.TimeoutExpired:
+        return ""
+    finally:
+        path.write_text(text, encoding="utf-8")
+    if done.returncode == 1:
+        return ""
+    return "no test failed" if done.returncode == 0 else f"the tests did not run: {done.stdout[-500:]}"
+
+
+def main(words: List[str]) -> int:
+    """Try all, or those whose names hold one of the words."""
+    chosen = [one for one in MUTATIONS if not words or any(word in one.name for word in words)]
+    survived = 0
+    with tempfile.TemporaryDirectory() as folder:
+        for name in ("module_utils", "tests", "roles", "lab", "pyproject.toml"):
+            source = ROOT / name
+            if source.is_dir():
+                shutil.copytree(
+                    source, Path(folder) / name, ignore=shutil.ignore_patterns("__pycache__", ".state")
+                )
+            else:
+                shutil.copy(source, Path(folder) / name)
+        for mutation in chosen:
+            why = survives(mutation, Path(folder))
+            survived += bool(why)
+            print(
+                f"{'SURVIVES' if why else 'found':8} {mutation.name}{': ' + why if why else ''}", flush=True
+            )
+    print(f"{len(chosen)} mutations, {survived} not found by a test")
+    return 1 if survived or not chosen else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
