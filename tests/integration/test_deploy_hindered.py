@@ -144,12 +144,13 @@ def test_an_upgrade_that_is_not_finished_is_waited_for_or_refused(host):
     assert host.deploy(site(tail="# two"))["outcome"] == "applied"
 
 
-def test_a_file_that_two_includes_read_is_named_with_both(host):
-    assert not host.deploy(site())["failed"]
-    host.sh("sed -i '/sites-enabled/a include /etc/nginx/sites-available/lammp.conf;' /etc/nginx/nginx.conf")
-    done = host.deploy(site(tail="# two"))
+@pytest.mark.parametrize("include", ["/etc/nginx/sites-available/lammp.conf", "/etc/nginx/sites-enabled/l*"])
+def test_a_file_that_two_includes_read_is_named_with_both(host, include):
+    assert not host.deploy(site(top="log_format twice '$uri';"))["failed"]
+    host.sh(f"sed -i '/sites-enabled/a include {include};' /etc/nginx/nginx.conf")
+    done = host.deploy(site(top="log_format twice '$host';"))
     assert done["failed"] and "2 times" in done["message"], done["message"]
-    assert "include /etc/nginx/sites-available/lammp.conf" in done["message"]
+    assert f"include {include}" in done["message"]
     assert "include /etc/nginx/sites-enabled/*" in done["message"]
 
 

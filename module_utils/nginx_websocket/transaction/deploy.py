@@ -250,7 +250,10 @@ def _judge(
     overlay = Overlay(changes, host.files)
     staged = parsed(overlay, nginx)
     paths = [placement.path for placement in placements]
-    with host.step("validate"), neighbours.explained(staged, overlay, paths):
+    live = Overlay((), host.files)
+    with host.step("validate"), neighbours.explained(
+        paths, lambda: [(staged, overlay), (parsed(live, nginx), live)]
+    ):
         for placement in placements:
             placement.shown = _read_as(placement, overlay, staged)
         ours = frozenset(placement.shown for placement in placements)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Dict, FrozenSet, Iterable, Iterator, List, Optional, Sequence, Tuple
+from typing import Callable, Dict, FrozenSet, Iterable, Iterator, List, Optional, Sequence, Tuple
 
 from ..conf.tree import Configuration, Directive, printable
 from .model import Finding, Refused
@@ -121,22 +121,25 @@ def _hidden(found: List[Server], ours: FrozenSet[str]) -> Iterable[Finding]:
 
 
 @contextlib.contextmanager
-def explained(staged: Optional[Configuration], overlay: Overlay, paths: Sequence[str]) -> Iterator[None]:
-    """Where something is refused and nginx would read one of our files twice, say that: it is why.
+def explained(
+    paths: Sequence[str], trees: Callable[[], Sequence[Tuple[Optional[Configuration], Overlay]]]
+) -> Iterator[None]:
+    """Where something is refused and nginx reads one of our files twice, say that: it is why.
 
     Args:
-        staged: the tree as it would be; None where it cannot be read.
-        overlay: its files.
         paths: the files that this transaction writes.
+        trees: gives the tree as it would be and the live one, each with its files; None where it cannot be
+            read.
     """
     try:
         yield
     except Refused as refused:
-        found = [read_twice(staged, overlay, path) for path in paths] if staged is not None else []
-        double = next(filter(None, found), "")
-        if not double:
-            raise
-        raise Refused(f"{double}. Otherwise: {refused}", refused.errors) from refused
+        for configuration, overlay in trees():
+            for path in paths:
+                double = configuration and read_twice(configuration, overlay, path)
+                if double:
+                    raise Refused(f"{double}. What follows from it: {refused}", refused.errors) from refused
+        raise
 
 
 def read_twice(staged: Configuration, overlay: Overlay, path: str) -> str:
@@ -159,6 +162,6 @@ def read_twice(staged: Configuration, overlay: Overlay, path: str) -> str:
     if len(found) < 2:
         return ""
     return (
-        f"nginx would read {path} {len(found)} times, and everything in it would stand twice: "
+        f"nginx reads {path} {len(found)} times, so that everything in it stands twice: "
         f"{'; '.join(found)}. Take one of these includes away, or remove the link"
     )

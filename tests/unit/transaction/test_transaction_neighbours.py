@@ -89,11 +89,15 @@ def test_a_file_that_is_read_twice_is_said_to_be(tree):
     """By its own name and by a link, as nginx says `duplicate log_format` of it."""
     path = tree.write("conf.d/m.conf", "log_format f '$uri';")
     staged = read_tree(tree.instance()).configuration
-    with pytest.raises(Refused, match=r"\Aduplicate log_format\Z"), explained(staged, Overlay(), [path]):
+    with pytest.raises(Refused, match=r"\Aduplicate log_format\Z"), explained(
+        [path], lambda: [(None, Overlay()), (staged, Overlay())]
+    ):
         raise Refused("duplicate log_format")
     os.symlink(path, tree.path("sites-enabled/again"))
     staged = read_tree(tree.instance()).configuration
-    with pytest.raises(Refused) as caught, explained(staged, Overlay(), [path]):
+    with pytest.raises(Refused) as caught, explained(
+        [path], lambda: [(None, Overlay()), (staged, Overlay())]
+    ):
         raise Refused("duplicate log_format")
     said = str(caught.value)
     assert "2 times" in said and "nginx.conf:4" in said and "nginx.conf:5" in said and "duplicate" in said
