@@ -166,7 +166,10 @@ def main() -> None:
     )
     given = module.params
     if given["list"]:
-        module.exit_json(changed=False, backups=kept(state_dir=given["state_dir"]))
+        try:
+            module.exit_json(changed=False, backups=kept(state_dir=given["state_dir"]))
+        except Refused as refusal:
+            module.fail_json(msg=str(refusal))
     try:
         nginx = find_instance(binary=given["binary"], conf_path=given["conf_path"])
     except Refused as refusal:

@@ -13,7 +13,7 @@ import stat
 from typing import Iterator, Sequence
 
 from .proc import Proc, user_name
-from .trust import is_trusted, weak_file, weakness
+from .trust import is_trusted, owner_fault, weakness
 
 
 class NotGenuine(Exception):
@@ -55,7 +55,7 @@ def distrust(pid: int, exe: str, deleted: bool, paths: Sequence[str], proc: Proc
         proc: the /proc to read.
     """
     try:
-        found = weak_file(exe, os.stat(proc.path(pid, "exe")))
+        found = owner_fault(exe, os.stat(proc.path(pid, "exe")))
     except PermissionError:
         return (
             f"{user_name(os.geteuid())} may not look at its executable (/proc/{pid}/exe); run as root "
@@ -104,5 +104,5 @@ def _weak(descriptor: int, path: str) -> str:
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode):
         return f"{path} is no file"
-    found = weak_file(path, status)
+    found = owner_fault(path, status)
     return found.sentence() if found else ""

@@ -75,12 +75,12 @@ def weakness(path: str) -> Optional[Weakness]:
     return found
 
 
-def weak_file(path: str, status: os.stat_result) -> Optional[Weakness]:
-    """Judge an open file by itself.
+def owner_fault(path: str, status: os.stat_result) -> Optional[Weakness]:
+    """Judge one file or directory by itself, not the way to it.
 
     Args:
         path: its name, for the message.
-        status: of the descriptor.
+        status: from stat, lstat or fstat.
     """
     return _judge(path, status, end=True)
 
@@ -93,10 +93,13 @@ def _judge(path: str, status: os.stat_result, *, end: bool) -> Optional[Weakness
         return None
     if not status.st_mode & stat.S_IWOTH and _group_is_ours(status.st_gid) and not _has_acl(path):
         return None
+    command = f"chmod go-w {shlex.quote(path)}"
+    if status.st_mode & stat.S_ISVTX:
+        command = "take a directory of its own"  # never close /tmp
     return Weakness(
         path,
         f"has mode {stat.S_IMODE(status.st_mode):04o} (group {group_name(status.st_gid)})",
-        f"chmod go-w {shlex.quote(path)}",
+        command,
     )
 
 

@@ -130,12 +130,35 @@ class Backups:
         ]
 
     def _all(self) -> List[int]:
-        return sorted(int(name) for name in self._files.names(self.directory) if name.isdigit())
+        """Numbers of the directories that we made: named as we name them, none above the last one given.
+
+        What a person puts beside them (``0099``, ``20240101/``) is his.
+        """
+        last = self._last_given()
+        names = [name for name in self._files.names(self.directory) if name.isascii() and name.isdigit()]
+        return sorted(
+            int(name)
+            for name in names
+            if name == f"{int(name):04d}"
+            and (last is None or int(name) <= last)
+            and self._files.is_directory(os.path.join(self.directory, name))
+        )
+
+    def _last_given(self) -> Optional[int]:
+        """The last number given; None when nobody knows."""
+        given = self._files.entry(self._last).content.strip()
+        return int(given) if given.isdigit() else None
 
     def next_number(self) -> int:
         """The number that the next backup gets; whoever still has that of an undone one must not meet it."""
-        given = self._files.entry(self._last).content.strip()
-        return max([*self._all(), int(given) if given.isdigit() else 0]) + 1
+        number = max([*self._all(), self._last_given() or 0]) + 1
+        while self._taken(number):
+            number += 1
+        return number
+
+    def _taken(self, number: int) -> bool:
+        path = self.path(number)
+        return self._files.is_directory(path) or self._files.entry(path).kind != "absent"
 
     def save(
         self,
@@ -310,7 +333,7 @@ class Backups:
         manifest = _manifest(directory)
         if self._files.entry(manifest).kind != "absent":
             self._files.put(manifest, ABSENT)
-        if number in self._all():
+        if number in self._all() and self._half(number):
             self._files.remove_tree(directory)
         self._sweep_last()
 
@@ -320,8 +343,12 @@ class Backups:
             self._files.unlink(half)
 
     def unfinished(self) -> List[int]:
-        """Numbers of what unfinished saves and removals left."""
-        return sorted(set(self._all()) - set(self.numbers()))
+        """Numbers of what unfinished saves and removals left; a directory with anything else is not ours."""
+        return [number for number in sorted(set(self._all()) - set(self.numbers())) if self._half(number)]
+
+    def _half(self, number: int) -> bool:
+        names = set(self._files.names(self.path(number)))
+        return names <= {"before", "after", os.path.basename(temporary_name("manifest.json"))}
 
     def sweep(self) -> None:
         """Remove what unfinished saves and removals left."""

@@ -3,12 +3,16 @@
 While a transaction that needs it is open, the host holds three files and a timer: our own code as one zip
 file in the state directory, a unit that runs it at boot before nginx starts, and a transient timer that runs
 it when the controller has not confirmed the release in time.  Closing the transaction takes all of it away.
+
+Unit and timer are systemd's, in directories of root.  What they run is the archive that was armed and no
+other: its digest stands in the command, and the bytes that were compared are the bytes that are run.
 """
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
+import hashlib
 import json
 import os
 import subprocess
@@ -17,17 +21,28 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Callable, Iterator, List, Optional, Sequence, Tuple
 
+from ..host.proc import Proc
+from ..host.trust import weakness
 from .files import Filesystem, temporary_name
 from .instance import Instance, find_instance
 from .model import ABSENT, Entry
 
 UNIT_DIR = "/etc/systemd/system"
+SYSTEM_PYTHON = "/usr/bin/python3"
 BOOT_UNIT = "nginx-websocket-recover.service"
 TIMER = "nginx-websocket-undo"
 _ROOT = __name__.rpartition(".")[0].rpartition(".")[0]
 """The package that all our code is in, under the name that it was imported by."""
 _PACKAGES = ("transaction", "conf", "host", "exchange")
 _MAIN = "import sys\nfrom module_utils.nginx_websocket.transaction.{} import main\n\nsys.exit(main())\n"
+_LOADER = (
+    "import hashlib,os,runpy,sys;d,p=sys.argv[1:3];"
+    "f=os.open(p,os.O_RDONLY|os.O_NOFOLLOW|os.O_NONBLOCK|os.O_CLOEXEC);b=open(f,'rb').read();"
+    "hashlib.sha256(b).hexdigest()==d or sys.exit(p+' is not the archive that was armed: it is not run');"
+    "m=os.memfd_create('guard');open(m,'wb',closefd=False).write(b);del sys.argv[1:3];"
+    "runpy.run_path('/proc/self/fd/'+str(m),run_name='__main__')"
+)
+"""Python, in one line without characters that systemd expands, for its command line."""
 _PATIENCE = 20.0
 
 
@@ -90,10 +105,10 @@ class Guard:
             os.path.join(UNIT_DIR, "multi-user.target.wants", BOOT_UNIT),
         ]
 
-    def _command(self, verb: str, number: int) -> List[str]:
+    def _command(self, verb: str, number: int, digest: str) -> List[str]:
         return [
-            *(sys.executable or "/usr/bin/python3", "-I", "-B", self.code, verb),
-            *("--backup", str(number), "--state-dir", self.state_dir),
+            *(_python(), "-I", "-B", "-c", _LOADER, digest, self.code, verb),
+            *("--backup", str(number), "--state-dir", self.state_dir, "--armed-in", this_boot()),
             *("--binary", self.nginx.binary, "--conf-path", self.nginx.conf_path),
         ]
 
@@ -110,8 +125,10 @@ class Guard:
             OSError: a file could not be written, or systemd did not take the timer.
         """
         unit, link = self._boot_files()
-        self.files.put(self.code, Entry("file", content=payload(), mode=0o600))
-        self.files.put(unit, Entry("file", content=self._unit(number).encode()))
+        code = payload()
+        digest = hashlib.sha256(code).hexdigest()
+        self.files.put(self.code, Entry("file", content=code, mode=0o600))
+        self.files.put(unit, Entry("file", content=self._unit(number, digest).encode()))
         self.files.make_directory(os.path.dirname(link), 0o755)
         self.files.put(link, Entry("link", target=unit))
         if not window:
@@ -120,13 +137,13 @@ class Guard:
             "systemd-run",
             *("--quiet", "--collect", f"--unit={TIMER}", f"--on-active={window:.0f}s"),
             *("--timer-property=AccuracySec=1s", "--description=Undo an nginx release not confirmed in time"),
-            *("--", *self._command("window", number)),
+            *("--", *self._command("window", number, digest)),
         )
         if done:
             raise OSError(f"systemd-run: {done}")
 
-    def _unit(self, number: int) -> str:
-        command = " ".join(_quoted(word) for word in self._command("boot", number))
+    def _unit(self, number: int, digest: str) -> str:
+        command = " ".join(_quoted(word) for word in self._command("boot", number, digest))
         before = " ".join(dict.fromkeys(["nginx.service", self.nginx.unit or "nginx.service"]))
         return (
             "[Unit]\nDescription=Undo the nginx release that was not finished before the host went down\n"
@@ -156,6 +173,23 @@ class Guard:
 def available() -> bool:
     """Whether systemd runs this host (sd_booted(3))."""
     return os.path.isdir("/run/systemd/system")
+
+
+def this_boot() -> str:
+    """A name for the time since this system came up, other after every boot.
+
+    A container that is started again has the same kernel, and so its boot id, but another first process.
+    """
+    with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as stream:
+        kernel = stream.read().strip()
+    first = Proc().stat(1)
+    return f"{kernel}.{first[1] if first else 0}"
+
+
+def _python() -> str:
+    """The Python to run later, as root: ours, unless others may write it."""
+    ours = sys.executable or SYSTEM_PYTHON
+    return SYSTEM_PYTHON if weakness(ours) and os.path.exists(SYSTEM_PYTHON) else ours
 
 
 def _quoted(word: str) -> str:
@@ -214,13 +248,18 @@ class Notes:
 
 
 def arguments(argv: Optional[Sequence[str]] = None) -> Tuple[str, int, str, Instance]:
-    """What ``Guard`` wrote on the command line: verb, backup, state directory, nginx."""
+    """What ``Guard`` wrote on the command line: verb, backup, state directory, nginx.
+
+    The verb is "" where the unit for the boot is started, by whomever, in the boot that it was armed in.
+    """
     import argparse
 
     parser = argparse.ArgumentParser()
     parser.add_argument("verb", choices=["window", "boot"])
-    for name in ("backup", "state-dir", "binary", "conf-path"):
+    for name in ("backup", "state-dir", "armed-in", "binary", "conf-path"):
         parser.add_argument(f"--{name}", required=True)
     given = parser.parse_args(argv)
+    if given.verb == "boot" and given.armed_in == this_boot():
+        return "", int(given.backup), given.state_dir, Instance(given.binary, given.conf_path)
     nginx = find_instance(binary=given.binary, conf_path=given.conf_path)
     return given.verb, int(given.backup), given.state_dir, nginx

@@ -28,6 +28,7 @@ UNDO = "undo"
 """The snapshot is being put back."""
 UNDONE = "undone"
 """The snapshot stands again and nginx serves it; only tidying is left."""
+STEPS = (SNAPSHOT, ACTIVATE, RELOAD, PROVEN, UNCONFIRMED, UNDO, UNDONE)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,6 +65,8 @@ class Journal:
             return None
         try:
             data = json.loads(entry.content.decode())
+            if data["step"] not in STEPS:
+                raise ValueError(f"its step {str(data['step'])[:40]!r} is none that this version knows")
             return Record(
                 backup=int(data["backup"]),
                 step=str(data["step"]),

@@ -75,7 +75,9 @@ def rollback(
 
 def kept(*, state_dir: str = STATE_DIR, world: Optional[World] = None) -> List[Dict[str, Any]]:
     """What is kept, newest first: number, when, by whom, releases, size, and what it changed."""
-    backups = Host(Instance("", ""), state_dir, world=world or World()).backups
+    host = Host(Instance("", ""), state_dir, world=world or World())
+    host.world.secure(state_dir)
+    backups = host.backups
     return [backups.load(number).summary() for number in reversed(backups.numbers())]
 
 

@@ -12,7 +12,7 @@ from .deploy import deploy
 from .host import STATE_DIR, Host
 from .instance import Instance
 from .journal import UNCONFIRMED, Journal
-from .model import Outcome, Site
+from .model import Outcome, Refused, Site
 from .release import LITERAL, claimed, pristine
 from .window import describe
 from .world import World
@@ -63,10 +63,11 @@ def standing(
     """
     host = Host(nginx, state_dir, check=True, world=world or World())
     try:
+        host.world.secure(state_dir)
         if host.untidy():
             return None
         deployed = host.deployed()
-    except (OSError, ValueError):
+    except (Refused, OSError, ValueError):
         return None
     candidates = []
     for site in sites:

@@ -246,9 +246,10 @@ def recover(host: Host) -> str:
         record = host.journal.read()
     except ValueError as error:
         raise Refused(
-            f"the journal {host.journal.path} cannot be read ({error}); nothing was changed. Look at the "
-            f"newest backup in {host.backups.directory}, "
-            "compare it with the live files, then remove the journal."
+            f"the journal {host.journal.path} cannot be read ({error}); nothing was changed. If a newer "
+            "version wrote it, run that one. Otherwise look at the newest backup in "
+            f"{host.backups.directory}, compare it with the live files, and end the transaction: "
+            f"rm {shlex.quote(host.journal.path)}"
         ) from error
     if record is None:
         note = host.notes.read()
@@ -276,7 +277,11 @@ def recover(host: Host) -> str:
                 made = f", made by {record.by}," if record.by else ""
                 begun = f"the release of {record.started}{made} was proven on the host, but never confirmed"
         except (OSError, ValueError, KeyError) as error:
-            raise Refused(f"{begun}, and its backup cannot be read: {error}") from error
+            raise Refused(
+                f"{begun}, and its backup {record.backup} cannot be read ({error}); nothing was changed. "
+                f"Compare the live files with what is left in {host.backups.directory}, bring them in order, "
+                f"see that nginx -t passes, and end the transaction: rm {shlex.quote(host.journal.path)}"
+            ) from error
         touched = any(not host.files.entry(change.path).same(change.before) for change in backup.changes)
         told = host.nginx.master is not None and (touched or record.step != ACTIVATE)
         undo(host, backup, dataclasses.replace(record, reason=record.reason or begun), told=told)

@@ -26,6 +26,7 @@ from .routes import LiveCheck, check_live
 from .sockets import Backends, Open, opened, silent_backends
 from .stale import stale_files
 from .starting import restarting, start
+from .statedir import secure
 from .validation import validate
 
 
@@ -130,6 +131,14 @@ class World:
         """What goes back by itself; None where there is no systemd to run it."""
         return Guard(nginx, state_dir, self.files) if available() else None
 
+    def secure(self, state_dir: str, conf_dir: str = "", *, mend: bool = False) -> None:
+        """See that nobody but root could have written the state that we are going to believe.
+
+        Raises:
+            Refused: somebody could; the message has the command that mends it.
+        """
+        secure(state_dir, conf_dir, mend=mend)
+
     @contextlib.contextmanager
     def locked(self, state_dir: str, conf_dir: str, timeout: float, *, write: bool) -> Iterator[None]:
         """Hold the host's lock, and certbot's where a directory of it is given.
@@ -143,9 +152,10 @@ class World:
         Raises:
             Refused: somebody else held a lock all the time, or we are not root.
         """
+        if write and conf_dir and os.geteuid() != 0:
+            raise Refused("only root can change nginx's configuration; run with become: true")
+        self.secure(state_dir, conf_dir, mend=write)
         if write and conf_dir:
-            if os.geteuid() != 0:
-                raise Refused("only root can change nginx's configuration; run with become: true")
             self.files.make_directory(state_dir, 0o700)
         with contextlib.ExitStack() as stack:
             stack.enter_context(host_lock(state_dir, timeout=timeout, write=write))

@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from module_utils.nginx_websocket.host.trust import is_trusted, weak_file, weakness
+from module_utils.nginx_websocket.host.trust import is_trusted, owner_fault, weakness
 from verify.on_host import weak_step
 
 MALLORY = 65534
@@ -208,7 +208,7 @@ def test_an_open_file_is_judged_by_itself(tmp_path):
     path = tree(tmp_path)
     path.chmod(0o757)
     with open(path, "rb") as stream:
-        assert "chmod go-w" in weak_file(str(path), os.fstat(stream.fileno())).sentence()
+        assert "chmod go-w" in owner_fault(str(path), os.fstat(stream.fileno())).sentence()
 
 
 def test_all_ids_of_a_process_must_be_trusted():

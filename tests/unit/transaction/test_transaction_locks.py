@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import socket
 import subprocess
 import sys
 
@@ -43,11 +44,49 @@ def hold():
 
 
 def test_the_second_is_told_who_holds_the_host(tmp_path, hold):
-    hold("flock", str(tmp_path / "lock"))
+    process = hold("flock", str(tmp_path / "lock"))
+    (tmp_path / "lock").write_text(f'{{"pid": {process.pid}, "since": "then"}}')
     with pytest.raises(
-        Refused, match=r"another transaction runs on this host \(process 4711, since then\)"
+        Refused, match=rf"another transaction runs on this host \(process {process.pid}, since then\)"
     ), host_lock(str(tmp_path), timeout=0.15):
         pass
+
+
+def test_somebody_else_who_holds_it_is_named_not_the_last_run_of_ours(tmp_path, hold):
+    process = hold("flock", str(tmp_path / "lock"))
+    with pytest.raises(
+        Refused, match=rf"lock is held by process {process.pid} \(\S*python"
+    ) as told, host_lock(str(tmp_path), timeout=0.15):
+        pass
+    assert "4711" not in str(told.value)
+
+
+def test_certbot_is_named(tmp_path, hold):
+    process = hold("lockf", str(tmp_path / ".certbot.lock"))
+    with pytest.raises(Refused, match=rf"lock \(process {process.pid} \("), certbot_lock(
+        str(tmp_path), timeout=0.15
+    ):
+        pass
+
+
+@pytest.mark.parametrize("lock, name", [(host_lock, "lock"), (certbot_lock, ".certbot.lock")])
+@pytest.mark.parametrize("kind", ["FIFO", "directory", "symbolic link", "socket"])
+@pytest.mark.parametrize("write", [True, False])
+def test_what_is_no_file_is_refused_at_once(tmp_path, lock, name, kind, write):
+    path = tmp_path / name
+    if kind == "FIFO":
+        os.mkfifo(path)
+    elif kind == "directory":
+        path.mkdir()
+    elif kind == "socket":
+        socket.socket(socket.AF_UNIX).bind(str(path))
+    else:
+        path.symlink_to("/etc/hostname")
+    with pytest.raises(Refused, match=rf"{name} is no lock file .*mv {path} /root/") as told, lock(
+        str(tmp_path), timeout=600, write=write
+    ):
+        pass
+    assert kind in str(told.value) or kind == "socket"
 
 
 def test_the_lock_ends_with_its_holder(tmp_path, hold):
