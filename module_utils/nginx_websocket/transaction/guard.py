@@ -33,7 +33,7 @@ BOOT_UNIT = "nginx-websocket-recover.service"
 TIMER = "nginx-websocket-undo"
 _ROOT = __name__.rpartition(".")[0].rpartition(".")[0]
 """The package that all our code is in, under the name that it was imported by."""
-_PACKAGES = ("transaction", "conf", "host", "exchange")
+_PACKAGES = ("transaction", "behaviour", "conf", "host", "exchange")
 _MAIN = "import sys\nfrom module_utils.nginx_websocket.transaction.{} import main\n\nsys.exit(main())\n"
 _LOADER = (
     "import hashlib,os,runpy,sys;d,p=sys.argv[1:3];"
