@@ -154,7 +154,7 @@ def test_nothing_of_a_distrusted_one_is_executed(host, nginx, tmp_path, case):
     text, how = case(host, nginx)
     host.add(10, text, exe=str(nginx), **how)
     (found,) = masters(host.proc)
-    with pytest.raises(NginxError, match=r"only root may be able to write it: ch(own|mod)"):
+    with pytest.raises(NginxError, match=r"only root may be able to write it: "):
         describe(found, proc=host.proc)
     assert not proof.exists()
 
