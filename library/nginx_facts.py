@@ -351,6 +351,7 @@ import ansible.module_utils.nginx_websocket.importing.once  # noqa: F401 - first
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.nginx_websocket.host.backend import DEFAULT_PORTS, detect_backend
 from ansible.module_utils.nginx_websocket.host.certificates import carried_over, check_certificate
+from ansible.module_utils.nginx_websocket.host.sites import upstream_port
 from ansible.module_utils.nginx_websocket.host.survey import Survey, survey
 from ansible.module_utils.nginx_websocket.transaction.instance import instance_of
 from ansible.module_utils.nginx_websocket.transaction.model import Site
@@ -411,6 +412,12 @@ def certificate_facts(wish: dict, found: Survey) -> dict:
     return check_certificate(wish["certificate"], wish["key"], names=wish["names"]).to_dict()
 
 
+def live_port(found: Survey, name: str) -> Optional[int]:
+    """Return the port that the live configuration's upstream of that name passes to."""
+    configuration = found.nginx.configuration if found.nginx else None
+    return upstream_port(configuration, name) if configuration else None
+
+
 def standing_facts(wish: dict, found: Survey, backends: dict) -> Optional[dict]:
     """Say whether the sites' releases stand already, as `nginx_deploy` would."""
     if found.nginx is None:
@@ -466,6 +473,7 @@ def main() -> None:
                 http_path=wish["path"],
                 websocket_path=wish["websocket_path"],
                 configured=wish["configured"],
+                live=live_port(found, wish["name"]),
                 host_header=wish["host_header"],
                 origin=wish["origin"],
                 timeout=wish["timeout"],

@@ -21,6 +21,8 @@ SIZE_LIMIT = 64 << 20
 """Bytes that one configuration may have, every inclusion of a file counted: a bound on time and memory."""
 INCLUDE_LIMIT = 100000
 """Inclusions that one configuration may have."""
+DEPTH_LIMIT = 100
+"""So many blocks in each other; nginx has no limit of its own, and nobody comes near."""
 WEIGHT_LIMIT = 8000000
 """Directives times four plus words that one configuration may have (10,000 servers have about 2,000,000)."""
 
@@ -121,6 +123,7 @@ class _Loader:
         self.size = 0
         self.count = 0
         self.room = WEIGHT_LIMIT
+        self.depth = 0
 
     def load(self, main: str, prefix: str) -> Configuration:
         if prefix and not prefix.endswith("/"):
@@ -241,6 +244,7 @@ class _Loader:
                 if not frame.depth or parent is None:
                     raise ConfSyntaxError('unexpected "}"', source.name, source.line(pos))
                 frame.depth -= 1
+                self.depth -= 1
                 parent.end = pos
                 parent = parent.parent
                 out = frame.root if parent is None or parent.block is None else parent.block
@@ -251,10 +255,15 @@ class _Loader:
                 if name == b"include":
                     message = 'directive "include" is not terminated by ";"'
                     raise ConfSyntaxError(message, source.name, source.line(pos))
+                self.depth += 1
+                if self.depth > DEPTH_LIMIT:
+                    message = f"more than {DEPTH_LIMIT} blocks in each other, not read on"
+                    raise ConfSyntaxError(message, source.name, source.line(pos))
                 block: List[Directive] = []
                 directive = Directive(name, args, source, start, pos, parent, block, pos)
                 out.append(directive)
                 if is_opaque(name):
+                    self.depth -= 1
                     pos = directive.end = block_end(source, pos, start)
                 else:
                     parent = directive

@@ -90,6 +90,7 @@ def detect_backend(
     http_path: str = "/",
     websocket_path: str = "/",
     configured: Optional[int] = None,
+    live: Optional[int] = None,
     host_header: str = "",
     origin: Optional[str] = None,
     timeout: float = 3.0,
@@ -107,6 +108,8 @@ def detect_backend(
         http_path: path of the plain request.
         websocket_path: path of the handshake.
         configured: the port to keep when nothing answers.
+        live: the port that the live site passes to.  It counts first; while it is silent, another is only
+            taken where a system unit holds it, for everybody may bind a port that is free.
         host_header: ``Host`` to send; by default the address.
         origin: ``Origin`` of the handshake.
         timeout: seconds for each request.
@@ -133,7 +136,7 @@ def detect_backend(
         thread.start()
     for thread in threads:
         thread.join()
-    return _choose(candidates, host, configured)
+    return _choose(candidates, host, configured, live if len(order) > 1 else None)
 
 
 def _candidate(port: int, host: str, local: bool, sockets: List[Listener]) -> Candidate:
@@ -285,10 +288,40 @@ def _told(result: Probe, verb: str, path: str) -> str:
     return f"{where}: {asked} → {result.status} {result.reason} (Server: {result.server or 'none'})"
 
 
-def _choose(candidates: List[Candidate], host: str, configured: Optional[int]) -> Backend:
-    """Take the first port that knows WebSockets, else the first that answers, else keep what was there."""
+def _stranger(chosen: Candidate, before: Optional[Candidate]) -> str:
+    """Why a port must not get the live site's traffic just because it answers; "" where it may."""
+    now, then = chosen.process, before.process if before else None
+    if now is None:
+        return ""  # on another host: there is no telling
+    if then is not None and now.user == then.user and now.user:
+        return ""
+    if then is not None:
+        return (
+            f"another user ({now.user or 'unknown'}) than the live one's ({then.user or 'unknown'}) holds it"
+        )
+    return "" if now.origin == "unit" else "no system unit holds it, and everybody may bind a free port"
+
+
+def _choose(
+    candidates: List[Candidate], host: str, configured: Optional[int], live: Optional[int] = None
+) -> Backend:
+    """Take the live port, else the first that knows WebSockets, else the first that answers, else none."""
     answering = [item for item in candidates if item.answers]
     capable = [item for item in answering if item.upgrade in (UPGRADES, REFUSES)]
+    before = next((item for item in candidates if item.port == live), None)
+    if before is not None and before.answers:
+        capable = [before]
+    elif live and answering:
+        chosen = (capable or answering)[0]
+        why = _stranger(chosen, before)
+        if why:
+            held = chosen.process.describe() if chosen.process else ""
+            said = (
+                f"the live site passes to port {live}, which does not answer; port {chosen.port} does, but "
+                f"is not taken: {why} ({held}). If it is your application, name its port"
+            )
+            address = address_text((host, live))
+            return Backend(live, address, False, UNKNOWN, f"port {live} is kept", said, candidates)
     if not answering:
         evidence = "; ".join(line for item in candidates for line in item.evidence)
         kept = f"; the configured port {configured} is kept" if configured else ""
@@ -305,7 +338,10 @@ def _choose(candidates: List[Candidate], host: str, configured: Optional[int]) -
         )
     chosen = (capable or answering)[0]
     warnings = []
-    if chosen is not answering[0]:
+    if live and chosen.port != live:
+        by = f" ({chosen.process.describe()})" if chosen.process else ""
+        warnings.append(f"the backend moves from port {live}, which does not answer, to {chosen.port}{by}")
+    if chosen is not answering[0] and chosen is not before:
         first = answering[0]
         warnings.append(
             f"port {first.port} answers too, and comes first, but does not upgrade: {first.evidence[-1]}"

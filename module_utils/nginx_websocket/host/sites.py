@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Dict, List
+import os
+from typing import Any, Dict, List, Optional
 
 from ..conf.tree import Configuration, Directive, printable
 
@@ -57,3 +58,18 @@ def _first(block: Directive, name: bytes) -> str:
         if directive.args:
             return printable(directive.args[0])
     return ""
+
+
+def upstream_port(configuration: Configuration, name: str) -> Optional[int]:
+    """The port of the first server of an upstream; None where there is no such upstream, or no port.
+
+    Args:
+        configuration: what nginx reads.
+        name: of the upstream.
+    """
+    for directive in configuration.walk():
+        if directive.name == b"upstream" and directive.args and os.fsdecode(directive.args[0]) == name:
+            for server in directive.children(b"server"):
+                port = os.fsdecode(server.args[0]).rpartition(":")[2] if server.args else ""
+                return int(port) if port.isascii() and port.isdigit() else None
+    return None

@@ -170,9 +170,7 @@ def _deploy(
     from .static_routes import broken_today
 
     foreign = [path for placement in placements for path in placement.foreign]
-    judge_change(
-        host, tree.configuration, staged, chosen, foreign, on_takeover=losses[0], on_loss=losses[1]
-    )
+    judge_change(host, tree.configuration, staged, chosen, foreign, on_takeover=losses[0], on_loss=losses[1])
     broken = broken_today(chosen, tree.configuration, nginx)
     if host.check:
         outcome.changed, outcome.cured = True, broken

@@ -9,6 +9,7 @@ import pytest
 
 from module_utils.nginx_websocket.host.backend import Candidate as Asked
 from module_utils.nginx_websocket.host.backend import _choose, addresses, detect_backend
+from module_utils.nginx_websocket.host.listeners import Listener
 from tests.unit.nginx_host.fake_proc import TITLE, FakeProc
 from tests.unit.websocket.tiny_server import TinyServer, answer, open_and_echo
 
@@ -220,3 +221,61 @@ def test_what_cannot_be_sent_is_refused(options, message):
         with pytest.raises(ValueError, match=message):
             detect_backend(options.pop("ports", [server.port]), **options)
         assert server.requests == []
+
+
+def held(port, *, answers=True, user="lammp", origin="unit", listening=True, upgrade="upgrades"):
+    """What a port of this host said, and who holds it."""
+    process = Listener("tcp", "127.0.0.1", port, 1, pid=7, argv=["app"], user=user, origin=origin, unit="x")
+    return Asked(
+        port,
+        listening,
+        f"127.0.0.1:{port}",
+        process=process if listening else None,
+        answers=answers,
+        upgrade=upgrade,
+        evidence=["x"],
+    )
+
+
+SILENT = held(8000, answers=False, listening=False)
+
+
+@pytest.mark.parametrize("origin", ["session", "user unit", "unknown", "container"])
+def test_while_the_live_port_is_silent_nobody_gets_its_traffic_by_binding_another(origin):
+    mallory = held(3000, user="mallory", origin=origin)
+    backend = _choose([SILENT, mallory], "127.0.0.1", None, 8000)
+    assert (backend.port, backend.answered) == (8000, False)
+    for part in ("port 8000", "port 3000", "user mallory", "name its port"):
+        assert part in backend.warning
+
+
+def test_a_move_to_a_system_unit_is_made_and_told():
+    backend = _choose([SILENT, held(3000)], "127.0.0.1", None, 8000)
+    assert (backend.port, backend.answered) == (3000, True)
+    assert "moves from port 8000" in backend.warning
+
+
+@pytest.mark.parametrize(("user", "taken"), [("lammp", True), ("mallory", False)])
+def test_a_live_port_that_hangs_still_says_whose_it_was(user, taken):
+    hangs = held(8000, answers=False)
+    backend = _choose([hangs, held(3000, user=user)], "127.0.0.1", None, 8000)
+    assert (backend.port == 3000) == taken
+    assert taken or "another user (mallory) than the live one's (lammp)" in backend.warning
+
+
+def test_the_live_port_counts_first_whatever_the_order():
+    live = held(8000, upgrade="ignores")
+    for candidates in ([held(3000), live], [live, held(3000)]):
+        assert _choose(candidates, "127.0.0.1", None, 8000).port == 8000
+
+
+def test_a_port_that_is_named_is_taken():
+    with TinyServer(app(open_and_echo)) as server:
+        assert detect_backend([server.port], live=closed_port()).port == server.port
+
+
+def test_on_another_host_the_move_is_told():
+    there = Asked(3000, True, "h:3000", answers=True, upgrade="upgrades", evidence=["x"])
+    backend = _choose([Asked(8000, False), there], "h", None, 8000)
+    assert backend.port == 3000
+    assert "moves from port 8000" in backend.warning
