@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from typing import Dict, List, Optional, Sequence, Tuple, Union
 
 from ..conf.tree import Configuration
@@ -82,11 +83,23 @@ class Behaviour:
     """The ``stream`` server that the connection goes through first."""
     undecided: Tuple[Undecided, ...]
     """What configuration and request do not tell, with the reason and what was assumed instead."""
-    upgrade: Optional[Verdict]
-    """Whether a WebSocket upgrade survives, as if the guards let it pass that nobody can tell of; None for a
-    request that asks for none."""
     route: Route = dataclasses.field(compare=False, repr=False)
     """How it came to that: listen address, server and why, every step and search."""
+    files: Optional[FileKind] = dataclasses.field(default=None, compare=False, repr=False)
+
+    @functools.cached_property
+    def upgrade(self) -> Optional[Verdict]:
+        """Whether a WebSocket upgrade survives; None for a request that asks for none.
+
+        It follows from what is compared, so it takes no part in that, and is worked out when it is asked for.
+        """
+        found = self.route
+        if not found.request.websocket:
+            return None
+        if any(guard.passes is False for guard in self.guards):
+            # what lies behind a refusal counts as well: the verdict is about the walk as if let in
+            found = route(found.configuration, found.request, version=found.version, file_kind=self.files)
+        return judge(found)
 
     @property
     def guards(self) -> Tuple[Guard, ...]:
@@ -154,14 +167,7 @@ def behaviour(
         found = _elsewhere(found, passed)
     elif passed is not None:
         _compare_proxy_lines(found, passed)
-    result = _told(found, passed)
-    if request.websocket:
-        refused = any(guard.passes is False for guard in result.guards)
-        walked = found
-        if refused and not admitted and inner is not None:
-            walked = route(configuration, inner, version=number, file_kind=files)
-        result.upgrade = judge(walked)
-    return result
+    return _told(found, passed, files)
 
 
 def _elsewhere(found: Route, passed: Passage) -> Route:
@@ -187,7 +193,7 @@ def _compare_proxy_lines(found: Route, passed: Passage) -> None:
     found.upstream = None
 
 
-def _told(found: Route, passed: Optional[Passage]) -> Behaviour:
+def _told(found: Route, passed: Optional[Passage], files: Optional[FileKind]) -> Behaviour:
     level, exchange, answer = found.level, found.exchange, found.answer
     undecided = list(found.undecided)
     if passed is not None and len(passed.servers) > 1:
@@ -207,8 +213,8 @@ def _told(found: Route, passed: Optional[Passage]) -> Behaviour:
         settings=found.effective,
         passage=passed,
         undecided=(),
-        upgrade=None,
         route=found,
+        files=files,
     )
     if level is not None and exchange is not None:
         result.added = added_headers(exchange, level, found.version)

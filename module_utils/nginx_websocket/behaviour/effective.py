@@ -73,10 +73,12 @@ class Level:
 
     def nearest(self, *names: bytes) -> Tuple[Optional[Level], List[Directive]]:
         """The nearest level that has any of the directives, and those directives."""
-        for level in self.chain():
+        level: Optional[Level] = self
+        while level is not None:
             found = level.own(*names)
             if found:
                 return level, found
+            level = level.parent
         return None, []
 
     def value(self, name: bytes, default: bytes) -> bytes:
@@ -175,7 +177,21 @@ def header_list(level: Level, name: bytes = b"proxy_set_header") -> Tuple[Option
 
 
 def effective_directives(level: Level, version: Version) -> Dict[str, Effective]:
-    """Everything that matters to a proxied request, each with its value and its place."""
+    """Everything that matters to a proxied request, each with its value and its place.
+
+    It is worked out once for a level; all who ask share it.
+    """
+    known = level.once(_effective_of)
+    if version not in known:
+        known[version] = _effective(level, version)
+    return known[version]
+
+
+def _effective_of(_level: Level) -> Dict[Version, Dict[str, Effective]]:
+    return {}
+
+
+def _effective(level: Level, version: Version) -> Dict[str, Effective]:
     result = {name: scalar(level, name, default, version) for name, default in DEFAULTS}
     result["proxy_http_version"] = proxy_http_version(level, version)
     return result
