@@ -358,9 +358,11 @@ class Maker:
         if self.chance(0.05):
             nodes.append(Node("autoindex", "on"))
         if kind in ("prefix", "^~") and name.endswith("/") and action >= 0.8 and self.chance(0.6):
-            nodes.append(Node("alias", self.root + "/" + self.pick(("a/", "dir/", ""))))
+            nodes.append(Node("alias", self.root + "/" + self.pick(("a/", "dir/", "", "a"))))
             if self.chance(0.6) and not any(node.name == "try_files" for node in nodes):
                 nodes.append(self.try_files())
+                if self.chance(0.5):
+                    nodes[-1].args[-1] = name + self.pick(("$arg_q", "$arg_x", "$http_x"))
         if self.chance(0.06) and nodes[-1].name != "limit_except":
             inner = [
                 Node("proxy_pass", "http://" + self.target()),

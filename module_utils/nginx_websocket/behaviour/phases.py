@@ -257,7 +257,7 @@ class Walker:
                 return answer
         if self.handler is not None:
             return self._handle(self.handler)
-        if exchange.uri.endswith(b"/"):
+        if (exchange.uri or exchange.before_uri).endswith(b"/"):
             return find_index(exchange, self.hooks)
         return static_answer(exchange, self.hooks)
 

@@ -97,7 +97,7 @@ def try_files(exchange: Exchange, directive: Directive, hooks: Hooks) -> Optiona
 
     Files that nobody can look for count as missing, and the route says so.
     """
-    *names, fallback = directive.args
+    names = directive.args[:-1]
     try:
         base, prefix = path_parts(exchange)
     except AliasAfterRewrite:
@@ -125,7 +125,7 @@ def try_files(exchange: Exchange, directive: Directive, hooks: Hooks) -> Optiona
             _found(exchange, value, prefix, want_directory)
             hooks.steps.append(Step("try_files", f"found {printable(base + value)}", directive))
             return None
-    return _fallback(exchange, directive, fallback, prefix, hooks)
+    return _fallback(exchange, directive, base, prefix, hooks)
 
 
 def _found(exchange: Exchange, value: bytes, prefix: int, directory: bool) -> None:
@@ -140,7 +140,8 @@ def _found(exchange: Exchange, value: bytes, prefix: int, directory: bool) -> No
         exchange.uri = exchange.uri[:prefix] + value
 
 
-def _fallback(exchange: Exchange, directive: Directive, fallback: bytes, prefix: int, hooks: Hooks) -> Answer:
+def _fallback(exchange: Exchange, directive: Directive, base: bytes, prefix: int, hooks: Hooks) -> Answer:
+    fallback = directive.args[-1]
     if fallback.startswith(b"="):
         status = int(fallback[1:]) if fallback[1:].isdigit() else 500
         hooks.steps.append(Step("try_files", printable(fallback), directive))
@@ -150,6 +151,7 @@ def _fallback(exchange: Exchange, directive: Directive, fallback: bytes, prefix:
     value = exchange.evaluate(fallback)
     if has_variables(fallback) and prefix > 0 and value.startswith(exchange.uri[:prefix]):
         value = value[prefix:]
+        exchange.before_uri = base[-1:]
     hooks.steps.append(Step("try_files", f"nothing found; {printable(value)}", directive))
     if value.startswith(b"@"):
         return Answer("internal-redirect", 0, None, directive, code="try_files", next_uri=value)
