@@ -141,16 +141,23 @@ class Socket:
 
     def _echo(self) -> None:
         """Send a ping and wait for the pong that carries its bytes."""
-        payload, key = os.urandom(8), os.urandom(4)
-        masked = bytes(byte ^ key[index % 4] for index, byte in enumerate(payload))
-        self._connection.sendall(b"\x89" + bytes([0x80 | len(payload)]) + key + masked)
+        payload = os.urandom(8)
+        self._send(0x9, payload)
         while True:
             opcode, data = self._frame()
             if opcode == 0xA and data == payload:
                 self.echoes += 1
                 return
+            if opcode == 0x9:  # the backend lets go who does not answer for 40 s, as a long trial takes
+                self._send(0xA, data)
             if opcode == 0x8:
                 raise OSError(f"the other side closed the WebSocket: {data!r}")
+
+    def _send(self, opcode: int, payload: bytes) -> None:
+        """Send one short frame, masked as a client's must be."""
+        key = os.urandom(4)
+        masked = bytes(byte ^ key[index % 4] for index, byte in enumerate(payload))
+        self._connection.sendall(bytes([0x80 | opcode, 0x80 | len(payload)]) + key + masked)
 
     def _frame(self) -> Tuple[int, bytes]:
         head = self._bytes(2)
