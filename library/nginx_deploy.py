@@ -124,6 +124,10 @@ options:
       nobody is going to confirm.
     type: float
     default: 0
+  reason:
+    description: Why this is done, such as a ticket or a commit. It stands in the list of backups.
+    type: str
+    default: ''
   start:
     description: Start an nginx that is stopped. Without it such a host is refused.
     type: bool
@@ -339,6 +343,7 @@ def main() -> None:
             "confirm_window": {"type": "float", "default": 0.0},
             "start": {"type": "bool", "default": False},
             "state_dir": {"type": "path", "default": "/var/lib/nginx_websocket"},
+            "reason": {"type": "str", "default": ""},
             "binary": {"type": "path", "default": ""},
             "conf_path": {"type": "path", "default": ""},
             "site_dir": {"type": "path", "default": ""},
@@ -364,6 +369,7 @@ def main() -> None:
         keep=given["keep"],
         deadline=given["proof_timeout"],
         lock_timeout=given["lock_timeout"],
+        reason=given["reason"],
         max_sockets=given["max_sockets"],
         start=given["start"],
         confirm_window=given["confirm_window"],

@@ -26,6 +26,10 @@ options:
     description: Only list what is kept.
     type: bool
     default: false
+  reason:
+    description: Why this is done, such as a ticket or a commit. It stands in the list of backups.
+    type: str
+    default: ''
   start:
     description: Start nginx when it is stopped and the restored tree is valid.
     type: bool
@@ -94,8 +98,8 @@ EXAMPLES = r"""
 RETURN = r"""
 backups:
   description: >-
-    What is kept, newest first, each with C(number), C(kind), C(time), C(by), C(size), C(releases) and
-    C(changed).
+    What is kept, newest first, each with C(number), C(kind), C(time), C(by), C(size), C(releases) (what that
+    transaction made live), C(gives) (what going back to the number gives) and C(changed).
   returned: when O(list=true)
   type: list
   elements: dict
@@ -159,6 +163,7 @@ def main() -> None:
             "proof_timeout": {"type": "float", "default": 15.0},
             "lock_timeout": {"type": "float", "default": 60.0},
             "state_dir": {"type": "path", "default": "/var/lib/nginx_websocket"},
+            "reason": {"type": "str", "default": ""},
             "binary": {"type": "path", "default": ""},
             "conf_path": {"type": "path", "default": ""},
         },
@@ -183,6 +188,7 @@ def main() -> None:
         keep=given["keep"],
         deadline=given["proof_timeout"],
         lock_timeout=given["lock_timeout"],
+        reason=given["reason"],
     )
     result = outcome.as_dict(diff=module._diff)
     for message in [outcome.recovered, *(finding.message for finding in outcome.findings)]:

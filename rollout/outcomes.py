@@ -53,6 +53,19 @@ MEANINGS: Dict[str, Tuple[str, str]] = {
     NOT_REACHED: (IDLE, "was not touched: the rollout stopped before it"),
 }
 
+#: What a person does next about a host with a fault.
+NEXT: Dict[str, str] = {
+    APPLICATION_DOWN: "start the application; nothing must be deployed again",
+    REFUSED: "put right what the message names, and run again",
+    ROLLED_BACK: "put right what the message names, and run again; the host needs nothing",
+    ROLLBACK_FAILED: "look at this host first: playbooks/rollback.yml, or the commands of the message",
+    RELOAD_FAILED: "put right the certificate or include that changed, and run again",
+    NOTHING_TO_GO_BACK_TO: "playbooks/diagnose.yml says why it fails; rollback.yml goes further back",
+    FAILED: "put right what the message names, and run again",
+    UNKNOWN: "run again: it heals what is unfinished, and says what is live",
+    UNREACHABLE: "make the host reachable, and run again: it heals what is unfinished",
+}
+
 OUTCOMES = tuple(MEANINGS)
 #: With these a host has what was asked for; a retry leaves it out.
 DONE = frozenset({UNCHANGED, APPLIED, VERIFIED, APPLICATION_DOWN_ACCEPTED})

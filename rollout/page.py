@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Callable, Dict, List, Optional, Sequence
 
 from . import pages
-from .outcomes import CHANGE, FAULT, GOOD, IDLE, MEANINGS, WARNING, kind
+from .outcomes import CHANGE, FAULT, GOOD, IDLE, MEANINGS, NEXT, WARNING, kind
 from .record import HostRecord, Rollout
 from .report import moment
 from .table import change, sockets
@@ -66,6 +66,7 @@ def _row(host: HostRecord) -> Dict[str, Any]:
         "outcome": host.outcome,
         "kind": CLASSES[told],
         "meaning": MEANINGS[host.outcome][1] if told in (FAULT, WARNING) else "",
+        "next": NEXT.get(host.outcome, ""),
         "releases": [
             {"title": f"{r.site}: {_whole(r.before)} → {_whole(r.after)}", "change": change(r)}
             for r in host.releases

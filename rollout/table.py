@@ -6,12 +6,12 @@ import textwrap
 from typing import Container, Dict, List, Mapping, Optional, Tuple
 
 from .medium import terminal
-from .outcomes import APPLIED, BAD, DONE, FAILED, UNCHANGED
+from .outcomes import APPLIED, BAD, DONE, FAILED, MEANINGS, NEXT, UNCHANGED
 from .record import HostRecord, Release, Rollout
 
 HEAD = ("host", "release", "outcome", "seconds", "sockets")
-SHOWN_LINES = 6
-"""So many lines of a failure stand in the table; the files have them all."""
+SHOWN_LINES = 12
+"""So many lines of a failure stand in the table; the files have them all. The last one always does."""
 SHOWN_HOSTS = 200
 """In a larger fleet, hosts with nothing to tell are counted and not listed."""
 
@@ -101,9 +101,12 @@ def _shared(rollout: Rollout) -> Dict[str, List[str]]:
 
 
 def _notes(host: HostRecord, shared: Container[str], width: int) -> List[str]:
-    notes = [*host.why[:SHOWN_LINES]]
-    if len(host.why) > SHOWN_LINES:
-        notes.append(f"… and {len(host.why) - SHOWN_LINES} lines more")
+    notes = [*host.why]
+    if len(notes) > SHOWN_LINES:
+        left = len(notes) - SHOWN_LINES
+        notes[SHOWN_LINES - 1 : -1] = [f"… and {left} lines more: the JSON file of the summary has them"]
+    if host.outcome in NEXT:
+        notes += [f"The host {MEANINGS[host.outcome][1]}.", f"Next: {NEXT[host.outcome]}."]
     notes += [said for said in map(_said, host.findings) if said not in shared]
     return [line for note in notes for line in _wrapped(note, width, "    ")]
 

@@ -87,6 +87,10 @@ class Backup:
             "size": self.size,
             "restores": self.restores or None,
             "releases": {name: site.get("release", "") for name, site in self.sites.items()},
+            "gives": {
+                name: self.sites_before.get(name, {}).get("release", "")
+                for name in sorted({*self.sites, *self.sites_before})
+            },
             "changed": [
                 {
                     "path": change.path,

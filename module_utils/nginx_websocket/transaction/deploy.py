@@ -10,7 +10,7 @@ from ..conf.tree import Configuration
 from . import neighbours
 from .answers import questions
 from .evidence import hand_edit
-from .host import STATE_DIR, Host, Tree, names
+from .host import STATE_DIR, Host, Tree, names, one_line
 from .instance import Instance
 from .model import APPLIED, Change, ConfError, Failure, Outcome, Refused, Site, Validation
 from .overlay import Overlay
@@ -45,6 +45,7 @@ def deploy(
     max_sockets: int = 0,
     start: bool = False,
     confirm_window: float = 0.0,
+    reason: str = "",
     world: Optional[World] = None,
 ) -> Outcome:
     """Deploy some sites as one transaction with one reload.
@@ -65,13 +66,14 @@ def deploy(
         start: start nginx when it is stopped, instead of refusing.
         confirm_window: seconds within which ``confirm`` must follow, or the host goes back by itself;
             0 when nobody is going to confirm.
+        reason: why this is done, for the list of backups.
         world: everything outside the transaction; unit tests hand in another.
 
     Returns:
         The outcome; ``failed`` says whether the caller should fail.
     """
     host = Host(nginx, state_dir, check, keep, deadline, world or World())
-    host.window = max(0.0, confirm_window)
+    host.window, host.reason = max(0.0, confirm_window), one_line(reason)
     try:
         _check_input(sites, on_drift, on_takeover, on_loss)
         with host.locked(lock_timeout):

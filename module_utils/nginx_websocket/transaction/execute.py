@@ -63,7 +63,7 @@ def execute(host: Host, plan: Plan, *, stopped: str = REFUSE) -> None:
                 plan.changes,
                 kind=plan.kind,
                 time=record.started,
-                by=record.by,
+                by=" – ".join(filter(None, [record.by, host.reason])),
                 sites_before=plan.sites_before,
                 sites=plan.sites_after,
                 restores=plan.restores,

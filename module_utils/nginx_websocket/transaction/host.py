@@ -40,6 +40,8 @@ class Host:
     """All that is outside the transaction: files, nginx, systemd, the clock."""
     outcome: Outcome = dataclasses.field(default_factory=lambda: Outcome("unchanged"))
     window: float = 0.0
+    reason: str = ""
+    """Why this is done, in the user's words; it stands in the list of backups."""
     """Seconds that a controller has to confirm a release; 0: a proven release needs no confirmation."""
 
     @property
@@ -137,6 +139,11 @@ class Tree:
     configuration: Configuration
     broken: Dict[str, bytes]
     """Files that nginx would not read, by path, with their content; the configuration has them empty."""
+
+
+def one_line(text: str) -> str:
+    """A text of a user as one printable line of 200 characters at most."""
+    return "".join(c if c.isprintable() else " " for c in text)[:200].strip()
 
 
 def read_tree(nginx: Instance, overlay: Optional[Overlay] = None) -> Tree:

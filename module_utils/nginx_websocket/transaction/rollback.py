@@ -9,7 +9,7 @@ from ..conf.tree import Configuration
 from .backup import Backup
 from .earlier_state import PREVIOUS, find_state, see_number
 from .execute import Plan, execute
-from .host import STATE_DIR, Host, names
+from .host import STATE_DIR, Host, names, one_line
 from .instance import Instance
 from .journal import UNCONFIRMED
 from .model import APPLIED, Change, Entry, Failure, Outcome, Refused, Validation
@@ -31,6 +31,7 @@ def rollback(
     keep: int = 10,
     deadline: float = 15.0,
     lock_timeout: float = 60.0,
+    reason: str = "",
     world: Optional[World] = None,
 ) -> Outcome:
     """Go back, as one transaction of its own: with a snapshot, a reload, a proof and an undo.
@@ -48,12 +49,14 @@ def rollback(
         keep: how many backups to keep.
         deadline: seconds that reload and proof may take.
         lock_timeout: seconds to wait for another transaction, or for certbot.
+        reason: why this is done, for the list of backups.
         world: everything outside the transaction; unit tests hand in another.
 
     Returns:
         The outcome: ``applied`` when the older state is live and proven.
     """
     host = Host(nginx, state_dir, check, keep, deadline, world or World())
+    host.reason = one_line(reason)
     try:
         with host.locked(lock_timeout):
             if not _went_back(host, to):

@@ -185,6 +185,7 @@ class ActionModule(Asking):
             "proof_timeout": settings["proof_timeout"],
             "max_sockets": settings["max_sockets"],
             "start": settings["start"],
+            "reason": settings["reason"],
             "confirm_window": window + settings["soak"] if confirmed else 0,
         }
         result = self.ask("nginx_deploy", arguments, variables)

@@ -120,4 +120,5 @@ RULES: Dict[str, Callable[[Any], Problem]] = {
     "nginx_websocket_summary_html": values.local_file,
     "nginx_websocket_summary_retry": values.local_file,
     "nginx_websocket_rollback_to": values.rollback_point,
+    "nginx_websocket_reason": values.one_line,
 }

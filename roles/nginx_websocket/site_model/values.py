@@ -279,6 +279,13 @@ def http_token(value: str) -> Problem:
     )
 
 
+def one_line(value: str) -> Problem:
+    """A text for people: one printable line of at most 200 characters."""
+    if len(value) <= 200 and all(character.isprintable() for character in value):
+        return None
+    return ("one printable line of at most 200 characters", "shorten it, and take line feeds out")
+
+
 def rollback_point(value: str) -> Problem:
     """Accept what `nginx_rollback` takes: a word, the number of a backup, or a release id."""
     if re.match(r"\A(previous|original|[1-9][0-9]{0,8}|[0-9a-f]{8,32})\Z", value):

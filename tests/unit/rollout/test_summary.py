@@ -216,7 +216,10 @@ def test_a_runner_that_numbers_the_batches_makes_no_further_records(project: Pro
     settings = settings.replace(
         "callback_plugins = callback_plugins", "callback_plugins = callback_plugins:numbering"
     )
-    project.write("ansible.cfg", settings.replace("stdout_callback = default", "stdout_callback = numbers"))
+    project.write(
+        "ansible.cfg",
+        settings.replace("stdout_callback = nginx_websocket_output", "stdout_callback = numbers"),
+    )
     play = project.summary(ROLLOUT, {"web1": {}, "web2": {}, "web3": {}}, "-e", '{"sizes": [1]}')
     assert [batch["hosts"] for batch in play["batches"]] == [["web1"], ["web2"], ["web3"]]
     assert (play["succeeded"], play["not_done"]) == (True, [])
@@ -310,6 +313,31 @@ def test_an_application_that_is_down_fails_a_mere_verification(project: Project)
     assert outcomes(project.summary(verify, {"web1": {"down": DOWN}})) == {"web1": "application down"}
     accepted = {"web1": {"down": DOWN, "nginx_websocket_backend_down": "warn"}}
     assert outcomes(project.summary(verify, accepted)) == {"web1": "application down, accepted"}
+
+
+def test_a_failed_canary_is_told_once(project: Project) -> None:
+    noise = {"steps": [{"name": "stage", "seconds": 0.1}], "files": [{"path": "/etc/nginx/x"}], "method": "m"}
+    problem = "web1: the WebSocket /ws/ of s does not open\n  sent: GET wss://s/ws/\n  got:  502"
+    findings = [{"code": "drift", "message": "an edit", "fix": ""}]
+    undone = {**WENT_BACK, **noise, "findings": findings}
+    variables = {"failures": [problem], "deployed": {**APPLIED, **noise}, "undone": undone}
+    project.summary(ROLLOUT, {"web1": variables})
+    shown = project.output
+    assert len(shown.splitlines()) < 70, shown
+    # Where it happened, and in the summary.
+    assert shown.count("does not open") == 2
+    assert shown.count("no DNS") == 1
+    assert "method" not in shown and "steps" not in shown
+    end = shown[shown.index("SUMMARY") :]
+    for told in (
+        "does not open",
+        "serves again what it had before this run",
+        "Next: put right",
+        "--limit web1",
+    ):
+        assert told in end
+    project.run(ROLLOUT, {"web1": variables}, "-v")
+    assert "method" in project.output
 
 
 def test_finished_hosts_are_taken_back_one_by_one(project: Project) -> None:
