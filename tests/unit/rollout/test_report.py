@@ -110,7 +110,13 @@ def test_a_finding_of_several_hosts_is_told_once(run):
 def test_a_long_failure_is_told_in_part(run):
     run.hosts["web1"].why = [f"line {number}" for number in range(SHOWN_LINES + 3)]
     told = [text.strip() for text in table(run) if text.startswith("    line ") or "lines more" in text]
-    assert told == [f"line {number}" for number in range(SHOWN_LINES)] + ["… and 3 lines more"]
+    shown = [f"line {number}" for number in range(SHOWN_LINES - 1)]
+    # The last one says what became of it.
+    assert told == [
+        *shown,
+        "… and 3 lines more: the JSON file of the summary has them",
+        f"line {SHOWN_LINES + 2}",
+    ]
 
 
 def test_a_note_is_wrapped_to_the_terminal(run):
