@@ -37,7 +37,10 @@ for (const element of document.body.querySelectorAll("*")) {
   if (!own || element.closest("title")) continue;
   const style = getComputedStyle(element);
   const box = element.getBoundingClientRect();
-  if (!box.width || !box.height || !element.checkVisibility()) { hidden.push(element.textContent.trim().slice(0, 60)); continue; }
+  if (!box.width || !box.height || !element.checkVisibility()) {
+    hidden.push(element.textContent.trim().slice(0, 60));
+    continue;
+  }
   const ink = parse(element.closest("svg") ? style.fill : style.color);
   const [a, b] = [light(ink), light(behind(element))].sort((x, y) => y - x);
   const contrast = (a + 0.05) / (b + 0.05);
