@@ -103,4 +103,4 @@ def test_a_server_that_wants_a_certificate_of_everybody_is_refused(host):
     before = host.tree()
     done = host.deploy(site(listen="443 ssl; include /etc/nginx/mtls.inc", routes=False))
     assert done["failed"] and "/etc/nginx/mtls.inc:3" in done["message"], done["message"]
-    assert done["outcome"] == "unchanged" and host.tree() == before
+    assert done["outcome"] == "refused" and host.tree() == before
