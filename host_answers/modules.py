@@ -85,6 +85,7 @@ BACKUP = record(
     size=Int(),
     restores=Maybe(Int()),
     releases=NAMES,
+    gives=NAMES,
     changed=ListOf(NAMES),
 )
 

@@ -10,7 +10,7 @@ import json
 import subprocess
 import sys
 import time
-from typing import Any, Callable, Dict, List
+from typing import Any, Callable, Dict, List, Optional
 
 Looked = Dict[str, Any]
 
@@ -23,7 +23,7 @@ def soak(
     clock: Callable[[], float] = time.monotonic,
     wait: Callable[[float], None] = time.sleep,
 ) -> Looked:
-    """Look until the time is over or something fails.
+    """Look until the time is over, something fails, or an application goes that was there at the first look.
 
     Args:
         look: Runs the suite and returns its document.
@@ -36,6 +36,7 @@ def soak(
         The document of the last look; each failure says when it was seen.
     """
     start = clock()
+    known: Optional[int] = None
     while True:
         began = clock()
         document = look()
@@ -44,7 +45,10 @@ def soak(
             host["failures"] = [
                 f"{began - start:.0f} s into the soak time: {text}" for text in host["failures"]
             ]
-        if any(host["failures"] for host in document["hosts"].values()) or began - start >= seconds:
+        down = sum(len(host.get("down") or []) for host in document["hosts"].values())
+        known = down if known is None else known
+        failed = any(host["failures"] for host in document["hosts"].values())
+        if failed or down > known or began - start >= seconds:
             return document
         wait(max(0.0, min(began + interval, start + seconds) - clock()))
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import xml.etree.ElementTree as ET
 from pathlib import Path
-from typing import Any, Dict, Optional
+from typing import Any, Callable, Dict, Optional
 
 import pytest
 
-from tests.integration.conftest import ROOT, LabHost, LabUp
+from tests.integration.conftest import BIN, ROOT, LabHost, LabUp
 from tests.integration.test_rollout import DEAD, site
 
 LOCK = "/var/lib/nginx_websocket/lock"
@@ -23,12 +25,24 @@ def host(lab_up: LabUp) -> LabHost:
 class Told:
     """What one run said, in every medium."""
 
-    def __init__(self, host: LabHost, directory: Path, variables: Dict[str, Any], *arguments: str,
-                 playbook: str = "site.yml") -> None:  # fmt: skip
+    def __init__(
+        self, host: LabHost, directory: Path, variables: Dict[str, Any], *arguments: str,
+        playbook: str = "site.yml", watch: Callable[[str], None] = lambda line: None,
+    ) -> None:  # fmt: skip
         files = {kind: directory / f"summary.{kind}" for kind in ("json", "junit")}
         wanted = {**variables, **{f"nginx_websocket_summary_{k}": str(v) for k, v in files.items()}}
-        done = host.playbook(playbook, *arguments, variables=wanted)
-        self.code, self.output = done.returncode, done.stdout + done.stderr
+        with subprocess.Popen(
+            [str(BIN / "ansible-playbook"), "-i", "inventory/lab", playbook, "-l", host.name,
+             "-e", json.dumps(wanted), *arguments],
+            cwd=ROOT, env={**os.environ, "ANSIBLE_NOCOLOR": "1"}, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        ) as done:  # fmt: skip
+            assert done.stdout is not None
+            self.output = ""
+            for line in done.stdout:
+                watch(line)
+                self.output += line
+        self.code = done.returncode
         document = json.loads(files["json"].read_text())
         [play] = document["plays"]
         [self.host] = play["hosts"]
@@ -123,14 +137,14 @@ def test_an_application_that_the_run_found_well_and_leaves_dead_fails_the_canary
     host: LabHost, tmp_path: Path
 ) -> None:
     Told(host, tmp_path, site(1))
-    suite = tmp_path / "suite"
-    suite.write_text(
-        f"#!/bin/sh\n{ROOT}/lab/lab exec {host.name} systemctl stop lammp-backend\n"
-        f"cd {ROOT} && exec .venv/bin/python -m verify -\n"
-    )
-    suite.chmod(0o755)
+
+    def stop_the_application(line: str) -> None:
+        if line.startswith("TASK [nginx_websocket : Look at the first batch again and again"):
+            host.sh("systemctl stop lammp-backend")
+
+    soak = {"nginx_websocket_soak": 120, "nginx_websocket_soak_interval": 1}
     try:
-        told = Told(host, tmp_path, {**site(2), "__nginx_websocket_suite": [str(suite)]})
+        told = Told(host, tmp_path, {**site(2), **soak}, watch=stop_the_application)
         true(host, told, "application down")
         assert "answered when this run began and does not any more" in told.output
     finally:
@@ -139,18 +153,14 @@ def test_an_application_that_the_run_found_well_and_leaves_dead_fails_the_canary
 
 def test_an_undo_that_is_refused_leaves_the_new_release_live(host: LabHost, tmp_path: Path) -> None:
     Told(host, tmp_path, site(1))
-    # The suite begins when the deployment is over.
-    suite = tmp_path / "suite"
-    suite.write_text(
-        "#!/bin/sh\n"
-        f"{ROOT}/lab/lab exec {host.name} "
-        f"systemd-run --unit=hold-the-lock --collect flock {LOCK} sleep infinity\n"
-        f"cd {ROOT} && exec .venv/bin/python -m verify -\n"
-    )
-    suite.chmod(0o755)
-    held = {"nginx_websocket_lock_timeout": 1, "__nginx_websocket_suite": [str(suite)]}
+
+    def hold_the_lock(line: str) -> None:
+        if line.startswith("TASK [nginx_websocket : Ask the hosts and their sites"):
+            host.sh(f"systemd-run --unit=hold-the-lock --collect flock {LOCK} sleep infinity")
+
+    held = {"nginx_websocket_lock_timeout": 1}
     try:
-        told = Told(host, tmp_path, {**site(3), **dead(), **held})
+        told = Told(host, tmp_path, {**site(3), **dead(), **held}, watch=hold_the_lock)
         true(host, told, "rollback failed")
         assert told.release("after") != told.release("before")
         assert "another transaction runs on this host" in "\n".join(told.host["why"])

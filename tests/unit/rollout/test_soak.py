@@ -117,3 +117,18 @@ def test_the_program_says_how_it_is_called():
     done = run("", "1")
     assert done.returncode == 2
     assert "SECONDS INTERVAL" in done.stderr
+
+
+def test_an_application_that_goes_ends_it_and_one_that_was_away_does_not():
+    for gone_at, times in ((2, [0, 4, 8]), (None, [0, 4, 8, 10])):
+        clock = Clock()
+        seen, look = looks(clock)
+
+        def look_at_both(look=look, gone_at=gone_at, seen=seen):
+            document = look()
+            gone = gone_at is not None and len(seen) > gone_at
+            document["hosts"]["web1"]["down"] = ["away all the time", *(["gone"] if gone else [])]
+            return document
+
+        soak(look_at_both, 10, 4, clock=clock, wait=clock.wait)
+        assert seen == times
