@@ -42,6 +42,9 @@ def test_websocket_opens(
             if not got.pong:
                 finding(unanswered_ping(shake, got))
             continue
+        if asks_for_a_password(got):
+            finding(f"{route.shown} of {site.name} stands behind a password: 401, and no WebSocket was tried")
+            continue
         direct = straight_to_backend(request.getfixturevalue("report"), site, route, shake.origin, got)
         if direct is None or direct["opened"]:
             fail(
@@ -115,6 +118,11 @@ def straight_to_backend(
 def where(direct: Dict[str, Any]) -> str:
     """Return the place of a server as people write it."""
     return f"{direct['address']}:{direct['port']}" if direct["port"] else f"unix:{direct['address']}"
+
+
+def asks_for_a_password(probe: Probe) -> bool:
+    """Return whether the answer is that of a guard which lets in who has a password."""
+    return probe.status == 401 and any(name.lower() == "www-authenticate" for name, _ in probe.headers)
 
 
 def outcome(probe: Probe) -> str:

@@ -169,9 +169,11 @@ def _deploy(
     # Imported where something changes: an unchanged host does not have to compile them.
     from .comparison import judge_change
     from .execute import Plan, execute
+    from .foreseen import see_ahead
     from .static_routes import broken_today
 
     foreign = [path for placement in placements for path in placement.foreign]
+    see_ahead(host, tree.configuration, staged, placements)
     judge_change(host, tree.configuration, staged, chosen, foreign, on_takeover=losses[0], on_loss=losses[1])
     broken = broken_today(chosen, tree.configuration, nginx)
     if host.check:

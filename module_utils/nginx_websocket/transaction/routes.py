@@ -132,6 +132,14 @@ def verdict(site: str, check: RouteCheck, through: Probe, direct: Optional[Probe
         and (300 <= through.status < 400 or "<center>nginx" in through.body)
         and through.status < 500
     )
+    if through.status == 401 and through.header("www-authenticate"):
+        return LiveCheck(
+            finding=Finding(
+                "behind-a-password",
+                f"site {site}: {url} stands behind a password: nginx answered 401, and whether the WebSocket "
+                "opens for who has it was not tried",
+            )
+        )
     if direct is None:
         if own_answer or through.status is None:
             return LiveCheck(failure=f"{url} does not open through nginx: {through.summary()}")

@@ -50,7 +50,11 @@ def _named(configuration: Configuration) -> Iterator[str]:
 
 
 def _changed(path: str) -> float:
+    """When a file got its content: ``cp -p`` and rsync bring an old modification time, the inode's is theirs.
+
+    A link that leads elsewhere since is another file.
+    """
     try:
-        return os.stat(path).st_mtime
+        return max(os.stat(path).st_ctime, os.lstat(path).st_ctime)
     except OSError:
         return 0.0

@@ -11,6 +11,7 @@ from typing import List, Sequence
 
 from ..behaviour.request import Request
 from ..behaviour.route import route
+from ..behaviour.upgrade.codes import AUTH_BASIC
 from ..behaviour.upgrade.obstacle import Client
 from ..behaviour.upgrade.verdict import Verdict, judge
 from ..conf.tree import Configuration
@@ -38,6 +39,11 @@ def check_static(sites: Sequence[Site], configuration: Configuration, nginx: Ins
     for site in sites:
         for check in site.routes:
             verdict = _verdict(check, configuration, nginx)
+            if verdict.code == AUTH_BASIC:
+                url = masked_url(check.url)
+                text = f"site {site.name}: {url} stands behind a password{_place(verdict)}"
+                findings.append(Finding(UNDECIDED, text))
+                continue
             if verdict.survives is False:
                 raise Refused(
                     f"site {site.name}: the WebSocket URL {masked_url(check.url)} would not open: "

@@ -125,12 +125,18 @@ def _certificate(
         return
     if found["missing_names"]:
         missing = ", ".join(found["missing_names"])
-        warnings.append(
-            f"{variable}: {found['certificate']} is not valid for {missing}; browsers will refuse it there."
-        )
+        wanted = " ".join(f"-d {name}" for name in names)
+        issue = f"certbot certonly --webroot -w {site['http']['acme_root']} {wanted}"
+        fix = f"Issue one for all names ({issue}), or "
+        fix += "set redirect_www to false." if site["www"] in found["missing_names"] else "take the name out."
+        expected = f"a certificate that is valid for {missing}, too: browsers refuse this one there"
+        refusals.append(Refusal(variable, found["certificate"], expected, fix))
     days = found["days_left"]
-    if days is not None and days < FEW_DAYS:
-        when = "has expired" if days < 0 else f"expires in {int(days)} days"
+    if days is not None and days < 0:
+        fix = "Renew it first (certbot renew): nginx would load it, and browsers refuse it."
+        refusals.append(Refusal(variable, found["certificate"], "a certificate that has not expired", fix))
+    elif days is not None and days < FEW_DAYS:
+        when = f"expires in {int(days)} days"
         warnings.append(f"{variable}: {found['certificate']} {when}; see `certbot renew --dry-run`.")
 
 

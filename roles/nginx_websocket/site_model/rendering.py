@@ -109,7 +109,8 @@ class Maps:
                 known["titles"].append(title)
                 return str(known["variable"])
         variable = self.name if not self.maps else f"{self.name}_{len(self.maps) + 1}"
-        self.maps.append({"variable": variable, "allowed": allowed, "titles": [title]})
+        page = variable.replace("_origin_denied", "_page_denied")
+        self.maps.append({"variable": variable, "page": page, "allowed": allowed, "titles": [title]})
         return variable
 
 

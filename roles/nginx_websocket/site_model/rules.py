@@ -74,7 +74,7 @@ _SITE: Dict[str, Callable[[Any], Problem]] = {
     "spa.assets[]": values.url_path,
     "access_log": values.file_or("auto", "none"),
     "security_headers.key": values.header_name,
-    "security_headers.value": values.header_value,
+    "security_headers.value": values.header_value_or_none,
     "includes[]": values.file_path,
     "file": values.file_path,
 }

@@ -7,7 +7,7 @@ import ipaddress
 from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 from .regex import matches
-from .specification import Reader
+from .specification import Reader, options
 
 Site = Dict[str, Any]
 
@@ -147,16 +147,24 @@ def own_origins(site: Site) -> List[str]:
     ]
 
 
+def _with_own(origins: Optional[List[str]], site: Site) -> List[str]:
+    """Return an allow-list with the site's own pages, which nobody means to lock out by naming others."""
+    own = own_origins(site)
+    if origins and ("*" in origins or not site["own_origins"]):
+        return origins
+    return own + [origin for origin in origins or [] if origin not in own]
+
+
 def _websockets(site: Site, place: str, reader: Reader) -> None:
-    site["origins"] = site["origins"] or own_origins(site)
-    _origin_list(site["origins"], f"{place}.origins", reader)
+    _origin_list(site["origins"] or [], f"{place}.origins", reader)
+    site["origins"] = _with_own(site["origins"], site)
     paths: List[str] = []
     for index, route in enumerate(site["websockets"]):
         here = f"{place}.websockets[{index}]"
         route["index"] = index
         if route["origins"] is not None:
             _origin_list(route["origins"], f"{here}.origins", reader)
-        route["origins"] = route["origins"] or site["origins"]
+        route["origins"] = _with_own(route["origins"], site) if route["origins"] else site["origins"]
         path, regex = route["path"], route["regex"]
         if (path is None) == (regex is None):
             fix = "Add what is missing." if path is None else "Take one out."
@@ -268,6 +276,10 @@ def _cross_origin(site: Site, place: str, reader: Reader) -> None:
 
 
 def _headers(site: Site, place: str, reader: Reader) -> None:
+    """Complete the response headers: a header of one's own replaces that of the role, and no other."""
+    given = {name.lower() for name in site["security_headers"]}
+    role = options()["nginx_websocket_sites"]["options"]["security_headers"]["default"]
+    usual = {name: value for name, value in role.items() if name.lower() not in given}
     seen: List[str] = []
     for name in site["security_headers"]:
         if name.lower() in seen:
@@ -275,6 +287,8 @@ def _headers(site: Site, place: str, reader: Reader) -> None:
                 f"{place}.security_headers.{name}", name, "each header once", "Case does not matter."
             )
         seen.append(name.lower())
+    wanted = {**usual, **site["security_headers"]}
+    site["security_headers"] = {name: value for name, value in wanted.items() if value != ""}
     if "strict-transport-security" in seen:
         variable = f"{place}.security_headers.Strict-Transport-Security"
         reader.refuse(

@@ -269,6 +269,11 @@ def header_value(value: str) -> Problem:
     return "a header value of printable ASCII, on one line", "YAML's folded form >- makes one line of many."
 
 
+def header_value_or_none(value: str) -> Problem:
+    """Accept the value of a header, and nothing, which takes the header away."""
+    return header_value(value) if value else None
+
+
 def http_token(value: str) -> Problem:
     """Accept an HTTP token (RFC 9110, section 5.6.2): a method, a header name, a subprotocol."""
     if _TOKEN.match(value) and "$" not in value:

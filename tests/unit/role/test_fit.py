@@ -119,14 +119,16 @@ def test_a_certificate_that_nginx_could_not_load():
     )
 
 
-def test_a_certificate_that_browsers_will_refuse_is_told_before_activation():
+def test_a_certificate_that_browsers_will_refuse_is_refused_before_activation():
     plan, found = prepared({**SITE, "redirect_www": True})
     found["certificates"][0].update(missing_names=["www.a.example"], days_left=3.5)
-    warnings = fit(plan["sites"], found)["warnings"]
-    assert any("is not valid for www.a.example" in warning for warning in warnings)
-    assert any("expires in 3 days" in warning for warning in warnings)
-    found["certificates"][0].update(days_left=-1.0)
-    assert any("has expired" in warning for warning in fit(plan["sites"], found)["warnings"])
+    (error,) = fit(plan["sites"], found)["errors"]
+    assert "expected a certificate that is valid for www.a.example, too" in error
+    assert "-d a.example -d www.a.example), or set redirect_www to false." in error
+    assert any("expires in 3 days" in warning for warning in fit(plan["sites"], found)["warnings"])
+    found["certificates"][0].update(missing_names=[], days_left=-1.0)
+    (error,) = fit(plan["sites"], found)["errors"]
+    assert "expected a certificate that has not expired. Renew it first" in error
 
 
 @pytest.mark.parametrize("key", ["options_file", "dhparam"])

@@ -212,3 +212,29 @@ def test_the_release_is_told_to_who_connects_from_the_host():
 def test_a_websocket_route_asks_for_a_websocket_or_nothing():
     (content,) = rendered(MINIMAL)
     assert "$http_upgrade;" not in content
+
+
+ROUTE = {"backends": [{"name": "app"}], "websockets": [{"path": "/ws/"}]}
+
+
+def test_own_pages_are_let_in_beside_others():
+    """Naming others locks nobody's own pages out, unless that is said."""
+    site = {"name": "chat.test", "origins": ["https://app.test"], **ROUTE}
+    text = rendered(site)[0]
+    assert 'https://chat.test "";' in text and 'https://app.test "";' in text
+    text = rendered({**site, "own_origins": False})[0]
+    assert "https://chat.test" not in text.split("server {")[0] and 'https://app.test "";' in text
+
+
+def test_the_origin_of_a_request_that_is_no_handshake_is_the_backends_to_judge():
+    text = rendered({"name": "a.test", **ROUTE})[0]
+    assert 'map $http_upgrade $a_test_origin_denied {\n    "" "";' in text
+
+
+def test_one_header_replaces_itself_alone():
+    site = {"name": "a.test", "spa": {"root": "/srv"}}
+    text = rendered({**site, "security_headers": {"x-frame-options": "DENY", "X-Mine": "1"}})[0]
+    for line in ("x-frame-options DENY", "X-Mine 1", "X-Content-Type-Options nosniff", "Referrer-Policy"):
+        assert f"add_header {line}" in text
+    assert "SAMEORIGIN" not in text
+    assert "X-Frame-Options" not in rendered({**site, "security_headers": {"X-Frame-Options": ""}})[0]

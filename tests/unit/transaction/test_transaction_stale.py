@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 
 from module_utils.nginx_websocket.transaction.host import read_tree
 from module_utils.nginx_websocket.transaction.stale import stale_files
@@ -10,26 +11,48 @@ from module_utils.nginx_websocket.transaction.stale import stale_files
 MARK = "location = /.well-known/nginx-websocket/abc { return 200; }"
 
 
-def aged(path, seconds):
-    """Give a file a time of change."""
-    os.utime(path, (seconds, seconds))
-    return path
+def later() -> float:
+    """A moment after all that was written until now, with room for the clock ticks of a start time."""
+    moment = time.time()
+    while time.time() < moment + 0.1:
+        os.sched_yield()
+    return time.time()
 
 
 def test_what_our_servers_name_and_nobody_elses(tree):
-    own = aged(tree.write("own.conf", f"include {tree.path('inner.conf')};"), 100)
-    inner = aged(tree.write("inner.conf", "# more"), 300)
-    key = aged(tree.write("key.pem", ""), 300)
-    theirs = aged(tree.write("theirs.conf", "# of another site"), 300)
-    aged(tree.write("conf.d/a.conf", f"server {{ ssl_certificate_key {key}; {MARK} include {own}; }}"), 300)
-    aged(tree.write("conf.d/b.conf", f"server {{ ssl_certificate {theirs}; include {theirs}; }}"), 300)
+    own = tree.write("own.conf", f"include {tree.path('inner.conf')};")
+    before = later()
+    inner = tree.write("inner.conf", "# more")
+    key = tree.write("key.pem", "")
+    theirs = tree.write("theirs.conf", "# of another site")
+    tree.write("conf.d/a.conf", f"server {{ ssl_certificate_key {key}; {MARK} include {own}; }}")
+    tree.write("conf.d/b.conf", f"server {{ ssl_certificate {theirs}; include {theirs}; }}")
+    after = later()
     configuration = read_tree(tree.instance()).configuration
-    assert stale_files(configuration, 200.0) == sorted([inner, key]), "the site's own file has a release id"
+    assert stale_files(configuration, before - 0.06) == sorted([inner, key]), "the site's own file has an id"
     assert stale_files(configuration, 50.0) == sorted([inner, key, own])
-    assert stale_files(configuration, 400.0) == []
-    os.utime(key, (4e9, 4e9))
-    assert stale_files(configuration, 200.0) == [inner], "a file from the future would be stale for ever"
+    assert stale_files(configuration, after) == []
     assert stale_files(configuration, 0.0) == [], "no worker serves, so nothing is known"
+
+
+def test_a_file_that_comes_with_an_old_time_or_by_a_link(tree):
+    """As ``cp -p``, rsync and certbot's links bring a renewed certificate."""
+    one, two = tree.write("one.pem", "1"), tree.write("two.pem", "2")
+    os.symlink(one, tree.path("live.pem"))
+    key = tree.write("key.pem", "old")
+    tree.write(
+        "conf.d/a.conf",
+        f"server {{ ssl_certificate {tree.path('live.pem')}; ssl_certificate_key {key}; {MARK} }}",
+    )
+    configuration = read_tree(tree.instance()).configuration
+    since = later()
+    assert stale_files(configuration, since) == []
+    later()
+    tree.write("key.pem", "new")
+    os.utime(key, (100, 100))
+    os.symlink(two, tree.path("new.pem"))
+    os.replace(tree.path("new.pem"), tree.path("live.pem"))
+    assert stale_files(configuration, since) == sorted([key, tree.path("live.pem")])
 
 
 def test_a_file_that_is_gone_is_not_newer(tree):
