@@ -7,7 +7,7 @@ import gc
 import os
 import re
 import stat
-from typing import Callable, Dict, List, Optional
+from typing import Callable, Dict, List, Optional, Tuple
 
 from . import globbing
 from .lua import block_end
@@ -192,6 +192,16 @@ class _Loader:
             raise _at_end(message, include, name)
         return source
 
+    def refused_block(self, name: bytes, parent: Optional[Directive]) -> str:
+        """Why a directive cannot open a block here, in nginx's words where it has some; "" where it can."""
+        if parent is not None and parent.name in _ENTRIES:
+            return 'unexpected "{"'
+        if name == b"include":
+            return 'directive "include" is not terminated by ";"'
+        if self.depth > DEPTH_LIMIT:
+            return f"more than {DEPTH_LIMIT} blocks in each other, not read on"
+        return ""
+
     def read_on(self, frame: _Frame) -> Optional[Directive]:
         """Read on in a file up to its next include, which is returned, or its end."""
         source = frame.source
@@ -199,7 +209,7 @@ class _Loader:
         pos = frame.pos
         parent = frame.parent
         out = frame.out
-        includes = parent is None or parent.name not in _NO_INCLUDE
+        includes = _takes_includes(parent)
         room = self.room
         fast = _FAST.match
         while True:
@@ -215,17 +225,10 @@ class _Loader:
                     else:
                         args = tuple(rest.split()) if rest else ()
             if match is None:
-                words, token = read_statement(source, pos)
-                pos = token.end
-                last = token.value
-                if words:
-                    name = words[0].value
-                    start = words[0].start
-                    args = tuple([word.value for word in words[1:]])
-                elif token.kind == "end":
+                statement = _statement(source, pos)
+                if statement is None:
                     break
-                else:
-                    last = None
+                name, args, start, pos, last = statement
             if last is not None:
                 room -= 4 + len(args)
                 if room < 0:
@@ -248,16 +251,11 @@ class _Loader:
                 parent.end = pos
                 parent = parent.parent
                 out = frame.root if parent is None or parent.block is None else parent.block
-                includes = parent is None or parent.name not in _NO_INCLUDE
+                includes = _takes_includes(parent)
             else:
-                if parent is not None and parent.name in _ENTRIES:
-                    raise ConfSyntaxError('unexpected "{"', source.name, source.line(pos))
-                if name == b"include":
-                    message = 'directive "include" is not terminated by ";"'
-                    raise ConfSyntaxError(message, source.name, source.line(pos))
                 self.depth += 1
-                if self.depth > DEPTH_LIMIT:
-                    message = f"more than {DEPTH_LIMIT} blocks in each other, not read on"
+                message = self.refused_block(name, parent)
+                if message:
                     raise ConfSyntaxError(message, source.name, source.line(pos))
                 block: List[Directive] = []
                 directive = Directive(name, args, source, start, pos, parent, block, pos)
@@ -275,6 +273,26 @@ class _Loader:
             raise ConfSyntaxError(message, source.name, source.line(pos))
         self.room = room
         return None
+
+
+def _takes_includes(block: Optional[Directive]) -> bool:
+    return block is None or block.name not in _NO_INCLUDE
+
+
+_Statement = Tuple[bytes, Tuple[bytes, ...], int, int, Optional[bytes]]
+
+
+def _statement(source: Source, pos: int) -> Optional[_Statement]:
+    """What the tokenizer finds from an offset on: name, arguments, start, end, and what ended it.
+
+    Returns:
+        None at the end of the file; the last value is None for a "}".
+    """
+    words, token = read_statement(source, pos)
+    if words:
+        args = tuple([word.value for word in words[1:]])
+        return words[0].value, args, words[0].start, token.end, token.value
+    return None if token.kind == "end" else (b"", (), pos, token.end, None)
 
 
 def _at_end(message: str, directive: Optional[Directive], file: str = "") -> ConfSyntaxError:

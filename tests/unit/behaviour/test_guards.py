@@ -141,6 +141,12 @@ def test_password_that_the_request_brings_is_unknown(ask):
     assert found.answer.kind == "proxy" and found.undecided
 
 
+def test_satisfy_any_is_content_with_the_address(ask):
+    text = "location / { satisfy any; allow 192.0.2.1; deny all; auth_request /check; %s }" % PASS
+    assert ask(text, remote="192.0.2.1").visits[0].let_in is True
+    assert ask(text, remote="192.0.2.2").visits[0].let_in is None
+
+
 def test_auth_request_is_unknown(ask):
     found = ask("location / { auth_request /check; %s }" % PASS)
     assert [(guard.kind, guard.passes) for guard in found.guards] == [("auth_request", None)]
@@ -217,3 +223,7 @@ def test_real_ip(ask):
     assert ask(text, server=server, remote="10.0.0.1", headers=forwarded).answer.kind == "proxy"
     assert ask(text, server=server, remote="198.51.100.1", headers=forwarded).answer.status == 403
     assert ask(text, server=server, remote="10.0.0.1").answer.status == 403
+    chain = [("X-Forwarded-For", "192.0.2.1, 10.0.0.9")]
+    assert ask(text, server=server, remote="10.0.0.1", headers=chain).answer.status == 403
+    server += "real_ip_recursive on;"
+    assert ask(text, server=server, remote="10.0.0.1", headers=chain).answer.kind == "proxy"

@@ -232,6 +232,10 @@ def _other_headers(route: Route, upstream: Upstream) -> Iterator[Obstacle]:
             for fact in at(line, "one Host line")
         ]
         yield Obstacle(codes.DUPLICATE_HOST_HEADER, False, facts, weight=70)
+    yield from _dropped_headers(route, upstream)
+
+
+def _dropped_headers(route: Route, upstream: Upstream) -> Iterator[Obstacle]:
     for name, _ in route.request.headers:
         if "_" in name and not upstream.values(name):
             server = route.listen.default if route.listen is not None else None
