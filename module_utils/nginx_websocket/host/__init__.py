@@ -12,7 +12,7 @@ from .certificates import Certificate, check_certificate
 from .describe import Nginx, describe
 from .layout import Layout, LayoutError, find_layout
 from .listeners import Listener, listeners, ports_of
-from .masters import Choice, Master, Worker, choose, masters, serving_since, workers_of
+from .masters import Choice, Master, Worker, choose, masters, serving_since, without_master, workers_of
 from .proc import Proc
 from .sites import ServerBlock, server_blocks
 from .survey import Survey, survey
@@ -46,5 +46,6 @@ __all__ = [
     "server_blocks",
     "serving_since",
     "survey",
+    "without_master",
     "workers_of",
 ]

@@ -195,6 +195,23 @@ def masters(proc: Optional[Proc] = None, *, strangers: Optional[List[str]] = Non
     return sorted(found, key=lambda master: (master.start_ticks, master.pid))
 
 
+def without_master(binary: str, proc: Optional[Proc] = None) -> Optional[int]:
+    """Process id of an nginx that runs with ``master_process off``, under its command line as it is.
+
+    Args:
+        binary: its executable.
+        proc: the /proc to read.
+    """
+    proc = proc or Proc()
+    for pid in proc.pids():
+        argv = proc.argv(pid)
+        if not argv or argv[0].startswith("nginx: ") or {"-t", "-T", "-V", "-v"} & set(argv):
+            continue
+        if proc.exe(pid)[0] == binary and proc.same_host(pid) and not stranger(pid, proc):
+            return pid
+    return None
+
+
 def workers_of(pid: int, proc: Optional[Proc] = None) -> List[Worker]:
     """The workers that a master has at this moment, the oldest first."""
     proc = proc or Proc()

@@ -45,6 +45,13 @@ class Instance:
                 "new connection and waits for its last open ones to end. Start nginx again, which ends "
                 f"those: systemctl restart {unit}"
             )
+        alone = nginx_host.without_master(self.binary)
+        if alone is not None:
+            return (
+                f"nginx runs as one process ({alone}) without a master (master_process off), which cannot "
+                f"reload without an end of all connections. Set master_process on and restart: systemctl "
+                f"restart {unit}"
+            )
         return f"nginx is not running. Start it: systemctl start {unit}"
 
     def test_command(self, main: str = "", error_log: str = "") -> List[str]:

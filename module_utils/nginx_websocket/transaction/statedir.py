@@ -82,6 +82,8 @@ def _on_the_way(state_dir: str, real: str) -> None:
     if found is None:
         return
     said = found.sentence()
+    if not is_trusted([os.stat(found.path).st_uid]) and os.path.realpath(found.path) != real:
+        said = f"{found.path} {found.found}. {_EXPECTED}"  # a person's home stays his
     if os.path.realpath(found.path) == real:
         status = os.stat(real)
         if is_trusted([status.st_uid]):

@@ -4,7 +4,14 @@ import os
 
 import pytest
 
-from module_utils.nginx_websocket.host.masters import Master, choose, masters, parse_title, workers_of
+from module_utils.nginx_websocket.host.masters import (
+    Master,
+    choose,
+    masters,
+    parse_title,
+    without_master,
+    workers_of,
+)
 from module_utils.nginx_websocket.host.proc import origin_of
 from tests.unit.nginx_host.fake_proc import TITLE, FakeProc
 
@@ -39,6 +46,16 @@ def test_masters_in_containers_are_left_out(host):
     host.add(20, TITLE, namespace="pid:[2]")  # docker
     host.add(21, TITLE, root="/tmp")  # a container that shares the host's pid namespace
     assert [master.pid for master in masters(host.proc)] == [10]
+
+
+def test_an_nginx_without_a_master_is_found(host):
+    assert without_master("/opt/nginx", host.proc) is None
+    host.add(8, "nginx", "-t", exe="/opt/nginx")
+    host.add(9, "nginx", "-g", "daemon off;", uid=33, exe="/opt/nginx")
+    host.add(10, TITLE, exe="/opt/nginx")
+    assert without_master("/opt/nginx", host.proc) is None
+    host.add(11, "nginx", "-g", "daemon off; master_process off;", exe="/opt/nginx")
+    assert without_master("/opt/nginx", host.proc) == 11
 
 
 def test_no_master(host):
