@@ -31,10 +31,13 @@ MEANINGS: Dict[str, Tuple[str, str]] = {
     VERIFIED: (GOOD, "was only verified"),
     APPLICATION_DOWN_ACCEPTED: (
         WARNING,
-        "nginx serves what it should, and no WebSocket opens, because the application does not answer",
+        "serves what it should, but the application behind it does not answer, so no WebSocket opens",
     ),
-    APPLICATION_DOWN: (FAULT, "the same, and the run fails for it; nginx keeps the release"),
-    REFUSED: (FAULT, "something spoke against the change, and nothing was touched"),
+    APPLICATION_DOWN: (
+        FAULT,
+        "serves what it should, but the application behind it does not answer, and the run fails for it",
+    ),
+    REFUSED: (FAULT, "was not touched, because something spoke against the change"),
     ROLLED_BACK: (FAULT, "failed, and serves again what it had before this run"),
     ROLLBACK_FAILED: (
         FAULT,
@@ -42,13 +45,12 @@ MEANINGS: Dict[str, Tuple[str, str]] = {
     ),
     RELOAD_FAILED: (
         FAULT,
-        "nginx only read a changed certificate or include anew, fails since, and has no older release to go "
-        "back to",
+        "only read a changed certificate or include anew, fails since, and has no older release to go back to",
     ),
     NOTHING_TO_GO_BACK_TO: (FAULT, "fails with the release that it had before this run, which stays"),
     TAKEN_BACK: (IDLE, "was fine, and went back because another host failed"),
     FAILED: (FAULT, "failed in another way; this run changed none of its sites, or see the message"),
-    UNKNOWN: (FAULT, "the deployment ended without an answer, so what is live there is not known"),
+    UNKNOWN: (FAULT, "gave no answer when it was deployed, so what is live there is not known"),
     UNREACHABLE: (FAULT, "did not answer, so what is live there is not known"),
     NOT_REACHED: (IDLE, "was not touched: the rollout stopped before it"),
 }

@@ -72,6 +72,10 @@ VERIFY = """\
       hosts: "{{ {inventory_hostname: seen} }}"
   vars:
     seen: {passed: 22, failures: "{{ failures }}", findings: "{{ findings }}", down: "{{ down }}"}
+- name: Say what the look at the host found
+  ansible.builtin.set_fact:
+    __nginx_websocket_deploy: "{{ __nginx_websocket_deploy | combine({'answering': answering}) }}"
+  when: __nginx_websocket_deploy is defined and answering is defined
 - name: Judge
   nginx_websocket_verify:
     step: judge
@@ -297,7 +301,7 @@ def test_an_application_that_is_down(
     project: Project, wish: str, answering: List[List[str]], code: int, outcome: str
 ) -> None:
     variables = {
-        "down": DOWN, "nginx_websocket_backend_down": wish, "deployed": {**APPLIED, "answering": answering},
+        "down": DOWN, "nginx_websocket_backend_down": wish, "answering": answering,
         "undone": {"dies": True},
     }  # fmt: skip
     host = named(project.summary(ROLLOUT, {"web1": variables}), "web1")
