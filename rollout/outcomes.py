@@ -45,7 +45,7 @@ MEANINGS: Dict[str, Tuple[str, str]] = {
     ),
     RELOAD_FAILED: (
         FAULT,
-        "only read a changed certificate or include anew, fails since, and has no older release to go back to",
+        "only read a changed certificate or include anew, fails since, and has no older release",
     ),
     NOTHING_TO_GO_BACK_TO: (FAULT, "fails with the release that it had before this run, which stays"),
     TAKEN_BACK: (IDLE, "was fine, and went back because another host failed"),
