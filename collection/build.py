@@ -19,7 +19,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Callable, Dict, Iterable, List, Tuple
+from typing import Callable, Dict, Iterable, List, Optional, Tuple
 
 ROOT = Path(__file__).resolve().parents[1]
 NAME = "nginx_websocket"
@@ -34,6 +34,7 @@ MOVES: List[Tuple[str, str]] = [
     ("playbooks/filter_plugins/", "plugins/filter/"),
     ("callback_plugins/", "plugins/callback/"),
     # Beside module_utils, which they import as a package of that name.
+    ("host_answers/", "plugins/host_answers/"),
     ("verify/", "plugins/verify/"),
     ("rollout/", "plugins/rollout/"),
     ("roles/", "roles/"),
@@ -47,6 +48,9 @@ MOVES: List[Tuple[str, str]] = [
     ("LICENSE", "LICENSE"),
     ("CHANGELOG.md", "CHANGELOG.md"),
 ]
+
+#: Packages of the controller, which name nothing of Ansible's.
+ROOMS = ("plugins/host_answers/", "plugins/verify/", "plugins/rollout/")
 
 
 def tracked() -> Iterable[str]:
@@ -100,6 +104,15 @@ class Names:
             path.read_text(encoding="utf-8") for path in (ROOT / "playbooks/filter_plugins").glob("*.py")
         )
 
+    def fitting(self, there: str) -> Optional[Callable[[str], str]]:
+        """Return what rewrites a file of the collection; None where it stays as it is."""
+        if there.startswith("plugins/") and there.endswith(".py") and not there.startswith(ROOMS):
+            return self.in_python
+        # Not the specification nor the defaults: there the same words are names of variables.
+        if there.startswith(("playbooks/", f"roles/{NAME}/tasks/")) and there.endswith(".yml"):
+            return self.in_yaml
+        return None
+
     def in_yaml(self, text: str) -> str:
         """Return a playbook's or a task file's text with full names."""
         text = self._call.sub(rf"\1{self.prefix}\2:", text)
@@ -114,6 +127,12 @@ class Names:
         """Return a plugin's text: its imports, the modules it calls, its documentation and examples."""
         ours = f"ansible_collections.{self.prefix}plugins.module_utils.{NAME}"
         text = text.replace(f"ansible.module_utils.{NAME}", ours)
+        # From the checkout's places of action plugins to the collection's: what they need is in plugins/.
+        text = re.sub(r"(Path\(__file__\)\.resolve\(\)\.parents)\[[23]\]", r"\1[1]", text)
+        text = text.replace(
+            'Path(__file__).resolve().parent.parent / "site_model"',
+            f'Path(__file__).resolve().parents[2] / "roles" / "{NAME}" / "site_model"',
+        )
         text = re.sub(rf"\bM\(({'|'.join(sorted(self.called))})\)", rf"M({self.prefix}\1)", text)
         text = re.sub(rf"([OV]|RV)\(({'|'.join(sorted(self.called))})#", rf"\1({self.prefix}\2#", text)
         text = re.sub(
@@ -147,15 +166,14 @@ def build(out: Path, namespace: str, version: str) -> List[str]:
         raise FileExistsError(f"{out} is not empty")
     moves = {path: there for path in tracked() for there in [destination(path)] if there}
     names = Names(namespace, moves.values())
-    rewritten: Dict[str, Callable[[str], str]] = {".py": names.in_python, ".yml": names.in_yaml}
     for path, there in moves.items():
         target = out / there
         target.parent.mkdir(parents=True, exist_ok=True)
-        if target.suffix not in rewritten or there.startswith(("plugins/verify/", "plugins/rollout/")):
+        longer = names.fitting(there)
+        if longer is None:
             shutil.copyfile(ROOT / path, target)
             continue
-        text = (ROOT / path).read_text(encoding="utf-8")
-        target.write_text(rewritten[target.suffix](text), encoding="utf-8")
+        target.write_text(longer((ROOT / path).read_text(encoding="utf-8")), encoding="utf-8")
     galaxy = out / "galaxy.yml"
     text = galaxy.read_text(encoding="utf-8")
     galaxy.write_text(text.replace("NAMESPACE", namespace).replace("VERSION", version), encoding="utf-8")

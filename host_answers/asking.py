@@ -98,7 +98,9 @@ class Module(Asking):
         refused = super().run(tmp, task_vars)
         if refused:
             return refused
-        result = self.ask(self._task.action, self._task.args, task_vars or {})
+        # In a collection the action has its full name.
+        module = self._task.action.rpartition(".")[2]
+        result = self.ask(module, self._task.args, task_vars or {})
         self._remove_tmp_path(self._connection._shell.tmpdir)
         return result
 
