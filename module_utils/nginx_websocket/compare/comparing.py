@@ -238,7 +238,17 @@ class _Comparing:
         same = self.scope.before.text(door.before) == self.scope.after.text(door.after)
         end = self._followed(before, after, asked, door)
         foreign = variant.origin if variant.origin and variant.origin != door.origin else ""
-        return partings(Pair(before, after, end, variant.upgrade, variant.method, foreign, same))
+        behind = self._behind(before, door, path, variant)
+        return partings(Pair(before, after, end, behind, variant.upgrade, variant.method, foreign, same))
+
+    def _behind(self, before: Behaviour, door: Door, path: str, variant: Variant) -> Optional[Behaviour]:
+        """What the live tree answers where it only adds a slash to the name of a directory."""
+        if before.answer.code != "directory" or path.endswith("/"):
+            return None
+        try:
+            return self._behaviour(self.scope.before, request(door, f"{path.partition('?')[0]}/", variant))
+        except ValueError:
+            return None
 
     def _behaviour(self, side: Side, asked: Request) -> Behaviour:
         return behaviour(side.configuration, asked, version=self.version, files=self._kind, admitted=True)

@@ -53,6 +53,8 @@ class Pair:
     after: Behaviour
     end: Behaviour
     """``after``, or where it leads by redirects from one of the site's doors to another."""
+    behind: Optional[Behaviour] = None
+    """Where ``before`` only adds a slash to a directory's name: what the live tree answers there."""
     handshake: bool = False
     method: str = "GET"
     foreign: str = ""
@@ -260,7 +262,11 @@ def _was_file(was: Destination, now: Destination, pair: Pair) -> str:
 
 def _was_redirect(was: Destination, now: Destination, pair: Pair) -> str:
     if was.own:
-        return FILE_LOST if now.kind != to.REDIRECT else ""
+        if now.kind == to.REDIRECT:
+            return ""
+        # A directory without an index is refused: the slash led to nothing that could be lost.
+        empty = pair.behind is not None and destination(pair.behind).kind == to.REFUSED
+        return REROUTED if empty else FILE_LOST
     target = next(iter(was.value), "")
     ours = not target or to.host_of(target) in ("", to.host_of(pair.before.route.request.url))
     if now.kind == to.REDIRECT:

@@ -280,3 +280,13 @@ def test_every_kind_is_documented() -> None:
     text = (ROOT / "docs/transaction.md").read_text(encoding="utf-8")
     for kind in KINDS:
         assert f"`{kind}`" in text, kind
+
+
+def test_the_name_of_a_directory_without_an_index_was_nothing_to_lose() -> None:
+    """nginx adds the slash, and then refuses: the page in its place is told, and no loss."""
+    assets = "location /assets/ { expires 1y; try_files $uri =404; } "
+    live = SOCKET + "root /srv/app; location / { try_files $uri $uri/ /index.html; } " + assets
+    found = compared(live, SPA + assets, urls=["http://a.test/assets"]).differences
+    about = [one for one in found if any(example.endswith("/assets") for example in one.examples)]
+    assert [one.parting.kind for one in about] == ["rerouted"], [one.sentence() for one in found]
+    assert not [one.sentence() for one in found if one.weight == LOSS]

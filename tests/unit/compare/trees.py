@@ -34,6 +34,7 @@ FILES = frozenset(
         "/srv/app/config.php",
         "/srv/app/manual/index.html",
         "/srv/app/robots.txt",
+        "/srv/app/assets/app.js",
         "/srv/static/logo.png",
     )
 )
