@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Dict, Generator, List, NoReturn, Tuple
+from typing import Any, Dict, Generator, List, NoReturn, Tuple, Union
 
 import pytest
 
+from host_answers.shapes import Misshapen
 from verify.gather import Reports, Unreachable
 from verify.outside import User
 from verify.results import Down, Fail, Finding, Results
@@ -65,7 +66,7 @@ def pytest_runtest_makereport(
     host = item.config.stash[RESULTS].hosts[target.name]
     if outcome.when == "call" and outcome.passed:
         host.passed += 1
-    elif outcome.failed:
+    elif outcome.failed and outcome.longreprtext.strip() not in host.failures:
         host.failures.append(outcome.longreprtext.strip())
     return outcome
 
@@ -109,20 +110,41 @@ def report(target: Target, reports: Reports) -> Dict[str, Any]:
         return reports.of(target.name)
     except Unreachable as error:
         pytest.skip(f"{target.name} could not be asked about itself: {error}")
+    except Misshapen as error:
+        pytest.fail(distrusted(target, error), pytrace=False)
 
 
 @pytest.fixture(scope="session")
-def configurations() -> Dict[str, Timeouts]:
+def configurations() -> Dict[str, Union[Timeouts, Misshapen]]:
     """Return the hosts' configurations as far as they have been read, by host."""
     return {}
 
 
 @pytest.fixture
-def timeouts(target: Target, report: Dict[str, Any], configurations: Dict[str, Timeouts]) -> Timeouts:
+def timeouts(
+    target: Target, report: Dict[str, Any], configurations: Dict[str, Union[Timeouts, Misshapen]]
+) -> Timeouts:
     """Return the timeouts of the host's configuration, which is parsed once."""
     if target.name not in configurations:
-        configurations[target.name] = Timeouts(report)
-    return configurations[target.name]
+        places = [
+            (door, route.path) for site in target.sites for route in site.routes for door in site.doors()
+        ]
+        try:
+            configurations[target.name] = Timeouts(report, places)
+        except Misshapen as error:
+            configurations[target.name] = error
+    found = configurations[target.name]
+    if isinstance(found, Misshapen):
+        pytest.fail(distrusted(target, found), pytrace=False)
+    return found
+
+
+def distrusted(target: Target, error: Misshapen) -> str:
+    """Return the failure of a host whose report has another shape than on_host.py gives it."""
+    return (
+        f"{target.name}: what this host tells about itself is not to be trusted: {error}\n"
+        "  do:   see who has changed Python or sudo there before anything else is done on it"
+    )
 
 
 @pytest.fixture(scope="session")

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import shlex
+import subprocess
+import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Dict, List, Tuple
+from typing import IO, Any, Dict, List, Tuple
 
 import testinfra  # type: ignore[import-untyped]
 
+from host_answers.parsing import NoAnswer, answer_in
+from host_answers.report import cut_report
+from host_answers.shapes import Misshapen, clean
 from verify.targets import Target, Targets, question
+
+#: Bytes of a host's report, most of which is its compressed configuration.
+MOST_REPORT = 4 * 2**20
+#: Bytes that are kept of what it says on standard error.
+MOST_STDERR = 64 * 2**10
 
 SOURCE = Path(__file__).with_name("on_host.py")
 
@@ -50,15 +61,46 @@ def report(target: Target, timeout: float) -> Dict[str, Any]:
             ["-o BatchMode=yes", connection.args, *_destination(connection.user, connection.port)]
         ),
     )
+    # Its own reads whatever a host sends, without end.
+    host.backend.run_local = functools.partial(run_local, host.backend)
     try:
         done = host.run("/bin/sh -c %s", as_root(command(target, timeout)))
     except RuntimeError as error:
         raise Unreachable(f"ssh: {_last_line(str(getattr(error.args[0], 'stderr', error)))}") from error
     try:
-        answer: Dict[str, Any] = json.loads(done.stdout)
-    except ValueError:
+        return cut_report(answer_in(done.stdout), question(target, timeout))
+    except NoAnswer:
         raise Unreachable(_last_line(done.stderr) or f"exit code {done.rc}, and no report") from None
-    return answer
+
+
+def run_local(backend: Any, command: str, *arguments: str) -> Any:  # noqa: ANN401  testinfra has no types
+    """Run a command of testinfra's ssh backend, and take no more than so much from it.
+
+    Raises:
+        Misshapen: the host sends more than any report has.
+    """
+    line = backend.encode(backend.quote(command, *arguments))
+    with subprocess.Popen(
+        line, shell=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        said: List[bytes] = []
+        listener = threading.Thread(target=_tail, args=(process.stderr, said), daemon=True)
+        listener.start()
+        out = process.stdout.read(MOST_REPORT + 1)
+        if len(out) > MOST_REPORT:
+            process.kill()
+            raise Misshapen(f"expected at most {MOST_REPORT} bytes, got more")
+        process.wait()
+        listener.join(timeout=1.0)
+        return backend.result(process.returncode, line, out, b"".join(said)[-MOST_STDERR:])
+
+
+def _tail(stream: IO[bytes], said: List[bytes]) -> None:
+    """Read a stream to its end, and keep the last of it."""
+    while piece := stream.read1(MOST_STDERR):  # type: ignore[attr-defined]  # a pipe is buffered
+        said[:] = [b"".join([*said, piece])[-MOST_STDERR:]]
 
 
 def _destination(user: str, port: int) -> List[str]:
@@ -69,7 +111,7 @@ def _destination(user: str, port: int) -> List[str]:
 
 def _last_line(text: str) -> str:
     lines = text.strip().splitlines()
-    return lines[-1] if lines else ""
+    return clean(lines[-1])[:300] if lines else ""
 
 
 class Reports:

@@ -1,0 +1,126 @@
+"""A lab host that lies: one host under many names, each with an attack in place of its Python."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from pathlib import Path
+from typing import Any, Dict, Iterable, List, NamedTuple
+
+from lab import inventory
+from tests.integration.conftest import LabHost
+from tests.security import attacks
+from tests.security.watch import Memory, files, watched
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+BIN = Path(sys.executable).parent
+EVIL = "/opt/evil"
+RECAP = re.compile(r"^(\S+)\s*: ok=(\d+) .*unreachable=(\d+)\s+failed=(\d+)\s", re.MULTILINE)
+
+#: ansible.cfg of a user with a repository of his own, who has what docs/rollouts.md asks for and no more.
+THEIRS = f"""\
+[defaults]
+library = {ROOT}/library
+module_utils = {ROOT}/module_utils
+roles_path = {ROOT}/roles
+inject_facts_as_vars = True
+interpreter_python = /usr/bin/python3
+host_key_checking = False
+[ssh_connection]
+pipelining = True
+"""
+
+
+class Told(NamedTuple):
+    """What a run was like."""
+
+    code: int
+    text: str
+    memory: Memory
+    failed: Dict[str, bool]
+    changed: List[str]
+
+
+class Liar:
+    """The host, and Ansible on its way there."""
+
+    def __init__(self, host: LabHost, directory: Path) -> None:
+        """Put the liars' Python on the host; nothing is recorded yet."""
+        self.host = host
+        self.directory = directory
+        self.home = directory / "home"
+        self.mark = directory / "mark"
+        self.home.mkdir()
+        (self.home / ".bashrc").write_text("# mine\n")
+        (directory / "cwd").mkdir()
+        for name in ("attacks.py", "python.py"):
+            host.write(f"{EVIL}/{name}", (HERE / name).read_text(encoding="utf-8"))
+        host.write(f"{EVIL}/mark", str(self.mark))
+        host.sh(f"mkdir -p {EVIL}/answers; chmod 755 {EVIL}/python.py")
+
+    def names(self, wanted: Iterable[str], module: str = "") -> Dict[str, str]:
+        """Inventory names for attacks: name → attack, with the module that lies."""
+        only = f"@{module}" if module else ""
+        return {
+            f"{name}--{module or 'all'}".replace("_", "-").replace("+", "-"): name + only for name in wanted
+        }
+
+    def run(
+        self, playbook: str, names: Dict[str, str], *flags: str, theirs: bool = False, **given: Any
+    ) -> Told:
+        """Run a playbook of the project on the host under these names."""
+        links = "; ".join(
+            f"mkdir -p '{EVIL}/{lie}' && ln -sf {EVIL}/python.py '{EVIL}/{lie}/python3'"
+            for lie in names.values()
+        )
+        self.host.sh(links)
+        reached = inventory.variables(self.host.host)
+        hosts = {
+            name: {**reached, "ansible_python_interpreter": f"{EVIL}/{lie}/python3"}
+            for name, lie in names.items()
+        }
+        site = json.loads((self.directory / "site.json").read_text())
+        listed = {"nginx_websocket": {"hosts": hosts, "vars": site}}
+        (self.directory / "hosts.json").write_text(json.dumps(listed))
+        configuration = self.directory / "ansible.cfg"
+        configuration.write_text(THEIRS if theirs else (ROOT / "ansible.cfg").read_text())
+        if not theirs:
+            configuration = ROOT / "ansible.cfg"
+        roots = (ROOT, self.home, self.directory / "cwd")
+        before = files(*roots)
+        hosts_file = str(self.directory / "hosts.json")
+        extra = ["-e", json.dumps(given)] if given else []
+        code, output, memory = watched(
+            [str(BIN / "ansible-playbook"), "-i", hosts_file, str(ROOT / playbook), *extra, *flags],
+            self.directory / "cwd",
+            {
+                **os.environ,
+                "HOME": str(self.home),
+                "ANSIBLE_HOME": str(self.directory / "ansible"),
+                "ANSIBLE_CONFIG": str(configuration),
+                "ANSIBLE_INJECT_FACT_VARS": "True",
+                "ANSIBLE_NOCOLOR": "1",
+                "ANSIBLE_DEPRECATION_WARNINGS": "0",
+                "PYTHONDONTWRITEBYTECODE": "1",
+            },
+        )
+        after = files(*roots)
+        changed = sorted(path for path in {*before, *after} if before.get(path) != after.get(path))
+        text = output.decode("utf-8", "replace")
+        recap = {
+            name: int(failed) + int(unreachable) > 0 for name, _, unreachable, failed in RECAP.findall(text)
+        }
+        return Told(code, text, memory, recap, changed)
+
+
+def wrong(told: Told, names: Dict[str, str]) -> Dict[str, str]:
+    """Names that were judged another way than they must be, with the attack."""
+    found = {}
+    for name, lie in names.items():
+        kind = lie.partition("@")[0]
+        if kind in attacks.FALSE and not told.failed.get(name, False):
+            found[name] = "was believed"
+    return found

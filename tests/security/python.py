@@ -1,0 +1,58 @@
+#!/usr/bin/python3.11 -I
+"""Stands for a host's Python: answers Ansible's modules and the verification's question as an attack says.
+
+Lies on the lab host as ATTACK@MODULE/python3 (or ATTACK/python3: whatever is asked), beside attacks.py and
+the answers that the true Python gave before (``record/python3``).
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+TRUE = "/usr/bin/python3.11"
+ANSWERS = HERE.parent / "answers"
+
+
+def asked(words, text):
+    """Which module is asked, empty for none."""
+    if "What the managed host says about itself" in " ".join(words) or b"What the managed host says" in text:
+        return "on_host"
+    found = re.search(rb"ansible(?:\.legacy)?\.modules\.([a-z_]+)", text)
+    return found.group(1).decode() if found else ""
+
+
+def main():
+    words = sys.argv[1:]
+    text = b"" if sys.stdin.isatty() or (words and words[0] == "-c") else sys.stdin.buffer.read()
+    module = asked(words, text)
+    attack, _, only = HERE.name.partition("@")
+    if not module:
+        os.execv(TRUE, [TRUE, *words])
+    kept = ANSWERS / module
+    if attack == "record" or not kept.exists():
+        done = subprocess.run([TRUE, *words], input=text, capture_output=True, check=False)
+        sys.stderr.buffer.write(done.stderr)
+        sys.stdout.buffer.write(done.stdout)
+        if attack == "record":
+            kept.write_bytes(done.stdout)
+        return done.returncode
+    answer = json.loads(kept.read_bytes())
+    if module not in (only or module).split("+"):
+        sys.stdout.write(json.dumps(answer))
+        return 0
+    sys.path.insert(0, str(HERE.parent))
+    from attacks import ATTACKS
+
+    mark = (HERE.parent / "mark").read_bytes()
+    for piece in ATTACKS[attack](answer):
+        sys.stdout.buffer.write(piece.replace(b"@MARK@", mark))
+    sys.stdout.flush()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
