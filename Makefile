@@ -62,8 +62,8 @@ integration: setup-test ## Run the integration tests on hosts of the lab
 cores: setup-test ## Run the main job under the oldest, the usual, the newest and the coming ansible-core
 	@tests/run cores
 
-security: setup-test ## Attack hosts of the lab as their local users could
-	@tests/run security
+security: setup-test ## Attack hosts of the lab as their local users could, and the controller as hosts could
+	@NGINX_WEBSOCKET_SECURITY=1 tests/run security
 
 molecule: setup-test ## Run the molecule scenarios on hosts of the lab
 	@tests/run molecule

@@ -69,6 +69,7 @@ OUTCOME: Dict[str, Shape] = {
     "drift": ListOf(record(path=TEXT, diff=FILE)),
     "findings": ListOf(FINDING),
     "cured": ListOf(FINDING),
+    "comparison": FREE,
     "errors": ListOf(ERROR),
     "warnings_of_nginx": TEXTS,
     "method": TEXT,

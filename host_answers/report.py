@@ -50,6 +50,7 @@ REPORT = record(
     uid=Int(),
     masters=ListOf(record(pid=Int(), title=TEXT, exe=TEXT)),
     workers=ListOf(record(pid=Int(), master=Int(), started=Int(), shutting_down=Flag())),
+    strangers=ListOf(TEXT),
     unit=Maybe(Named(TEXT)),
     test=record(rc=Maybe(Int()), messages=TEXT),
     dump=Base64(most=MOST_DUMP),

@@ -419,7 +419,7 @@ def a_page_of_warnings(answer):
 
 @attack(false=False)
 def a_long_text(answer):
-    return said({**answer, "msg": "\U0001f4a3" * MIB})
+    return said({**answer, "msg": "\U0001f4a3" * (MIB // 2)})
 
 
 @attack(false=True)

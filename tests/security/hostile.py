@@ -1,23 +1,21 @@
-"""A lab host that lies: one host under many names, each with an attack in place of its Python."""
+"""Hosts that lie: many names in an inventory, each with an attack in place of its Python."""
 
 from __future__ import annotations
 
 import json
 import os
 import re
+import shutil
 import sys
 from pathlib import Path
 from typing import Any, Dict, Iterable, List, NamedTuple
 
-from lab import inventory
-from tests.integration.conftest import LabHost
 from tests.security import attacks
 from tests.security.watch import Memory, files, watched
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 BIN = Path(sys.executable).parent
-EVIL = "/opt/evil"
 RECAP = re.compile(r"^(\S+)\s*: ok=(\d+) .*unreachable=(\d+)\s+failed=(\d+)\s", re.MULTILINE)
 
 #: ansible.cfg of a user with a repository of his own, who has what docs/rollouts.md asks for and no more.
@@ -45,21 +43,23 @@ class Told(NamedTuple):
 
 
 class Liar:
-    """The host, and Ansible on its way there."""
+    """The hosts, and Ansible on its way there: on this machine, so that no lab is needed."""
 
-    def __init__(self, host: LabHost, directory: Path) -> None:
-        """Put the liars' Python on the host; nothing is recorded yet."""
-        self.host = host
+    def __init__(self, directory: Path, answers: Dict[str, Any]) -> None:
+        """Lay the liars' Python ready, with the true answers of the modules that they know."""
         self.directory = directory
         self.home = directory / "home"
         self.mark = directory / "mark"
-        self.home.mkdir()
+        self.evil = directory / "evil"
+        for path in (self.home, directory / "cwd", self.evil / "answers"):
+            path.mkdir(parents=True)
         (self.home / ".bashrc").write_text("# mine\n")
-        (directory / "cwd").mkdir()
         for name in ("attacks.py", "python.py"):
-            host.write(f"{EVIL}/{name}", (HERE / name).read_text(encoding="utf-8"))
-        host.write(f"{EVIL}/mark", str(self.mark))
-        host.sh(f"mkdir -p {EVIL}/answers; chmod 755 {EVIL}/python.py")
+            shutil.copy(HERE / name, self.evil / name)
+        (self.evil / "python.py").chmod(0o755)
+        (self.evil / "mark").write_text(str(self.mark))
+        for module, answer in answers.items():
+            (self.evil / "answers" / module).write_text(json.dumps(answer))
 
     def names(self, wanted: Iterable[str], module: str = "") -> Dict[str, str]:
         """Inventory names for attacks: name → attack, with the module that lies."""
@@ -72,19 +72,18 @@ class Liar:
         self, playbook: str, names: Dict[str, str], *flags: str, theirs: bool = False, **given: Any
     ) -> Told:
         """Run a playbook of the project on the host under these names."""
-        links = "; ".join(
-            f"mkdir -p '{EVIL}/{lie}' && ln -sf {EVIL}/python.py '{EVIL}/{lie}/python3'"
-            for lie in names.values()
-        )
-        self.host.sh(links)
-        reached = inventory.variables(self.host.host)
-        hosts = {
-            name: {**reached, "ansible_python_interpreter": f"{EVIL}/{lie}/python3"}
-            for name, lie in names.items()
-        }
-        site = json.loads((self.directory / "site.json").read_text())
-        listed = {"nginx_websocket": {"hosts": hosts, "vars": site}}
-        (self.directory / "hosts.json").write_text(json.dumps(listed))
+        hosts = {}
+        for name, lie in names.items():
+            python = self.evil / lie / "python3"
+            python.parent.mkdir(exist_ok=True)
+            if not python.exists():
+                python.symlink_to(self.evil / "python.py")
+            hosts[name] = {
+                "ansible_connection": "local",
+                "ansible_become": False,
+                "ansible_python_interpreter": str(python),
+            }
+        (self.directory / "hosts.json").write_text(json.dumps({"nginx_websocket": {"hosts": hosts}}))
         configuration = self.directory / "ansible.cfg"
         configuration.write_text(THEIRS if theirs else (ROOT / "ansible.cfg").read_text())
         if not theirs:
@@ -103,6 +102,7 @@ class Liar:
                 "ANSIBLE_CONFIG": str(configuration),
                 "ANSIBLE_INJECT_FACT_VARS": "True",
                 "ANSIBLE_NOCOLOR": "1",
+                "ANSIBLE_PIPELINING": "True",
                 "ANSIBLE_DEPRECATION_WARNINGS": "0",
                 "PYTHONDONTWRITEBYTECODE": "1",
             },

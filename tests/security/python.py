@@ -21,14 +21,15 @@ def asked(words, text):
     """Which module is asked, empty for none."""
     if "What the managed host says about itself" in " ".join(words) or b"What the managed host says" in text:
         return "on_host"
-    found = re.search(rb"ansible(?:\.legacy)?\.modules\.([a-z_]+)", text)
+    found = re.search(rb"ansible_module='(?:[a-z]+\.)*([a-z_]+)'", text)
     return found.group(1).decode() if found else ""
 
 
 def main():
     words = sys.argv[1:]
     text = b"" if sys.stdin.isatty() or (words and words[0] == "-c") else sys.stdin.buffer.read()
-    module = asked(words, text)
+    sent = Path(words[0]) if words and "AnsiballZ_" in words[0] else None
+    module = asked(words, sent.read_bytes() if sent else text)
     attack, _, only = HERE.name.partition("@")
     if not module:
         os.execv(TRUE, [TRUE, *words])

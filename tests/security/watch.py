@@ -35,7 +35,7 @@ class Memory(threading.Thread):
         while not self._over.wait(EVERY):
             total = 0.0
             for pid in descendants(self._pid):
-                with suppress(OSError, ValueError, IndexError):
+                with suppress(OSError, ValueError, IndexError, StopIteration):
                     rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
                     pss = next(line for line in rollup.splitlines() if line.startswith("Pss:"))
                     total += int(pss.split()[1]) / 1024
@@ -54,7 +54,7 @@ def descendants(pid: int) -> List[int]:
     parents: Dict[int, int] = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
-            with suppress(OSError, ValueError, IndexError):
+            with suppress(OSError, ValueError, IndexError, StopIteration):
                 parents[int(entry.name)] = int((entry / "stat").read_text().rsplit(")", 1)[1].split()[1])
     found = [pid]
     for one in found:

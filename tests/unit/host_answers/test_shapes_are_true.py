@@ -70,6 +70,7 @@ def test_nothing_of_an_outcome_is_lost():
         drift=[{"path": "/p", "diff": "-a"}],
         findings=[finding],
         cured=[finding],
+        comparison={"files": [{"path": "/p", "lost": []}]},
         errors=[model.ConfError("message", "/f", 1, context=("> 1 a",))],
         warnings=[model.ConfError("message")],
         method="mount namespace",
