@@ -63,7 +63,7 @@ def liar(tmp_path):
 def safe(liar: Liar, told: Told, names) -> None:
     """What must hold after every run."""
     assert not liar.mark.exists(), f"a command ran on the controller: {liar.mark}\n{told.text}"
-    assert told.changed == [], told.text
+    assert told.changed == [], told.changed
     assert wrong(told, names) == {}, told.text
     assert set(told.failed) - {"localhost"} == set(names), told.text
     assert (told.code != 0) == any(told.failed.values()), told.text
