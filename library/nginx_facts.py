@@ -64,7 +64,7 @@ options:
         description: Value of C(Origin) in the handshake. By default none is sent.
         type: str
       configured:
-        description: The port to keep when none answers.
+        description: The port to keep when none answers. By default the one that the live site passes to.
         type: int
       timeout:
         description: Seconds for each request.
@@ -351,7 +351,7 @@ import ansible.module_utils.nginx_websocket.importing.once  # noqa: F401 - first
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.nginx_websocket.host.backend import DEFAULT_PORTS, detect_backend
 from ansible.module_utils.nginx_websocket.host.certificates import carried_over, check_certificate
-from ansible.module_utils.nginx_websocket.host.sites import upstream_port
+from ansible.module_utils.nginx_websocket.host.sites import proxied_port, upstream_port
 from ansible.module_utils.nginx_websocket.host.survey import Survey, survey
 from ansible.module_utils.nginx_websocket.transaction.instance import instance_of
 from ansible.module_utils.nginx_websocket.transaction.model import Site
@@ -412,10 +412,14 @@ def certificate_facts(wish: dict, found: Survey) -> dict:
     return check_certificate(wish["certificate"], wish["key"], names=wish["names"]).to_dict()
 
 
-def live_port(found: Survey, name: str) -> Optional[int]:
-    """Return the port that the live configuration's upstream of that name passes to."""
+def live_port(found: Survey, wish: dict) -> Optional[int]:
+    """Return the port that the live site passes to, by the role's upstream or in a file of others."""
     configuration = found.nginx.configuration if found.nginx else None
-    return upstream_port(configuration, name) if configuration else None
+    if configuration is None:
+        return None
+    return upstream_port(configuration, wish["name"]) or proxied_port(
+        configuration, wish["host_header"], wish["ports"]
+    )
 
 
 def standing_facts(wish: dict, found: Survey, backends: dict) -> Optional[dict]:
@@ -466,14 +470,15 @@ def main() -> None:
     )
     backends = {}
     for wish in params["backends"]:
+        live = live_port(found, wish)
         try:
             backend = detect_backend(
                 wish["ports"],
                 host=wish["host"],
                 http_path=wish["path"],
                 websocket_path=wish["websocket_path"],
-                configured=wish["configured"],
-                live=live_port(found, wish["name"]),
+                configured=wish["configured"] or live,
+                live=live,
                 host_header=wish["host_header"],
                 origin=wish["origin"],
                 timeout=wish["timeout"],

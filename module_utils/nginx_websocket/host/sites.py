@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from typing import Any, Dict, List, Optional
+from typing import Any, Counter, Dict, Iterator, List, Optional, Sequence
 
 from ..conf.tree import Configuration, Directive, printable
 
@@ -73,3 +73,38 @@ def upstream_port(configuration: Configuration, name: str) -> Optional[int]:
                 port = os.fsdecode(server.args[0]).rpartition(":")[2] if server.args else ""
                 return int(port) if port.isascii() and port.isdigit() else None
     return None
+
+
+def proxied_port(configuration: Configuration, name: str, ports: Sequence[int]) -> Optional[int]:
+    """The port of this host to which the servers of a name pass most of what they pass.
+
+    Args:
+        configuration: what nginx reads; whoever wrote the servers.
+        name: one of their names.
+        ports: candidates; others are another application's.
+
+    Returns:
+        None where they pass to none of them.
+    """
+    found: Counter[int] = Counter()
+    for http in configuration.root:
+        for server in http.children(b"server") if http.name == b"http" else ():
+            names = [word for line in server.children(b"server_name") for word in line.args]
+            if os.fsencode(name) in names:
+                found.update(port for port in _passed(configuration, server) if port in ports)
+    return found.most_common(1)[0][0] if found else None
+
+
+def _passed(configuration: Configuration, block: Directive) -> Iterator[int]:
+    for directive in block.block or ():
+        if directive.name == b"proxy_pass" and directive.args:
+            host = os.fsdecode(directive.args[0]).partition("://")[2].partition("/")[0]
+            local = host.rpartition(":")[0] in ("127.0.0.1", "localhost", "[::1]")
+            port = host.rpartition(":")[2]
+            if local and port.isascii() and port.isdigit():
+                yield int(port)
+            elif ":" not in host:
+                named = upstream_port(configuration, host)
+                if named is not None:
+                    yield named
+        yield from _passed(configuration, directive)

@@ -76,7 +76,8 @@ def _with_ports(site: Site, facts: Facts, live: str, warnings: List[str]) -> Sit
             if found["answered"]:
                 settled["port"], settled["address"] = found["port"], found["address"]
             else:
-                former = former_port(live, name)
+                # A file of somebody else has no upstream of ours; the host said where it passes to.
+                former = former_port(live, name) or found.get("port")
                 settled["port"] = former or backend["ports"][0]
                 settled["address"] = f"{bracketed(backend['host'])}:{settled['port']}"
                 if asked(backend):

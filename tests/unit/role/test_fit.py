@@ -64,6 +64,15 @@ def test_a_silent_backend_without_a_former_port_gets_its_first_candidate(live):
     assert "its port stays 8000, the first candidate" in result["warnings"][0]
 
 
+def test_a_silent_backend_keeps_the_port_of_a_file_of_somebody_else():
+    plan, found = prepared()
+    silent(found)
+    found["backends"]["a_example_app"]["port"] = 3000
+    result = fit(plan["sites"], found)
+    assert "server 127.0.0.1:3000;" in render(result["candidates"][0]["model"])
+    assert "its port stays 3000, as in the live file" in result["warnings"][0]
+
+
 def test_nothing_is_read_when_all_answer():
     plan, found = prepared()
     found["nginx"]["sites"] = [{"names": ["a.example"], "file": FILE}]
