@@ -56,16 +56,16 @@ def destination(found: Behaviour) -> Destination:
     if answer.kind == "proxy" and found.upstream is not None:
         places = frozenset(map(_local, found.upstream.servers))
         text = f"is passed to {_listed(found.upstream.servers)}"
-        return Destination(BACKEND, places, text, at, protocol=found.upstream.scheme)
+        return Destination(BACKEND, places, text, at, answer.err_status, protocol=found.upstream.scheme)
     if answer.kind == "pass" and found.gateway is not None:
         if found.gateway.target is None:
             return Destination(UNKNOWN, text="is passed to a backend that a variable names", at=at)
         places = frozenset(map(_local, found.gateway.servers))
         text = f"is passed to {_listed(found.gateway.servers)} by {found.gateway.protocol}"
-        return Destination(BACKEND, places, text, at, protocol=found.gateway.protocol)
+        return Destination(BACKEND, places, text, at, answer.err_status, protocol=found.gateway.protocol)
     if answer.kind == "handler" and answer.directive is not None:
         name = answer.directive.name.decode("utf-8", "replace")
-        return Destination(HANDLER, frozenset((name,)), f"is answered by {name}", at)
+        return Destination(HANDLER, frozenset((name,)), f"is answered by {name}", at, answer.err_status)
     if answer.kind == "static" and answer.path:
         return _file(found, at)
     if answer.kind == "autoindex":
@@ -82,7 +82,8 @@ def destination(found: Behaviour) -> Destination:
         )
     if answer.kind in ("undecided", "stream"):
         return Destination(UNKNOWN, text=answer.reason or "cannot be told", at=at)
-    return _refused(answer.status or 400, at, answer.kind in CLOSED_ON_PURPOSE or answer.code == "internal")
+    written = answer.kind in CLOSED_ON_PURPOSE or answer.code == "internal"
+    return _refused(answer.status or 400, at, written, answer.text or b"")
 
 
 def _file(found: Behaviour, at: str) -> Destination:
@@ -90,7 +91,9 @@ def _file(found: Behaviour, at: str) -> Destination:
     if answer.status >= 400:
         if answer.err_status:
             text = f"is answered with {answer.status} and {answer.path}"
-            return Destination(REFUSED, frozenset((str(answer.status), answer.path)), text, at, answer.status)
+            return Destination(
+                REFUSED, frozenset((f"{answer.status} {answer.path}",)), text, at, answer.status
+            )
         return _refused(answer.status, at, False)
     asked = found.route.first_uri.decode("utf-8", "replace")
     own = answer.path.endswith(asked) if not asked.endswith("/") else f"{asked}index." in answer.path
@@ -98,12 +101,13 @@ def _file(found: Behaviour, at: str) -> Destination:
         # An alias, or a file of another ending (gzip_static, try_files $uri.html)
         last = asked.rstrip("/").rpartition("/")[2]
         own = bool(last) and answer.path.rpartition("/")[2].startswith(last)
-    return Destination(FILE, frozenset((answer.path,)), f"is the file {answer.path}", at, 200, own)
+    return Destination(FILE, frozenset((answer.path,)), f"is the file {answer.path}", at, answer.status, own)
 
 
-def _refused(status: int, at: str, written: bool) -> Destination:
+def _refused(status: int, at: str, written: bool, body: bytes = b"") -> Destination:
     text = "is not answered" if status == 444 else f"is answered with {status}"
-    return Destination(REFUSED, frozenset((str(status),)), text, at, status, written)
+    known = f"{status} {body.decode('utf-8', 'replace')}"
+    return Destination(REFUSED, frozenset((known,)), text, at, status, written)
 
 
 def _where(found: Behaviour, directive: Optional[Directive]) -> str:

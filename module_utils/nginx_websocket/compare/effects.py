@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Dict, Iterator, Optional, Tuple
+from typing import Dict, Iterator, Optional, Sequence, Tuple, Union
 
 from ..behaviour.access.guards import LIMIT_CONN, LIMIT_REQ
 from ..behaviour.behaviour import Behaviour
+from ..behaviour.content.gateway import Parameter
+from ..behaviour.content.upstream import Header
 from ..behaviour.location import Location
 from ..behaviour.response import Added
 from ..conf.tree import Directive
@@ -42,17 +44,28 @@ def asked_of_backend(before: Behaviour, after: Behaviour, at: Places) -> Iterato
         if asked[0] != asked[1]:
             was, now = (f"asks the backend for {text}" for text in asked)
             yield Parting(PATH_CHANGED, was, now, *at, ("path",))
-        old, new = (
-            {header.name.lower(): (header.name, header.value, header.directive) for header in one.headers}
-            for one in (before.upstream, after.upstream)
-        )
+        versions = [one.version for one in (before.upstream, after.upstream)]
+        if versions[0] != versions[1]:
+            was, now = (f"the backend is asked with HTTP/{version}" for version in versions)
+            yield Parting(SETTINGS, was, now, *at, (*versions,), "proxy_http_version")
+        old, new = (_by_name(one.headers) for one in (before.upstream, after.upstream))
         yield from _lines(old, new, at)
     elif before.gateway is not None and after.gateway is not None:
-        old, new = (
-            {one.name: (one.name, one.value, one.directive) for one in side.parameters}
-            for side in (before.gateway, after.gateway)
-        )
+        old, new = (_by_name(side.parameters, lower=False) for side in (before.gateway, after.gateway))
         yield from _lines(old, new, at)
+
+
+def _by_name(lines: Sequence[Union[Header, Parameter]], *, lower: bool = True) -> _Lines:
+    """Lines by their name; the second of a name by the name and its number."""
+    found: _Lines = {}
+    for line in lines:
+        key = line.name.lower() if lower else line.name
+        number = 1
+        while key in found:
+            number += 1
+            key = f"{key.partition(' ')[0]} {number}"
+        found[key] = line.name, line.value, line.directive
+    return found
 
 
 def _lines(old: _Lines, new: _Lines, at: Places) -> Iterator[Parting]:

@@ -84,7 +84,7 @@ def partings(pair: Pair) -> List[Parting]:
             target = "://".join(urllib.parse.urlsplit(next(iter(step.value), ""))[:2])
             text = f"is redirected to {target}, where the same answers"
             found.append(Parting(REDIRECTED, was.text, text, was.at, step.at, (target,)))
-    if was.kind in to.REAL and now.kind in to.REAL:
+    if to.NOBODY not in (was.kind, now.kind):
         found += _effects(pair, was, now)
     return found
 
@@ -93,10 +93,12 @@ def _effects(pair: Pair, was: Destination, now: Destination) -> Iterator[Parting
     before, after = pair.before, pair.end
     if was.kind == now.kind == to.BACKEND:
         yield from effects.limits(before, after, was, now)
-    if not pair.handshake:
+    if not (pair.handshake and was.kind == now.kind == to.BACKEND):
         yield from effects.answer_headers(before, after, was, now)
-        yield from effects.settings(before, after, was, now)
-    yield from effects.logs(before, after)
+    if was.kind in to.REAL and now.kind in to.REAL:
+        if not pair.handshake:
+            yield from effects.settings(before, after, was, now)
+        yield from effects.logs(before, after)
 
 
 def _unknown(pair: Pair, was: Destination, now: Destination) -> Optional[Parting]:
@@ -215,9 +217,11 @@ def _kind(pair: Pair, was: Destination, now: Destination) -> str:
     if _renewal(pair):
         return ELSEWHERE
     if was.kind == now.kind and (was.value & now.value or was.value == now.value):
-        return "" if was.protocol == now.protocol else BACKEND_MOVED
+        if was.protocol != now.protocol:
+            return BACKEND_MOVED
+        return "" if was.status == now.status else STATUS
     if was.kind == to.NOBODY:
-        return MORE if now.kind != to.REFUSED else ""
+        return MORE if now.kind != to.REFUSED else STATUS
     if pair.method == "OPTIONS" and now.kind == to.ANSWER:
         return PREFLIGHT
     return _BY_KIND[was.kind](was, now, pair)
@@ -263,7 +267,7 @@ def _was_file(was: Destination, now: Destination, pair: Pair) -> str:
 def _was_redirect(was: Destination, now: Destination, pair: Pair) -> str:
     if was.own:
         if now.kind == to.REDIRECT:
-            return ""
+            return REDIRECTED
         # A directory without an index is refused: the slash led to nothing that could be lost.
         empty = pair.behind is not None and destination(pair.behind).kind == to.REFUSED
         return REROUTED if empty else FILE_LOST
@@ -276,11 +280,9 @@ def _was_redirect(was: Destination, now: Destination, pair: Pair) -> str:
 
 
 def _was_refused(was: Destination, now: Destination, _pair: Pair) -> str:
-    if now.kind == to.REFUSED:
+    if now.kind in (to.REFUSED, to.NOBODY):
         return STATUS
-    if now.kind in (to.NOBODY, to.REDIRECT):
-        return ""
-    if was.own:
+    if was.own and now.kind != to.REDIRECT:
         return OPENED
     return REROUTED
 
