@@ -15,7 +15,7 @@ from roles.nginx_websocket.site_model.quoting import quoted
 from tests.unit.role.rendering import ROOT, rendered
 
 SITES = yaml.safe_load((ROOT / "tests/unit/role/sites.yml").read_text())
-LAMMP = yaml.safe_load((ROOT / "inventory/lammp/host_vars/lammp.agaii.org.yml").read_text())[
+LAMMP = yaml.safe_load((ROOT / "inventory/lab/group_vars/nginx_websocket.yml").read_text())[
     "nginx_websocket_sites"
 ]
 RELEASE = "0123456789abcdef0123456789abcdef"
@@ -23,8 +23,8 @@ NAME = "lammp.test"
 
 
 def lammp() -> Dict[str, Any]:
-    """Return the real host's site under the lab's name."""
-    return json.loads(json.dumps(LAMMP[0]).replace("lammp.agaii.org", NAME))
+    """Return the lab's site."""
+    return json.loads(json.dumps(LAMMP[0]))
 
 
 def http2_form(host: Any) -> str:

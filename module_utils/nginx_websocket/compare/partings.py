@@ -93,8 +93,7 @@ def _effects(pair: Pair, was: Destination, now: Destination) -> Iterator[Parting
     before, after = pair.before, pair.end
     if was.kind == now.kind == to.BACKEND:
         yield from effects.limits(before, after, was, now)
-    if not (pair.handshake and was.kind == now.kind == to.BACKEND):
-        yield from effects.answer_headers(before, after, was, now)
+    yield from effects.answer_headers(before, after, was, now)
     if was.kind in to.REAL and now.kind in to.REAL:
         if not pair.handshake:
             yield from effects.settings(before, after, was, now)
@@ -126,24 +125,29 @@ def _standing(found: Behaviour) -> List[Guard]:
 
 def _guards(pair: Pair, was: Destination, now: Destination) -> Iterator[Parting]:
     old, new = _standing(pair.before), _standing(pair.end)
-    same = {(guard.kind, guard.rule) for guard in new}
-    before = {(guard.kind, guard.rule) for guard in old}
     for guard in old:
-        if (guard.kind, guard.rule) in same or now.kind not in (*to.REAL, to.ANSWER):
+        if any(_alike(guard, one) for one in new):
             continue
         other = next((one for one in new if one.kind == guard.kind), None)
         text, at = _rule(guard), place(guard.directive)
-        if other is None or (other.passes and not guard.passes):
-            yield Parting(
-                GUARD_LOST, f"stands behind {text}", f"{now.text} for everybody", at, now.at, (text,)
-            )
+        opened = other is None or (other.passes and not guard.passes)
+        if opened and now.kind in (*to.REAL, to.ANSWER):
+            after = f"{now.text} for everybody"
+            yield Parting(GUARD_LOST, f"stands behind {text}", after, at, now.at, (text,))
+        elif other is None:
+            yield Parting(STATUS, f"stands behind {text}", now.text, at, now.at, (text,))
         else:
             yield Parting(GUARD_CHANGED, text, _rule(other), at, place(other.directive), (text, _rule(other)))
     for guard in new:
-        known = (guard.kind, guard.rule) in before or any(one.kind == guard.kind for one in old)
-        if not known and was.kind in (*to.REAL, to.ANSWER):
-            text = f"stands behind {_rule(guard)}"
-            yield Parting(CLOSED, was.text, text, was.at, place(guard.directive), (text,))
+        if any(one.kind == guard.kind for one in old):
+            continue
+        kind = CLOSED if was.kind in (*to.REAL, to.ANSWER) else STATUS
+        text = f"stands behind {_rule(guard)}"
+        yield Parting(kind, was.text, text, was.at, place(guard.directive), (text,))
+
+
+def _alike(one: Guard, other: Guard) -> bool:
+    return (one.kind, one.rule, one.satisfy) == (other.kind, other.rule, other.satisfy)
 
 
 def _rule(guard: Guard) -> str:
@@ -276,6 +280,8 @@ def _was_redirect(was: Destination, now: Destination, pair: Pair) -> str:
     if now.kind == to.REDIRECT:
         new = next(iter(now.value), "")
         return REDIRECTED if to.host_of(new) == to.host_of(target) else ELSEWHERE
+    if ours and now.kind == to.REFUSED and pair.before.route.first_uri.startswith(_ACME):
+        return CLOSED  # the site answers challenges for its certificate from a directory of its own
     return REDIRECT_LOST if ours and now.kind in (*to.REAL, to.ANSWER) else ELSEWHERE
 
 
