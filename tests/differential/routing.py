@@ -39,9 +39,11 @@ from module_utils.nginx_websocket.behaviour.content.upstream import Upstream  # 
 from module_utils.nginx_websocket.behaviour.request import Request  # noqa: E402
 from module_utils.nginx_websocket.behaviour.response import SAFE  # noqa: E402
 from module_utils.nginx_websocket.behaviour.route import Route  # noqa: E402
+from module_utils.nginx_websocket.behaviour.upgrade import codes  # noqa: E402
 from module_utils.nginx_websocket.conf.load import load  # noqa: E402
 
 BATCH = 20
+VERDICTS: Dict[str, int] = collections.Counter()
 FIRST_PORT = 21000
 BACKEND_PORT = 20999
 
@@ -182,8 +184,11 @@ def compare(probe: Probe, reply: Reply, told: Behaviour) -> str:
     difference = compare_answer_headers(reply, told)
     if difference:
         return difference
+    difference = compare_upgrade(probe, reply, told)
+    if difference:
+        return difference
     mark, expected = reply.headers.get("x-loc"), expected_mark(found)
-    if answer.kind not in ("bad-request", "plain-http-to-tls-port") and mark != expected:
+    if answer.kind != "bad-request" and mark != expected:
         return f"location: nginx {mark!r}, route {expected!r}"
     if answer.kind == "proxy":
         return compare_upstream(probe, reply, found)
@@ -232,6 +237,20 @@ def compare_answer_headers(reply: Reply, told: Behaviour) -> str:
         shown = reply.headers.get(name) not in (None, "nginx") and "nginx/" not in reply.headers[name]
         if shown == (name in told.hidden):
             return f"header {name} of the backend: nginx {reply.headers.get(name)!r}, hidden {told.hidden}"
+    return ""
+
+
+def compare_upgrade(probe: Probe, reply: Reply, told: Behaviour) -> str:
+    """Whether the handshake opens, as far as the verdict is sure; the backend accepts any method."""
+    if ("X-Switch", "1") not in probe.headers or probe.method != "GET" or told.upgrade is None:
+        return ""
+    opened = reply.status == 101 and "upgrade" in reply.headers
+    survives, code = told.upgrade.survives, told.upgrade.code
+    if survives is None or (opened and code == codes.METHOD_CHANGED):
+        return ""
+    VERDICTS[code or "survives"] += 1
+    if opened != survives:
+        return f"upgrade: nginx {'opens' if opened else 'does not open'} it, behaviour says {told.upgrade}"
     return ""
 
 
@@ -412,6 +431,7 @@ def main() -> int:
         "answers: "
         + ", ".join("%s %d" % item for item in sorted(bench.kinds.items(), key=lambda item: -item[1]))
     )
+    print("upgrades: " + ", ".join("%s %d" % item for item in sorted(VERDICTS.items(), key=lambda i: -i[1])))
     if tally["refused"] * 20 > options.configs:
         print("too many configurations were refused: the generator makes invalid ones")
         return 1

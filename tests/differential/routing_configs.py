@@ -330,7 +330,9 @@ class Maker:
             nodes.append(Node("internal"))
         if self.chance(0.25):
             nodes += self.headers()
-        if self.chance(0.2):
+        if self.chance(0.25):
+            nodes += self.upgrades()
+        elif self.chance(0.2):
             nodes.append(Node("proxy_http_version", self.pick(("1.0", "1.1"))))
         if self.chance(0.05):
             nodes.append(Node("proxy_pass_request_headers", self.pick(("on", "off"))))
@@ -389,6 +391,14 @@ class Maker:
         if self.chance(0.5):
             nodes.append(Node("client_max_body_size", self.pick(("0", "1", "4", "8", "1k"))))
         return nodes
+
+    def upgrades(self) -> List[Node]:
+        """What a WebSocket location has."""
+        return [
+            Node("proxy_http_version", "1.1"),
+            Node("proxy_set_header", "Upgrade", "$http_upgrade"),
+            Node("proxy_set_header", "Connection", self.pick(("upgrade", "Upgrade", "$http_connection"))),
+        ]
 
     def answer_headers(self) -> List[Node]:
         """Headers that nginx adds to the answer or takes from the backend's."""

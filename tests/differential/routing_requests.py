@@ -202,9 +202,11 @@ def make_probe(rng: random.Random, ports: Sequence[int], tls: int, words: Vocabu
         headers.append(rng.choice(extra))
     if rng.random() < 0.1:
         headers.append(("Authorization", "Basic dXNlcjpzZWNyZXQ="))
-    if rng.random() < 0.5 and any(name == "Upgrade" for name, _value in headers):
+    if rng.random() < 0.2 and any(name == "Upgrade" for name, _value in headers):
         # a backend that switches for a client that has not asked is silent until proxy_read_timeout
         headers.append(("X-Switch", "1"))
+        headers.append(("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="))
+        headers.append(("Sec-WebSocket-Version", "13"))
     if probe.method in ("POST", "PUT"):
         probe.body = "x" * rng.choice((0, 0, 4, 5, 9))
         headers.append(("Content-Length", str(len(probe.body))))

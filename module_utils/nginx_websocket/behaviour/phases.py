@@ -79,7 +79,6 @@ class Walker:
         self.entered: List[Entered] = []
         self.by = "request"
         self.limited: Set[str] = set()
-        self.body_refused = False
         self.exchange = exchange
         self.hooks = hooks
         self.selections: List[Found] = []
@@ -193,12 +192,12 @@ class Walker:
     def _too_large(self, level: Level) -> Optional[Answer]:
         """413 where Content-Length is beyond the limit; a body without it is counted while it is read."""
         length = self.exchange.header(b"content-length")
-        if self.admitted or self.body_refused or length is None or not length.isdigit():
+        if self.admitted or self.exchange.body_discarded or length is None or not length.isdigit():
             return None
         limit = self.entered[-1].body_limit
         if not limit or int(length) <= limit:
             return None
-        self.body_refused = True
+        self.exchange.body_discarded = True
         found = level.nearest(b"client_max_body_size")[1]
         directive = found[-1] if found else None
         reason = f"a body of {int(length)} bytes is beyond client_max_body_size"

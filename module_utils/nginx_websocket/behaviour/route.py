@@ -199,9 +199,6 @@ def _follow(result: Route, index: Index, file_kind: Optional[FileKind], admitted
     result.host = name
     if request.tls and not tls:
         return
-    if tls and not request.tls:
-        result.answer = Answer("plain-http-to-tls-port", 400, reason="the listen address expects TLS")
-        return
     exchange = Exchange(version, index.http, server, server)
     if index.maps is None:
         index.maps = maps_of(index.http)
@@ -225,13 +222,19 @@ def _follow(result: Route, index: Index, file_kind: Optional[FileKind], admitted
     if match.match is not None:
         exchange.keep(match.match)
     result.first_uri = target.uri
-    _walk(result, exchange, file_kind, admitted)
+    _walk(result, exchange, file_kind, admitted, _answered_before(exchange, tls, admitted))
 
 
-def _walk(result: Route, exchange: Exchange, file_kind: Optional[FileKind], admitted: bool) -> None:
+def _walk(
+    result: Route,
+    exchange: Exchange,
+    file_kind: Optional[FileKind],
+    admitted: bool,
+    before: Optional[Answer],
+) -> None:
     walker = Walker(exchange, Hooks(result.steps, result.undecided, file_kind), admitted)
     try:
-        result.answer = walker.run(None if admitted else _refused_before(exchange))
+        result.answer = walker.run(before)
     finally:
         result.selections = walker.selections
         result.entered = walker.entered
@@ -250,10 +253,12 @@ def _walk(result: Route, exchange: Exchange, file_kind: Optional[FileKind], admi
             result.losers = []
 
 
-def _refused_before(exchange: Exchange) -> Optional[Answer]:
+def _answered_before(exchange: Exchange, tls: bool, admitted: bool) -> Optional[Answer]:
     """What nginx answers before the first phase (``ngx_http_process_request``)."""
+    if tls and not exchange.tls:
+        return Answer("plain-http-to-tls-port", 497, reason="the listen address expects TLS")
     guard = certificate_guard(exchange.server, exchange.tls)
-    if guard is None:
+    if guard is None or admitted:
         return None
     return Answer("refused", 496, None, guard.directive, guard.reason, code=guard.kind)
 

@@ -217,6 +217,8 @@ class Exchange:
     uri_changed: bool = False
     uri_changes: int = 11
     add_uri_to_alias: bool = False
+    body_discarded: bool = False
+    """A body beyond ``client_max_body_size`` was thrown away: an ``error_page`` gets none."""
     before_uri: bytes = b""
     """The byte in memory before an empty URI: nginx reads it to know whether the URI ends in a slash."""
     headers: List[Tuple[bytes, bytes]] = dataclasses.field(default_factory=list)

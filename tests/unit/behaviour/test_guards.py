@@ -77,6 +77,14 @@ def test_body_limit_comes_before_return(ask):
     )
 
 
+def test_page_in_the_place_of_a_413_gets_no_body(ask):
+    text = "client_max_body_size 1; error_page 413 /e; location / { return 204; } location /e { %s }" % PASS
+    found = ask(text, method="POST", headers=[("Content-Length", "2")])
+    assert [(h.name, h.value) for h in found.upstream.headers if h.name == "Content-Length"] == [
+        ("Content-Length", "0")
+    ]
+
+
 def test_guards_of_a_location_that_a_rewrite_leaves_are_not_asked(ask):
     text = "location /a/ { deny all; rewrite ^ /b/x last; } location /b/ { auth_basic x; %s }" % PASS
     found = ask(text, "/a/", admitted=True)

@@ -64,3 +64,13 @@ def test_value_that_doubles_itself_is_bounded(located):
     found = located(text)
     assert found.answer.text is None
     assert located("set $a x; " + "set $a $a$a; " * 10 + "return 200 $a;").answer.text == b"x" * 1024
+
+
+TLS = "server { listen 8080 ssl; server_name a.test; %s location / { " + PASS + " } }"
+
+
+def test_plain_http_to_a_tls_port(serve):
+    assert (serve(TLS % "").answer.kind, serve(TLS % "").answer.status) == ("plain-http-to-tls-port", 400)
+    moved = serve(TLS % "error_page 497 =301 https://$host$request_uri;", "/x").answer
+    assert (moved.status, moved.redirect_target) == (301, b"https://a.test/x")
+    assert serve(TLS % "error_page 497 = @plain; location @plain { return 426; }").answer.status == 426

@@ -41,6 +41,17 @@ def test_a_longer_word_is_another_word(located, sent):
     assert codes(located(text)) == [("connection-header-wrong", True)]
 
 
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [("Connection close", "connection-header-wrong"), ("Upgrade h2c", "upgrade-header-wrong-value")],
+)
+def test_a_right_and_a_wrong_line_of_a_name_are_up_to_the_backend(located, line, code):
+    for text in ("location / { proxy_set_header %s; %s }" % (line, GOOD), "location / { %s %s }"):
+        found = located(text if "%" not in text else text % (GOOD, "proxy_set_header %s;" % line))
+        assert codes(found) == [(code, False)]
+        assert judge(found).survives is None
+
+
 def test_firefox_connection_is_passed_on(located):
     text = "location / { %s }" % GOOD.replace('"upgrade"', "$http_connection")
     headers = [("Connection", "keep-alive, Upgrade")]

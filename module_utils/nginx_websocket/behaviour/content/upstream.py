@@ -268,7 +268,8 @@ def _headers(exchange: Exchange, level: Level, lines: List[Directive]) -> List[H
         elif name == b"Connection" and exchange.version < (1, 29, 7):
             _append(result, exchange, name, b"close", default_source, None)
         elif name == b"Content-Length" and exchange.header(b"content-length") is not None:
-            _append(result, exchange, name, b"$content_length", default_source, None)
+            length = b"0" if exchange.body_discarded else b"$content_length"
+            _append(result, exchange, name, length, default_source, None)
     if level.on(b"proxy_pass_request_headers", True):
         for key, value in exchange.headers:
             if key.lower() not in names:

@@ -7,7 +7,7 @@ from typing import Iterator, List, Optional
 from urllib.parse import unquote
 
 from ...conf.tree import Directive
-from ..content.upstream import Upstream
+from ..content.upstream import Header, Upstream
 from ..location import Location
 from ..route import Route
 from ..variables import has_variables
@@ -69,11 +69,9 @@ def _hop_headers(
         return
     line = header_line(upstream, b"upgrade")
     value = upgrade[0].value if upgrade else None
-    good = value is not None and value.lower() == "websocket"
-    tokens = [
-        token.strip().lower() for token in ((connection[0].value or "") if connection else "").split(",")
-    ]
-    if good and "upgrade" in tokens:
+    good = any(map(_is_websocket, upgrade))
+    if good and any(map(_asks_upgrade, connection)):
+        yield from _mixed(upgrade, connection)
         yield from _next_hop(route)
         return
     if line is None and value is None:
@@ -84,13 +82,34 @@ def _hop_headers(
         got = f"{value!r}" if value else "no Upgrade at all"
         facts = at(line, f"Upgrade is {written or 'empty'}, and the backend gets {got}")
         detail = ""
-        if "upgrade" not in tokens:
+        if not any(map(_asks_upgrade, connection)):
             sent = f"{connection[0].value!r} as Connection" if connection else "no Connection either"
             facts += at(header_line(upstream, b"connection"), f"the backend gets {sent}")
             detail = "neither Upgrade nor Connection reaches the backend with the value that it needs"
         yield Obstacle(codes.UPGRADE_HEADER_WRONG_VALUE, True, facts, detail=detail)
         return
     yield _connection_wrong(upstream, meant)
+
+
+def _asks_upgrade(header: Header) -> bool:
+    """Whether a Connection line holds the word upgrade."""
+    return "upgrade" in [word.strip().lower() for word in (header.value or "").split(",")]
+
+
+def _is_websocket(header: Header) -> bool:
+    return (header.value or "").lower() == "websocket"
+
+
+def _mixed(upgrade: List[Header], connection: List[Header]) -> Iterator[Obstacle]:
+    """One line of a name is right and another is not: backends take the first, the last, or join them."""
+    for name, code, headers, right in (
+        ("Upgrade", codes.UPGRADE_HEADER_WRONG_VALUE, upgrade, _is_websocket),
+        ("Connection", codes.CONNECTION_HEADER_WRONG, connection, _asks_upgrade),
+    ):
+        wrong = next((header for header in headers if not right(header)), None)
+        if wrong is not None:
+            text = f"one of {len(headers)} {name} lines is {wrong.value!r}"
+            yield Obstacle(code, False, at(wrong.directive, text), weight=70)
 
 
 def _connection_wrong(upstream: Upstream, meant: Optional[Meant]) -> Obstacle:
