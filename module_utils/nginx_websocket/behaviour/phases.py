@@ -318,7 +318,9 @@ class Walker:
             if not exchange.level.on(b"recursive_error_pages", False):
                 self.error_page = True
             self._step("error_page", f"{answer.status} → {printable(uri)}", directive)
-            self.err_status = answer.status if overwrite is None else overwrite
+            # ngx_http_core_error_page: without "=", nginx's own codes become 400
+            kept = 400 if answer.status in BAD_REQUESTS else answer.status
+            self.err_status = kept if overwrite is None else overwrite
             try:
                 target = exchange.evaluate(uri)
             except CannotDecide as error:

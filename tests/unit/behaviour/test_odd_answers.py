@@ -23,6 +23,8 @@ def test_codes_of_nginx_itself_reach_the_client_as_400(located, status):
     assert located("location / { return %d; }" % status).answer.status == 400
     page = "location / { error_page %d = @p; return %d; } location @p { return 402; }"
     assert located(page % (status, status)).answer.status == 402
+    kept = 'location / { error_page %d @p; return %d; } location @p { return 200 "page"; }'
+    assert located(kept % (status, status)).answer.status == 400
     assert located('location / { return %d "text"; }' % status).answer.status == status
 
 
