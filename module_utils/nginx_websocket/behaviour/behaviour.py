@@ -228,7 +228,7 @@ def _told(found: Route, passed: Optional[Passage], files: Optional[FileKind]) ->
             result.intercepts = level.on(protocol + b"_intercept_errors", False)
     for guard in result.guards:
         if guard.passes is None:
-            text = f"{guard.place}: {guard.rule[0]}: {guard.reason}"
+            text = f"{guard.rule[0]}: {guard.reason}"
             undecided.append(Undecided(text, guard.directive, "the client is let in"))
     result.undecided = tuple(undecided)
     return result

@@ -38,6 +38,12 @@ def test_equal_behaviours_of_differently_written_files(ask):
     assert one != moved and one.upstream.servers != moved.upstream.servers
 
 
+def test_places_with_other_names_are_no_difference(ask):
+    text = "location %s { auth_request /c; limit_req zone=z; if ($http_x) { return 403; } " + PASS + "}"
+    one, other = ask(server(text % "/")), ask(server(text % "~ ^/"))
+    assert one == other and one.undecided
+
+
 @pytest.mark.parametrize(
     ("before", "after", "field"),
     [
