@@ -26,6 +26,10 @@ demo-down: ## Remove the demo's containers; stop the docker engine if it was sta
 lab-images: setup ## Build all images of the lab
 	@$(LAB) images --suite all --browser
 
+.PHONY: pyz
+pyz: ## Build nginx-websocket.pyz: one file for a host without Ansible
+	@python3 -m release.pyz
+
 .PHONY: test lint unit pythons differential integration security cores molecule
 
 test: setup-test ## Run all tests

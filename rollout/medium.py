@@ -1,51 +1,20 @@
-"""The one place that makes text fit for where it is shown: a terminal, JSON, XML, an HTML page, a link.
+"""Text for XML and for HTML pages, beside the room ``report`` that makes it fit for a terminal and JSON.
 
 What is shown comes from hosts, which may be hostile, so nothing here trusts it to be harmless or even text.
-A character that would act instead of being read is written as its escape, such as ``\\x1b``.
 """
 
 from __future__ import annotations
 
-import json
 import re
-from urllib.parse import urlsplit
 
 from markupsafe import Markup
 
-#: C0 without the newline, DEL, C1; marks and embeddings that reorder text (Unicode TR9), line separators,
-#: invisible characters, tags, and halves of surrogate pairs, which no stream can encode.
-_ACTS = re.compile(
-    "[\x00-\x09\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff"
-    "\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
-)
+from module_utils.nginx_websocket.report.medium import json_text, link, terminal
+
+__all__ = ["html", "json_text", "link", "terminal", "xml"]
+
 #: What XML 1.0 cannot hold, even escaped.
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-#: Hosts to which the findings' links lead; module_utils/nginx_websocket/diagnosis has them.
-_DOCUMENTATION = frozenset({"nginx.org", "www.rfc-editor.org", "github.com", "www.uvicorn.org"})
-
-
-def _escape(found: re.Match[str]) -> str:
-    code = ord(found.group())
-    if code < 0x100:
-        return f"\\x{code:02x}"
-    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
-
-
-def terminal(value: object, *, lines: bool = False) -> str:
-    """Return text that a terminal shows and does not obey.
-
-    Args:
-        value: What is to be shown.
-        lines: Whether line feeds may stay; else they are escaped, too.
-    """
-    text = _ACTS.sub(_escape, str(value).replace("\t", "    " if lines else "\t"))
-    return text if lines else text.replace("\n", "\\n")
-
-
-def json_text(data: object) -> str:
-    """Return a JSON document whose characters all may be shown; it reads back as the same data."""
-    text = json.dumps(data, indent=2, ensure_ascii=False)
-    return _ACTS.sub(lambda found: json.dumps(found.group())[1:-1], text) + "\n"
 
 
 def xml(value: object) -> str:
@@ -56,15 +25,3 @@ def xml(value: object) -> str:
 def html(value: object) -> object:
     """Return what a template is to show; Jinja2 escapes it, unless it is the template's own markup."""
     return value if isinstance(value, Markup) else terminal(value, lines=True)
-
-
-def link(value: object) -> str:
-    """Return a link to documentation that is known, else an empty text."""
-    text = str(value)
-    try:
-        parts = urlsplit(text)
-        harmless = parts.netloc in _DOCUMENTATION
-    except ValueError:
-        return ""
-    clean = re.fullmatch(r"[!-~]+", text) is not None
-    return text if clean and harmless and parts.scheme == "https" and text.startswith("https://") else ""

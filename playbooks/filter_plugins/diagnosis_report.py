@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import textwrap
 import time
 from datetime import datetime, timezone
 from typing import Any, Callable, Dict, List
@@ -14,114 +13,14 @@ _CHECKOUT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__f
 if _CHECKOUT not in sys.path:
     sys.path.append(_CHECKOUT)
 
+from module_utils.nginx_websocket.report.text import MARKS, STATIONS, WORDS, diagnosis_text, place  # noqa: E402
 from rollout import pages  # noqa: E402
 from rollout.fault import station_at_fault  # noqa: E402
-from rollout.medium import link, terminal  # noqa: E402
-
-WIDTH = 110
-MARKS = {"ok": "✓", "bad": "✗"}
-WORDS = {"works": "WORKS", "fails": "FAILS", "cannot tell": "CANNOT TELL"}
-STATIONS = {
-    "name": "name",
-    "listen": "listen",
-    "tls": "TLS",
-    "server": "server",
-    "rewrite": "rewrite",
-    "location": "location",
-    "directives": "passes to",
-    "headers": "request",
-    "backend": "backend",
-    "answer": "answer",
-}
 
 #: Facts of the nginx that was asked.
 FACTS = {"binary": "binary", "conf_path": "configuration", "choice": "chosen because", "pid": "process"}
 
 Data = Dict[str, Any]
-
-
-def diagnosis_text(data: Data, host: str = "") -> str:
-    """The report for a terminal.
-
-    Args:
-        data: the ``diagnosis`` that the module returned.
-        host: name of the host.
-    """
-    lines: List[str] = [f"{host}: {WORDS.get(data['verdict'], data['verdict'])}"]
-    lines += _wrapped(data["sentence"], "  ")
-    causes = [finding for finding in data["findings"] if finding["is_cause"]]
-    others = [finding for finding in data["findings"] if not finding["is_cause"]]
-    for number, finding in enumerate(causes):
-        lines += ["", f"  {'Cause' if number == 0 else 'And, once that is cured'}: {finding['code']}"]
-        lines += _finding(finding, "    ")
-    if data.get("routes"):
-        lines += ["", "  WebSocket routes", *_routes(data["routes"])]
-    if data["way"]:
-        lines += ["", "  The way of the request", *_way(data["way"])]
-    if others:
-        lines += ["", "  Also found, not the cause"]
-        for finding in others:
-            lines += _wrapped(f"{finding['code']}: {finding['title']}", "    - ", "      ")
-            for item in finding["evidence"][:2]:
-                lines += _wrapped(_evidence(item), "        ")
-            lines += _wrapped(f"fix: {finding['fix']}", "        ")
-    if data["notes"]:
-        lines += ["", "  Not looked at"]
-        for note in data["notes"]:
-            lines += _wrapped(note, "    - ", "      ")
-    return terminal("\n".join(line.rstrip() for line in lines), lines=True) + "\n"
-
-
-def _wrapped(text: str, first: str, rest: str = "") -> List[str]:
-    return textwrap.wrap(
-        text,
-        WIDTH,
-        initial_indent=first,
-        subsequent_indent=rest or " " * len(first),
-        break_long_words=False,
-        break_on_hyphens=False,
-    ) or [first]
-
-
-def _evidence(item: Data) -> str:
-    return item["text"] + (f"  [{_place(item)}]" if item["file"] else "")
-
-
-def _place(item: Data) -> str:
-    """File and line, as far as they are known."""
-    return f"{item['file']}{':' + str(item['line']) if item['line'] else ''}" if item["file"] else ""
-
-
-def _finding(finding: Data, indent: str) -> List[str]:
-    lines = _wrapped(finding["title"], indent)
-    for item in finding["evidence"]:
-        lines += _wrapped(f"{item['kind']}: {_evidence(item)}", indent + "· ", indent + "  ")
-    lines += _wrapped(f"Fix: {finding['fix']}", indent)
-    lines += [indent + "  " + line for line in finding["diff"].split("\n")[:-1]]
-    lines += [indent + "  $ " + command for command in finding["commands"]]
-    return [*lines, indent + link(finding["link"])]
-
-
-def _way(steps: List[Data]) -> List[str]:
-    lines: List[str] = []
-    for number, step in enumerate(steps, 1):
-        place = f"  [{step['file']}:{step['line']}]" if step["file"] else ""
-        station = STATIONS.get(step["station"], step["station"])
-        head = f"    {number:2d} {MARKS.get(step['state'], ' ')} {station:<9} "
-        lines += _wrapped(step["text"] + place, head, " " * len(head))
-        for more in step["more"]:
-            lines += _wrapped(more, " " * len(head) + "· ", " " * len(head) + "  ")
-    return lines
-
-
-def _routes(routes: List[Data]) -> List[str]:
-    lines: List[str] = []
-    for item in routes:
-        mark = {"works": "✓", "fails": "✗"}.get(item["state"], "?")
-        code = f" ({item['code']})" if item["code"] else ""
-        lines += _wrapped(f"{mark} {item['url']}: {item['reason']}{code}", "    ", "      ")
-        lines += _wrapped(f"{item['location']} → {item['proxy_pass']}  [{item['where']}]", "        ")
-    return lines
 
 
 def diagnosis_html(hosts: Dict[str, Data], now: float = 0.0) -> str:
@@ -188,7 +87,7 @@ def _facts(data: Data) -> List[str]:
 
 
 def _shown(finding: Data) -> Data:
-    evidence = [{**item, "place": _place(item)} for item in finding["evidence"]]
+    evidence = [{**item, "place": place(item)} for item in finding["evidence"]]
     return {**finding, "evidence": evidence, "diff": finding["diff"].split("\n")[:-1]}
 
 
@@ -205,7 +104,7 @@ def _path(steps: List[Data], causes: List[Data]) -> List[Data]:
                 "mark": MARKS.get(state, ""),
                 "station": STATIONS.get(step["station"], step["station"]),
                 "text": step["text"],
-                "place": _place(step),
+                "place": place(step),
                 "missing": [causes[0]["title"], f"Fix: {causes[0]['fix']}"] if bad else [],
                 "more": step["more"],
             }

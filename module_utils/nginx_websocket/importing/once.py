@@ -1,7 +1,7 @@
 """Compile what a module imports once: importing this halves the time of the imports after it.
 
-Ansible sends a module and all that it imports as source in one zip file.  Python's zipimport compiles each
-piece twice: ``zipimporter.get_filename`` compiles it to know its name, when the spec is made, and
+Ansible sends a module and all that it imports as source in one zip file, and nginx-websocket.pyz is one.
+Python's zipimport compiles each piece twice: ``zipimporter.get_filename`` compiles it to know its name, when the spec is made, and
 ``exec_module`` does it again (Lib/zipimport.py, ``_get_module_code``).  The finder below knows the name by
 itself.
 """
@@ -16,8 +16,8 @@ from importlib.util import spec_from_file_location
 from types import ModuleType
 from typing import Optional, Sequence
 
-_PACKAGE = "ansible.module_utils."
-"""What comes from the zip file: our own packages, and Ansible's beside them."""
+_PACKAGES = ("ansible.module_utils.", "module_utils.")
+"""What comes from a zip file: our own packages, and Ansible's beside them."""
 
 
 class _Loader:
@@ -52,11 +52,11 @@ class _Finder:
         name: str, path: Optional[Sequence[str]] = None, target: Optional[ModuleType] = None
     ) -> Optional[ModuleSpec]:
         """Say how a module is loaded; None when it is not in a zip file."""
-        if not name.startswith(_PACKAGE):
+        if not name.startswith(_PACKAGES):
             return None
         for directory in path or ():
             archive = sys.path_importer_cache.get(directory)
-            if archive is None and ".zip" in directory:
+            if archive is None and (".zip" in directory or ".pyz" in directory):
                 try:
                     archive = sys.path_importer_cache[directory] = zipimport.zipimporter(directory)
                 except zipimport.ZipImportError:

@@ -1,0 +1,113 @@
+"""The one file: it is built from the checkout, runs by itself, and says by its status what it found."""
+
+import json
+import subprocess
+import sys
+import zipfile
+
+import pytest
+
+from release import pyz
+
+BROKEN = """\
+events {}
+http {
+    server {
+        listen 80;
+        server_name chat.test;
+        location /ws/ { proxy_pass http://127.0.0.1:9001; }
+    }
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def command(tmp_path_factory):
+    target = tmp_path_factory.mktemp("built") / pyz.NAME
+    target.write_bytes(pyz.archive())
+
+    def run(*arguments, given=""):
+        return subprocess.run(
+            [sys.executable, "-I", str(target), *arguments],
+            input=given,
+            capture_output=True,
+            encoding="utf-8",
+            cwd="/",
+            env={"PATH": "/usr/bin:/bin", "PYTHONIOENCODING": "utf-8"},
+            timeout=60,
+        )
+
+    return run
+
+
+def test_the_same_checkout_gives_the_same_bytes(tmp_path):
+    first, second = pyz.archive(), pyz.archive()
+    assert first == second
+    (tmp_path / "it.pyz").write_bytes(first)
+    with zipfile.ZipFile(tmp_path / "it.pyz") as archive:
+        names = archive.namelist()
+    assert first.startswith(b"#!") and "__main__.py" in names
+    assert not [name for name in names if not name.endswith(".py") or "__pycache__" in name]
+
+
+def test_a_dump_is_diagnosed_in_the_words_of_the_playbook(command):
+    done = command("diagnose", "ws://chat.test/ws/", "--dump", "-", given=BROKEN)
+    assert done.returncode == 1, done.stderr
+    assert "Cause: no-upgrade-header" in done.stdout
+    assert "+" in done.stdout and "proxy_set_header Upgrade $http_upgrade;" in done.stdout
+    assert "\x1b" not in done.stdout  # colours are for a terminal
+
+
+def test_no_line_of_prose_is_longer_than_80_columns(command):
+    done = command("diagnose", "ws://chat.test/ws/", "--dump", "-", given=BROKEN)
+    prose = [line for line in done.stdout.split("\n") if " " in line.strip() and line.strip()[0] not in "+-$"]
+    assert [line for line in prose if len(line) > 80] == []
+
+
+def test_data_in_place_of_text(command):
+    done = command("diagnose", "ws://chat.test/ws/", "--dump", "-", "--json", given=BROKEN)
+    data = json.loads(done.stdout)
+    assert (done.returncode, data["verdict"]) == (1, "fails")
+
+
+def test_what_cannot_be_told_has_a_status_of_its_own(command):
+    upgrades = BROKEN.replace(
+        "9001;",
+        "9001; proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; "
+        'proxy_set_header Connection "upgrade";',
+    )
+    done = command("diagnose", "ws://chat.test/ws/", "--dump", "-", given=upgrades)
+    assert done.returncode == 2, done.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments, said",
+    [
+        ((), "VERB"),
+        (("mend",), "mend"),
+        (("diagnose",), "URL"),
+        (("diagnose", "ftp://chat.test/"), "ftp"),
+        (("diagnose", "ws://chat.test/", "--header", "nonsense"), "Name: value"),
+        (("diagnose", "ws://chat.test/", "--dump", "/nowhere"), "/nowhere"),
+        (("diagnose", "ws://chat.test/", "--dump", "-", "--nginx-version", "new"), "no version"),
+        (("probe", "chat.test"), "chat.test"),
+    ],
+)
+def test_wrong_use_is_told_in_a_line_and_has_status_3(command, arguments, said):
+    done = command(*arguments)
+    assert done.returncode == 3
+    assert said in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_handshake_that_nobody_takes_fails(command):
+    done = command("probe", "ws://127.0.0.1:1/ws")
+    assert done.returncode == 1
+    assert "nothing listens" in done.stdout or "refused" in done.stdout
+
+
+def test_a_secret_of_the_command_line_is_not_printed(command):
+    secret = "eyJhbGciOiJIUzI1NiJ9.c2VjcmV0.c2lnbmF0dXJl"
+    url = f"ws://chat.test/ws/?token={secret}"
+    for arguments in (("diagnose", url, "--dump", "-"), ("diagnose", url.replace("ws:", "gopher:"))):
+        done = command(*arguments, given=BROKEN)
+        assert secret not in done.stdout + done.stderr
