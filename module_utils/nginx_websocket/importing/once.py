@@ -1,9 +1,9 @@
 """Compile what a module imports once: importing this halves the time of the imports after it.
 
 Ansible sends a module and all that it imports as source in one zip file, and nginx-websocket.pyz is one.
-Python's zipimport compiles each piece twice: ``zipimporter.get_filename`` compiles it to know its name, when the spec is made, and
-``exec_module`` does it again (Lib/zipimport.py, ``_get_module_code``).  The finder below knows the name by
-itself.
+Python's zipimport compiles each piece twice: ``zipimporter.get_filename`` compiles it to know its name, when
+the spec is made, and ``exec_module`` does it again (Lib/zipimport.py, ``_get_module_code``).  The finder below
+knows the name by itself.
 """
 
 from __future__ import annotations
