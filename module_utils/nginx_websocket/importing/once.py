@@ -2,8 +2,8 @@
 
 Ansible sends a module and all that it imports as source in one zip file, and nginx-websocket.pyz is one.
 Python's zipimport compiles each piece twice: ``zipimporter.get_filename`` compiles it to know its name, when
-the spec is made, and ``exec_module`` does it again (Lib/zipimport.py, ``_get_module_code``).  The finder below
-knows the name by itself.
+the spec is made, and ``exec_module`` does it again (Lib/zipimport.py, ``_get_module_code``).  The finder
+below knows the name by itself.
 """
 
 from __future__ import annotations
