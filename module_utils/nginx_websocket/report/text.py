@@ -113,9 +113,11 @@ class _Writer:
 
 
 def _evidence(item: Data) -> str:
-    return item["text"] + (f"  [{place(item)}]" if item["file"] else "")
+    return str(item["text"]) + (f"  [{place(item)}]" if item["file"] else "")
 
 
 def place(item: Data) -> str:
     """File and line, as far as they are known."""
-    return f"{item['file']}{':' + str(item['line']) if item['line'] else ''}" if item["file"] else ""
+    if not item["file"]:
+        return ""
+    return f"{item['file']}:{item['line']}" if item["line"] else str(item["file"])
