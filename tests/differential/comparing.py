@@ -110,30 +110,40 @@ def seen(probe: Probe, reply: Reply) -> Tuple[object, ...]:
     )
 
 
-def told(bench: Bench, tree: Configuration, probe: Probe) -> Behaviour:
+Told = Tuple[Behaviour, Behaviour]
+"""As if every guard let the request pass, and as it is."""
+
+
+def told(bench: Bench, tree: Configuration, probe: Probe) -> Told:
     """What the engine says of a request."""
-    return behaviour(tree, request_of(probe), version=bench.version, files=local_files, admitted=True)
+    asked = request_of(probe)
+    through, plain = (
+        behaviour(tree, asked, version=bench.version, files=local_files, admitted=admitted)
+        for admitted in (True, False)
+    )
+    return through, plain
 
 
-def said(before: Behaviour, after: Behaviour, probe: Probe) -> List[str]:
+def said(before: Told, after: Told, probe: Probe) -> List[str]:
     """The kinds of difference that the comparison names."""
-    pair = Pair(before, after, after, before.route.request.websocket, probe.method)
+    refuses = any(guard.passes is False for one in (before[0], after[0]) for guard in one.guards)
+    pair = Pair(
+        before[0],
+        after[0],
+        end=after[0],
+        handshake=before[0].route.request.websocket,
+        method=probe.method,
+        shut=(before[1], after[1]) if refuses else None,
+    )
     return [parting.kind for parting in partings(pair)]
 
 
 # -- runs -------------------------------------------------------------------------------------------
 
 
-class Ask:
-    """One request, and what came of it in the first tree."""
-
-    def __init__(self, site: int, probe: Probe, reply: Tuple[object, ...], before: Behaviour) -> None:
-        self.site, self.probe, self.reply, self.before = site, probe, reply, before
-
-
 def visit(
     bench: Bench, sites: Sequence[Site], asks: Sequence[Tuple[int, Probe]]
-) -> Tuple[List[Tuple[Tuple[object, ...], Behaviour]], str]:
+) -> Tuple[List[Tuple[Tuple[object, ...], Told]], str]:
     """Send requests to one tree; what was seen and what is told, or why nginx did not start."""
     nginx, error = bench.start(sites)
     try:
@@ -154,12 +164,12 @@ Failure = Tuple[Site, Site, Probe, str]
 
 def disagreement(
     probe: Probe,
-    one: Tuple[Tuple[object, ...], Behaviour],
-    other: Tuple[Tuple[object, ...], Behaviour],
+    one: Tuple[Tuple[object, ...], Told],
+    other: Tuple[Tuple[object, ...], Told],
     tally: Dict[str, int],
 ) -> str:
     """ "" where the comparison said what was seen."""
-    if "bad-request" in (one[1].answer.kind, other[1].answer.kind):
+    if "bad-request" in (one[1][0].answer.kind, other[1][0].answer.kind):
         return ""  # no browser sends it, and which server's page says so is nobody's concern
     differs = one[0] != other[0]
     try:

@@ -239,7 +239,20 @@ class _Comparing:
         end = self._followed(before, after, asked, door)
         foreign = variant.origin if variant.origin and variant.origin != door.origin else ""
         behind = self._behind(before, door, path, variant)
-        return partings(Pair(before, after, end, behind, variant.upgrade, variant.method, foreign, same))
+        shut = self._shut(before, after, asked) if end is after else None
+        pair = Pair(before, after, end, behind, variant.upgrade, variant.method, foreign, shut, same)
+        return partings(pair)
+
+    def _shut(
+        self, before: Behaviour, after: Behaviour, asked: Request
+    ) -> Optional[Tuple[Behaviour, Behaviour]]:
+        """What those get who are not let in, where a guard of either tree refuses them."""
+        if not any(guard.passes is False for one in (before, after) for guard in one.guards):
+            return None
+        return (
+            self._behaviour(self.scope.before, asked, admitted=False),
+            self._behaviour(self.scope.after, asked, admitted=False),
+        )
 
     def _behind(self, before: Behaviour, door: Door, path: str, variant: Variant) -> Optional[Behaviour]:
         """What the live tree answers where it only adds a slash to the name of a directory."""
@@ -250,8 +263,8 @@ class _Comparing:
         except ValueError:
             return None
 
-    def _behaviour(self, side: Side, asked: Request) -> Behaviour:
-        return behaviour(side.configuration, asked, version=self.version, files=self._kind, admitted=True)
+    def _behaviour(self, side: Side, asked: Request, *, admitted: bool = True) -> Behaviour:
+        return behaviour(side.configuration, asked, version=self.version, files=self._kind, admitted=admitted)
 
     def _kind(self, path: str) -> str:
         """What is at a path, looked at once for both trees."""

@@ -59,6 +59,8 @@ class Pair:
     method: str = "GET"
     foreign: str = ""
     """The Origin, where it is of another site's page."""
+    shut: Optional[Tuple[Behaviour, Behaviour]] = None
+    """The same two as they are for who is not let in; None where no guard refuses."""
     same_text: bool = False
     """Whether both servers say the same, so that what is unknown is unknown in the same way."""
 
@@ -86,7 +88,18 @@ def partings(pair: Pair) -> List[Parting]:
             found.append(Parting(REDIRECTED, was.text, text, was.at, step.at, (target,)))
     if to.NOBODY not in (was.kind, now.kind):
         found += _effects(pair, was, now)
+    if pair.shut is not None:
+        found += _outside(*pair.shut, told=bool(found))
     return found
+
+
+def _outside(before: Behaviour, after: Behaviour, *, told: bool) -> Iterator[Parting]:
+    """What those get who are not let in: another error, another page for it, other headers."""
+    was, now = destination(before), destination(after)
+    same = was.kind == now.kind and was.value == now.value and was.status == now.status
+    if not same and not told:
+        yield Parting(STATUS, was.text, now.text, was.at, now.at, (was.text, now.text))
+    yield from effects.answer_headers(before, after, was, now)
 
 
 def _effects(pair: Pair, was: Destination, now: Destination) -> Iterator[Parting]:
@@ -228,7 +241,16 @@ def _kind(pair: Pair, was: Destination, now: Destination) -> str:
         return MORE if now.kind != to.REFUSED else STATUS
     if pair.method == "OPTIONS" and now.kind == to.ANSWER:
         return PREFLIGHT
+    if now.kind == to.REFUSED and _challenge(pair):
+        return CLOSED  # the site answers challenges for its certificate from a directory of its own
     return _BY_KIND[was.kind](was, now, pair)
+
+
+def _challenge(pair: Pair) -> bool:
+    """Whether it is a challenge for a certificate that no location of the live tree speaks of."""
+    location = pair.before.route.location
+    meant = location is not None and location.name.startswith(_ACME)
+    return pair.before.route.first_uri.startswith(_ACME) and not meant
 
 
 def _renewal(pair: Pair) -> bool:
@@ -280,8 +302,6 @@ def _was_redirect(was: Destination, now: Destination, pair: Pair) -> str:
     if now.kind == to.REDIRECT:
         new = next(iter(now.value), "")
         return REDIRECTED if to.host_of(new) == to.host_of(target) else ELSEWHERE
-    if ours and now.kind == to.REFUSED and pair.before.route.first_uri.startswith(_ACME):
-        return CLOSED  # the site answers challenges for its certificate from a directory of its own
     return REDIRECT_LOST if ours and now.kind in (*to.REAL, to.ANSWER) else ELSEWHERE
 
 

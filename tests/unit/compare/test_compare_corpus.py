@@ -1,0 +1,139 @@
+"""Takeovers of hand-written sites: no request changes in silence.
+
+What becomes of each request that users make is asked of both trees by itself.  Where it differs, the
+comparison, which knows nothing of the list, must have found that very difference by requests of its own.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Dict, Tuple
+
+import pytest
+
+from module_utils.nginx_websocket.behaviour.behaviour import Behaviour, behaviour
+from module_utils.nginx_websocket.behaviour.content.files import local_files
+from module_utils.nginx_websocket.behaviour.request import HANDSHAKE, Request
+from module_utils.nginx_websocket.compare.comparing import World, compare
+from module_utils.nginx_websocket.compare.differences import LOSS
+from module_utils.nginx_websocket.compare.requests import REMOTE
+from module_utils.nginx_websocket.conf.load import load
+from module_utils.nginx_websocket.conf.tree import Configuration
+from tests.corpus.sites import NAME, SITES, Live
+from tests.unit.compare.trees import PHP, SNIPPET
+from tests.unit.role.rendering import rendered
+
+VERSION = (1, 22, 1)
+MAIN, FILE = "/etc/nginx/nginx.conf", "/etc/nginx/conf.d/a.conf"
+
+
+def tree(text: str) -> Configuration:
+    made: Dict[str, bytes] = {
+        MAIN: b"events {} http { include %s; }" % FILE.encode(),
+        FILE: text.encode(),
+        SNIPPET: PHP,
+        "/etc/letsencrypt/options-ssl-nginx.conf": b"",
+    }
+    return load(MAIN, prefix="/usr/share/nginx", read=made.__getitem__, glob=lambda pattern: [pattern])
+
+
+def trees(site: Live, base: Path) -> Tuple[Configuration, Configuration]:
+    """Both trees, with the site's files below a directory of their own."""
+    for name in site.files:
+        path = base / name.lstrip("/")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("")
+    text = site.text
+    if not text.startswith(("server {", "map ")):
+        text = f"server {{ listen 80; server_name {NAME}; {text} }}"
+    variables = json.loads(json.dumps(site.variables).replace("/srv/", f"{base}/srv/"))
+    staged = rendered({"name": NAME, **variables})[0].replace("@RELEASE@", "abc")
+    return tree(text.replace("/srv/", f"{base}/srv/")), tree(staged)
+
+
+WORLD = World(read_logs=False, seconds=60)
+REFUSED = {
+    "one proxy": False,
+    "a page and an API": False,
+    "one proxy that upgrades everything": True,
+    "an API whose prefix is stripped": True,
+    "a password before a named location": True,
+    "addresses before a named location": True,
+    "PHP with Debian's snippet": True,
+    "statics by alias": True,
+    "a directory with an index": True,
+    "nested locations": True,
+    "an application in a subfolder": True,
+    "a subrequest that decides": True,
+    "closed paths": True,
+}
+"""Whether a takeover is refused, of some."""
+
+
+def request(asked: str) -> Request:
+    method, headers, scheme, host, port = "GET", [], "http", NAME, 80
+    for word in ("POST", "OPTIONS"):
+        if asked.startswith(word + ":"):
+            method, asked = word, asked[len(word) + 1 :]
+    if asked.startswith("ws:"):
+        headers, asked = [*HANDSHAKE], asked[3:]
+    if asked.startswith("s:"):
+        scheme, port, asked = "https", 443, asked[2:]
+    if asked.startswith("host:"):
+        host, _slash, rest = asked[5:].partition("/")
+        asked = "/" + rest
+    if asked.startswith(":8080"):
+        port, asked = 8080, asked[5:]
+    shown = "" if port in (80, 443) else f":{port}"
+    return Request(
+        f"{scheme}://{host}{shown}{asked}",
+        headers=headers,
+        address=f"127.0.0.1:{port}",
+        method=method,
+        remote=REMOTE,
+    )
+
+
+def outcome(found: Behaviour) -> Tuple[object, ...]:
+    """What a user or the backend could tell from another outcome."""
+    answer, up, gate = found.answer, found.upstream, found.gateway
+    return (
+        answer.kind,
+        answer.status,
+        answer.redirect_target,
+        answer.path if answer.kind == "static" else "",
+        answer.text,
+        (sorted(up.servers), up.method, up.uri) if up is not None else (),
+        (gate.protocol, gate.target) if gate is not None else (),
+        found.upgrade.survives if found.upgrade is not None else None,
+        [(line.name, line.value) for line in found.added],
+        found.settings["client_max_body_size"].value if up is not None else "",
+    )
+
+
+@pytest.mark.parametrize("site", SITES, ids=lambda site: site.title)
+def test_no_request_changes_in_silence(site: Live, tmp_path: Path) -> None:
+    live, staged = trees(site, tmp_path)
+    found = compare(live, staged, version=VERSION, world=WORLD)
+    assert bool(found.of(LOSS)) is REFUSED.get(site.title, bool(found.of(LOSS)))
+    told = " ".join(one.sentence() for one in found.differences)
+    lines = {(one.parting.was_at, one.parting.now_at) for one in found.differences}
+    for asked in site.asked:
+        before, after = (
+            behaviour(one, request(asked), version=VERSION, files=local_files) for one in (live, staged)
+        )
+        if outcome(before) == outcome(after):
+            continue
+        assert found.differences, asked
+        path = asked.partition("/")[2].partition("?")[0]
+        at = [
+            one.answer.directive.where() if one.answer.directive is not None else ""
+            for one in (before, after)
+        ]
+        named = f"/{path}" in told or any(at[0] in pair or at[1] in pair for pair in lines)
+        assert named, (asked, outcome(before), outcome(after), told)
+
+
+def test_there_are_enough_and_of_different_shape() -> None:
+    assert len({site.text for site in SITES}) >= 25 and all(site.asked for site in SITES)
