@@ -139,3 +139,35 @@ def test_proxy_line_that_nobody_is_known_to_send(ask):
     found = ask(text)
     assert found.answer.kind == "proxy" and "PROXY line" in found.undecided[0].reason
     assert ask(text, proxy_line="203.0.113.1").undecided == ()
+
+
+ENDED = """
+stream { upstream web { server %s; } server { listen 443 ssl; proxy_pass web; %s } }
+http { server { listen 127.0.0.1:8080; listen unix:/run/web; server_name a.test;
+  location / { return 200 "$scheme $host $remote_addr"; } } }
+"""
+
+
+def test_stream_that_ends_tls(ask):
+    found = ask(ENDED % ("127.0.0.1:8080", ""), "https://a.test/", remote="203.0.113.1")
+    assert (found.passage.tls, found.listen) == ("ended", "127.0.0.1:8080")
+    # http sees the stream server's own connection
+    assert found.answer.text == b"http a.test 127.0.0.1"
+
+
+def test_stream_to_a_unix_socket(ask):
+    found = ask(ENDED % ("unix:/run/web", ""), "https://a.test/", remote="203.0.113.1")
+    assert (found.listen, found.answer.text) == ("unix:/run/web", b"http a.test unix:")
+
+
+def test_stream_upstream_with_several_servers_is_undecided(ask):
+    text = ENDED % ("127.0.0.1:8080; server 198.51.100.1:80", "")
+    found = ask(text, "https://a.test/")
+    assert found.passage.servers == ("127.0.0.1:8080", "198.51.100.1:80")
+    assert any("which server" in item.reason for item in found.undecided)
+
+
+def test_stream_target_that_the_handshake_decides(ask):
+    text = (STREAM % ("", "", "", PASS)).replace("$ssl_preread_server_name", "$ssl_preread_protocol")
+    found = ask(text, "https://a.test/")
+    assert found.answer.kind == "stream" and found.passage.target is None and found.undecided
