@@ -95,6 +95,14 @@ def test_guard_of_the_location_before_the_fallback_counts(located):
     assert codes(located(text, "/ws/x", remote="192.0.2.1")) == [("access-denied", True)]
 
 
+@pytest.mark.parametrize(
+    ("page", "survives"), [("403 = @app", None), ("403 /403.html", False), ("401 = @app", False)]
+)
+def test_refusal_that_an_error_page_hands_on(located, page, survives):
+    text = "root /srv; location /ws/ { deny all; error_page %s; %s } location @app { %s }"
+    assert judge(located(text % (page, GOOD, GOOD), "/ws/x")).survives is survives
+
+
 def test_method_is_refused(located):
     text = "location / { limit_except POST { deny all; } %s }" % GOOD
     [found] = [item for item in obstacles(located(text)) if item.certain]

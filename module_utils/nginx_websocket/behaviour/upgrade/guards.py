@@ -10,6 +10,7 @@ from typing import List
 
 from ..access.guards import ADDRESS, AUTH_REQUEST, METHOD, PASSWORD, Guard
 from ..route import Route
+from ..route import route as follow_route
 from . import codes
 from .obstacle import Obstacle, at, words_of
 
@@ -33,7 +34,18 @@ def guard_obstacles(route: Route) -> List[Obstacle]:
                 found += [_obstacle(guard, certain, route) for guard in guards]
             continue
         found += [_obstacle(guard, guard.passes is False, route) for guard in guards if not guard.passes]
+    if any(obstacle.certain for obstacle in found) and _refusal_is_passed_on(route):
+        for obstacle in found:
+            obstacle.certain = False
     return found
+
+
+def _refusal_is_passed_on(route: Route) -> bool:
+    """Whether an ``error_page`` hands the refused request on to a backend."""
+    if not any(entered.level.nearest(b"error_page")[1] for entered in route.entered):
+        return False
+    refused = follow_route(route.configuration, route.request, version=route.version, admitted=False)
+    return refused.answer.kind == "proxy"
 
 
 def _obstacle(guard: Guard, certain: bool, route: Route) -> Obstacle:
