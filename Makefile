@@ -71,3 +71,10 @@ security: setup-test ## Attack hosts of the lab as their local users could, and 
 
 molecule: setup-test ## Run the molecule scenarios on hosts of the lab
 	@tests/run molecule
+
+NAMESPACE ?= proven
+.PHONY: collection
+collection: setup ## Build the collection NAMESPACE.nginx_websocket: out/NAMESPACE-nginx_websocket-VERSION.tar.gz
+	@rm -rf out/collection
+	@$(PYTHON) collection/build.py out/collection --namespace $(NAMESPACE)
+	@.venv/bin/ansible-galaxy collection build --force out/collection --output-path out

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import sys
+from pathlib import Path
 from typing import Any, Dict, Optional
 
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 # The package that does the work stands in the checkout; Ansible loads plugins by their path.
-_CHECKOUT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
-if _CHECKOUT not in sys.path:
-    sys.path.append(_CHECKOUT)
+sys.path.append(str(Path(__file__).resolve().parents[2]))
 
-from rollout.medium import terminal  # noqa: E402
+from rollout.medium import terminal
 
 
 class ActionModule(ActionBase):

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any, Callable, Dict, List
 
 # The package that does the work stands in the checkout; Ansible loads plugins by their path.
-_CHECKOUT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
-if _CHECKOUT not in sys.path:
-    sys.path.append(_CHECKOUT)
+sys.path.append(str(Path(__file__).resolve().parents[2]))
 
-from module_utils.nginx_websocket.report.text import MARKS, STATIONS, WORDS, diagnosis_text, place  # noqa: E402
-from rollout import pages  # noqa: E402
-from rollout.fault import station_at_fault  # noqa: E402
+from module_utils.nginx_websocket.report.text import MARKS, STATIONS, WORDS, diagnosis_text, place
+from rollout import pages
+from rollout.fault import station_at_fault
 
 #: Facts of the nginx that was asked.
 FACTS = {"binary": "binary", "conf_path": "configuration", "choice": "chosen because", "pid": "process"}

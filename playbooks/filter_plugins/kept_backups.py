@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import sys
+from pathlib import Path
 from typing import Callable, Dict
 
 # The package that does the work stands in the checkout; Ansible loads plugins by their path.
-_CHECKOUT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
-if _CHECKOUT not in sys.path:
-    sys.path.append(_CHECKOUT)
+sys.path.append(str(Path(__file__).resolve().parents[2]))
 
-from module_utils.nginx_websocket.report.kept import kept_table  # noqa: E402
+from module_utils.nginx_websocket.report.kept import kept_table
 
 
 class FilterModule:
