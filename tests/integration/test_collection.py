@@ -19,7 +19,7 @@ callbacks_enabled = proven.nginx_websocket.nginx_websocket_summary
 """
 
 
-def run(directory: Path, program: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
+def run(directory: Path, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run one of Ansible's programs in a directory, with nothing of this checkout in its environment."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
     return subprocess.run(
