@@ -17,7 +17,16 @@ from ..conf.tree import Configuration
 from . import destination as to
 from .access_log import Asked, Traffic, known_hosts, traffic
 from .destination import destination
-from .differences import NEIGHBOUR, PLACES, SETTINGS, STRANGERS, Comparison, Gathering, Parting
+from .differences import (
+    NEIGHBOUR,
+    PLACES,
+    SETTINGS,
+    STRANGERS,
+    Comparison,
+    Gathering,
+    Parting,
+    other_way,
+)
 from .files_below import files_below
 from .logs_of import DEFAULT, logs_of
 from .partings import Pair, partings
@@ -30,6 +39,8 @@ Version = Tuple[int, ...]
 SECONDS = 2.0
 """CPU for a usual host."""
 _HOPS = 3
+_OF_THE_LOG = 0.5
+"""Share of the time that is left for what users ask most, before all other ways to ask."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,13 +123,14 @@ class _Comparing:
                     paths[door].append(urllib.parse.urlsplit(url).path)
         self._all("paths of locations", [(door, path, PLAIN) for door in doors for path in paths[door]])
         day = self._day() if self.world.read_logs else Traffic()
+        rest = self._log(doors, day, time.process_time() + (self.until - time.process_time()) * _OF_THE_LOG)
         self._all("other ways to ask for them", self._other_ways(doors, paths, known))
         self._all(
             "paths at other names", [(door, path, PLAIN) for door in others for path in self._few(door)]
         )
         if self.world.look_below:
             self._below(doors, known)
-        self._log(doors, day)
+        self._log_further(doors, rest)
 
     def _with_maps(self, door: Door) -> List[Tuple[Optional[Level], Dict[bytes, Map]]]:
         sides = (self.scope.before, door.before), (self.scope.after, door.after)
@@ -183,24 +195,32 @@ class _Comparing:
         found.notes = notes + found.notes
         return found
 
-    def _log(self, doors: List[Door], day: Traffic) -> None:
+    def _log(self, doors: List[Door], day: Traffic, until: float) -> List[Tuple[Asked, int]]:
+        """Ask what users ask most, for a while; returns what is left."""
         result = self.result
         result.day = day.total
         result.notes += day.notes
         if self.world.read_logs and not day.total and self.scope.gone:
             result.notes.append("no request of the last day was read from an access log")
-        for asked, count in day.counts.most_common():
+        return self._log_further(doors, day.counts.most_common(), until)
+
+    def _log_further(
+        self, doors: List[Door], counted: List[Tuple[Asked, int]], until: Optional[float] = None
+    ) -> List[Tuple[Asked, int]]:
+        result = self.result
+        for number, (asked, count) in enumerate(counted):
             door = _door_of(asked, doors)
             if door is None:
                 continue
-            if time.process_time() > self.until:
-                break
+            if time.process_time() > (self.until if until is None else until):
+                return counted[number:]
             origin = asked.origin or (door.origin if asked.upgrade else None)
             method = asked.method if asked.method.isalpha() else "GET"
             variant = Variant("", method, origin, asked.upgrade)
             parted = self._ask(door, asked.path, variant, count)
             result.hits += count
-            result.same_hits += 0 if parted else count
+            result.same_hits += 0 if any(map(other_way, parted)) else count
+        return []
 
     # -- one request ------------------------------------------------------------------------------
 

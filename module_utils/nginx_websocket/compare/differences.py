@@ -69,9 +69,12 @@ PLACES = frozenset(
     )
 ) | {STATUS, PREFLIGHT}
 """Kinds that say where a request ends up."""
+_BESIDE = frozenset((BACKEND_HEADERS, HEADERS, SETTINGS, LOGS, LESS))
+"""Kinds of requests that go the same way all the same."""
 _ANYWHERE = frozenset((BACKEND_HEADERS, HEADERS, SETTINGS, LOGS, LESS, REDIRECTED))
 """Kinds that are one difference wherever they stand: a header that ten locations add, say."""
 _EXAMPLES = 3
+_TOLD = 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,6 +103,11 @@ class Parting:
         return self.kind, self.name, at, self.group or (self.was, self.now)
 
 
+def other_way(parting: Parting) -> bool:
+    """Whether the request goes another way: elsewhere, behind other guards, by another path."""
+    return parting.kind not in _BESIDE
+
+
 @dataclasses.dataclass
 class Difference:
     """All requests that part in the same way."""
@@ -123,14 +131,16 @@ class Difference:
         """Count one more request.
 
         Args:
-            example: the request, for people.
+            example: the request in words; secrets in it are masked here.
             hits: how often it came within the last day.
             new: whether it was not counted before.
         """
         self.requests += new
         self.hits += hits
-        if example not in self.examples and len(self.examples) < _EXAMPLES:
-            self.examples.append(example)
+        if len(self.examples) < _EXAMPLES:
+            masked = shown(example)
+            if masked not in self.examples:
+                self.examples.append(masked)
 
     def sentence(self) -> str:
         """For people: which requests, what becomes of them now, and what would."""
@@ -190,7 +200,11 @@ class Comparison:
             same = "all go the same way" if not kinds else f"they part in {kinds} ways"
             return f"{self.asked:,} requests were compared, and {same}"
         left = f"; {self.day - self.hits:,} rare ones were not compared" if self.day > self.hits else ""
-        return f"of {self.day:,} requests of the last day {self.same_hits:,} go the same way{left}"
+        others = "".join(
+            f"; {one.hits:,} ({one.examples[0]}) would not: now {one.parting.was}, then {one.parting.now}"
+            for one in [one for one in self.differences if one.hits and other_way(one.parting)][:_TOLD]
+        )
+        return f"of {self.day:,} requests of the last day {self.same_hits:,} go the same way{others}{left}"
 
     def as_dict(self) -> Dict[str, Any]:
         """For a module's result."""
@@ -219,7 +233,7 @@ class Gathering:
 
         Args:
             partings: where it parts.
-            example: the request in words; secrets in it are masked here.
+            example: the request in words.
             hits: how often it came within the last day.
             whose: name of the neighbour whose request it is.
             new: whether it was not asked before.
@@ -228,7 +242,7 @@ class Gathering:
             key = (*parting.key(), whose)
             if key not in self._found:
                 self._found[key] = Difference(parting, whose=whose)
-            self._found[key].take(shown(example), hits, new=new)
+            self._found[key].take(example, hits, new=new)
 
     def differences(self) -> List[Difference]:
         """All of them: losses first, and what most requests meet before the rest."""

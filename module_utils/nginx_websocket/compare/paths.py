@@ -113,7 +113,7 @@ def paths_to(location: Location, version: Version) -> List[bytes]:
     if location.exact:
         found = [name]
     elif name.endswith(b"/"):
-        found = [name, name + TAIL, name + TAIL + b"/" + TAIL]
+        found = [name, name + TAIL]
     else:
         found = [name, name + b"/" + TAIL, name + TAIL]
     return [path for path in found if askable(path, version)]
