@@ -21,6 +21,8 @@ from .facts import BackendFacts, Facts, Question
 from .sockets import session_probe
 
 LOOK = 2.5
+BRIEFLY = 0.3
+"""Seconds for which further servers of an upstream are watched."""
 PATIENCE = 20.0
 """Seconds for a backend that says nothing at first: after as many Firefox gives a handshake up."""
 MOST_SERVERS = 3
@@ -40,6 +42,12 @@ def client_request(question: Question) -> Request:
     known = {name.lower() for name, _ in headers}
     headers += [pair for pair in question.client_headers() if pair[0].lower() not in known]
     return Request(question.endpoint.target, headers)
+
+
+def page_scheme(question: Question) -> str:
+    """ "https" or "http", as the user's browser has it: TLS may end in front of this host."""
+    said = next((value for name, value in question.headers if name.lower() == "x-forwarded-proto"), "")
+    return said or (question.sent_origin or question.own_origin).partition("://")[0]
 
 
 def sent_request(upstream: Upstream, client: Request) -> Request:
@@ -116,17 +124,24 @@ def _ask_addresses(
 ) -> None:
     """Ask the addresses of one server until something listens at one; else keep the plainest refusal."""
     best: Optional[Probe] = None
+    each: List[Tuple[str, Probe]] = []
     for address in addresses[:MOST_ADDRESSES]:
         one = dataclasses.replace(found, address=address)
         _ask_one(facts, one, address, upstream, opened)
+        if opened and one.held is not None:
+            each.append((one.held.address or str(address), one.held))
+            found.each = each
         answer = one.held if opened or one.search is None else one.search.as_sent
         kind = answer.error_kind if answer is not None else ""
+        if opened and best is not None and best.opened:
+            continue
         # A host without IPv6 cannot even try ::1, to which "localhost" leads there too.
         if best is None or best.error_kind != "connect-refused" or kind not in NOBODY:
             best = answer
             vars(found).update(vars(one))
-        if kind not in NOBODY:
+        if kind not in NOBODY and not opened:
             return
+    found.each = each
 
 
 def _silent(found: BackendFacts) -> bool:
@@ -161,12 +176,21 @@ def _ask_one(facts: Facts, found: BackendFacts, address: Address, upstream: Upst
     question = facts.question
     tls_name = _tls_name(facts, upstream)
     # Who asks for a longer timeout knows of a slow backend.
-    laboratory = Laboratory(address, tls_name, max(min(question.timeout, 4.0), question.timeout - 1.0))
+    hop = facts.main_hop
+    closed = hop.probe.closed_after if hop is not None else None
+    laboratory = Laboratory(
+        address,
+        tls_name,
+        max(min(question.timeout, 4.0), question.timeout - 1.0),
+        # A backend that closed the socket at once refuses by that: an experiment must see it, too.
+        closed + 0.3 if closed is not None and closed < 2.0 else 0.0,
+    )
     if opened:
-        found.held = laboratory.send(found.sent, hold=LOOK)
+        stays = any(other.held is not None and other.held.opened for other in facts.backends)
+        found.held = laboratory.send(found.sent, hold=BRIEFLY if stays else LOOK)
         return
     paths = other_paths(facts)
-    scheme = "https" if question.endpoint.tls else "http"
+    scheme = page_scheme(question)
     found.search = laboratory.search(found.sent, found.client, paths, scheme)
     answer = found.search.as_sent
     if answer.error_kind in ("closed-without-answer", "not-http", "tls", "answer-timeout") or (

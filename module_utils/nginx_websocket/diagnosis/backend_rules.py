@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from typing import List, Optional, Sequence
 
 from ..behaviour.upgrade.request import handshake_header, path_change, rewrite_before
 from ..exchange.result import Probe
-from .changes import header_line
+from . import elsewhere
+from .changes import header_change, header_line
 from .experiments import WITH_SLASH
 from .facts import BackendFacts, Facts
 from .findings import Evidence, Finding
 from .host_state import master_of
-from .suspect import HEADER_FAULTS, Suspect, finding_of, with_those_behind
+from .suspect import HEADER_FAULTS, Suspect, at, finding_of, with_those_behind, words_of
 
 HOP_CODES = (
     *HEADER_FAULTS,
@@ -28,6 +30,18 @@ HOP_CODES = (
     "ws-missing-in-tls-server",
     "not-included-file",
 )
+NAMED = (
+    "Host",
+    "Origin",
+    "X-Forwarded-Host",
+    "X-Forwarded-Server",
+    "X-Original-Host",
+    "X-Forwarded-Port",
+    "X-Forwarded-Proto",
+    "X-Forwarded-Scheme",
+    "Forwarded",
+)
+"""Headers by which applications know who asks, and by which name."""
 TO_HTTPS_PORT = "plain HTTP request was sent to HTTPS port"
 BY_PROPERTY = {
     "method": "method-changed",
@@ -38,6 +52,12 @@ BY_PROPERTY = {
     "Host": "host-header-wrong",
     "query": "query-string-lost",
     "X-Forwarded-For": "backend-untrusted-proxy",
+    "X-Forwarded-Host": "host-header-wrong",
+    "X-Forwarded-Server": "host-header-wrong",
+    "X-Original-Host": "host-header-wrong",
+    "X-Forwarded-Port": "host-header-wrong",
+    "X-Forwarded-Scheme": "forwarded-proto-missing",
+    "Forwarded": "host-header-wrong",
     "X-Forwarded-Proto": "forwarded-proto-missing",
     "Origin": "origin-rejected",
     "Sec-WebSocket-Protocol": "subprotocol-stripped",
@@ -90,6 +110,11 @@ def refused_by_backend(facts: Facts, suspects: Sequence[Suspect], probe: Probe) 
         and facts.session
     ):
         return [_not_sticky(facts, suspects, facts.backends[0])]
+    better = _other_location(facts)
+    if better is not None:
+        for finding in [finding for finding in certain if finding.code in HEADER_FAULTS][:1]:
+            better.evidence += finding.evidence
+        return [better]
     if certain:
         own = [finding for finding in _own_refusal(facts, probe) if finding.code not in ("backend-error",)]
         confirmed = any(
@@ -98,6 +123,40 @@ def refused_by_backend(facts: Facts, suspects: Sequence[Suspect], probe: Probe) 
         return with_those_behind(certain) + (own if confirmed else [])
     passing = [suspect.finding for suspect in suspects if suspect.code == "wrong-pass-directive"]
     return passing or _own_refusal(facts, probe)
+
+
+def _other_location(facts: Facts) -> Optional[Finding]:
+    """No request opens at this backend, and it opens at another one to which this configuration leads."""
+    named = elsewhere.named_ports(facts.configuration)
+    for backend in facts.backends:
+        if backend.other_port is None or backend.other_port[0].port not in named:
+            continue
+        if backend.search is None or is_this_nginx(facts, backend):
+            continue
+        listener, answer = backend.other_port
+        evidence = [
+            said(f"a right handshake, sent to {backend.server}", _right(backend)),
+            said(f"and to port {listener.port}, to which this configuration leads as well", answer),
+        ]
+        place = elsewhere.leading_to(facts.configuration, listener.port)
+        where = at(place, f"{words_of(place)} leads there") if place is not None else []
+        return Finding(
+            "wrong-location",
+            evidence=[*where, *evidence],
+            detail=f"the location that answers passes this path to {backend.server}, which opens no "
+            f"WebSocket; port {listener.port} does, to which another one leads",
+            fix=f"a location for this path with proxy_pass to port {listener.port} and the upgrade headers",
+        )
+    return None
+
+
+def _right(backend: BackendFacts) -> Probe:
+    """The answer to a right handshake, else to nginx's own request."""
+    assert backend.search is not None
+    tried = backend.search.tried
+    return next(
+        (probe for words, probe in tried if words == "with a right handshake"), backend.search.as_sent
+    )
 
 
 def is_this_nginx(facts: Facts, backend: BackendFacts) -> bool:
@@ -152,15 +211,71 @@ def _for_property(
         return None
     known = next((suspect.finding for suspect in suspects if suspect.code == code), None)
     value = sent.value(name) if sent is not None and name[0].isupper() else None
-    if value is not None and name in ("Host", "Origin"):
-        evidence.append(Evidence("configuration", f"nginx sends {name}: {value}"))
     finding = known or Finding(code)
+    if name in NAMED:
+        evidence += _sent_header(facts, name, value)
+        _mend_header(facts, backend, finding, name)
     if code == "request-headers-not-passed":
         upstream = facts.route.upstream if facts.route is not None else None
         line = header_line(upstream, name.lower().encode()) if upstream is not None else None
         finding = finding_of(handshake_header(name, line)) if line is not None else finding
     finding.evidence = finding.evidence + evidence
     return finding
+
+
+def _sent_header(facts: Facts, name: str, value: Optional[str]) -> List[Evidence]:
+    """What nginx sends as a header, with the line that says so."""
+    upstream = facts.route.upstream if facts.route is not None else None
+    line = header_line(upstream, name.lower().encode()) if upstream is not None else None
+    words = f"nginx sends {name}: {value}" if value is not None else f"nginx sends no {name}"
+    where = line or (upstream.directive if upstream is not None else None)
+    return at(where, words)
+
+
+def _mend_header(facts: Facts, backend: BackendFacts, finding: Finding, name: str) -> None:
+    """The header with the value that opened, written as nginx's variables have it."""
+    route = facts.route
+    if backend.search is None or backend.search.opening is None or route is None or route.upstream is None:
+        return
+    value = backend.search.opening.value(name)
+    if finding.code == "host-header-wrong" and name != "Host":
+        sent = backend.sent.value(name) if backend.sent is not None else ""
+        finding.detail = (
+            f"the backend goes by {name}, and nginx sends {sent} there, which is not the page's host"
+        )
+    text = expression(facts, backend, name, value)
+    if text is None:
+        return
+    finding.fix = f"proxy_set_header {name} {text}" if text else f"leave proxy_set_header {name} out"
+    finding.change = header_change(route, route.upstream, name, text)
+
+
+def expression(facts: Facts, backend: BackendFacts, name: str, value: Optional[str]) -> Optional[str]:
+    """How nginx writes a value that opened the socket; "" for none at all, None where it cannot say it."""
+    question, upstream = facts.question, facts.route.upstream if facts.route is not None else None
+    if value is None:
+        return ""
+    address = backend.address
+    port = address[1] if isinstance(address, tuple) else 0
+    host = re.sub(r":\d+$", "", question.host_header)
+    if name in ("X-Forwarded-Proto", "X-Forwarded-Scheme"):
+        if value == ("https" if question.endpoint.tls else "http"):
+            return "$scheme"
+        given = any(key.lower() == name.lower() for key, _ in question.headers)
+        return "$http_" + name.lower().replace("-", "_") if given else value
+    if name == "X-Forwarded-Port":
+        return "$server_port" if value == str(question.endpoint.port) else value if value.isdigit() else None
+    if name == "Origin":
+        return "$http_origin" if value == question.sent_origin else None
+    if value == question.host_header:
+        return "$http_host"
+    if value == host:
+        return "$host"
+    if value == f"{host}:{port}":
+        return f"$host:{port}"
+    if upstream is not None and value == f"{upstream.host}:{upstream.port}" and upstream.block is None:
+        return "$proxy_host"
+    return value if re.match(r"^[A-Za-z0-9.:-]+$", value) else None
 
 
 def _after_opening(backend: BackendFacts) -> int:
@@ -195,7 +310,7 @@ def _own_refusal(facts: Facts, probe: Probe) -> List[Finding]:
     if not facts.backends:
         return []
     backend = facts.backends[0]
-    elsewhere = next((item for item in facts.backends if item.other_port is not None), None)
+    other_port = next((item.other_port for item in facts.backends if item.other_port is not None), None)
     direct = backend.search.as_sent if backend.search is not None else backend.plain
     tried = backend.search.tried if backend.search is not None else []
     asked = next((answer for words, answer in tried if words == "with a right handshake"), direct)
@@ -211,8 +326,8 @@ def _own_refusal(facts: Facts, probe: Probe) -> List[Finding]:
     other = backend.other_scheme
     if other is not None and (other.opened or TO_HTTPS_PORT in asked.body):
         return [Finding("upstream-scheme-mismatch", evidence=[*evidence, said("in the other scheme", other)])]
-    if elsewhere is not None and elsewhere.other_port is not None:
-        listener, answer = elsewhere.other_port
+    if other_port is not None:
+        listener, answer = other_port
         evidence.append(said(f"port {listener.port} of this host ({listener.describe()})", answer))
         return [
             Finding(

@@ -132,6 +132,15 @@ def header_line(upstream: Upstream, name: bytes) -> Optional[Directive]:
     return next((line for line in lines if line.args and line.args[0].lower() == name), None)
 
 
+def header_change(route: Route, upstream: Upstream, name: str, text: str) -> Optional[Change]:
+    """A proxy_set_header line with another value in the place of the one in force; "" takes the line away."""
+    line = header_line(upstream, name.lower().encode())
+    new = f"proxy_set_header {name} {text};"
+    if line is None:
+        return with_headers(route, upstream, [new]) if text else None
+    return replace(route.configuration, line, *([new] if text else []))
+
+
 def with_headers(route: Route, upstream: Upstream, lines: Sequence[str]) -> Optional[Change]:
     """Lines behind proxy_pass; a list that was inherited until now is repeated, for they would replace it."""
     inherited: List[str] = []

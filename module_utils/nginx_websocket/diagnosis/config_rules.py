@@ -36,6 +36,9 @@ def from_message(test: ConfigTest, configuration: Optional[Configuration] = None
     place = _PLACE.search(message)
     file, line = (place.group(1), int(place.group(2))) if place else ("", 0)
     code = next((code for pattern, code in _MESSAGES if re.search(pattern, message)), "")
+    unknown = re.search(r'unknown "(\w*)" variable', message)
+    if unknown and not re.search(r"upgrade|connection", unknown.group(1), re.I):
+        code = ""  # No map for the handshake is missing: some other variable is.
     if not code and re.search(r'number of arguments in "proxy_set_header"|invalid value "2"', message):
         text = _line_text(file, line)
         if re.search(r"proxy_set_header\s+Upgrade\b", text, re.I):

@@ -7,9 +7,9 @@ query, no token of the path.
 from __future__ import annotations
 
 import re
-from typing import List, Set, Tuple
+from typing import List, Optional, Set, Tuple
 
-from ..conf.tree import Configuration
+from ..conf.tree import Configuration, Directive
 from ..exchange.handshake import new_key
 from ..exchange.masking import token_like
 from ..host.listeners import Listener, listeners
@@ -85,17 +85,26 @@ def look_elsewhere(facts: Facts, found: BackendFacts) -> None:
                 return
 
 
-def named_ports(configuration: object) -> Set[int]:
+def named_ports(configuration: Optional[Configuration]) -> Set[int]:
     """Ports to which some proxy_pass or upstream of a configuration leads."""
     ports: Set[int] = set()
-    if not isinstance(configuration, Configuration):
-        return ports
-    for directive in configuration.walk():
+    for directive in configuration.walk() if configuration is not None else ():
         upstream = directive.parent is not None and directive.parent.name == b"upstream"
         if directive.args and (directive.name == b"proxy_pass" or (directive.name == b"server" and upstream)):
             match = re.search(rb":(\d+)(?:/.*)?$", directive.args[0])
             ports.update([int(match.group(1))] if match else [])
     return ports
+
+
+def leading_to(configuration: Optional[Configuration], port: int) -> Optional[Directive]:
+    """The proxy_pass (or server of an upstream) that leads to a port of this host."""
+    for directive in configuration.walk() if configuration is not None else ():
+        upstream = directive.parent is not None and directive.parent.name == b"upstream"
+        if directive.args and (directive.name == b"proxy_pass" or (directive.name == b"server" and upstream)):
+            match = re.search(rb":(\d+)(?:/.*)?$", directive.args[0])
+            if match is not None and int(match.group(1)) == port:
+                return directive
+    return None
 
 
 def harmless_path(question: Question) -> str:

@@ -6,17 +6,17 @@ import dataclasses
 from typing import Any, Dict, List, Sequence
 
 from ..behaviour.regex import CannotDecide
-from ..behaviour.route import route
 from ..behaviour.secret_values import SecretValues, secret_values
 from ..conf.dump import load_dump
 from ..conf.load import load
 from ..conf.tree import Configuration, ConfSyntaxError
 from ..exchange.masking import header_secrets, masked_url, url_secrets
-from . import config_rules, risks, way
+from . import config_rules, risks, semicolon_rules, way
 from .changes import change_for, commands_for
 from .discreet import discreet
 from .facts import DEFAULT_VERSION, Facts, Question
 from .findings import FAILS, WORKS, Change, Evidence, Finding, conclude, ranked, scrubbed
+from .following import followed
 from .static_rules import BROKEN, suspects
 from .suspect import Suspect, with_those_behind
 
@@ -84,7 +84,7 @@ def conclude_live(facts: Facts) -> Report:
     from . import live_rules, socket_rules, unexplained
 
     found = _suspects(facts)
-    causes = live_rules.causes(facts, found)
+    causes = semicolon_rules.explained(facts, live_rules.causes(facts, found))
     hop = facts.main_hop
     opened = hop.opened if hop is not None else None
     if opened is False:
@@ -101,7 +101,7 @@ def conclude_live(facts: Facts) -> Report:
     others += lonely
     if opened and any(finding.code != "listen-ipv6-missing" for finding in lonely):
         opened = None  # It opens here; whether anybody else comes this far is another question.
-    findings = ranked([*causes, *others])
+    findings = ranked([*causes, *semicolon_rules.explained(facts, others)])
     verdict = conclude(findings, opened)
     return Report(facts.question, verdict, _sentence(facts, verdict, findings), findings, facts)
 
@@ -157,11 +157,12 @@ def diagnose_configuration(
     refusals = config_rules.refusals_in_tree(configuration, facts.version)
     question.endpoint  # noqa: B018  a bad URL is the caller's mistake, and no broken configuration
     try:
-        facts.route = route(configuration, question.route_request(), version=facts.version)
+        facts.route = followed(facts, question.route_request())
     except BROKEN as error:
         facts.notes.append(f"the configuration cannot be followed: {error}")
     found = _suspects(facts)
-    causes = refusals[:1] or with_those_behind([suspect.finding for suspect in found if suspect.certain])
+    certain = with_those_behind([suspect.finding for suspect in found if suspect.certain])
+    causes = refusals[:1] or semicolon_rules.explained(facts, certain)
     for cause in causes:
         cause.is_cause = True
     others = risks.risks(facts, [suspect for suspect in found if suspect.finding not in causes])

@@ -8,6 +8,7 @@ breaks the opening request by itself is a cause; no guess from a status code is 
 from __future__ import annotations
 
 import dataclasses
+import re
 from typing import Callable, Dict, List, Optional, Sequence, Tuple
 
 from ..exchange.endpoint import Address
@@ -17,7 +18,7 @@ from .exchange import ask, header_value
 
 Headers = List[Tuple[str, str]]
 WITH_SLASH = "with one slash between proxy_pass and the rest"
-LIMIT = 16
+LIMIT = 20
 """Requests that one search may send to a backend."""
 
 
@@ -118,6 +119,8 @@ PROPERTIES: Dict[str, Callable[[Request, Request], Request]] = {
     "query": _query,
     "X-Forwarded-For": _header("X-Forwarded-For"),
     "X-Forwarded-Proto": _header("X-Forwarded-Proto"),
+    "X-Forwarded-Host": _header("X-Forwarded-Host"),
+    "X-Forwarded-Port": _header("X-Forwarded-Port"),
     "Origin": _header("Origin"),
 }
 
@@ -188,10 +191,14 @@ class Laboratory:
         address: of the backend.
         tls_name: None for plain, else the TLS server name ("" for none).
         timeout: seconds for each answer.
+        hold: seconds for which an opened socket is watched: some backends refuse by closing it.
     """
 
-    def __init__(self, address: Address, tls_name: Optional[str], timeout: float = 4.0) -> None:
+    def __init__(
+        self, address: Address, tls_name: Optional[str], timeout: float = 4.0, hold: float = 0.0
+    ) -> None:
         """Nothing is sent yet."""
+        self.hold = hold
         self.address = address
         self.tls_name = tls_name
         self.timeout = timeout
@@ -208,7 +215,7 @@ class Laboratory:
             method=request.method,
             tls_name=self.tls_name,
             timeout=self.timeout,
-            hold=hold,
+            hold=hold or self.hold,
         )
 
     def search(self, sent: Request, client: Request, paths: Sequence[Tuple[str, str]], scheme: str) -> Search:
@@ -224,7 +231,7 @@ class Laboratory:
         result.tried.append(("as nginx sends it", result.as_sent))
         if settled(result.as_sent):
             return result
-        for words, candidate in candidates(sent, client, paths, scheme):
+        for words, candidate in candidates(sent, client, paths, scheme, own_hosts(self.address, client)):
             if len(result.tried) >= LIMIT:
                 break
             probe = self.send(candidate)
@@ -267,8 +274,21 @@ def settled(probe: Probe) -> bool:
     )
 
 
+def own_hosts(address: Address, client: Request) -> List[str]:
+    """Names by which a backend may know itself: with its own port, which neither $host nor $http_host has."""
+    if isinstance(address, str):
+        return []
+    port = address[1]
+    name = (client.value("Host") or "").rpartition(":")[0] or client.value("Host") or ""
+    return [f"{name}:{port}", f"{address[0]}:{port}", f"localhost:{port}"]
+
+
 def candidates(
-    sent: Request, client: Request, paths: Sequence[Tuple[str, str]], scheme: str
+    sent: Request,
+    client: Request,
+    paths: Sequence[Tuple[str, str]],
+    scheme: str,
+    hosts: Sequence[str] = (),
 ) -> List[Tuple[str, Request]]:
     """Requests to try, each with words for what was changed, those nearest to nginx's own first."""
     base = good_handshake(sent)
@@ -288,6 +308,7 @@ def candidates(
             "Sec-WebSocket-Protocol",
         ):
             single.append((f"with the client's {name}", apply(name, base, client)))
+    single += _trusted(base, client)
     proto = base.with_header("X-Forwarded-Proto", scheme)
     if base.value("X-Forwarded-Proto") != scheme:
         single.append((f"with X-Forwarded-Proto {scheme}", proto))
@@ -300,6 +321,7 @@ def candidates(
     whole = good_handshake(whole.with_header("X-Forwarded-For", None))
     single.append(("as the client sends it", whole))
     single += [(words, dataclasses.replace(base, target=target)) for words, target in paths]
+    single += [(f"with Host {host}", base.with_header("Host", host)) for host in hosts]
     if client.value("Origin") is not None:
         single.append(("without Origin", base.with_header("Origin", None)))
         single.append(("as the client sends it, without Origin", whole.with_header("Origin", None)))
@@ -308,6 +330,26 @@ def candidates(
         if not any(not differences(request, other) for other in seen):
             seen.append(request)
             found.append((words, request))
+    return found
+
+
+def _trusted(base: Request, client: Request) -> List[Tuple[str, Request]]:
+    """Headers that applications trust before Host, with the page's own values, and all of them left out."""
+    page = (client.value("Origin") or "").partition("://")[2] or client.value("Host") or ""
+    https = (client.value("Origin") or "").startswith("https://")
+    port = page.rpartition(":")[2] if re.search(r":\d+$", page) else ""
+    right: Dict[str, Optional[str]] = {
+        "X-Forwarded-Host": page,
+        "X-Forwarded-Server": page,
+        "X-Original-Host": page,
+        "X-Forwarded-Port": port or ("443" if https else "80"),
+        "X-Forwarded-Scheme": "https" if https else "http",
+        "Forwarded": None,
+    }
+    sent = [key for key in right if base.value(key) is not None and base.value(key) != right[key]]
+    found = [(f"with {key} {right[key]}", base.with_header(key, right[key])) for key in sent]
+    if base.value("Host") != page and client.value("Host") != page:
+        found.append((f"with Host {page}", base.with_header("Host", page)))
     return found
 
 

@@ -10,6 +10,7 @@ from ..exchange.endpoint import Address, Endpoint, parse_url
 
 if TYPE_CHECKING:
     from ..behaviour.route import Route
+    from ..behaviour.stream import Passage
     from ..conf.tree import Configuration
     from ..exchange.result import Probe
     from ..host.describe import Nginx
@@ -27,7 +28,7 @@ class Question:
 
     url: str
     origin: Optional[str] = None
-    """Value of the Origin header; None asks with the origin of the site itself."""
+    """Value of the Origin header; None asks as a page of the site itself, "" sends none."""
     host: str = ""
     """Host header, when it is not the URL's."""
     headers: Sequence[Tuple[str, str]] = ()
@@ -59,6 +60,17 @@ class Question:
         return parse_url(self.url)
 
     @property
+    def own_origin(self) -> str:
+        """The Origin of a page of the site itself."""
+        scheme = self.endpoint.origin.partition("://")[0]
+        return f"{scheme}://{self.host}" if self.host else self.endpoint.origin
+
+    @property
+    def sent_origin(self) -> Optional[str]:
+        """The Origin that is sent: every browser sends one; None sends none."""
+        return self.own_origin if self.origin is None else self.origin or None
+
+    @property
     def host_header(self) -> str:
         """The Host that the client sends."""
         return self.host or self.endpoint.host_header
@@ -66,8 +78,8 @@ class Question:
     def client_headers(self) -> List[Tuple[str, str]]:
         """Everything that the client sends besides the handshake's own headers."""
         found: List[Tuple[str, str]] = [("Host", self.host_header)]
-        if self.origin is not None:
-            found.append(("Origin", self.origin))
+        if self.sent_origin is not None and not any(name.lower() == "origin" for name, _ in self.headers):
+            found.append(("Origin", self.sent_origin))
         if self.subprotocols:
             found.append(("Sec-WebSocket-Protocol", ", ".join(self.subprotocols)))
         return found + list(self.headers)
@@ -154,8 +166,17 @@ class BackendFacts:
     sent: Optional[Request] = None
     client: Optional[Request] = None
     held: Optional[Probe] = None
+    each: List[Tuple[str, Probe]] = dataclasses.field(default_factory=list)
+    """Where the socket opens: every address of the server, with its answer to nginx's own request."""
     session: Optional[Probe] = None
     """Socket.IO: polling and then the upgrade, both straight to this backend."""
+
+    @property
+    def direct(self) -> Optional[Probe]:
+        """Nginx's own request, sent to it directly; None when it was not asked."""
+        if self.search is not None:
+            return self.search.as_sent
+        return self.held or self.plain
 
 
 @dataclasses.dataclass
@@ -169,6 +190,10 @@ class Facts:
     configuration: Optional[Configuration] = None
     configuration_error: str = ""
     route: Optional[Route] = None
+    passage: Optional[Passage] = None
+    """The ``stream`` server of the same nginx that takes the connection first."""
+    repeated: List[Probe] = dataclasses.field(default_factory=list)
+    """Handshakes through nginx one after the other, where the servers of the upstream differ."""
     stray_files: List[Tuple[str, str, int]] = dataclasses.field(default_factory=list)
     """Files on disk that no include takes, with a WebSocket location for this path: path, words, line."""
     nginx: Optional[Nginx] = None

@@ -9,8 +9,13 @@ from __future__ import annotations
 
 from typing import Callable, List, Optional, Sequence
 
+from ..behaviour.request import guessed_host
+from ..behaviour.route import index_of
+from ..behaviour.server.names import server_names
+from ..behaviour.upgrade.obstacle import is_ip
 from ..exchange.result import Probe
-from . import backend_rules, config_rules, reach_rules
+from . import backend_rules, client_rules, config_rules, error_pages, reach_rules
+from .errorlog import LogLine
 from .facts import Facts, Hop
 from .findings import Evidence, Finding
 from .issuer import certificate_fault
@@ -19,6 +24,7 @@ from .stale_rules import other_upstream, stale
 from .suspect import Suspect, at, words_of
 from .way import told
 
+PLAIN_ANSWERS = ("return-status", "location-without-handler", "try_files-spa-fallback")
 NGINX_PAGES = ("<center>nginx", "<center>openresty", "<center>tengine", "<center>angie", "<center>freenginx")
 
 # ngx_http_special_response.c, for 495 and 496, which clients see as 400.
@@ -28,6 +34,9 @@ NO_CLIENT_CERTIFICATE = ("No required SSL certificate was sent", "The SSL certif
 def causes(facts: Facts, suspects: Sequence[Suspect]) -> List[Finding]:
     """The cause first, then whatever else would keep it from opening; empty when none is known."""
     hop = facts.main_hop
+    differing = client_rules.clients_differ(facts)
+    if differing:
+        return differing
     if hop is not None and hop.opened:
         return after_open(facts, suspects)
     if front_differs(facts):
@@ -41,7 +50,25 @@ def causes(facts: Facts, suspects: Sequence[Suspect]) -> List[Finding]:
             if hop is not None and not any(item.kind == "probe" for item in found[0].evidence):
                 found[0].evidence.append(told(hop))
             return found
-    return []
+    return _page_refused(facts, hop)
+
+
+def _page_refused(facts: Facts, hop: Optional[Hop]) -> List[Finding]:
+    """A client without Origin gets in, and a page of this very site does not, whoever may say so."""
+    bare = facts.hop("no origin")
+    if hop is None or bare is None or not bare.opened:
+        return []
+    return [
+        Finding(
+            "origin-rejected",
+            is_cause=True,
+            evidence=[told(hop), told(bare)],
+            detail=f"a page of this very site (Origin {facts.question.sent_origin}) is refused, and a client "
+            "without Origin gets in",
+            fix="allow the Origin of the page that opens the socket; if that is a page of another site, "
+            "ask again with its own: -e origin=https://...",
+        )
+    ]
 
 
 # ---------------------------------------------------------------------------------------- nginx and its port
@@ -111,7 +138,9 @@ def _tls(facts: Facts, suspects: Sequence[Suspect], hop: Optional[Hop]) -> List[
         return []
     problem = str(hop.probe.tls.get("verify_error", ""))
     if problem and facts.question.verify:
-        return [certificate_finding(facts, hop, problem)]
+        certificate = certificate_finding(facts, hop, problem)
+        other = _other_site(facts, suspects) if "it is for " in certificate.detail else []
+        return [*other, certificate]
     # nginx takes the client's hello for the line that it waits for, and hangs up.
     asked = [suspect.finding for suspect in suspects if suspect.code == "proxy-protocol-mismatch"]
     mismatch = _proxy_line(facts, suspects) or asked[:1]
@@ -123,6 +152,52 @@ def _tls(facts: Facts, suspects: Sequence[Suspect], hop: Optional[Hop]) -> List[
     if "does not speak TLS" in hop.probe.error:
         return stale(facts) or [Finding("tls-not-enabled", evidence=[told(hop)])]
     return [Finding("tls-handshake-failed", evidence=[told(hop)])]
+
+
+def _other_site(facts: Facts, suspects: Sequence[Suspect]) -> List[Finding]:
+    """The certificate is another site's because another site answers: that comes first."""
+    elsewhere = (
+        "not-included-file",
+        "default-server-captured",
+        "duplicate-server-name",
+        "listen-address-captured",
+    )
+    found = certain_cause(suspects, elsewhere)
+    route = facts.route
+    if found or route is None or route.server_match is None or route.server_match.how != "default":
+        return found
+    return [not_served(facts)]
+
+
+def unserved(facts: Facts) -> bool:
+    """Whether no server has the name, and the one that answers in its place is no catch-all by intent.
+
+    A server without a real name beside no other is meant for every name.
+    """
+    route = facts.route
+    if route is None or route.server is None or route.server_match is None:
+        return False
+    name = guessed_host(route.request, route.version).decode("utf-8", "replace")
+    if route.server_match.how != "default" or not name or is_ip(name.strip("[]")) or name == "localhost":
+        return False
+    if route.answer.kind in ("proxy", "pass", "redirect", "undecided"):
+        return False
+    servers = index_of(route.configuration).servers
+    named = [server for server in servers if any(b"." in item for item in server_names(server))]
+    return bool(named)
+
+
+def not_served(facts: Facts) -> Finding:
+    """No server of this nginx has the name."""
+    route = facts.route
+    server = route.server.directive if route is not None and route.server is not None else None
+    name = facts.question.host_header
+    words = f"no server_name of this nginx is {name}: this server answers in its place"
+    return Finding(
+        "default-server-captured",
+        evidence=at(server, words),
+        detail=f"this nginx does not serve {name}: the default server of the port answers",
+    )
 
 
 def certificate_finding(facts: Facts, hop: Hop, problem: str) -> Finding:
@@ -205,9 +280,11 @@ def answered_by(facts: Facts, probe: Probe) -> str:
     directly does.
     """
     for backend in facts.backends:
-        direct = backend.search.as_sent if backend.search is not None else backend.plain
+        direct = backend.direct
         if direct is not None and direct.status == probe.status and direct.body == probe.body:
             return "backend"
+    if error_pages.backend_is_silent(facts):
+        return "nginx"  # Who gives no answer did not make this one, whatever the page looks like.
     if any(mark in probe.body for mark in NGINX_PAGES):
         return "nginx"
     route = facts.route
@@ -222,7 +299,9 @@ def _answer(facts: Facts, suspects: Sequence[Suspect], hop: Optional[Hop]) -> Li
     if hop is None or hop.probe.status is None or hop.probe.status == 101:
         return []
     probe = hop.probe
-    hidden = _hidden_refusal(facts, suspects, probe)
+    hidden = error_pages.hidden_failure(facts, suspects, probe) or error_pages.hidden_refusal(
+        facts, suspects, probe
+    )
     if hidden:
         return hidden
     if answered_by(facts, probe) == "nginx":
@@ -273,21 +352,41 @@ def _by_nginx(facts: Facts, suspects: Sequence[Suspect], hop: Hop) -> List[Findi
         found = other_upstream(facts) or reach_rules.unreachable_backend(facts, suspects, probe)
         if found:
             return found
+    for code in ("modsecurity", "capture-lost"):
+        logged = facts.logged(code)
+        if logged is not None:
+            return [_by_log(facts, code, logged)]
     line = next(
         (line for line in facts.log if line.code in ("limit-req", "limit-conn", "auth-request")), None
     )
     if line is not None and status not in (200, 301, 302, 303, 307, 308, 404):
         return [Finding(line.code, evidence=[*_evidence(suspects, line.code), line.evidence()])]
+    if unserved(facts) and suspects and suspects[0].code in PLAIN_ANSWERS:
+        return stale(facts) or [not_served(facts)]
     for suspect in suspects:
-        if status in suspect.answers and (suspect.certain or _supported(facts, suspect)):
+        shown = status in suspect.answers or error_pages.shown_as(facts, suspect.answers, probe)
+        if shown and (suspect.certain or _supported(facts, suspect)):
             return [suspect.finding]
     certain = [suspect.finding for suspect in suspects if suspect.certain and not suspect.answers]
+    if unserved(facts):
+        return stale(facts) or [not_served(facts)]
     old = stale(facts)
     if old:
         return old
     if facts.route is not None and facts.route.answer.kind == "proxy" and not certain:
         return reach_rules.by_status_of_nginx(facts, suspects, hop.probe)
     return certain or [suspect.finding for suspect in suspects if suspect.certain][:1]
+
+
+def _by_log(facts: Facts, code: str, line: LogLine) -> Finding:
+    """What nginx's own words settle, with the directive that they are about."""
+    route = facts.route
+    where: List[Evidence] = []
+    if route is not None and route.level is not None:
+        name = b"proxy_pass" if code == "capture-lost" else b"modsecurity"
+        for directive in route.level.nearest(name)[1][-1:]:
+            where = at(directive, words_of(directive))
+    return Finding(code, evidence=[*where, line.evidence()])
 
 
 def _supported(facts: Facts, suspect: Suspect) -> bool:
@@ -303,28 +402,6 @@ def _supported(facts: Facts, suspect: Suspect) -> bool:
 
 def _evidence(suspects: Sequence[Suspect], code: str) -> List[Evidence]:
     return next((suspect.finding.evidence for suspect in suspects if suspect.code == code), [])
-
-
-def _hidden_refusal(facts: Facts, suspects: Sequence[Suspect], probe: Probe) -> List[Finding]:
-    """``proxy_intercept_errors``: the client sees a page, the backend said something else."""
-    suspect = next((suspect for suspect in suspects if suspect.code == "error-page-intercept"), None)
-    if suspect is None:
-        return []
-    for backend in facts.backends:
-        direct = backend.search.as_sent if backend.search is not None else None
-        if (
-            direct is not None
-            and direct.status is not None
-            and direct.status >= 300
-            and (direct.status, direct.body) != (probe.status, probe.body)
-        ):
-            own = backend_rules.refused_by_backend(facts, suspects, direct)
-            evidence = [
-                *suspect.finding.evidence,
-                Evidence("probe", f"the backend itself, asked the same: {direct.status} {direct.reason}"),
-            ]
-            return [Finding("error-page-intercept", evidence=evidence), *own]
-    return []
 
 
 def _hanging(facts: Facts, suspects: Sequence[Suspect], hop: Optional[Hop]) -> List[Finding]:

@@ -13,10 +13,12 @@ from .changes import end_of_line, line_of, lines_of
 from .findings import Change
 
 
-def replace_head(configuration: Configuration, directive: Directive, head: str) -> Optional[Change]:
+def replace_head(
+    configuration: Configuration, directive: Directive, head: str, name: bytes = b"location"
+) -> Optional[Change]:
     """Put another head in the place of a block's, when the head stands alone on its line."""
     indent, lines = line_of(configuration, directive)
-    if not lines or not re.match(r"\s*location\b[^{};]*\{\s*(#.*)?$", lines[0]):
+    if not lines or not re.match(rf"\s*{name.decode()}\b[^{{}};]*\{{\s*(#.*)?$", lines[0]):
         return None
     return Change(directive.file, directive.line, [lines[0]], [f"{indent}{head} {{"])
 

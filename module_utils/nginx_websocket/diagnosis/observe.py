@@ -7,10 +7,9 @@ import dataclasses
 import os
 import socket
 import threading
-from typing import Callable, List, Optional, Sequence, Tuple
+from typing import Callable, List, Sequence, Tuple
 
-from ..behaviour.content.files import local_files
-from ..behaviour.route import Route, route
+from ..behaviour.route import Route
 from ..behaviour.upgrade.verdict import judge
 from ..conf.load import load
 from ..conf.tree import ConfSyntaxError
@@ -21,11 +20,13 @@ from ..host.binary import NginxError, find_binary
 from ..host.describe import describe
 from ..host.listeners import listeners
 from ..host.masters import Master, choose, masters, serving_since
-from . import host_state
+from . import browsers_view, host_state, socket_rules
 from .backend import ask_backends
+from .browsers_view import handshake
 from .capacity import socket_limits
 from .errorlog import LogWatch, reload_failures
 from .facts import Facts, Hop, Question
+from .following import followed
 from .issuer import unknown_issuer
 from .sockets import http2_alpn, open_together, session_probe
 from .static_rules import explained
@@ -174,9 +175,7 @@ def follow(facts: Facts, address: str, remote: str) -> Route:
     """The static route of the question."""
     assert facts.configuration is not None
     request = facts.question.route_request(address, remote)
-    return route(
-        facts.configuration, request, version=facts.version, file_kind=local_files if facts.live else None
-    )
+    return followed(facts, request)
 
 
 def host_of(found: Route) -> bytes:
@@ -216,12 +215,12 @@ def _probe(facts: Facts, address: Tuple[str, int]) -> None:
         note = http2_alpn(address, question)
         facts.hops.append(Hop("alpn", "TLS with the client's ALPN " + ", ".join(question.alpn), note))
     # The first handshake comes first of all: a limit_req must not count anything of ours before it.
-    first = handshake(question, address)
+    first = browsers_view.first_handshake(facts, address)
     if first.error_kind == "tls" and unknown_issuer(first):
         # A private authority may be known to the clients and not to this host: say so, and look on.
         facts.hops.append(Hop("unknown issuer", "TLS with this host's authorities", first))
         question.verify = False
-        first = handshake(question, address)
+        first = browsers_view.first_handshake(facts, address)
     words = "through nginx on this host"
     if first.error_kind == "answer-timeout":
         first, words = _patiently(facts, address, first, words)
@@ -236,6 +235,7 @@ def _probe(facts: Facts, address: Tuple[str, int]) -> None:
                 handshake(question, address, proxy_protocol=True),
             )
         )
+    browsers_view.other_client(facts, address)
     _public(facts, address)
     opened = first.opened and first.closed_after is None
     if opened:
@@ -258,7 +258,7 @@ def _probe(facts: Facts, address: Tuple[str, int]) -> None:
             question.url,
             address=address,
             headers=[("Host", question.host_header), *question.headers],
-            origin=question.origin,
+            origin=question.sent_origin,
             timeout=question.timeout,
             cafile=question.cafile,
             verify=False,
@@ -270,6 +270,9 @@ def _probe(facts: Facts, address: Tuple[str, int]) -> None:
         late = first.status == 504 and not explained(facts)
         tasks.append(lambda: ask_backends(facts, opened, patient=late))
     _together(tasks)
+    if opened and socket_rules.unlike(facts):
+        count = min(6, 2 * sum(len(backend.each) for backend in facts.backends))
+        facts.repeated = [handshake(question, address) for _ in range(count)]
     if not opened:
         facts.session = session_probe(
             lambda target, upgrade: probe(
@@ -316,38 +319,16 @@ def _enough(seconds: float) -> float:
 
 
 def _origins(facts: Facts, address: Tuple[str, int]) -> None:
-    """Pages of this very site, and of any other: are they let in?"""
+    """Pages of any other site: are they let in?"""
     question = facts.question
-    for name, origin in (
-        ("own origin", None if question.origin else question.endpoint.origin),
-        ("foreign origin", FOREIGN_ORIGIN),
-    ):
-        if origin is not None:
-            answer = handshake(dataclasses.replace(question, origin=origin), address)
-            facts.hops.append(Hop(name, f"through nginx with Origin {origin}", answer))
+    if question.sent_origin is not None:
+        answer = handshake(dataclasses.replace(question, origin=FOREIGN_ORIGIN), address)
+        facts.hops.append(Hop("foreign origin", f"through nginx with Origin {FOREIGN_ORIGIN}", answer))
 
 
 def _with_target(url: str, target: str) -> str:
     scheme, rest = url.split("://", 1)
     return f"{scheme}://{rest.split('/')[0].split('?')[0]}{target}"
-
-
-def handshake(
-    question: Question, address: Optional[Tuple[str, int]], hold: float = 0.0, proxy_protocol: bool = False
-) -> Probe:
-    """One handshake as the client makes it; at another address than the name's where one is given."""
-    return probe(
-        question.url,
-        address=address,
-        origin=question.origin,
-        subprotocols=question.subprotocols,
-        headers=([("Host", question.host_header)] if question.host else []) + list(question.headers),
-        timeout=question.timeout,
-        cafile=question.cafile,
-        verify=question.verify,
-        hold=hold,
-        proxy_protocol=proxy_protocol,
-    )
 
 
 def _public(facts: Facts, address: Tuple[str, int]) -> None:

@@ -7,6 +7,7 @@ from typing import List, Optional, Sequence
 
 from ..behaviour.upgrade.hops import own_hops
 from ..exchange.result import Probe
+from . import host_state
 from .backend_rules import is_this_nginx, said
 from .capacity import socket_limits
 from .errorlog import LogLine
@@ -22,7 +23,7 @@ def unreachable_backend(facts: Facts, suspects: Sequence[Suspect], probe: Probe)
     passing = next((s.finding for s in suspects if s.certain and s.code == "wrong-pass-directive"), None)
     if passing is not None:
         return [passing]  # Whatever became of it, no answer in that protocol could have been an upgrade.
-    line = _upstream_line(facts.log)
+    line = upstream_line(facts.log)
     logged = [line.evidence()] if line is not None else []
     code = line.code if line is not None else ""
     if code == "upstream-host-not-found":
@@ -59,7 +60,7 @@ def behind_own_hop(facts: Facts, probe: Probe) -> List[Finding]:
     """The backend is this nginx again, and what that server passes on to is what broke, by the log."""
     if probe.status not in (502, 504) or facts.route is None:
         return []
-    line = _upstream_line(facts.log)
+    line = upstream_line(facts.log)
     if line is None or not any(is_this_nginx(facts, backend) for backend in facts.backends):
         return []
     inner = [hop.upstream.directive for hop in own_hops(facts.route) if hop.upstream is not None][1:]
@@ -72,9 +73,10 @@ def behind_own_hop(facts: Facts, probe: Probe) -> List[Finding]:
     return [Finding(line.code, evidence=[line.evidence(), *where])]
 
 
-def _upstream_line(log: Sequence[LogLine]) -> Optional[LogLine]:
+def upstream_line(log: Sequence[LogLine]) -> Optional[LogLine]:
     """The log line about the upstream; "no live upstreams" only when nothing says why."""
-    lines = [line for line in log if "upstream" in line.text or line.code == "resolver-missing"]
+    names = ("resolver-missing", "upstream-host-not-found")
+    lines = [line for line in log if "upstream" in line.text or line.code in names]
     lines = [line for line in lines if line.code and line.code != "location-without-handler"]
     return next((line for line in lines if line.code != "upstream-marked-down"), lines[0] if lines else None)
 
@@ -117,12 +119,21 @@ def _unresolved(facts: Facts, evidence: List[Evidence]) -> Finding:
         return Finding("upstream-host-not-found", evidence=evidence, detail=detail)
     asked = " ".join(argument.decode("utf-8", "replace") for argument in lines[-1].args)
     words = f"nginx asks the name server {asked}, not /etc/hosts nor the host's own resolver"
-    return Finding(
-        "upstream-host-not-found",
-        evidence=[*evidence, Evidence("configuration", words, lines[-1].file, lines[-1].line)],
-        detail=detail,
-        fix="name a resolver that answers and knows the name, or correct the name",
-    )
+    shown = [*evidence, Evidence("configuration", words, lines[-1].file, lines[-1].line)]
+    known = host_state.resolve(upstream.host)
+    silent = any(re.search(r"timed out|refused", item.text) for item in evidence)
+    if silent:
+        detail = f"the name server that nginx asks for the backend's name ({asked}) does not answer"
+    elif known:
+        detail = "the name of the backend is known to this host, and not to the name server that nginx asks"
+    fix = "name a resolver that answers and knows the name, or correct the name"
+    if known:
+        shown.append(Evidence("socket", f"this host itself resolves {upstream.host} to {', '.join(known)}"))
+        fix = (
+            "name the backend in an upstream block, or in proxy_pass without a variable: nginx then looks it "
+            "up as this host does, when it starts; or name a resolver that knows it"
+        )
+    return Finding("upstream-host-not-found", evidence=shown, detail=detail, fix=fix)
 
 
 def _broken(

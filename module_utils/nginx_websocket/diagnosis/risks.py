@@ -229,20 +229,7 @@ def _tls(facts: Facts) -> Iterator[Finding]:
 
 def _socket(facts: Facts) -> Iterator[Finding]:
     hop = facts.main_hop
-    own, foreign = facts.hop("own origin"), facts.hop("foreign origin")
-    if own is not None and own.probe.status in (400, 401, 403, 404) and hop is not None and hop.opened:
-        yield Finding(
-            "origin-rejected",
-            weight=78,
-            evidence=[
-                Evidence(
-                    "probe",
-                    f"{own.words}: {own.probe.status} {own.probe.reason}; without Origin the WebSocket opens",
-                )
-            ],
-            detail=f"a page of this very site is refused: Origin {facts.question.endpoint.origin} gets "
-            f"{own.probe.status}",
-        )
+    foreign = facts.hop("foreign origin")
     if foreign is not None and foreign.probe.opened:
         yield Finding(
             "origin-open",

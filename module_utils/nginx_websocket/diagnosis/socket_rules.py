@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import List, Sequence
+from typing import List, Sequence, Tuple
 
 from ..exchange.result import Probe
 from . import backend_rules
 from .capacity import socket_limits
 from .facts import Facts, Hop
 from .findings import Evidence, Finding
-from .suspect import Suspect
+from .suspect import Suspect, at
 from .timing import read_timeout, timeout_evidence
 from .way import told
 
@@ -67,6 +67,7 @@ def after_open(facts: Facts, suspects: Sequence[Suspect]) -> List[Finding]:
     found: List[Finding] = []
     found += alpn_refused(facts)
     found += _refused_together(facts)
+    found += _servers_differ(facts)
     held = facts.hop("held")
     if held is not None and held.probe.closed_after is not None:
         found += closed(facts, [], held)
@@ -86,6 +87,39 @@ def after_open(facts: Facts, suspects: Sequence[Suspect]) -> List[Finding]:
     for finding in found:
         finding.is_cause = True
     return found
+
+
+def unlike(facts: Facts) -> List[Tuple[str, Probe]]:
+    """Servers (and addresses of one) that do not open what others open, each with its answer."""
+    each = [item for backend in facts.backends for item in backend.each]
+    bad = [item for item in each if not (item[1].opened and item[1].closed_after is None)]
+    return bad if len(bad) < len(each) else []
+
+
+def _servers_differ(facts: Facts) -> List[Finding]:
+    """One socket opened, others through the same nginx do not: which server is it?"""
+    failed = [probe for probe in facts.repeated if not probe.opened]
+    bad = unlike(facts)
+    if not failed or not bad:
+        return []
+    upstream = facts.route.upstream if facts.route is not None else None
+    where = (upstream.block or upstream.directive) if upstream is not None else None
+    evidence = [
+        Evidence(
+            "probe",
+            f"of {len(facts.repeated)} handshakes through nginx {len(failed)} failed: {_outcome(failed[0])}",
+        )
+    ]
+    evidence += [Evidence("probe", f"{name}, asked directly: {_outcome(probe)}") for name, probe in bad]
+    names = ", ".join(name for name, _ in bad)
+    shown = at(where, f"this upstream leads to {names}, too") if where is not None else []
+    return [
+        Finding(
+            "upstream-servers-differ",
+            evidence=[*evidence, *shown],
+            detail=f"only some handshakes open: {names} refuses them, the upstream's other servers do not",
+        )
+    ]
 
 
 def front_differs(facts: Facts) -> List[Finding]:

@@ -15,6 +15,7 @@ from ..behaviour.route import Route
 from ..behaviour.upgrade import codes
 from ..behaviour.upgrade.obstacle import Client, Obstacle
 from ..behaviour.upgrade.verdict import obstacles
+from . import module_rules, stream_rules
 from .changes import UPGRADE_LINES, change_for, with_headers
 from .facts import Facts
 from .findings import Change, Evidence, Finding
@@ -41,6 +42,7 @@ def suspects(facts: Facts) -> List[Suspect]:
         return []
     client = Client(tuple(facts.question.alpn), facts.live)
     found = [_suspect(obstacle, route) for obstacle in obstacles(route, client)]
+    found = module_rules.cleared(route) + found
     return _stray(facts, found) + found
 
 
@@ -53,6 +55,8 @@ def _suspect(obstacle: Obstacle, route: Route) -> Suspect:
 def _change(obstacle: Obstacle, route: Route) -> Optional[Change]:
     """The cure as a change of the file that the obstacle stands in."""
     change: Optional[Change] = None
+    if route.answer.code == "proxy-line":
+        return stream_rules.change(route)
     if obstacle.meant is not None:
         change = change_for_location(route, obstacle.code, obstacle.meant.location)
         if change is None and obstacle.code == codes.WS_MISSING_IN_TLS_SERVER and route.upstream is not None:

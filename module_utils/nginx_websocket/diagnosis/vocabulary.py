@@ -255,6 +255,22 @@ NGINX_CODES: Dict[str, Entry] = {
         "exempt the WebSocket path from the return",
         REWRITE + "#return",
     ),
+    "semicolon-missing": Entry(
+        "a semicolon is missing, and nginx takes the next directive for more arguments of this one",
+        "end the directive with a semicolon, so that the next line is a directive of its own",
+        DOCS + "beginners_guide.html#conf_structure",
+    ),
+    "modsecurity": Entry(
+        "a ModSecurity rule of this host refuses the handshake",
+        "exclude the WebSocket path from the rule that the error log names (SecRuleRemoveById), for this "
+        "location only",
+        "https://github.com/owasp-modsecurity/ModSecurity/wiki",
+    ),
+    "input-header-cleared": Entry(
+        "the headers-more module takes a header of the handshake away before the request is passed on",
+        "leave Upgrade, Connection and Sec-WebSocket-* out of more_clear_input_headers",
+        "https://github.com/openresty/headers-more-nginx-module#more_clear_input_headers",
+    ),
     "bad-request-uri": Entry(
         "nginx refuses the request line or the Host before it looks for a server",
         "correct the path or the Host that the client sends",

@@ -64,6 +64,18 @@ BACKEND_CODES: Dict[str, Entry] = {
         "correct the port in proxy_pass",
         PROXY + "#proxy_pass",
     ),
+    "upstream-servers-differ": Entry(
+        "the servers of one upstream differ: some open the WebSocket, others refuse it",
+        "take the servers that know no WebSocket out of this upstream, or give the WebSocket an "
+        "upstream of its own",
+        UPSTREAM + "#upstream",
+    ),
+    "capture-lost": Entry(
+        "a numbered capture in proxy_pass holds something else by the time it is used: another regex "
+        "matched since",
+        "name the capture, (?<port>...) and $port: a name is not overwritten by the next regex",
+        CORE + "#location",
+    ),
     "wrong-backend-protocol": Entry(
         "what listens at the backend's port does not speak HTTP",
         "point proxy_pass at the WebSocket listener",

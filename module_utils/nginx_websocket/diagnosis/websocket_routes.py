@@ -17,10 +17,10 @@ from ..exchange.masking import masked_url
 from ..host.binary import NginxError, find_binary
 from ..host.describe import describe
 from ..host.masters import masters
+from .browsers_view import handshake
 from .discreet import discreet
 from .facts import DEFAULT_VERSION, Facts, Question
 from .findings import CANNOT_TELL, FAILS, WORKS
-from .observe import handshake
 from .static_rules import suspects
 
 MOST = 200

@@ -35,7 +35,7 @@ def first(lines, url="ws://app.test/ws/x", **options):
     ],
 )
 def test_a_check_of_the_origin_is_named_and_stays(lines):
-    finding = first(lines)
+    finding = first(lines, origin="")
     assert finding.is_cause
     assert finding.code == "origin-rejected"
     assert "carries none" in finding.title

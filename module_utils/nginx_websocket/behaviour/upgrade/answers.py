@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Callable, Dict, List, Optional
 
+from ...conf.tree import Directive
 from ..access.conditions import enclosing_if
 from ..effective import Level
 from ..location import Location, all_locations
@@ -133,11 +135,25 @@ def _try_files(route: Route) -> Optional[Obstacle]:
     if owner is not None and any(child.name == b"proxy_pass" for child in owner.block or ()):
         text = "try_files ends the request in the location that has proxy_pass"
         return Obstacle(codes.TRY_FILES_BEFORE_PROXY, False, at(tried.directive, text))
+    if _found_before(route, tried.directive.args[-1]):
+        text = "try_files finds a file or directory of this name before it comes to "
+        facts = at(tried.directive, text + tried.directive.args[-1].decode("utf-8", "replace"))
+        fix = "a location of its own for the path of the WebSocket, without try_files"
+        return Obstacle(codes.TRY_FILES_BEFORE_PROXY, False, facts, fix=fix)
     if tried.directive.args[-1].startswith(b"="):
         facts = [*at(tried.directive, "try_files ends here without a backend"), *_handler_facts(route)]
         return Obstacle(codes.LOCATION_WITHOUT_HANDLER, False, facts)
     text = "try_files answers this path: " + tried.text
     return Obstacle(codes.TRY_FILES_SPA_FALLBACK, False, at(tried.directive, text))
+
+
+def _found_before(route: Route, last: bytes) -> bool:
+    """Whether the last argument is a named location that carries an upgrade, and was not reached."""
+    if not last.startswith(b"@") or route.server is None:
+        return False
+    if any(step.kind == "named-location" for step in route.steps):
+        return False
+    return any(carries_upgrade(item) for item in all_locations(route.server) if item.name == last)
 
 
 def _left_out(route: Route) -> Obstacle:
@@ -211,9 +227,17 @@ def _error(route: Route, meant: Optional[Meant], client: Client) -> List[Obstacl
     facts = at(answer.directive, answer.reason)
     if answer.directive is None and steps:
         facts = at(steps[-1], f"{answer.reason}, here: {words_of(steps[-1])}")
+    if "in upstream" in answer.reason and answer.directive is not None and _uses_capture(answer.directive):
+        facts = at(answer.directive, f"{words_of(answer.directive)}: {answer.reason}")
+        return [Obstacle(codes.CAPTURE_LOST, not route.undecided, facts, (500,))]
     detail = f"nginx itself answers 500: {answer.reason}"
     fix = CYCLE_FIX if "cycle" in answer.reason else "correct the directive that the evidence names"
     return [Obstacle(codes.RETURN_STATUS, not route.undecided, facts, (500,), detail, fix)]
+
+
+def _uses_capture(directive: Directive) -> bool:
+    """Whether a directive uses $1 ... $9, which the next regex overwrites."""
+    return any(re.search(rb"\$\{?[1-9]", argument) for argument in directive.args)
 
 
 def _undecided(route: Route, _meant: Optional[Meant], _client: Client) -> List[Obstacle]:

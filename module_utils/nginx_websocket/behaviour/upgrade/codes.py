@@ -41,6 +41,7 @@ RETURN_STATUS = "return-status"
 LOCATION_WITHOUT_HANDLER = "location-without-handler"
 TRY_FILES_SPA_FALLBACK = "try_files-spa-fallback"
 TRY_FILES_BEFORE_PROXY = "try-files-before-proxy"
+CAPTURE_LOST = "capture-lost"
 IF_IS_EVIL = "if-is-evil"
 WRONG_PASS_DIRECTIVE = "wrong-pass-directive"
 

@@ -20,6 +20,14 @@ def connection_obstacles(route: Route, client: Client) -> List[Obstacle]:
     if group is None:
         return []
     directive = next((listen.directive for listen in group.listens if listen.directive is not None), None)
+    if route.answer.code == "proxy-line":
+        wants = group.proxy_protocol
+        fix = "proxy_protocol on; in the stream server" if wants else "no proxy_protocol in the stream server"
+        facts = at(route.answer.directive, route.answer.reason) + at(
+            directive, f"{group.address} listens here"
+        )
+        mismatch = codes.PROXY_PROTOCOL_MISMATCH
+        return [Obstacle(mismatch, True, facts, (400,), route.answer.reason, fix)]
     if kind == "tls-not-enabled":
         return [Obstacle(codes.TLS_NOT_ENABLED, True, at(directive, f"{group.address} has no ssl"))]
     if group.proxy_protocol and route.request.proxy_line is None:

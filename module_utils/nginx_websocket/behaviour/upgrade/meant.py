@@ -61,6 +61,8 @@ class Meant:
     code: str
     location: Level
     why: str
+    weak: bool = False
+    """Whether only some words of the path are shared: that explains nothing but a file in its place."""
 
     def fact(self) -> Fact:
         """The location that was meant, and why it lost."""
@@ -293,7 +295,8 @@ def _near_miss(place: Place) -> Optional[Meant]:
             best = (score, location, how)
     if best is None:
         return None
-    return Meant("wrong-location", best[1], f"{titled(best[1])} does not match this path: {best[2]}")
+    why = f"{titled(best[1])} does not match this path: {best[2]}"
+    return Meant("wrong-location", best[1], why, weak=best[0] < STRONG)
 
 
 STRONG = 3

@@ -19,6 +19,9 @@ from .connection import connection_obstacles
 from .guards import guard_obstacles
 from .obstacle import Client, Obstacle, meant_of
 
+DECIDED = ("proxy", "return", "redirect", "closed", "pass")
+"""Answers that somebody wrote for this very path: a location with a word in common explains none of them."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Verdict:
@@ -45,6 +48,8 @@ def obstacles(route: Route, client: Optional[Client] = None) -> List[Obstacle]:
     if found and found[0].certain:
         return found
     meant = meant_of(route)
+    if meant is not None and meant.weak and route.answer.kind in DECIDED:
+        meant = None
     ruled = answer_obstacles(route, meant, client)
     refusals = guard_obstacles(route)
     if refusals and ruled and meant is not None and ruled[0].code == meant.code:
