@@ -81,19 +81,28 @@ def question_of(case: Dict[str, Any], replay: Replay, bare: bool = False, ask: i
 
 
 def apply_diff(diff: str) -> None:
-    """Change the file of a unified diff without context, as ``patch`` would."""
-    head = re.match(r"--- (\S+)\n\+\+\+ \S+\n@@ -(\d+),(\d+) \+(\d+),(\d+) @@\n", diff)
-    assert head, diff
-    path, start, count = head.group(1), int(head.group(2)), int(head.group(3))
-    changed = diff[head.end() :].splitlines()
-    with open(path, encoding="utf-8") as file:
-        lines = file.read().split("\n")
-    first = start - 1 if count else start
-    removed = [line[1:] for line in changed if line.startswith("-")]
-    assert lines[first : first + count] == removed, (lines[first : first + count], removed)
-    lines[first : first + count] = [line[1:] for line in changed if line.startswith("+")]
-    with open(path, "w", encoding="utf-8") as file:
-        file.write("\n".join(lines))
+    """Change the files of unified diffs without context, as ``patch`` would."""
+    for part in re.split(r"^(?=--- )", diff, flags=re.M):
+        head = re.match(r"--- (\S+)\n\+\+\+ \S+\n", part)
+        if head is None:
+            continue
+        path, shift = head.group(1), 0
+        with open(path, encoding="utf-8") as file:
+            lines = file.read().split("\n")
+        for hunk in re.split(r"^(?=@@ )", part[head.end() :], flags=re.M):
+            place = re.match(r"@@ -(\d+),(\d+) \+\d+,\d+ @@\n", hunk)
+            if place is None:
+                continue
+            start, count = int(place.group(1)), int(place.group(2))
+            changed = hunk[place.end() :].splitlines()
+            first = (start - 1 if count else start) + shift
+            removed = [line[1:] for line in changed if line.startswith("-")]
+            added = [line[1:] for line in changed if line.startswith("+")]
+            assert lines[first : first + count] == removed, (lines[first : first + count], removed)
+            lines[first : first + count] = added
+            shift += len(added) - count
+        with open(path, "w", encoding="utf-8") as file:
+            file.write("\n".join(lines))
 
 
 def cure(replay: Replay, question: Question, diff: str) -> str:
@@ -233,6 +242,7 @@ def run_apart(name: str, nginx: str, data: str, bare: bool = False) -> Dict[str,
             capture_output=True,
             text=True,
             timeout=300,
+            check=False,
         )
     if done.returncode:
         return {

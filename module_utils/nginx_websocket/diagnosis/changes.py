@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, List, Optional, Sequence, Tuple
 from ..behaviour.content.upstream import Upstream
 from ..behaviour.route import Route
 from ..conf.tree import Configuration, Directive
+from ..edit.style import UPGRADE, VERSION, upgrade_lines
 from .findings import Change
 
 if TYPE_CHECKING:
@@ -18,12 +19,6 @@ HOP_HEADERS = (
     "hop-header-inheritance",
     "add-header-not-proxy-set-header",
     "outer-proxy-strips-upgrade",
-)
-
-UPGRADE_LINES = (
-    "proxy_http_version 1.1;",
-    "proxy_set_header Upgrade $http_upgrade;",
-    'proxy_set_header Connection "upgrade";',
 )
 
 
@@ -132,6 +127,12 @@ def header_line(upstream: Upstream, name: bytes) -> Optional[Directive]:
     return next((line for line in lines if line.args and line.args[0].lower() == name), None)
 
 
+def header_lines(upstream: Upstream, name: bytes) -> List[Directive]:
+    """Every proxy_set_header line in force for a header: nginx sends each."""
+    lines = upstream.header_level.own(b"proxy_set_header") if upstream.header_level is not None else []
+    return [line for line in lines if line.args and line.args[0].lower() == name]
+
+
 def header_change(route: Route, upstream: Upstream, name: str, text: str) -> Optional[Change]:
     """A proxy_set_header line with another value in the place of the one in force; "" takes the line away."""
     line = header_line(upstream, name.lower().encode())
@@ -158,18 +159,19 @@ def _mended_headers(code: str, route: Route, upstream: Upstream) -> Optional[Cha
     upgrade, connection = upstream.values("Upgrade"), upstream.values("Connection")
     lines: List[Tuple[str, bytes]] = []
     if code == "upgrade-hardcoded-no-tunnel" or [item.value for item in upgrade] != ["websocket"]:
-        lines.append((UPGRADE_LINES[1], b"upgrade"))
-    if "upgrade" not in ((connection[0].value or "") if connection else "").lower():
-        lines.append((UPGRADE_LINES[2], b"connection"))
+        lines.append((UPGRADE, b"upgrade"))
+    tokens = [word.strip() for word in ((connection[0].value or "") if connection else "").lower().split(",")]
+    if "upgrade" not in tokens:
+        lines.append((upgrade_lines(route)[2], b"connection"))
     edits: List[Tuple[Directive, List[str]]] = []
-    missing: List[str] = [UPGRADE_LINES[0]] if upstream.version == "1.0" else []
+    missing: List[str] = [VERSION] if upstream.version == "1.0" else []
     own = next(iter(route.level.own(b"proxy_http_version")), None) if route.level is not None else None
     if missing and own is not None:
         edits.append((own, [missing.pop()]))
     for text, name in lines:
-        line = header_line(upstream, name)
-        if line is not None:
-            edits.append((line, [text]))
+        written = header_lines(upstream, name)
+        if written:
+            edits += [(line, [text] if index == 0 else []) for index, line in enumerate(written)]
         else:
             missing.append(text)
     if not any(directive.name == b"proxy_set_header" for directive, _ in edits):
@@ -190,9 +192,7 @@ LINES_TO_ADD = {
         "proxy_buffers 8 16k;",
         "proxy_busy_buffers_size 32k;",
     ],
-    "error-page-intercept": ["proxy_intercept_errors off;"],
     "cache": ["proxy_cache off;"],
-    "auth-basic": ["auth_basic off;"],
 }
 HANDSHAKE_HEADERS = (b"sec-websocket-key", b"sec-websocket-version")
 DIRECTIVES_TO_DROP = {
@@ -223,7 +223,7 @@ def change_for(code: str, route: Route) -> Optional[Change]:
         }
         wanted = [
             line
-            for line in UPGRADE_LINES[0 if upstream.version == "1.0" else 1 :]
+            for line in upgrade_lines(route)[0 if upstream.version == "1.0" else 1 :]
             if not line.startswith("proxy_set_header") or line.split()[1].lower().encode() not in known
         ]
         return with_headers(route, upstream, wanted)

@@ -7,15 +7,14 @@ from typing import Any, Dict, List, Sequence
 
 from ..behaviour.regex import CannotDecide
 from ..behaviour.secret_values import SecretValues, secret_values
-from ..conf.dump import load_dump
-from ..conf.load import load
 from ..conf.tree import Configuration, ConfSyntaxError
 from ..exchange.masking import header_secrets, masked_url, url_secrets
-from . import config_rules, risks, semicolon_rules, way
-from .changes import change_for, commands_for
+from . import config_rules, mending, risks, semicolon_rules, way
+from .changes import commands_for
 from .discreet import discreet
+from .dumps import NoConfiguration, read_dump
 from .facts import DEFAULT_VERSION, Facts, Question
-from .findings import FAILS, WORKS, Change, Evidence, Finding, conclude, ranked, scrubbed
+from .findings import CANNOT_TELL, FAILS, WORKS, Change, Evidence, Finding, conclude, ranked, scrubbed
 from .following import followed
 from .static_rules import BROKEN, suspects
 from .suspect import Suspect, with_those_behind
@@ -91,6 +90,7 @@ def conclude_live(facts: Facts) -> Report:
         # A failure that no rule explains stays a failure nobody can explain: no verdict by guess.
         opened = None if not causes else False
     others = risks.risks(facts, [suspect for suspect in found if suspect.finding not in causes])
+    mending.offer(causes, facts)
     for cause in causes:
         complete(cause, facts)
     if not causes:
@@ -101,15 +101,15 @@ def conclude_live(facts: Facts) -> Report:
     others += lonely
     if opened and any(finding.code != "listen-ipv6-missing" for finding in lonely):
         opened = None  # It opens here; whether anybody else comes this far is another question.
+    for other in others:
+        other.change = None  # A diff is for what keeps the socket shut, and nothing else.
     findings = ranked([*causes, *semicolon_rules.explained(facts, others)])
     verdict = conclude(findings, opened)
     return Report(facts.question, verdict, _sentence(facts, verdict, findings), findings, facts)
 
 
 def complete(finding: Finding, facts: Facts) -> None:
-    """Give a cause the change of the file or the commands that cure it, where there are any."""
-    if finding.change is None and facts.route is not None:
-        finding.change = change_for(finding.code, facts.route)
+    """Give a cause the commands that cure it, or show what to cure, where there are any."""
     commands = commands_for(finding.code, facts)
     if commands:
         finding.change = finding.change or Change()
@@ -137,6 +137,10 @@ def diagnose_dump(
     """
     try:
         configuration = read_dump(dump, name)
+    except NoConfiguration as error:
+        facts = Facts(question, version=tuple(version), configuration_error=str(error))
+        sentence = f"{masked_url(question.url)}: cannot tell: {error}."
+        return Report(question, CANNOT_TELL, sentence, [], facts)
     except ConfSyntaxError as error:
         unread = Finding(
             "nginx-config-invalid",
@@ -163,29 +167,15 @@ def diagnose_configuration(
     found = _suspects(facts)
     certain = with_those_behind([suspect.finding for suspect in found if suspect.certain])
     causes = refusals[:1] or semicolon_rules.explained(facts, certain)
+    mending.offer(causes, facts)
     for cause in causes:
         cause.is_cause = True
     others = risks.risks(facts, [suspect for suspect in found if suspect.finding not in causes])
+    for other in others:
+        other.change = None
     findings = ranked([*causes, *refusals[1:], *others])
     verdict = conclude(findings, None)
     return Report(question, verdict, _sentence(facts, verdict, findings), findings, facts)
-
-
-def read_dump(dump: bytes, name: str = "") -> Configuration:
-    """A configuration from the output of ``nginx -T``, or from one file.
-
-    The includes of a single file are not followed: on the machine that reads it, they are another's.
-
-    Raises:
-        ConfSyntaxError: it is neither.
-    """
-    if b"# configuration file " in dump:
-        return load_dump(dump)
-    return load(
-        name or "nginx.conf",
-        read=lambda path: dump if path == (name or "nginx.conf") else b"",
-        glob=lambda pattern: [],
-    )
 
 
 def _sentence(facts: Facts, verdict: str, findings: Sequence[Finding]) -> str:

@@ -214,6 +214,8 @@ class Facts:
     session: List[Probe] = dataclasses.field(default_factory=list)
     """Socket.IO: polling and then the upgrade with its session, through nginx."""
     backends: List[BackendFacts] = dataclasses.field(default_factory=list)
+    elsewhere: Optional[BackendFacts] = None
+    """Where no backend is asked: ports to which other locations lead, and whether the socket opens there."""
     log: List[LogLine] = dataclasses.field(default_factory=list)
     log_readable: bool = False
     emergencies: List[LogLine] = dataclasses.field(default_factory=list)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, Dict, List, Optional, Sequence
 
+from ..behaviour.effective import Level
 from ..exchange.masking import without
 from .discreet import discreet
 from .vocabulary import CODES
@@ -36,11 +37,13 @@ class Change:
     removed: List[str] = dataclasses.field(default_factory=list)
     added: List[str] = dataclasses.field(default_factory=list)
     commands: List[str] = dataclasses.field(default_factory=list)
+    text: str = ""
+    """The change as it was judged, already a unified diff."""
 
     def diff(self) -> str:
         """A unified diff of the change; empty when it is no change of a file."""
-        if not self.file:
-            return ""
+        if self.text or not self.file:
+            return self.text
         before, after = len(self.removed), len(self.added)
         # In a unified diff an empty side names the line before it (POSIX diff, "-U").
         old, new = (self.line if before else self.line - 1), (self.line if after else self.line - 1)
@@ -61,6 +64,8 @@ class Finding:
     fix: str = ""
     """The cure for this host; the vocabulary's when empty."""
     change: Optional[Change] = None
+    meant: Optional[Level] = None
+    """The location that was meant, where another one answers."""
     weight: int = 0
     """Order among findings that are not the cause: higher comes first."""
 

@@ -24,8 +24,9 @@ from . import browsers_view, host_state, socket_rules
 from .backend import ask_backends
 from .browsers_view import handshake
 from .capacity import socket_limits
+from .elsewhere import look_elsewhere
 from .errorlog import LogWatch, reload_failures
-from .facts import Facts, Hop, Question
+from .facts import BackendFacts, Facts, Hop, Question
 from .following import followed
 from .issuer import unknown_issuer
 from .sockets import http2_alpn, open_together, session_probe
@@ -33,6 +34,7 @@ from .static_rules import explained
 from .timing import read_timeout
 
 LOOK = 2.5
+NO_BACKEND = ("static", "not-found", "forbidden", "autoindex", "redirect")
 """Seconds for which an opened socket is watched."""
 FOREIGN_ORIGIN = "https://origin-check.invalid"
 OVERLAP = 0.8
@@ -270,6 +272,9 @@ def _probe(facts: Facts, address: Tuple[str, int]) -> None:
         late = first.status == 504 and not explained(facts)
         tasks.append(lambda: ask_backends(facts, opened, patient=late))
     _together(tasks)
+    if not opened and facts.route is not None and facts.route.answer.kind in NO_BACKEND:
+        facts.elsewhere = BackendFacts("", None)
+        look_elsewhere(facts, facts.elsewhere)
     if opened and socket_rules.unlike(facts):
         count = min(6, 2 * sum(len(backend.each) for backend in facts.backends))
         facts.repeated = [handshake(question, address) for _ in range(count)]

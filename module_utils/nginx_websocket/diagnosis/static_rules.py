@@ -15,8 +15,9 @@ from ..behaviour.route import Route
 from ..behaviour.upgrade import codes
 from ..behaviour.upgrade.obstacle import Client, Obstacle
 from ..behaviour.upgrade.verdict import obstacles
+from ..edit.style import upgrade_lines
 from . import module_rules, stream_rules
-from .changes import UPGRADE_LINES, change_for, with_headers
+from .changes import change_for, with_headers
 from .facts import Facts
 from .findings import Change, Evidence, Finding
 from .location_changes import change_for_location
@@ -49,6 +50,7 @@ def suspects(facts: Facts) -> List[Suspect]:
 def _suspect(obstacle: Obstacle, route: Route) -> Suspect:
     finding = finding_of(obstacle)
     finding.change = _change(obstacle, route)
+    finding.meant = obstacle.meant.location if obstacle.meant is not None else None
     return Suspect(finding, obstacle.certain, obstacle.answers)
 
 
@@ -60,9 +62,9 @@ def _change(obstacle: Obstacle, route: Route) -> Optional[Change]:
     if obstacle.meant is not None:
         change = change_for_location(route, obstacle.code, obstacle.meant.location)
         if change is None and obstacle.code == codes.WS_MISSING_IN_TLS_SERVER and route.upstream is not None:
-            change = with_headers(route, route.upstream, UPGRADE_LINES)
+            change = with_headers(route, route.upstream, upgrade_lines(route))
     if obstacle.hop is not None and obstacle.hop.upstream is not None:
-        change = with_headers(obstacle.hop, obstacle.hop.upstream, UPGRADE_LINES)
+        change = with_headers(obstacle.hop, obstacle.hop.upstream, upgrade_lines(obstacle.hop))
     return change or change_for(obstacle.code, route)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import types
 
 from module_utils.nginx_websocket.behaviour.route import route
@@ -109,3 +110,17 @@ def host(body, hops, *, url=URL, backends=(), log=(), newer_files=(), **more):
     facts.backends, facts.log, facts.newer_files = list(backends), list(log), list(newer_files)
     facts.log_readable = True
     return facts
+
+
+def patched(text, diff):
+    """The text with the hunks of a diff without context."""
+    lines, shift = text.split("\n"), 0
+    for hunk in re.split(r"^(?=@@ )", diff, flags=re.M)[1:]:
+        start, count = map(int, re.match(r"@@ -(\d+),(\d+) ", hunk).groups())
+        changed = hunk.split("\n")[1:-1]
+        first = (start - 1 if count else start) + shift
+        assert lines[first : first + count] == [line[1:] for line in changed if line[0] == "-"]
+        added = [line[1:] for line in changed if line[0] == "+"]
+        lines[first : first + count] = added
+        shift += len(added) - count
+    return "\n".join(lines)

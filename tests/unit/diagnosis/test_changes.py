@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from seen import patched
 
 from module_utils.nginx_websocket.diagnosis.engine import diagnose_dump
 from module_utils.nginx_websocket.diagnosis.facts import Question
@@ -17,21 +18,13 @@ def asked(text, url="ws://app.test/ws/x"):
     return diagnose_dump(Question(url), b"# configuration file /n.conf:\n" + text.encode())
 
 
-def applied(text, change):
-    lines = text.split("\n")
-    first = change.line - 1
-    assert lines[first : first + len(change.removed)] == change.removed
-    lines[first : first + len(change.removed)] = change.added
-    return "\n".join(lines)
-
-
 def cured(server):
     """The configuration after the first diff, and the causes that are left."""
     text = HEAD + server + "\n}\n"
     finding = asked(text).findings[0]
     assert finding.is_cause
     assert finding.change is not None
-    after = applied(text, finding.change)
+    after = patched(text, finding.change.diff())
     return after, [item.code for item in asked(after).findings if item.is_cause]
 
 
@@ -112,7 +105,7 @@ def test_the_location_of_the_plain_server_is_given_to_the_tls_server(location, o
     text = HEAD + PLAIN.format(server=server, location=location) + TLS.format(other=other) + "\n}\n"
     finding = asked(text, "wss://app.test/ws/x").findings[0]
     assert (finding.code, finding.is_cause) == ("ws-missing-in-tls-server", True)
-    after = applied(text, finding.change)
+    after = patched(text, finding.change.diff())
     assert not any(item.is_cause for item in asked(after, "wss://app.test/ws/x").findings)
     assert after.count("location") == text.count("location") + 1
 
@@ -123,9 +116,9 @@ def test_a_server_on_one_line_is_split_for_the_location():
     text += "server { listen 443 ssl; server_name app.test; location / { return 404; } }\n}\n"
     finding = asked(text, "wss://app.test/ws/x").findings[0]
     assert finding.code == "ws-missing-in-tls-server"
-    assert finding.change.removed == [text.split("\n")[-3]]
+    assert f"-{text.split(chr(10))[-3]}\n" in finding.change.diff()
     assert not any(
-        item.is_cause for item in asked(applied(text, finding.change), "wss://app.test/ws/x").findings
+        item.is_cause for item in asked(patched(text, finding.change.diff()), "wss://app.test/ws/x").findings
     )
 
 
@@ -145,6 +138,6 @@ def test_a_location_that_would_not_work_there_is_not_copied(server, other, diff)
     assert finding.code == "ws-missing-in-tls-server"
     assert (finding.change is not None) is diff
     if diff:
-        after = applied(text, finding.change)
+        after = patched(text, finding.change.diff())
         assert after.count("location") == text.count("location")
         assert not any(item.is_cause for item in asked(after, "wss://app.test/ws/x").findings)

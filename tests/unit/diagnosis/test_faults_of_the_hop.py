@@ -5,10 +5,11 @@ from __future__ import annotations
 import socket
 
 import pytest
+from seen import patched
 
-from module_utils.nginx_websocket.diagnosis import backend_rules, reach_rules
+from module_utils.nginx_websocket.diagnosis import backend_rules, mending, reach_rules
 from module_utils.nginx_websocket.diagnosis.backend import ask_backends
-from module_utils.nginx_websocket.diagnosis.engine import complete, diagnose_dump
+from module_utils.nginx_websocket.diagnosis.engine import diagnose_dump
 from module_utils.nginx_websocket.diagnosis.errorlog import LogLine
 from module_utils.nginx_websocket.diagnosis.facts import BackendFacts, Question
 from module_utils.nginx_websocket.diagnosis.static_rules import suspects
@@ -45,8 +46,7 @@ def found(server, port, url="ws://app.test/api/ws/x"):
     ask_backends(facts, opened=False)
     suspected = suspects(facts)
     causes = backend_rules.refused_by_backend(facts, suspected, facts.backends[0].search.as_sent)
-    for cause in causes:
-        complete(cause, facts)
+    mending.offer(causes, facts)
     return causes
 
 
@@ -56,8 +56,7 @@ def test_a_rewrite_in_the_location_is_named_with_its_line(port):
     assert cause.code == "rewrite-changes-path"
     assert "gets the path /ws/x" in cause.evidence[0].text
     assert cause.evidence[0].line == 9 - 1
-    assert cause.change.removed == [" rewrite ^/api/(.*)$ /$1 break;"]
-    assert cause.change.added == []
+    assert cause.change.diff().endswith(",0 @@\n- rewrite ^/api/(.*)$ /$1 break;\n")
 
 
 def test_a_rewrite_of_the_server_is_named_and_left_to_its_owner(port):
@@ -87,7 +86,7 @@ def test_a_header_of_the_handshake_is_named_with_the_line_that_spoils_it(port, l
     assert words in cause.title
     assert "proxy_pass_request_headers" not in cause.title + cause.fix
     assert cause.evidence[0].line == 8
-    assert cause.change.removed == [" " + line.decode()]
+    assert f"\n- {line.decode()}\n" in cause.change.diff()
 
 
 def test_what_keeps_it_shut_behind_the_first_fault_is_said(port):
@@ -113,11 +112,8 @@ def test_the_diff_mends_both_headers(port, lines):
     server = b"location /api/ {\n %s\n proxy_pass http://127.0.0.1:PORT;\n}" % lines
     cause = found(server, port)[0]
     assert cause.code == "upgrade-header-wrong-value"
-    text = (CONF % server.replace(b"PORT", str(port).encode())).decode().split("\n")[1:]
-    place = slice(cause.change.line - 1, cause.change.line - 1 + len(cause.change.removed))
-    assert text[place] == cause.change.removed
-    text[place] = cause.change.added
-    conf = "\n".join(["# configuration file /etc/nginx/nginx.conf:", *text]).encode()
+    head, _, text = (CONF % server.replace(b"PORT", str(port).encode())).decode().partition("\n")
+    conf = f"{head}\n{patched(text, cause.change.diff())}".encode()
     facts = diagnose_dump(Question("ws://app.test/api/ws/x"), conf).facts
     ask_backends(facts, opened=False)
     assert facts.backends[0].search.as_sent.opened

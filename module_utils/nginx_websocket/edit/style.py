@@ -1,0 +1,41 @@
+"""The lines that an upgrade needs, written as the file at hand writes them."""
+
+from __future__ import annotations
+
+from typing import List, Optional
+
+from ..behaviour.route import Route, index_of
+from ..conf.tree import Directive
+
+VERSION = "proxy_http_version 1.1;"
+UPGRADE = "proxy_set_header Upgrade $http_upgrade;"
+CONNECTION = 'proxy_set_header Connection "upgrade";'
+
+
+def upgrade_lines(route: Route) -> List[str]:
+    """Version, Upgrade and Connection; by the file's own map of $http_upgrade where it has one."""
+    own = own_map(route)
+    connection = f"proxy_set_header Connection {own};" if own else CONNECTION
+    return [VERSION, UPGRADE, connection]
+
+
+def own_map(route: Route) -> str:
+    """The variable that a map of $http_upgrade gives the word "upgrade" for a handshake; "" for none.
+
+    Of several maps of one variable nginx takes the last (ngx_http_map_module).
+    """
+    found = ""
+    for directive in index_of(route.configuration).http.own(b"map"):
+        if len(directive.args) == 2 and directive.args[0] == b"$http_upgrade" and _upgrades(directive):
+            found = directive.args[1].decode("utf-8", "replace")
+    return found
+
+
+def _upgrades(block: Directive) -> bool:
+    values = {entry.name.lower(): entry.args[0].lower() for entry in block.block or () if entry.args}
+    return values.get(b"websocket", values.get(b"default", b"")) == b"upgrade"
+
+
+def single_line(directive: Optional[Directive]) -> bool:
+    """Whether a block stands on one line."""
+    return directive is not None and b"\n" not in directive.source.data[directive.start : directive.end]

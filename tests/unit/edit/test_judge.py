@@ -1,0 +1,176 @@
+"""A diff is judged before anybody sees it: on a copy, beside what every other request gets."""
+
+from __future__ import annotations
+
+import pytest
+
+from module_utils.nginx_websocket.behaviour.request import Request
+from module_utils.nginx_websocket.behaviour.route import route
+from module_utils.nginx_websocket.conf import splice
+from module_utils.nginx_websocket.conf.load import load
+from module_utils.nginx_websocket.edit.cures import Fault, cures
+from module_utils.nginx_websocket.edit.judge import Asked, judge
+from module_utils.nginx_websocket.edit.memory import diff, edited
+
+UP = (
+    "proxy_http_version 1.1;\nproxy_set_header Upgrade $http_upgrade;\n"
+    'proxy_set_header Connection "upgrade";\n'
+)
+URL = "ws://app.test/ws/x"
+
+
+def tree(server, http=""):
+    text = f"events {{}}\nhttp {{\n{http}server {{\nlisten 80;\nserver_name app.test;\n{server}\n}}\n}}\n"
+    return load("/n.conf", read=lambda path: text.encode(), glob=lambda pattern: [])
+
+
+def named(configuration, name, index=0):
+    return [item for item in configuration.walk() if item.name == name][index]
+
+
+def judged(configuration, edits, url=URL, **more):
+    return judge(configuration, edits, Asked(Request(url), **more))
+
+
+def test_missing_headers_that_come_are_good():
+    before = tree("location / {\nproxy_pass http://b;\n}")
+    edit = splice.insert_after(named(before, b"proxy_pass"), UP.encode())
+    assert judged(before, [edit]).good
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (b"proxy_set_header Upgrade $http_upgrade;", "the upgrade would not pass"),
+        (b"}", "nginx would not read it"),
+        (b"", "it changes nothing"),
+    ],
+)
+def test_what_does_not_open_is_not_shown(text, reason):
+    before = tree("location / {\nproxy_pass http://b;\n}")
+    line = named(before, b"proxy_pass")
+    assert reason in judged(before, [splice.Edit(line.source, line.end, line.end, text)]).reason
+
+
+@pytest.mark.parametrize(
+    "guard",
+    ["auth_basic x; auth_basic_user_file /u;", "allow 10.0.0.0/8; deny all;", "auth_request /a;"],
+)
+def test_no_guard_goes(guard):
+    before = tree(f"location / {{\n{guard}\nproxy_pass http://b;\n{UP}}}")
+    edits = [splice.delete(item) for item in named(before, b"location").block if item.name in GUARDS]
+    result = judged(before, edits)
+    assert not result.good and "take away" in result.reason
+
+
+GUARDS = (b"auth_basic", b"auth_basic_user_file", b"allow", b"deny", b"auth_request")
+
+
+def test_a_new_location_does_not_go_around_a_password():
+    before = tree("location / {\nauth_basic x;\nproxy_pass http://b;\n}")
+    text = f"location ^~ /ws/ {{ proxy_pass http://b; {UP} }}"
+    assert not judged(before, [splice.insert_before(named(before, b"location"), text.encode())]).good
+
+
+def test_hidden_files_stay_hidden():
+    """``location ^~ /`` would open /.env and /.git, which a regex denies."""
+    before = tree(f"location ~ /\\. {{\ndeny all;\n}}\nlocation / {{\nproxy_pass http://b;\n{UP}}}")
+    head = named(before, b"location", 1)
+    edit = splice.Edit(head.source, head.start, head.start + len(b"location /"), b"location ^~ /")
+    assert not judged(before, [edit], "ws://app.test/.ws").good
+
+
+def test_another_location_keeps_what_it_has():
+    before = tree("location / {\nproxy_pass http://b;\n}\nlocation /api/ {\nproxy_pass http://c;\n}")
+    other = named(before, b"proxy_pass", 1)
+    edits = [
+        splice.insert_after(named(before, b"proxy_pass"), UP.encode()),
+        splice.set_argument(other, 0, b"http://d"),
+    ]
+    assert "/api/" in judged(before, edits).reason
+
+
+def test_the_backend_gets_the_path_that_opened():
+    before = tree(f"location /ws/ {{\nproxy_pass http://b/;\n{UP}}}")
+    edit = splice.set_argument(named(before, b"proxy_pass"), 0, b"http://b/y/")
+    assert judged(before, [edit], target="/y/x").good
+    assert not judged(before, [edit], target="/x").good
+
+
+BROKEN = ("missing-map", "proxy-pass-ws-scheme")
+
+
+def first_fit(configuration, fault, url=URL, **more):
+    asked = Asked(Request(url), **more)
+    found = route(configuration, Request(url), version=(1, 22, 1))
+    for edits in cures(configuration, found, fault):
+        if judge(
+            configuration, edits, asked, broken=fault.code in ("missing-map", "proxy-pass-ws-scheme")
+        ).good:
+            return edits
+    return None
+
+
+@pytest.mark.parametrize(
+    ("server", "fault", "url", "more"),
+    [
+        (f"location / {{\nproxy_pass ws://b;\n{UP}}}", Fault("proxy-pass-ws-scheme"), URL, {}),
+        (
+            "location / {\nproxy_pass http://b;\nproxy_http_version 1.1;\n"
+            "proxy_set_header Upgrade $http_upgrade;\nproxy_set_header Connection $connection_upgrade;\n}",
+            Fault("missing-map"),
+            URL,
+            {},
+        ),
+        (
+            f"location /app2 {{\nproxy_pass http://b;\n{UP}}}",
+            Fault("proxy-pass-keeps-prefix"),
+            "ws://app.test/app2/q",
+            {"target": "/q"},
+        ),
+        (
+            f"location /api {{\nproxy_pass http://b/v1/;\n{UP}}}",
+            Fault("proxy-pass-double-slash"),
+            "ws://app.test/api/ws",
+            {"target": "/v1/ws"},
+        ),
+        (
+            f"location /gpt/ {{\nrewrite ^/gpt(/.*)$ /$1 break;\nproxy_pass http://b;\n{UP}}}",
+            Fault("rewrite-changes-path"),
+            "ws://app.test/gpt/s",
+            {"target": "/s"},
+        ),
+        (
+            f"location / {{\nproxy_pass http://127.0.0.1:1;\n{UP}}}",
+            Fault("backend-down", server="127.0.0.1:2"),
+            URL,
+            {"server": "127.0.0.1:2"},
+        ),
+        (
+            "root /srv;\nlocation / { }",
+            Fault("location-without-handler", server="127.0.0.1:2"),
+            URL,
+            {"server": "127.0.0.1:2"},
+        ),
+    ],
+)
+def test_a_cure_opens_by_the_configuration(server, fault, url, more):
+    configuration = tree(server)
+    edits = first_fit(configuration, fault, url, **more)
+    assert edits is not None
+    assert diff(configuration, edits).startswith("--- /n.conf\n+++ /n.conf\n@@ -")
+
+
+def test_the_files_own_map_is_used():
+    own = "map $http_upgrade $my_connection {\ndefault upgrade;\n'' close;\n}\n"
+    configuration = tree("root /srv;\nlocation / { }", own)
+    edits = first_fit(configuration, Fault("location-without-handler", server="127.0.0.1:2"))
+    assert "Connection $my_connection;" in diff(configuration, edits)
+
+
+def test_other_bytes_stay():
+    configuration = tree("# über\tall\nlocation / {\nproxy_pass ws://b; # here\n}")
+    found = route(configuration, Request(URL), version=(1, 22, 1))
+    edits = next(cures(configuration, found, Fault("proxy-pass-ws-scheme")))
+    after = edited(configuration, edits).files["/n.conf"]
+    assert after == configuration.files["/n.conf"].replace(b"ws://b", b"http://b")
