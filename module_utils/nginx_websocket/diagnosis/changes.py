@@ -71,6 +71,12 @@ def edited(
     return Change(file, data.count(b"\n", 0, begin) + 1, removed, added)
 
 
+def written(directive: Directive) -> List[str]:
+    """A directive as it stands in its file, and nothing of what shares its lines."""
+    text = _decoded(directive.source.data[directive.start : directive.end])
+    return [line.strip() for line in lines_of(text)]
+
+
 def end_of_line(data: bytes, offset: int) -> int:
     """The offset of the line feed that ends the line of a byte, or the end of the file."""
     end = data.find(b"\n", offset)
@@ -150,7 +156,7 @@ def with_headers(route: Route, upstream: Upstream, lines: Sequence[str]) -> Opti
     if added and level is not None and level.directive is not upstream.directive.parent:
         for line in level.own(b"proxy_set_header"):
             if len(line.args) == 2 and line.args[0].decode("utf-8", "replace").lower() not in added:
-                inherited += [text.strip() for text in line_of(route.configuration, line)[1]]
+                inherited += written(line)
     return insert_after(route.configuration, upstream.directive, *inherited, *lines)
 
 

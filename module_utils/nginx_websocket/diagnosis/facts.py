@@ -190,6 +190,8 @@ class Facts:
     configuration: Optional[Configuration] = None
     configuration_error: str = ""
     route: Optional[Route] = None
+    request: Optional[RouteRequest] = None
+    """The request that the route follows, as it reaches the first server of nginx."""
     passage: Optional[Passage] = None
     """The ``stream`` server of the same nginx that takes the connection first."""
     repeated: List[Probe] = dataclasses.field(default_factory=list)

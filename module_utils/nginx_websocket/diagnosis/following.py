@@ -15,6 +15,7 @@ def followed(facts: Facts, request: Request) -> Route:
     configuration = facts.configuration
     assert configuration is not None
     files = local_files if facts.live else None
+    facts.request = request
     facts.passage = passage(configuration, request, facts.version)
     if facts.passage is not None:
         return behaviour(configuration, request, version=facts.version, files=files, admitted=True).route

@@ -182,9 +182,12 @@ def unserved(facts: Facts) -> bool:
         return False
     if route.answer.kind in ("proxy", "pass", "redirect", "undecided"):
         return False
+    # A server that is alone on its address is not looked for by name: it may well have this one.
+    own = [item.lower() for item in server_names(route.server)]
+    if name.lower().encode() in own or any(set(item) & set(b"*~") or item.startswith(b".") for item in own):
+        return False
     servers = index_of(route.configuration).servers
-    named = [server for server in servers if any(b"." in item for item in server_names(server))]
-    return bool(named)
+    return any(b"." in item for server in servers for item in server_names(server))
 
 
 def not_served(facts: Facts) -> Finding:

@@ -9,7 +9,7 @@ from ..behaviour.effective import Level, header_list
 from ..behaviour.location import Location, all_locations
 from ..behaviour.route import Route
 from ..conf.tree import Configuration, Directive
-from .changes import end_of_line, line_of, lines_of
+from .changes import end_of_line, line_of, lines_of, written
 from .findings import Change
 
 
@@ -100,7 +100,7 @@ def _copied(route: Route, location: Location, text: str, indent: str) -> List[st
     given: List[str] = []
     if not location.own(b"proxy_set_header"):
         for line in header_list(location)[1]:
-            given += [part.strip() for part in line_of(route.configuration, line)[1]]
+            given += written(line)
     version = location.value(b"proxy_http_version", b"")
     if version != route.server.value(b"proxy_http_version", b"") and not location.own(b"proxy_http_version"):
         given.append(f"proxy_http_version {version.decode()};")

@@ -61,7 +61,7 @@ def _fit(edits: List[Edit], causes: Sequence[Finding], facts: Facts) -> bool:
     assert configuration is not None and route is not None
     codes = [cause.code for cause in causes]
     asked = Asked(
-        route.request,
+        facts.request or route.request,
         facts.version,
         local_files if facts.live else None,
         opening_target(facts) if any(code in BY_PATH for code in codes) else "",

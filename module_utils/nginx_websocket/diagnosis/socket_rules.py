@@ -98,7 +98,11 @@ def unlike(facts: Facts) -> List[Tuple[str, Probe]]:
 
 def _servers_differ(facts: Facts) -> List[Finding]:
     """One socket opened, others through the same nginx do not: which server is it?"""
-    failed = [probe for probe in facts.repeated if not probe.opened]
+    # nginx leaves a server alone for a while after it failed, so any handshake may have met it.
+    made = [*facts.repeated, *(hop.probe for hop in facts.hops if hop.name in ("held", "foreign origin"))]
+    failed = [
+        probe for probe in made if not probe.opened and (probe in facts.repeated or probe.status == 502)
+    ]
     bad = unlike(facts)
     if not failed or not bad:
         return []
@@ -107,7 +111,7 @@ def _servers_differ(facts: Facts) -> List[Finding]:
     evidence = [
         Evidence(
             "probe",
-            f"of {len(facts.repeated)} handshakes through nginx {len(failed)} failed: {_outcome(failed[0])}",
+            f"of {len(made)} handshakes through nginx {len(failed)} failed: {_outcome(failed[0])}",
         )
     ]
     evidence += [Evidence("probe", f"{name}, asked directly: {_outcome(probe)}") for name, probe in bad]

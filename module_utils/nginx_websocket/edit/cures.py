@@ -213,9 +213,10 @@ def _copied(route: Route, meant: Level) -> Iterator[Edits]:
 
 def _new_location(route: Route, target: str) -> Iterator[Edits]:
     lines = [f"proxy_pass {target};", *upgrade_lines(route), "proxy_set_header Host $http_host;"]
-    name = scope(_text(route.first_uri))
-    text = "\n".join([f"location ^~ {name} {{", *(f"    {line}" for line in lines), "}"])
-    yield _into_server(route, text.encode())
+    path = _text(route.first_uri)
+    for head in (f"^~ {scope(path)}", f"= {path}"):
+        text = "\n".join([f"location {head} {{", *(f"    {line}" for line in lines), "}"])
+        yield _into_server(route, text.encode("utf-8", "surrogateescape"))
 
 
 def _into_server(route: Route, text: bytes) -> Edits:
@@ -383,6 +384,18 @@ def _line(text: str, block: bool = False) -> Callable[[Configuration, Route, Fau
     return make
 
 
+def _server_name(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:
+    """The name in TLS; nginx sends none for an address, which gets the name that the client asked for."""
+    upstream, level = route.upstream, route.level
+    if upstream is None or level is None:
+        return
+    lines = [] if level.on(b"proxy_ssl_server_name", False) else ["proxy_ssl_server_name on;"]
+    if re.match(r"^[\d.]+$|^\[", upstream.host) and not level.nearest(b"proxy_ssl_name")[1]:
+        lines.append("proxy_ssl_name $host;")
+    margin = _margin(upstream.directive).decode()
+    yield [splice.insert_after(upstream.directive, f"\n{margin}".join(lines).encode())] if lines else []
+
+
 def _underscores(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:
     """Headers after Host are read by the rules of the chosen server, those before it by the default's."""
     for level in dict.fromkeys((route.server, route.listen.default if route.listen is not None else None)):
@@ -391,9 +404,14 @@ def _underscores(configuration: Configuration, route: Route, fault: Fault) -> It
 
 
 def _buffers(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:
-    server = route.server.directive if route.server is not None else None
-    if server is not None:
-        yield [splice.insert_inside(server, b"large_client_header_buffers 4 64k;")]
+    if route.server is None or route.server.directive is None:
+        return
+    own = route.server.own(b"large_client_header_buffers")
+    line = b"large_client_header_buffers 4 64k;"
+    if own:
+        yield [Edit(own[0].source, own[0].start, own[0].end, line)]
+    else:
+        yield [splice.insert_inside(route.server.directive, line)]
 
 
 def _connections(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:
@@ -498,7 +516,7 @@ _BY_CODE: Dict[str, Maker] = {
     "rewrite-changes-path": _path,
     "query-string-lost": _path,
     "no-sticky-session": _line("ip_hash;", block=True),
-    "upstream-sni-missing": _line("proxy_ssl_server_name on;"),
+    "upstream-sni-missing": _server_name,
     "header-underscore-dropped": _underscores,
     "request-header-too-large": _buffers,
     "worker-connections": _connections,

@@ -83,6 +83,9 @@ def judge(
         after = edited(configuration, edits)
     except (ConfSyntaxError, ValueError, KeyError, OSError) as error:
         return Judgement(False, f"nginx would not read it: {error}")
+    twice = _twice(after)
+    if twice and twice != _twice(configuration):
+        return Judgement(False, f"nginx would refuse it: duplicate {twice}")
     if refuses(after):
         return Judgement(False, "nginx would still refuse it")
     try:
@@ -95,6 +98,30 @@ def judge(
     except BROKEN as error:
         return Judgement(False, f"it cannot be judged: {error}")
     return Judgement(not reason, reason)
+
+
+SINGLE = frozenset(
+    b"proxy_pass proxy_http_version proxy_read_timeout proxy_ssl_server_name proxy_ssl_name root alias "
+    b"underscores_in_headers large_client_header_buffers worker_connections proxy_buffering ip_hash".split()
+)
+"""Directives that nginx takes once in a block ("is duplicate"), of those that a cure may add."""
+
+
+def _twice(configuration: Configuration) -> str:
+    """The first directive or location that stands twice in one block; nginx calls it duplicate."""
+    for block in configuration.walk():
+        seen = set()
+        for child in block.block or ():
+            key: Tuple[bytes, ...] = ()
+            if child.name in SINGLE:
+                key = (child.name,)
+            elif child.name == b"location" and child.args and not child.args[0].startswith((b"~", b"@")):
+                # "^~ /x" and "/x" are the same location.
+                key = (b"=" if child.args[0] == b"=" else b"", child.args[-1])
+            if key and key in seen:
+                return b" ".join((child.name, *key)).decode("utf-8", "replace")
+            seen.add(key)
+    return ""
 
 
 def _of(configuration: Configuration, asked: Asked) -> Behaviour:
