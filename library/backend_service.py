@@ -95,7 +95,7 @@ evidence:
 import ansible.module_utils.nginx_websocket.importing.once  # noqa: F401 - first, so that it serves those below
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.nginx_websocket.backend_service import Unit, deploy
-from ansible.module_utils.nginx_websocket.transaction.files import Filesystem
+from ansible.module_utils.nginx_websocket.transaction.tree.files import Filesystem
 
 
 def main() -> None:

@@ -309,8 +309,8 @@ remedy:
 import ansible.module_utils.nginx_websocket.importing.once  # noqa: F401 - first, so that it serves those below
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.nginx_websocket.transaction.deploy import deploy
-from ansible.module_utils.nginx_websocket.transaction.instance import find_instance
-from ansible.module_utils.nginx_websocket.transaction.model import Refused, Site
+from ansible.module_utils.nginx_websocket.transaction.live.instance import find_instance
+from ansible.module_utils.nginx_websocket.transaction.site.model import Refused, Site
 
 ROUTE = {
     "url": {"type": "str", "required": True},

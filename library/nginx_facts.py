@@ -353,9 +353,9 @@ from ansible.module_utils.nginx_websocket.host.backend import DEFAULT_PORTS, det
 from ansible.module_utils.nginx_websocket.host.certificates import carried_over, check_certificate
 from ansible.module_utils.nginx_websocket.host.sites import proxied_port, upstream_port
 from ansible.module_utils.nginx_websocket.host.survey import Survey, survey
-from ansible.module_utils.nginx_websocket.transaction.instance import instance_of
-from ansible.module_utils.nginx_websocket.transaction.model import Site
-from ansible.module_utils.nginx_websocket.transaction.standing import standing, waiting
+from ansible.module_utils.nginx_websocket.transaction.deployed_state import deployed_state, waiting
+from ansible.module_utils.nginx_websocket.transaction.live.instance import instance_of
+from ansible.module_utils.nginx_websocket.transaction.site.model import Site
 
 BACKEND = {
     "name": {"type": "str", "required": True},
@@ -438,7 +438,7 @@ def standing_facts(wish: dict, found: Survey, backends: dict) -> Optional[dict]:
             else:
                 return None
         sites.append(Site.of({**one, "routes": routes}))
-    outcome = standing(
+    outcome = deployed_state(
         sites,
         nginx=instance_of(found.nginx),
         state_dir=wish["state_dir"],

@@ -112,9 +112,13 @@ nginx:
 
 import ansible.module_utils.nginx_websocket.importing.once  # noqa: F401 - first, so that it serves those below
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.nginx_websocket.transaction.instance import find_instance
-from ansible.module_utils.nginx_websocket.transaction.model import Refused
-from ansible.module_utils.nginx_websocket.transaction.validation import candidate_changes, validate, was_read
+from ansible.module_utils.nginx_websocket.transaction.live.instance import find_instance
+from ansible.module_utils.nginx_websocket.transaction.site.model import Refused
+from ansible.module_utils.nginx_websocket.transaction.tree.validation import (
+    candidate_changes,
+    validate,
+    was_read,
+)
 
 
 def main() -> None:

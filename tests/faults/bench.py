@@ -14,7 +14,7 @@ from typing import Any, Callable, Dict, List, Optional, Set
 from module_utils.nginx_websocket.behaviour.route import route
 from module_utils.nginx_websocket.conf.load import load
 from module_utils.nginx_websocket.conf.tree import ConfSyntaxError
-from module_utils.nginx_websocket.transaction.model import Site
+from module_utils.nginx_websocket.transaction.site.model import Site
 
 from . import points, processes, site, witness
 

@@ -14,8 +14,9 @@ import traceback
 from importlib import import_module
 from typing import Any, Callable, Dict, List, Optional
 
-from module_utils.nginx_websocket.transaction import files, host
-from module_utils.nginx_websocket.transaction.instance import find_instance
+from module_utils.nginx_websocket.transaction.live.instance import find_instance
+from module_utils.nginx_websocket.transaction.surroundings import host
+from module_utils.nginx_websocket.transaction.tree import files
 
 PRIMITIVES = (
     "create",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Tuple
 
-from module_utils.nginx_websocket.transaction.model import RouteCheck, Site
+from module_utils.nginx_websocket.transaction.site.model import RouteCheck, Site
 
 NAME = "fault.test"
 PORTS = (80, 8081)

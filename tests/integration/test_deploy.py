@@ -375,7 +375,9 @@ def test_a_disk_that_is_right_but_not_served_is_reloaded_and_proven(host):
 
 KILL = """\
 import os
-from module_utils.nginx_websocket.transaction import execute, files, world
+from module_utils.nginx_websocket.transaction import execute
+from module_utils.nginx_websocket.transaction.surroundings import world
+from module_utils.nginx_websocket.transaction.tree import files
 die = lambda *a, **k: os.kill(os.getpid(), 9)
 """
 
@@ -427,7 +429,8 @@ def test_healing_brings_the_old_release_back_when_the_new_one_is_not_asked_for_a
 
 def test_two_runs_at_once_one_waits_or_stops_clearly(host):
     slow = (
-        "import time\nfrom module_utils.nginx_websocket.transaction import world\nold = world.prove\n"
+        "import time\n"
+        "from module_utils.nginx_websocket.transaction.surroundings import world\nold = world.prove\n"
         "world.prove = lambda *a, **k: (time.sleep(2), old(*a, **k))\n"
     )
     results = {}
@@ -474,7 +477,7 @@ def test_a_hundred_sites_are_one_transaction_with_one_reload(host):
 
 def test_without_a_mount_namespace_includes_are_rewritten(host):
     refuse = (
-        "from module_utils.nginx_websocket.transaction import namespace, validation\n"
+        "from module_utils.nginx_websocket.transaction.tree import namespace, validation\n"
         "def no(*a, **k): raise namespace.NamespaceRefused('not permitted')\nvalidation.run_staged = no\n"
     )
     done = host.deploy(site(tail="nonsense;"), before=refuse)

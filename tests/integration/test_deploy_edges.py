@@ -56,7 +56,7 @@ def test_an_edit_in_the_middle_of_the_activation_survives(host, how):
         "os.rename(path + '~', path))"
     )
     before = (
-        "from module_utils.nginx_websocket.transaction import files\n"
+        "from module_utils.nginx_websocket.transaction.tree import files\n"
         "def edit(old):\n"
         "    def sync(self, path, here=None):\n"
         "        old(self, path)\n"

@@ -216,7 +216,7 @@ def test_what_a_pruned_backup_alone_knew_still_comes_back(host):
 def test_a_killed_rollback_is_healed_by_the_next_run(host):
     kill = (
         "import os\n"
-        "from module_utils.nginx_websocket.transaction import world\n"
+        "from module_utils.nginx_websocket.transaction.surroundings import world\n"
         "world.prove = lambda *a, **k: os.kill(os.getpid(), 9)\n"
     )
     outcome, code, _ = host.begin("rollback", before=kill, to="previous")

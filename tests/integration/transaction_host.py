@@ -22,8 +22,8 @@ import json, os, sys
 sys.path.insert(0, {package!r})
 sys.dont_write_bytecode = True
 from importlib import import_module
-from module_utils.nginx_websocket.transaction.instance import find_instance
-from module_utils.nginx_websocket.transaction.model import RouteCheck, Site
+from module_utils.nginx_websocket.transaction.live.instance import find_instance
+from module_utils.nginx_websocket.transaction.site.model import RouteCheck, Site
 given = json.load(sys.stdin)
 verb = given.pop("verb")
 run = getattr(import_module("module_utils.nginx_websocket.transaction." + verb), verb)

@@ -12,7 +12,7 @@ import re
 
 import pytest
 
-from module_utils.nginx_websocket.transaction.model import Outcome
+from module_utils.nginx_websocket.transaction.site.model import Outcome
 from tests.security import attacks
 from tests.security.hostile import Liar, Told, wrong
 

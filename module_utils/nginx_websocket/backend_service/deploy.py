@@ -15,10 +15,10 @@ import time
 from typing import Dict, List, Optional, Sequence
 
 from ..host.listeners import Listener, listeners
-from ..transaction.evidence import masked_line
-from ..transaction.files import Filesystem
-from ..transaction.model import ABSENT, Entry
-from ..transaction.release import LITERAL, release_id, stamped
+from ..transaction.site.model import ABSENT, Entry
+from ..transaction.site.release import LITERAL, release_id, stamped
+from ..transaction.tree.evidence import masked_line
+from ..transaction.tree.files import Filesystem
 from . import systemd
 
 DIRECTORY = "/etc/systemd/system"

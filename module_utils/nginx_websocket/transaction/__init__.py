@@ -2,5 +2,9 @@
 
 Nothing is imported here: Ansible sends modules as source, so a host compiles what it imports each time.
 Import from where a thing is: ``deploy.deploy``, ``rollback.rollback``, ``confirm.confirm``,
-``standing.standing``, ``validation.validate``, ``instance.find_instance``, and the words from ``model``.
+``deployed_state.deployed_state``, ``tree.validation.validate``, ``live.instance.find_instance``, and the
+words from ``site.model``.
+
+The verbs are here; what they are made of is in rooms, each of which knows only those before it: ``site``,
+``live``, ``tree``, ``history``, ``safety``, ``surroundings``, ``plan``.
 """

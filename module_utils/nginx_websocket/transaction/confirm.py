@@ -5,13 +5,13 @@ from __future__ import annotations
 import dataclasses
 from typing import Optional
 
-from .earlier_state import since
-from .host import STATE_DIR, Host
-from .instance import Instance
-from .journal import PROVEN, UNCONFIRMED
-from .model import APPLIED, Failure, Outcome, Refused
+from .history.earlier_state import since
+from .history.journal import PROVEN, UNCONFIRMED
+from .live.instance import Instance
+from .site.model import APPLIED, Failure, Outcome, Refused
+from .surroundings.host import STATE_DIR, Host
+from .surroundings.world import World
 from .undo import tidy
-from .world import World
 
 
 def confirm(

@@ -7,22 +7,22 @@ from typing import Dict, List, Mapping, Optional, Sequence, Tuple
 
 from ..behaviour.effective import Level
 from ..conf.tree import Configuration
-from . import neighbours
-from .answers import questions
-from .evidence import hand_edit
-from .host import STATE_DIR, Host, Tree, names, one_line
-from .instance import Instance
-from .model import APPLIED, Change, ConfError, Failure, Outcome, Refused, Site, Validation
-from .overlay import Overlay
-from .placement import Placement, left_behind, place
-from .release import LITERAL, LOCATION, release_id
+from .live.answers import questions
+from .live.instance import Instance
+from .plan.placement import Placement, left_behind, place
 from .running import REFUSE, START, confirm_running, expect_upgrades
-from .servers import Server, servers_by_file
+from .site.model import APPLIED, Change, ConfError, Failure, Outcome, Refused, Site, Validation
+from .site.release import LITERAL, LOCATION, release_id
+from .site.servers import Server, servers_by_file
 from .socket_watch import SocketWatch
+from .surroundings.host import STATE_DIR, Host, Tree, listed, one_line
+from .surroundings.world import World
+from .tree import neighbours
+from .tree.evidence import hand_edit
+from .tree.overlay import Overlay
+from .tree.validation import parsed, was_read
 from .undo import recover
-from .validation import parsed, was_read
 from .window import leave_to_others
-from .world import World
 
 _SITE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}\Z")
 _DRIFT = ("fail", "overwrite", "keep")
@@ -91,7 +91,7 @@ def deploy(
         host.outcome.failed = True
         host.outcome.message = f"the host's files could not be read or locked: {error}; nothing was changed"
     if host.outcome.outcome == APPLIED:
-        live = names([f"{name} {release}" for name, release in host.outcome.releases.items()])
+        live = listed([f"{name} {release}" for name, release in host.outcome.releases.items()])
         told = host.outcome.comparison.get("summary", "")
         host.outcome.message = f"live and proven: {live}" + (f"; {told}" if told else "")
     if host.outcome.recovered:
@@ -124,7 +124,7 @@ def _check_input(sites: Sequence[Site], on_drift: str, on_takeover: str, on_loss
             )
     doubled = {site.name for site in sites if [other.name for other in sites].count(site.name) > 1}
     if doubled:
-        raise Refused(f"the site name {names(sorted(doubled))} is used twice")
+        raise Refused(f"the site name {listed(sorted(doubled))} is used twice")
 
 
 def _deploy(
@@ -167,10 +167,10 @@ def _deploy(
             outcome.outcome = outcome.outcome if host.check else APPLIED
         return
     # Imported where something changes: an unchanged host does not have to compile them.
-    from .comparison import judge_change
     from .execute import Plan, execute
-    from .foreseen import see_ahead
-    from .static_routes import broken_today
+    from .plan.comparison import judge_change
+    from .plan.foreseen import see_ahead
+    from .tree.static_routes import broken_today
 
     foreign = [path for placement in placements for path in placement.foreign]
     see_ahead(host, tree.configuration, staged, placements)
@@ -193,7 +193,7 @@ def _deploy(
     if outcome.outcome == APPLIED:
         outcome.cured = broken
         if max_sockets:
-            from .budget import budget_findings
+            from .tree.budget import budget_findings
 
             outcome.findings += budget_findings(max_sockets, host.nginx.master)
 
@@ -205,7 +205,7 @@ def _described(placement: Placement) -> Dict[str, str]:
 def _room(host: Host, tree: Tree, max_sockets: int) -> List[Change]:
     if not max_sockets:
         return []
-    from .budget import budget_changes
+    from .tree.budget import budget_changes
 
     return budget_changes(max_sockets, tree.configuration, host.nginx, host.files)
 
@@ -220,7 +220,7 @@ def _settle_drift(host: Host, placements: List[Placement], on_drift: str) -> Lis
         if release is not None:
             text = hand_edit(release.content, host.files.entry(path).content, path)
             host.outcome.drift.append({"path": path, "diff": text})
-    paths = names([placement.path for placement in drifted])
+    paths = listed([placement.path for placement in drifted])
     if on_drift == "fail":
         raise Refused(
             f"drift: {paths} was edited by hand since the last release; nothing was changed. Take the edit "

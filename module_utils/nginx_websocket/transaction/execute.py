@@ -12,12 +12,13 @@ import errno
 from typing import Mapping, Sequence
 
 from ..conf.tree import Configuration
-from .files import kept_name
-from .host import Host
-from .journal import ACTIVATE, PROVEN, RELOAD, SNAPSHOT, UNCONFIRMED, Record
-from .model import APPLIED, Change, NotProven, Refused, Site
-from .running import REFUSE, bring_to_life, settle, wake
-from .signals import Interrupted, interruptible
+from . import auto_rollback
+from .history.journal import ACTIVATE, PROVEN, RELOAD, SNAPSHOT, UNCONFIRMED, Record
+from .running import REFUSE, bring_to_life, settle, start_nginx
+from .safety.signals import Interrupted, interruptible
+from .site.model import APPLIED, Change, NotProven, Refused, Site
+from .surroundings.host import Host
+from .tree.files import kept_name
 from .undo import tidy, undo
 
 
@@ -85,7 +86,7 @@ def execute(host: Host, plan: Plan, *, stopped: str = REFUSE) -> None:
             host.journal.write(dataclasses.replace(record, step=RELOAD))
             told = True
             if host.nginx.master is None:
-                wake(host, plan.staged, stopped, plan.sites)
+                start_nginx(host, plan.staged, stopped, plan.sites)
             else:
                 bring_to_life(host, plan.staged, plan.sites)
             if window:
@@ -136,7 +137,7 @@ def _guard(host: Host, plan: Plan, number: int) -> float:
     # Reload and proof have time of their own; the window begins when they are over.
     window = host.window if host.nginx.master is not None else 0.0
     try:
-        guard.arm(number, window + host.deadline if window else 0.0)
+        guard.arm(number, window + host.deadline if window else 0.0, auto_rollback.__name__)
     except OSError as error:
         host.find(
             "not-guarded",

@@ -6,19 +6,19 @@ import os
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from ..conf.tree import Configuration
-from .backup import Backup
-from .earlier_state import PREVIOUS, find_state, see_number
 from .execute import Plan, execute
-from .host import STATE_DIR, Host, names, one_line
-from .instance import Instance
-from .journal import UNCONFIRMED
-from .model import APPLIED, Change, Entry, Failure, Outcome, Refused, Validation
-from .overlay import Overlay, canonical
-from .release import claimed
+from .history.backup import Backup
+from .history.earlier_state import PREVIOUS, find_state, see_number
+from .history.journal import UNCONFIRMED
+from .live.instance import Instance
 from .running import LEAVE, START, confirm_running
+from .site.model import APPLIED, Change, Entry, Failure, Outcome, Refused, Validation
+from .site.release import claimed
 from .socket_watch import SocketWatch
+from .surroundings.host import STATE_DIR, Host, listed, one_line
+from .surroundings.world import World
+from .tree.overlay import Overlay, canonical
 from .undo import recover
-from .world import World
 
 
 def rollback(
@@ -119,18 +119,18 @@ def _rollback(host: Host, to: str, start: bool) -> None:
         overlay = Overlay(changes, host.files)
         staged = host.tree(changes).configuration
         after = _read_sites(overlay, staged, changes, after)
-    from .comparison import tell_change
+    from .plan.comparison import tell_change
 
     tell_change(host, host.tree().configuration, staged)
     if host.check:
         outcome.changed = True
-        outcome.message = f"would go back to {goal.named}: {names([one.path for one in changes])}"
+        outcome.message = f"would go back to {goal.named}: {listed([one.path for one in changes])}"
         return
     plan = Plan("rollback", _ordered(changes), staged, before, after, restores=goal.restores)
     with SocketWatch(host, staged, *_readable(host)):
         execute(host, plan, stopped=START if start else LEAVE)
     if outcome.outcome == APPLIED:
-        outcome.message = f"back to {goal.named}: {names([change.path for change in changes])}"
+        outcome.message = f"back to {goal.named}: {listed([change.path for change in changes])}"
         written = {change.path for change in changes}
         shown = frozenset(path for path in staged.files if overlay.resolve(path) in written)
         for address in host.world.silent_backends(staged, shown):
@@ -244,7 +244,7 @@ def _undo_unconfirmed(host: Host, to: str) -> bool:
     }
     outcome.previous = {name: one.get("release", "") for name, one in backup.sites.items()}
     outcome.files = [{"site": change.site, "path": change.path} for change in backup.changes]
-    outcome.message = f"back to backup {record.backup}, before it was confirmed: " + names(
+    outcome.message = f"back to backup {record.backup}, before it was confirmed: " + listed(
         [change.path for change in backup.changes]
     )
     return True

@@ -7,9 +7,9 @@ import time
 from typing import Optional, Sequence
 
 from ..conf.tree import Configuration
-from .host import Host, names
-from .instance import Masters
-from .model import APPLIED, NOTHING_TO_GO_BACK_TO, RELOAD_FAILED, UNDECIDED, NotProven, Refused, Site
+from .live.instance import Masters
+from .site.model import APPLIED, NOTHING_TO_GO_BACK_TO, RELOAD_FAILED, UNDECIDED, NotProven, Refused, Site
+from .surroundings.host import Host, listed
 
 REFUSE, LEAVE, START = "refuse", "leave", "start"
 
@@ -130,7 +130,7 @@ def prove_routes(host: Host, tree: Configuration, sites: Sequence[Site]) -> bool
         if check.failure:
             failures.append(check.failure)
     if failures:
-        raise NotProven(names(failures))
+        raise NotProven(listed(failures))
     opened = all(check.finding is None for check in checks)
     if opened:  # what the configuration could not tell is told now
         outcome = host.outcome
@@ -144,7 +144,7 @@ def expect_upgrades(host: Host, tree: Configuration, sites: Sequence[Site]) -> N
     Raises:
         Refused: a URL cannot open; the message names what takes it.
     """
-    from .static_routes import check_static
+    from .tree.static_routes import check_static
 
     with host.step("check"):
         host.outcome.findings += check_static(sites, tree, host.nginx)
@@ -161,7 +161,7 @@ def confirm_running(host: Host, tree: Configuration, sites: Sequence[Site], *, s
     outcome = host.outcome
     if host.nginx.master is None:
         expect_upgrades(host, tree, sites)
-        wake(host, tree, stopped, sites)
+        start_nginx(host, tree, stopped, sites)
         return
     nginx = host.nginx
     with host.step("prove"):
@@ -182,7 +182,7 @@ def confirm_running(host: Host, tree: Configuration, sites: Sequence[Site], *, s
         expect_upgrades(host, tree, sites)
     if served:
         return
-    behind = f"{names(stale)} changed after nginx had read it" if stale else ""
+    behind = f"{listed(stale)} changed after nginx had read it" if stale else ""
     if host.check:
         outcome.changed = True
         what = behind or "the files are as they should be, but the running nginx does not serve them"
@@ -202,7 +202,7 @@ def confirm_running(host: Host, tree: Configuration, sites: Sequence[Site], *, s
     host.count_draining()
 
 
-def wake(host: Host, tree: Configuration, stopped: str, sites: Sequence[Site] = ()) -> None:
+def start_nginx(host: Host, tree: Configuration, stopped: str, sites: Sequence[Site] = ()) -> None:
     """nginx is stopped and the disk holds what it should."""
     if stopped == REFUSE:
         raise Refused(f"the files are as they should be, but {host.nginx.not_running()}")

@@ -6,8 +6,8 @@ from types import TracebackType
 from typing import Optional, Type
 
 from ..conf.tree import Configuration
-from .host import Host
-from .sockets import Open, backends
+from .live.sockets import Open, backends
+from .surroundings.host import Host
 
 
 class SocketWatch:

@@ -10,14 +10,14 @@ import time
 from typing import List
 
 from ..conf.tree import Configuration
-from .backup import Backup
-from .files import kept_name, temporary_name
-from .host import Host, names
-from .journal import ACTIVATE, PROVEN, SNAPSHOT, UNCONFIRMED, UNDO, UNDONE, Record
-from .model import ROLLBACK_FAILED, ROLLED_BACK, UNCHANGED, Change, NotProven, Refused
-from .retention import prune
+from .history.backup import Backup
+from .history.journal import ACTIVATE, PROVEN, SNAPSHOT, UNCONFIRMED, UNDO, UNDONE, Record
+from .history.retention import prune
 from .running import bring_to_life
-from .signals import deaf
+from .safety.signals import ignore_signals
+from .site.model import ROLLBACK_FAILED, ROLLED_BACK, UNCHANGED, Change, NotProven, Refused
+from .surroundings.host import Host, listed
+from .tree.files import kept_name, temporary_name
 
 
 def undo(host: Host, backup: Backup, record: Record, *, told: bool) -> None:
@@ -33,7 +33,7 @@ def undo(host: Host, backup: Backup, record: Record, *, told: bool) -> None:
     outcome.failed = True
     outcome.backup = None
     try:
-        with deaf(), host.step("undo"):
+        with ignore_signals(), host.step("undo"):
             with contextlib.suppress(OSError):  # a full disk must not stop an undo that needs no room
                 host.journal.write(dataclasses.replace(record, step=UNDO))
             if told and _nothing_to_go_back_to(host, backup):
@@ -52,7 +52,7 @@ def undo(host: Host, backup: Backup, record: Record, *, told: bool) -> None:
         return
     outcome.outcome, outcome.changed = ROLLED_BACK, False
     outcome.message = "{}. The host was put back as it was ({} restored; {}).".format(
-        record.reason.rstrip("."), names(restored) or "nothing had to be", how
+        record.reason.rstrip("."), listed(restored) or "nothing had to be", how
     )
 
 

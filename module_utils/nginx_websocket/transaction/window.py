@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Sequence
 
-from .host import Host
-from .journal import UNCONFIRMED, Record
-from .model import Failure, Refused, Site
-from .placement import place
+from .history.journal import UNCONFIRMED, Record
+from .plan.placement import place
+from .site.model import Failure, Refused, Site
+from .surroundings.host import Host
 
 
 def describe(record: Record) -> str:

@@ -10,7 +10,7 @@ from typing import Dict, List
 import pytest
 
 from module_utils.nginx_websocket.backend_service import systemd
-from module_utils.nginx_websocket.transaction.files import Filesystem
+from module_utils.nginx_websocket.transaction.tree.files import Filesystem
 
 # The package has a function of the module's name.
 room = importlib.import_module("module_utils.nginx_websocket.backend_service.deploy")

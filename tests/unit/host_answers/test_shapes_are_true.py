@@ -19,7 +19,7 @@ from module_utils.nginx_websocket.host.certificates import Certificate
 from module_utils.nginx_websocket.host.masters import Choice
 from module_utils.nginx_websocket.host.sites import ServerBlock
 from module_utils.nginx_websocket.host.survey import Survey
-from module_utils.nginx_websocket.transaction import model
+from module_utils.nginx_websocket.transaction.site import model
 
 ROOT = Path(__file__).resolve().parents[3]
 LIBRARY = sorted(path.stem for path in (ROOT / "library").glob("*.py"))

@@ -7,8 +7,8 @@ import os
 import pytest
 
 from module_utils.nginx_websocket.host.survey import survey
-from module_utils.nginx_websocket.transaction import instance
-from module_utils.nginx_websocket.transaction.model import Refused
+from module_utils.nginx_websocket.transaction.live import instance
+from module_utils.nginx_websocket.transaction.site.model import Refused
 from tests.unit.nginx_host.fake_proc import FakeProc
 
 MALLORY = 65534

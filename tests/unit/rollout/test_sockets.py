@@ -11,9 +11,10 @@ from typing import Iterator, List, Tuple
 import pytest
 
 from module_utils.nginx_websocket.conf.load import load
-from module_utils.nginx_websocket.transaction import socket_watch, sockets, workers
-from module_utils.nginx_websocket.transaction.host import Host
-from module_utils.nginx_websocket.transaction.instance import Instance
+from module_utils.nginx_websocket.transaction import socket_watch
+from module_utils.nginx_websocket.transaction.live import sockets, workers
+from module_utils.nginx_websocket.transaction.live.instance import Instance
+from module_utils.nginx_websocket.transaction.surroundings.host import Host
 
 CONF = """\
 worker_shutdown_timeout 10s;

@@ -15,7 +15,7 @@ from typing import Any, Dict, List, Optional
 
 import pytest
 
-from module_utils.nginx_websocket.transaction.model import Outcome
+from module_utils.nginx_websocket.transaction.site.model import Outcome
 
 ROOT = Path(__file__).resolve().parents[3]
 PLAYBOOK = Path(sys.executable).with_name("ansible-playbook")

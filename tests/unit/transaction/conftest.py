@@ -8,7 +8,7 @@ from typing import Callable
 import pytest
 
 from module_utils.nginx_websocket.host import Layout
-from module_utils.nginx_websocket.transaction.instance import Instance
+from module_utils.nginx_websocket.transaction.live.instance import Instance
 
 MAIN = """\
 events {{}}

@@ -10,9 +10,8 @@ from typing import Callable, Dict, List, Mapping, Optional, Sequence
 from simulated_host import MAIN, ROOT, STATE, SimulatedWorld
 
 from module_utils.nginx_websocket.conf.tree import Configuration
-from module_utils.nginx_websocket.transaction.host import Host, read_tree
-from module_utils.nginx_websocket.transaction.instance import Instance, Masters
-from module_utils.nginx_websocket.transaction.model import (
+from module_utils.nginx_websocket.transaction.live.instance import Instance, Masters
+from module_utils.nginx_websocket.transaction.site.model import (
     Change,
     ConfError,
     Entry,
@@ -20,8 +19,9 @@ from module_utils.nginx_websocket.transaction.model import (
     Site,
     Validation,
 )
-from module_utils.nginx_websocket.transaction.overlay import Overlay
-from module_utils.nginx_websocket.transaction.release import LITERAL, claimed, stamped
+from module_utils.nginx_websocket.transaction.site.release import LITERAL, claimed, stamped
+from module_utils.nginx_websocket.transaction.surroundings.host import Host, read_tree
+from module_utils.nginx_websocket.transaction.tree.overlay import Overlay
 
 DIRECTORY = f"{ROOT}/conf.d"
 PATH = f"{DIRECTORY}/site.conf"

@@ -10,10 +10,10 @@ from __future__ import annotations
 import os
 from typing import Dict, Iterator, List, Optional, Tuple
 
-from module_utils.nginx_websocket.transaction.files import Filesystem
-from module_utils.nginx_websocket.transaction.instance import Instance
-from module_utils.nginx_websocket.transaction.model import ABSENT, Entry
-from module_utils.nginx_websocket.transaction.world import World
+from module_utils.nginx_websocket.transaction.live.instance import Instance
+from module_utils.nginx_websocket.transaction.site.model import ABSENT, Entry
+from module_utils.nginx_websocket.transaction.surroundings.world import World
+from module_utils.nginx_websocket.transaction.tree.files import Filesystem
 
 
 class Without(World):

@@ -14,8 +14,10 @@ from module_utils.nginx_websocket.conf.load import load
 from module_utils.nginx_websocket.conf.tree import Configuration, ConfSyntaxError
 from module_utils.nginx_websocket.host import Layout
 from module_utils.nginx_websocket.transaction.deploy import deploy
-from module_utils.nginx_websocket.transaction.instance import Instance, Masters
-from module_utils.nginx_websocket.transaction.model import (
+from module_utils.nginx_websocket.transaction.live.instance import Instance, Masters
+from module_utils.nginx_websocket.transaction.live.sockets import Backends, Open
+from module_utils.nginx_websocket.transaction.rollback import kept, rollback
+from module_utils.nginx_websocket.transaction.site.model import (
     Change,
     ConfError,
     Entry,
@@ -24,12 +26,10 @@ from module_utils.nginx_websocket.transaction.model import (
     Site,
     Validation,
 )
-from module_utils.nginx_websocket.transaction.overlay import Overlay
-from module_utils.nginx_websocket.transaction.rollback import kept, rollback
-from module_utils.nginx_websocket.transaction.servers import servers
-from module_utils.nginx_websocket.transaction.sockets import Backends, Open
-from module_utils.nginx_websocket.transaction.validation import parsed
-from module_utils.nginx_websocket.transaction.world import World
+from module_utils.nginx_websocket.transaction.site.servers import servers
+from module_utils.nginx_websocket.transaction.surroundings.world import World
+from module_utils.nginx_websocket.transaction.tree.overlay import Overlay
+from module_utils.nginx_websocket.transaction.tree.validation import parsed
 
 ROOT = "/simulated/nginx"
 STATE = "/simulated/state"
@@ -57,7 +57,7 @@ class SimulatedGuard:
     def __init__(self) -> None:
         self.armed_for: Optional[int] = None
 
-    def arm(self, number: int, window: float) -> None:
+    def arm(self, number: int, window: float, runs: str) -> None:
         self.armed_for = number
 
     def armed(self) -> bool:

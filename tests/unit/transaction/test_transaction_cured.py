@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from module_utils.nginx_websocket.transaction.host import read_tree
-from module_utils.nginx_websocket.transaction.model import UNDECIDED, Refused, RouteCheck, Site
-from module_utils.nginx_websocket.transaction.static_routes import broken_today, check_static
+from module_utils.nginx_websocket.transaction.site.model import UNDECIDED, Refused, RouteCheck, Site
+from module_utils.nginx_websocket.transaction.surroundings.host import read_tree
+from module_utils.nginx_websocket.transaction.tree.static_routes import broken_today, check_static
 
 UPGRADES = """\
     location /ws/ {

@@ -9,8 +9,8 @@ import pytest
 
 from module_utils.nginx_websocket.conf.load import load
 from module_utils.nginx_websocket.conf.tree import Configuration
-from module_utils.nginx_websocket.transaction.foreseen import see_ahead
-from module_utils.nginx_websocket.transaction.model import Refused
+from module_utils.nginx_websocket.transaction.plan.foreseen import see_ahead
+from module_utils.nginx_websocket.transaction.site.model import Refused
 
 MAIN, FILE, OWN, OTHER = (
     "/etc/nginx/nginx.conf",

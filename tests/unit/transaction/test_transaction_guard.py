@@ -12,11 +12,12 @@ from machine import PATH, Machine, content, file, nothing
 from simulated import SimulatedFilesystem
 from simulated_host import STATE
 
-from module_utils.nginx_websocket.transaction import going_back, guard
-from module_utils.nginx_websocket.transaction.guard import BOOT_UNIT, UNIT_DIR, Guard
-from module_utils.nginx_websocket.transaction.instance import Instance
-from module_utils.nginx_websocket.transaction.journal import UNCONFIRMED, Record
-from module_utils.nginx_websocket.transaction.model import Change
+from module_utils.nginx_websocket.transaction import auto_rollback
+from module_utils.nginx_websocket.transaction.history.journal import UNCONFIRMED, Record
+from module_utils.nginx_websocket.transaction.live.instance import Instance
+from module_utils.nginx_websocket.transaction.safety import guard
+from module_utils.nginx_websocket.transaction.safety.guard import BOOT_UNIT, UNIT_DIR, Guard
+from module_utils.nginx_websocket.transaction.site.model import Change
 
 
 def boot_unit(unit: str) -> dict:
@@ -24,7 +25,7 @@ def boot_unit(unit: str) -> dict:
     disk = SimulatedFilesystem()
     disk.directories |= {UNIT_DIR, STATE}
     armed = Guard(Instance("/usr/sbin/nginx", "/etc/nginx/nginx.conf", unit=unit), STATE, disk)
-    armed.arm(7, 0.0)
+    armed.arm(7, 0.0, auto_rollback.__name__)
     text = disk.read(f"{UNIT_DIR}/{BOOT_UNIT}").decode()
     assert disk.entry(f"{UNIT_DIR}/multi-user.target.wants/{BOOT_UNIT}").target == f"{UNIT_DIR}/{BOOT_UNIT}"
     assert armed.armed()
@@ -58,10 +59,12 @@ def waiting(monkeypatch):
     host.journal.write(Record(number, UNCONFIRMED, "then", confirm_by="soon"))
 
     def fire(verb: str, backup: int) -> int:
-        monkeypatch.setattr(going_back, "arguments", lambda _argv: (verb, backup, STATE, machine.instance()))
-        monkeypatch.setattr(going_back, "Host", lambda *_arguments, **_more: machine.host())
+        monkeypatch.setattr(
+            auto_rollback, "arguments", lambda _argv: (verb, backup, STATE, machine.instance())
+        )
+        monkeypatch.setattr(auto_rollback, "Host", lambda *_arguments, **_more: machine.host())
         monkeypatch.setattr(Machine, "locked", lambda *_arguments, **_more: _Free())
-        return going_back.main([])
+        return auto_rollback.main([])
 
     return machine, fire
 
@@ -101,7 +104,7 @@ def test_a_boot_undoes_whatever_is_open(waiting):
 def carried(tmp_path_factory):
     """The guard's zip file."""
     path = tmp_path_factory.mktemp("guard") / "guard.zip"
-    path.write_bytes(guard.payload())
+    path.write_bytes(guard.payload(auto_rollback.__name__))
     return path
 
 
@@ -117,7 +120,7 @@ def test_what_the_guard_imports_later_is_there_too(carried):
     with zipfile.ZipFile(carried) as archive:
         sources = {name: archive.read(name).decode() for name in archive.namelist()}
     modules = {name[:-3].replace("/", ".").replace(".__init__", ""): name for name in sources}
-    waiting, seen, missing = ["module_utils.nginx_websocket.transaction.going_back"], set(), []
+    waiting, seen, missing = ["module_utils.nginx_websocket.transaction.auto_rollback"], set(), []
     while waiting:
         module = waiting.pop()
         if module in seen:

@@ -17,8 +17,8 @@ from hypothesis.stateful import (
 )
 from simulated_host import SimulatedHost, candidate
 
-from module_utils.nginx_websocket.transaction.model import Outcome
-from module_utils.nginx_websocket.transaction.release import release_id
+from module_utils.nginx_websocket.transaction.site.model import Outcome
+from module_utils.nginx_websocket.transaction.site.release import release_id
 
 SITES = ("a", "b", "c")
 Files = Dict[str, str]

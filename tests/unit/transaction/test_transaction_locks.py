@@ -10,8 +10,8 @@ import sys
 
 import pytest
 
-from module_utils.nginx_websocket.transaction.lock import certbot_lock, host_lock
-from module_utils.nginx_websocket.transaction.model import Refused
+from module_utils.nginx_websocket.transaction.safety.lock import certbot_lock, host_lock
+from module_utils.nginx_websocket.transaction.site.model import Refused
 
 HOLD = """
 import fcntl, os, sys

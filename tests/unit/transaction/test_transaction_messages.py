@@ -9,10 +9,10 @@ import pytest
 
 from module_utils.nginx_websocket.conf.load import load
 from module_utils.nginx_websocket.conf.tree import ConfSyntaxError
-from module_utils.nginx_websocket.transaction import rewriting
-from module_utils.nginx_websocket.transaction.errorlog import LogWatch, log_paths
-from module_utils.nginx_websocket.transaction.host import read_tree
-from module_utils.nginx_websocket.transaction.overlay import Overlay
+from module_utils.nginx_websocket.transaction.live.errorlog import LogWatch, log_paths
+from module_utils.nginx_websocket.transaction.surroundings.host import read_tree
+from module_utils.nginx_websocket.transaction.tree import rewriting
+from module_utils.nginx_websocket.transaction.tree.overlay import Overlay
 
 
 def test_a_full_temporary_directory_is_named(tree, monkeypatch):

@@ -6,10 +6,10 @@ import os
 
 import pytest
 
-from module_utils.nginx_websocket.transaction.host import read_tree
-from module_utils.nginx_websocket.transaction.model import Refused
-from module_utils.nginx_websocket.transaction.neighbours import check, explained
-from module_utils.nginx_websocket.transaction.overlay import Overlay
+from module_utils.nginx_websocket.transaction.site.model import Refused
+from module_utils.nginx_websocket.transaction.surroundings.host import read_tree
+from module_utils.nginx_websocket.transaction.tree.neighbours import check, explained
+from module_utils.nginx_websocket.transaction.tree.overlay import Overlay
 
 
 def judge(tree, ours: str, theirs: str):

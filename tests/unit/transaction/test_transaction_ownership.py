@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from simulated_host import MAIN, ROOT, SimulatedHost, candidate
 
-from module_utils.nginx_websocket.transaction.model import ABSENT, Entry
+from module_utils.nginx_websocket.transaction.site.model import ABSENT, Entry
 
 AVAILABLE, ENABLED = f"{ROOT}/sites-available", f"{ROOT}/sites-enabled"
 GLOBAL = b"deny 10.0.0.0/8;\nssl_protocols TLSv1.3;\n"

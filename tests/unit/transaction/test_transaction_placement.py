@@ -6,12 +6,12 @@ import os
 
 import pytest
 
-from module_utils.nginx_websocket.transaction.files import Filesystem
-from module_utils.nginx_websocket.transaction.host import read_tree
-from module_utils.nginx_websocket.transaction.model import Refused, Site
-from module_utils.nginx_websocket.transaction.overlay import Overlay
-from module_utils.nginx_websocket.transaction.placement import left_behind, place
-from module_utils.nginx_websocket.transaction.release import stamped
+from module_utils.nginx_websocket.transaction.plan.placement import left_behind, place
+from module_utils.nginx_websocket.transaction.site.model import Refused, Site
+from module_utils.nginx_websocket.transaction.site.release import stamped
+from module_utils.nginx_websocket.transaction.surroundings.host import read_tree
+from module_utils.nginx_websocket.transaction.tree.files import Filesystem
+from module_utils.nginx_websocket.transaction.tree.overlay import Overlay
 
 CONTENT = b"""\
 server {

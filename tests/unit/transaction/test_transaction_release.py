@@ -7,8 +7,14 @@ import hashlib
 from hypothesis import given
 from hypothesis import strategies as st
 
-from module_utils.nginx_websocket.transaction.evidence import hand_edit, masked_line
-from module_utils.nginx_websocket.transaction.release import LITERAL, claimed, pristine, release_id, stamped
+from module_utils.nginx_websocket.transaction.site.release import (
+    LITERAL,
+    claimed,
+    pristine,
+    release_id,
+    stamped,
+)
+from module_utils.nginx_websocket.transaction.tree.evidence import hand_edit, masked_line
 
 MARK = b"location = /.well-known/nginx-websocket/@RELEASE@ { return 200 @RELEASE@; }\n"
 

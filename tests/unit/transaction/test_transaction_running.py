@@ -7,8 +7,10 @@ import dataclasses
 import pytest
 from machine import PATH, Machine, content, refuse
 
-from module_utils.nginx_websocket.transaction.instance import Masters
-from module_utils.nginx_websocket.transaction.model import (
+from module_utils.nginx_websocket.transaction.live.instance import Masters
+from module_utils.nginx_websocket.transaction.live.routes import LiveCheck
+from module_utils.nginx_websocket.transaction.running import LEAVE, REFUSE, START, confirm_running, settle
+from module_utils.nginx_websocket.transaction.site.model import (
     APPLIED,
     NOTHING_TO_GO_BACK_TO,
     RELOAD_FAILED,
@@ -17,8 +19,6 @@ from module_utils.nginx_websocket.transaction.model import (
     NotProven,
     Refused,
 )
-from module_utils.nginx_websocket.transaction.routes import LiveCheck
-from module_utils.nginx_websocket.transaction.running import LEAVE, REFUSE, START, confirm_running, settle
 
 OLD = content("old")
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import time
 
-from module_utils.nginx_websocket.transaction.host import read_tree
-from module_utils.nginx_websocket.transaction.stale import stale_files
+from module_utils.nginx_websocket.transaction.live.stale import stale_files
+from module_utils.nginx_websocket.transaction.surroundings.host import read_tree
 
 MARK = "location = /.well-known/nginx-websocket/abc { return 200; }"
 

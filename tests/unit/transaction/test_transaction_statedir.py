@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from module_utils.nginx_websocket.transaction.model import Refused
-from module_utils.nginx_websocket.transaction.statedir import secure
+from module_utils.nginx_websocket.transaction.safety.statedir import secure
+from module_utils.nginx_websocket.transaction.site.model import Refused
 
 MALLORY = 65534
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="gives files to other users")

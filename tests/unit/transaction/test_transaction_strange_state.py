@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from module_utils.nginx_websocket.transaction.backup import Backups
-from module_utils.nginx_websocket.transaction.files import Filesystem
-from module_utils.nginx_websocket.transaction.host import Host
-from module_utils.nginx_websocket.transaction.instance import Instance
-from module_utils.nginx_websocket.transaction.journal import ACTIVATE, UNCONFIRMED, Journal, Record
-from module_utils.nginx_websocket.transaction.model import ABSENT, Change, Entry, Refused
+from module_utils.nginx_websocket.transaction.history.backup import Backups
+from module_utils.nginx_websocket.transaction.history.journal import ACTIVATE, UNCONFIRMED, Journal, Record
+from module_utils.nginx_websocket.transaction.live.instance import Instance
+from module_utils.nginx_websocket.transaction.site.model import ABSENT, Change, Entry, Refused
+from module_utils.nginx_websocket.transaction.surroundings.host import Host
+from module_utils.nginx_websocket.transaction.tree.files import Filesystem
 from module_utils.nginx_websocket.transaction.undo import recover
 from tests.unit.transaction.simulated import Without
 

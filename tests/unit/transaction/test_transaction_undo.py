@@ -8,8 +8,8 @@ from simulated_host import STATE
 
 from module_utils.nginx_websocket.transaction.deploy import _ordered
 from module_utils.nginx_websocket.transaction.execute import Plan, execute
-from module_utils.nginx_websocket.transaction.instance import Masters
-from module_utils.nginx_websocket.transaction.model import (
+from module_utils.nginx_websocket.transaction.live.instance import Masters
+from module_utils.nginx_websocket.transaction.site.model import (
     ABSENT,
     APPLIED,
     ROLLBACK_FAILED,

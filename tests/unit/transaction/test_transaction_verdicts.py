@@ -9,18 +9,18 @@ import pytest
 from module_utils.nginx_websocket.behaviour.server.listen import Address
 from module_utils.nginx_websocket.conf.tree import Configuration
 from module_utils.nginx_websocket.exchange import Probe
-from module_utils.nginx_websocket.transaction import routes
-from module_utils.nginx_websocket.transaction.answers import dial_address, questions
-from module_utils.nginx_websocket.transaction.errorlog import (
+from module_utils.nginx_websocket.transaction.live import routes
+from module_utils.nginx_websocket.transaction.live.answers import dial_address, questions
+from module_utils.nginx_websocket.transaction.live.errorlog import (
     LogWatch,
     final,
     forbidden,
     log_paths,
     taken_addresses,
 )
-from module_utils.nginx_websocket.transaction.host import read_tree
-from module_utils.nginx_websocket.transaction.model import RouteCheck, Site
-from module_utils.nginx_websocket.transaction.routes import verdict
+from module_utils.nginx_websocket.transaction.live.routes import verdict
+from module_utils.nginx_websocket.transaction.site.model import RouteCheck, Site
+from module_utils.nginx_websocket.transaction.surroundings.host import read_tree
 
 CHECK = RouteCheck("ws://a.test/ws/x", "http://127.0.0.1:8000")
 NGINX_PAGE = "<center>nginx</center>"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from module_utils.nginx_websocket.transaction.files import Filesystem
-from module_utils.nginx_websocket.transaction.journal import PROVEN, UNCONFIRMED, Journal, Record
-from module_utils.nginx_websocket.transaction.standing import waiting
+from module_utils.nginx_websocket.transaction.deployed_state import waiting
+from module_utils.nginx_websocket.transaction.history.journal import PROVEN, UNCONFIRMED, Journal, Record
+from module_utils.nginx_websocket.transaction.tree.files import Filesystem
 
 BY = "2026-01-01T00:05:00Z"
 

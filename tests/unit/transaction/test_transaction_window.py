@@ -6,7 +6,7 @@ import pytest
 from simulated_host import STATE, SimulatedHost, candidate
 
 from module_utils.nginx_websocket.transaction.confirm import confirm
-from module_utils.nginx_websocket.transaction.standing import standing, waiting
+from module_utils.nginx_websocket.transaction.deployed_state import deployed_state, waiting
 
 ANNE, BERT = "anne from 192.0.2.1", "bert from 192.0.2.2"
 
@@ -72,7 +72,7 @@ def test_a_change_of_somebody_else_goes_on_and_both_are_told(host):
 def test_whose_window_it_is_stands_in_what_a_look_tells(host):
     told = waiting(STATE, world=host.world)
     assert ANNE in told and "a" in told
-    assert standing([candidate("b")], nginx=host.nginx, state_dir=STATE, world=host.world) is None
+    assert deployed_state([candidate("b")], nginx=host.nginx, state_dir=STATE, world=host.world) is None
 
 
 def test_what_stands_beside_the_runs_sites_is_told_with_its_author(host):

@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from module_utils.nginx_websocket.transaction import hindrance, workers
+from module_utils.nginx_websocket.transaction.live import hindrance, workers
 
 TITLES = ["nginx: worker process", "nginx: worker process is shutting down", "nginx: cache manager process"]
 

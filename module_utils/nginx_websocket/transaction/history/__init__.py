@@ -1,0 +1,1 @@
+"""What the host keeps of transactions: numbered backups, and the journal of the open one."""

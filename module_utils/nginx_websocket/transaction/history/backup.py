@@ -1,0 +1,416 @@
+"""Numbered backups: what stood at each path before a transaction changed it, and what it put there.
+
+``backups/0007/`` holds ``manifest.json``, ``before/`` and ``after/``.  The manifest is written last, so
+a directory without one is unfinished and worth nothing.  ``backups/last`` holds the last number given: a
+transaction that is undone takes its backup away, but its number never means another one.
+
+Each backup says which state was live before its own one, so that going back step by step never depends on
+what retention has removed: a state that is gone is refused by name.
+"""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import hashlib
+import json
+import os
+import shlex
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
+
+from ..site.model import ABSENT, Change, Entry
+from ..site.release import claimed, pristine
+from ..tree.files import Filesystem, temporary_name
+
+_VERSION = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Earlier:
+    """The state that was live before another one: what backup ``number`` holds, or held."""
+
+    number: int = 0
+    """0: nothing was before, it is the state before our first deployment."""
+    time: str = ""
+    """Until when it was live."""
+    releases: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """Site name → release, of the sites that were deployed then."""
+
+    def sites(self) -> str:
+        """The releases, for a message."""
+        held = [f"{name} {release[:8]}" for name, release in self.releases.items() if release]
+        return ", ".join(held) or "no site of ours"
+
+    def describe(self) -> str:
+        """For a message: ``backup 4 (a 1c4b44e3, live until 2025-01-31T12:05:00Z)``."""
+        return f"backup {self.number} ({self.sites()}, live until {self.time})"
+
+
+@dataclasses.dataclass(frozen=True)
+class Backup:
+    """One backup, as its manifest tells it."""
+
+    number: int
+    kind: str
+    """``deploy`` or ``rollback``."""
+    time: str
+    by: str
+    changes: Sequence[Change]
+    """In the order in which they are applied; contents are read when they are needed (``Backups.load``)."""
+    sites_before: Mapping[str, Mapping[str, str]]
+    """Before the transaction: site name → path and release of the file that we last wrote for it."""
+    sites: Mapping[str, Mapping[str, str]]
+    """The same after the transaction."""
+    restores: int = 0
+    """Of a rollback: the number of the backup whose state it brought back."""
+    size: int = 0
+    earlier_before: Optional[Earlier] = None
+    """What was live before the state that this backup holds; None in backups that do not say."""
+    earlier: Optional[Earlier] = None
+    """What was live before the state that the transaction made: where ``previous`` leads then."""
+    gone: Sequence[Earlier] = ()
+    """Backups that retention removed between this one and the next."""
+
+    @property
+    def held(self) -> Earlier:
+        """The state that this backup holds, in short."""
+        releases = {name: site.get("release", "") for name, site in self.sites_before.items()}
+        return Earlier(self.number, self.time, releases)
+
+    def summary(self) -> Dict[str, Any]:
+        """What a list of backups shows."""
+        return {
+            "number": self.number,
+            "kind": self.kind,
+            "time": self.time,
+            "by": self.by,
+            "size": self.size,
+            "restores": self.restores or None,
+            "releases": {name: site.get("release", "") for name, site in self.sites.items()},
+            "gives": {
+                name: self.sites_before.get(name, {}).get("release", "")
+                for name in sorted({*self.sites, *self.sites_before})
+            },
+            "changed": [
+                {
+                    "path": change.path,
+                    "site": change.site,
+                    "before": _word(change.before),
+                    "after": _word(change.after),
+                }
+                for change in self.changes
+            ],
+        }
+
+
+def _word(entry: Entry) -> str:
+    if entry.kind == "file":
+        release = claimed(entry.content)
+        return (
+            "release {}{}".format(release, "" if pristine(entry.content) else ", edited by hand")
+            if release
+            else "a file that was not ours"
+        )
+    return f"link to {entry.target}" if entry.kind == "link" else entry.kind
+
+
+class Backups:
+    """The backups of a host."""
+
+    def __init__(self, files: Filesystem, state_dir: str) -> None:
+        """Name the directory; nothing is read or written yet."""
+        self._files = files
+        self.directory = os.path.join(state_dir, "backups")
+        self._last = os.path.join(self.directory, "last")
+
+    def path(self, number: int) -> str:
+        """Directory of one backup."""
+        return os.path.join(self.directory, f"{number:04d}")
+
+    def numbers(self) -> List[int]:
+        """Numbers of the finished backups, oldest first."""
+        return [
+            number for number in self._all() if self._files.entry(_manifest(self.path(number))).kind == "file"
+        ]
+
+    def _all(self) -> List[int]:
+        """Numbers of the directories that we made: named as we name them, none above the last one given.
+
+        What a person puts beside them (``0099``, ``20240101/``) is his.
+        """
+        last = self._last_given()
+        names = [name for name in self._files.names(self.directory) if name.isascii() and name.isdigit()]
+        return sorted(
+            int(name)
+            for name in names
+            if name == f"{int(name):04d}"
+            and (last is None or int(name) <= last)
+            and self._files.is_directory(os.path.join(self.directory, name))
+        )
+
+    def _last_given(self) -> Optional[int]:
+        """The last number given; None when nobody knows."""
+        given = self._files.entry(self._last).content.strip()
+        return int(given) if given.isdigit() else None
+
+    def next_number(self) -> int:
+        """The number that the next backup gets; whoever still has that of an undone one must not meet it."""
+        number = max([*self._all(), self._last_given() or 0]) + 1
+        while self._taken(number):
+            number += 1
+        return number
+
+    def _taken(self, number: int) -> bool:
+        path = self.path(number)
+        return self._files.is_directory(path) or self._files.entry(path).kind != "absent"
+
+    def save(
+        self,
+        number: int,
+        changes: Sequence[Change],
+        *,
+        kind: str,
+        time: str,
+        by: str,
+        sites_before: Mapping[str, Mapping[str, str]],
+        sites: Mapping[str, Mapping[str, str]],
+        restores: int = 0,
+    ) -> Backup:
+        """Write a new backup, whole and on the disk before this returns.
+
+        Args:
+            number: from ``next_number``.
+            changes: what the transaction is going to do.
+            kind: ``deploy`` or ``rollback``.
+            time: when, in UTC.
+            by: who.
+            sites_before: what is deployed now.
+            sites: what will be deployed when the transaction has ended.
+            restores: of a rollback, the backup whose whole state it brings back; 0 when it makes a state that
+                never was, as every deployment does.
+        """
+        last = self.latest()
+        made = Backup(
+            number,
+            kind,
+            time,
+            by,
+            tuple(changes),
+            sites_before,
+            sites,
+            restores,
+            earlier_before=last.earlier if last is not None else Earlier(),
+        )
+        earlier = self.load(restores).earlier_before if restores else made.held
+        self._files.make_directory(self.directory, 0o700)
+        self._files.put(self._last, Entry("file", content=b"%d\n" % number, mode=0o600))
+        self._files.mkdir(self.path(number), 0o700)
+        self.write(dataclasses.replace(made, earlier=earlier))
+        self._files.sync_directory(self.directory)
+        return self.load(number)
+
+    def write(self, backup: Backup) -> None:
+        """Write a backup's files and then its manifest; what the manifest of before names stays readable."""
+        directory = self.path(backup.number)
+        self._sweep_files(directory)
+        entries = []
+        for index, change in enumerate(backup.changes):
+            record: Dict[str, Any] = {"path": change.path, "site": change.site}
+            for side, entry in (("before", change.before), ("after", change.after)):
+                file = _saved(side, index, change)
+                if entry.kind == "file":
+                    self._files.make_directory(os.path.join(directory, side), 0o700)
+                    saved = Entry("file", content=entry.content, mode=0o600)
+                    if not self._files.entry(os.path.join(directory, file)).same(saved):
+                        if self._files.entry(os.path.join(directory, file)).kind != "absent":
+                            file += "+"  # the manifest of before names it
+                        self._files.put(os.path.join(directory, file), saved)
+                record[side] = _describe(entry, file)
+            entries.append(record)
+        manifest = {
+            "version": _VERSION,
+            "kind": backup.kind,
+            "time": backup.time,
+            "by": backup.by,
+            "restores": backup.restores,
+            "sites_before": _plain(backup.sites_before),
+            "sites": _plain(backup.sites),
+            "earlier_before": _words(backup.earlier_before),
+            "earlier": _words(backup.earlier),
+            "gone": [_words(one) for one in backup.gone],
+            "entries": entries,
+        }
+        content = json.dumps(manifest, indent=1).encode() + b"\n"
+        self._files.put(_manifest(directory), Entry("file", content=content, mode=0o600))
+
+    def _sweep_files(self, directory: str) -> None:
+        """Remove what a backup's manifest does not name, or not any more."""
+        manifest = self._files.entry(_manifest(directory))
+        if manifest.kind == "absent":
+            return
+        entries = json.loads(manifest.content.decode())["entries"]
+        named = {record[side].get("file") for record in entries for side in ("before", "after")}
+        for side in ("before", "after"):
+            for name in self._files.names(os.path.join(directory, side)):
+                if f"{side}/{name}" not in named:
+                    self._files.unlink(os.path.join(directory, side, name))
+
+    def load(self, number: int) -> Backup:
+        """Read one backup with all its contents.
+
+        Raises:
+            FileNotFoundError: there is no such backup.
+            ValueError: a file of it is not what the manifest says.
+        """
+        directory = self.path(number)
+        path = _manifest(directory)
+        try:
+            manifest = json.loads(self._files.read(path).decode())
+            return self._from(number, directory, manifest)
+        except (KeyError, TypeError, json.JSONDecodeError, UnicodeDecodeError) as error:
+            raise ValueError(f"{path} is no manifest: {error!r}; move {directory} away") from error
+
+    def _from(self, number: int, directory: str, manifest: Mapping[str, Any]) -> Backup:
+        changes, size = [], 0
+        for record in manifest["entries"]:
+            before, after = (self._entry(directory, record[side]) for side in ("before", "after"))
+            size += len(before.content)
+            changes.append(Change(record["path"], before, after, record.get("site", "")))
+        return Backup(
+            number,
+            manifest["kind"],
+            manifest["time"],
+            manifest["by"],
+            tuple(changes),
+            manifest["sites_before"],
+            manifest["sites"],
+            int(manifest["restores"]),
+            size,
+            _earlier(manifest.get("earlier_before")),
+            _earlier(manifest.get("earlier", {"number": number} if manifest["kind"] == "deploy" else None)),
+            tuple(one for one in map(_earlier, manifest.get("gone", ())) if one is not None),
+        )
+
+    def _entry(self, directory: str, record: Mapping[str, Any]) -> Entry:
+        if record["kind"] == "absent":
+            return ABSENT
+        if record["kind"] == "link":
+            return Entry("link", target=record["target"], uid=record["uid"], gid=record["gid"])
+        content = self._files.read(os.path.join(directory, record["file"]))
+        if hashlib.sha256(content).hexdigest() != record["sha256"]:
+            raise ValueError(
+                "{}/{} is damaged: its SHA-256 is not the manifest's".format(directory, record["file"])
+            )
+        return Entry(
+            "file",
+            content=content,
+            mode=record["mode"],
+            uid=record["uid"],
+            gid=record["gid"],
+            xattrs=tuple((name, base64.b64decode(value)) for name, value in record["xattrs"]),
+        )
+
+    def latest(self) -> Optional[Backup]:
+        """The newest backup."""
+        numbers = self.numbers()
+        return self.load(numbers[-1]) if numbers else None
+
+    def last_written(self, path: str) -> Optional[Entry]:
+        """What the newest transaction that touched a path left there; None when none did."""
+        return next((change.after for _, change in self._touching(path)), None)
+
+    def made(self, path: str) -> str:
+        """When, and by whom, a path was written last, in words."""
+        told = next((f"at {backup.time} by {backup.by}" for backup, _ in self._touching(path)), "")
+        return told or "at a time that is not known any more"
+
+    def _touching(self, path: str) -> Iterator[Tuple[Backup, Change]]:
+        for number in reversed(self.numbers()):
+            backup = self.load(number)
+            for change in backup.changes:
+                if change.path == path:
+                    yield backup, change
+
+    def remove(self, number: int) -> None:
+        """Forget one backup; the manifest goes first, so that what is left never counts as one."""
+        directory = self.path(number)
+        manifest = _manifest(directory)
+        if self._files.entry(manifest).kind != "absent":
+            self._files.put(manifest, ABSENT)
+        if number in self._all() and self._half(number):
+            self._files.remove_tree(directory)
+        self._sweep_last()
+
+    def _sweep_last(self) -> None:
+        half = temporary_name(self._last)
+        if self._files.entry(half).kind != "absent":
+            self._files.unlink(half)
+
+    def unfinished(self) -> List[int]:
+        """Numbers of what unfinished saves and removals left; a directory with anything else is not ours."""
+        return [number for number in sorted(set(self._all()) - set(self.numbers())) if self._half(number)]
+
+    def _half(self, number: int) -> bool:
+        names = set(self._files.names(self.path(number)))
+        return names <= {"before", "after", os.path.basename(temporary_name("manifest.json"))}
+
+    def sweep(self) -> None:
+        """Remove what unfinished saves and removals left."""
+        for number in self.unfinished():
+            self.remove(number)
+        self._sweep_last()
+
+    def commands(self, backup: Backup) -> List[str]:
+        """Shell commands that put a backup back by hand."""
+        lines = []
+        for index, change in enumerate(backup.changes):
+            path = shlex.quote(change.path)
+            if change.before.kind == "file":
+                saved = shlex.quote(os.path.join(self.path(backup.number), _saved("before", index, change)))
+                owner = f"-m {change.before.mode:o} -o {change.before.uid} -g {change.before.gid}"
+                lines.append(f"install {owner} {saved} {path}")
+            elif change.before.kind == "link":
+                lines.append(f"ln -sfn {shlex.quote(change.before.target)} {path}")
+            else:
+                lines.append(f"rm -f {path}")
+        return lines
+
+
+def _saved(side: str, index: int, change: Change) -> str:
+    """Name of a saved file below its backup; a person can tell what it is."""
+    return f"{side}/{index:03d}-{os.path.basename(change.path)}"
+
+
+def _manifest(directory: str) -> str:
+    return os.path.join(directory, "manifest.json")
+
+
+def _plain(sites: Mapping[str, Mapping[str, str]]) -> Dict[str, Dict[str, str]]:
+    return {name: dict(site) for name, site in sites.items()}
+
+
+def _words(earlier: Optional[Earlier]) -> Optional[Dict[str, Any]]:
+    return None if earlier is None else dataclasses.asdict(earlier)
+
+
+def _earlier(data: Optional[Mapping[str, Any]]) -> Optional[Earlier]:
+    if data is None:
+        return None
+    return Earlier(int(data["number"]), str(data.get("time", "")), dict(data.get("releases", {})))
+
+
+def _describe(entry: Entry, file: str) -> Dict[str, Any]:
+    if entry.kind == "file":
+        return {
+            "kind": "file",
+            "file": file,
+            "sha256": hashlib.sha256(entry.content).hexdigest(),
+            "size": len(entry.content),
+            "mode": entry.mode,
+            "uid": entry.uid,
+            "gid": entry.gid,
+            "xattrs": [[name, base64.b64encode(value).decode()] for name, value in entry.xattrs],
+        }
+    if entry.kind == "link":
+        return {"kind": "link", "target": entry.target, "uid": entry.uid, "gid": entry.gid}
+    return {"kind": "absent"}

@@ -1,0 +1,92 @@
+"""Start an nginx that is stopped, as the host starts it."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import signal
+import subprocess
+import time
+from typing import Sequence
+
+from ..site.model import NotProven
+from . import workers
+from .instance import Instance, masters_of
+
+_POLL_SECONDS = 0.05
+_START_TIMEOUT = 90.0
+_QUIT_TIMEOUT = 10.0
+_UNDER_WAY = ("activating", "deactivating", "reloading")
+
+
+def _booted() -> bool:
+    return os.path.isdir("/run/systemd/system")
+
+
+def restarting(nginx: Instance) -> bool:
+    """Whether systemd is about to stop or start nginx's unit: whoever waits sees how that ends."""
+    if not _booted():
+        return False
+    command = ["systemctl", "show", "--property=ActiveState,Job", nginx.unit or "nginx.service"]
+    try:
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_QUIT_TIMEOUT, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    shown = dict(line.partition("=")[::2] for line in done.stdout.decode("utf-8", "replace").splitlines())
+    return shown.get("ActiveState") in _UNDER_WAY or shown.get("Job", "0") not in ("", "0")
+
+
+def start(nginx: Instance, deadline: float) -> Instance:
+    """Start nginx: its systemd unit where systemd runs, else the binary itself.
+
+    A master that was told to quit and waits for its last connections is ended first: to systemd its unit
+    still runs, and when it ends it takes away the pid file, which is its successor's by then.
+
+    Args:
+        nginx: stopped.
+        deadline: ``time.monotonic()`` value until which workers must have come up.
+
+    Returns:
+        The same nginx with its master.
+
+    Raises:
+        NotProven: it does not start, or no worker comes up.
+    """
+    quitting = masters_of(nginx).quitting
+    if _booted():
+        command = ["systemctl", "restart" if quitting else "start", nginx.unit or "nginx.service"]
+    else:
+        command = [nginx.binary, "-c", nginx.conf_path, *nginx.options]
+    if not _booted() or not nginx.unit:
+        _end(quitting)
+    try:
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_START_TIMEOUT, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise NotProven(f"nginx could not be started: {error}") from error
+    if done.returncode != 0:
+        said = (done.stderr or done.stdout).decode("utf-8", "replace").strip().splitlines()
+        raise NotProven(
+            f"nginx could not be started: {' '.join(command)}: {said[0] if said else 'no message'}"
+        )
+    while True:
+        master = masters_of(nginx).current
+        if master is not None and workers.serving(master):
+            return dataclasses.replace(nginx, master=master, quitting=None)
+        if time.monotonic() >= deadline:
+            raise NotProven(f"{' '.join(command)} succeeded, but no nginx worker came up")
+        time.sleep(_POLL_SECONDS)
+
+
+def _end(masters: Sequence[int]) -> None:
+    """End masters that quit already, and wait until they are gone."""
+    for master in masters:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(master, signal.SIGTERM)
+    deadline = time.monotonic() + _QUIT_TIMEOUT
+    while any(map(workers.alive, masters)) and time.monotonic() < deadline:
+        time.sleep(_POLL_SECONDS)

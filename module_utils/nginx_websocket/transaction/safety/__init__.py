@@ -1,0 +1,1 @@
+"""What protects a transaction: locks, the state directory, signals, and the guard that undoes it."""

@@ -1,0 +1,1 @@
+"""What every transaction is handed: its host, and all that is outside of it."""

@@ -1,0 +1,106 @@
+"""The staged tree where no mount namespace is to be had: a copy whose includes point into itself.
+
+A plain copy would test falsely: Debian's nginx.conf includes by absolute path, so nginx would read the
+live sites again.  Here every ``include`` is spliced to point into the copy; everything else a relative
+path may name (certificates, password files) is linked beside it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tempfile
+from typing import Dict, Iterator, List, Set, Tuple
+
+from ...conf.load import load
+from ...conf.tree import ConfSyntaxError
+from ..live.instance import Instance
+from .overlay import Overlay
+
+
+@contextlib.contextmanager
+def rewritten_tree(overlay: Overlay, nginx: Instance) -> Iterator[Tuple[str, str]]:
+    """Write the tree, root-only, for as long as the context lasts.
+
+    Yields:
+        The directory that every staged path begins with, and the path of the main file in it.
+    """
+    top = os.path.realpath(tempfile.mkdtemp(prefix="nginx-websocket-"))
+    try:
+        _write(top, overlay, nginx)
+        yield top, top + os.path.abspath(nginx.conf_path)
+    finally:
+        shutil.rmtree(top, ignore_errors=True)
+
+
+def _write(top: str, overlay: Overlay, nginx: Instance) -> None:
+    """Write the tree below a directory.
+
+    Raises:
+        OSError: with the path that could not be written, which ``write`` itself does not name.
+    """
+    path = ""
+    try:
+        for path, content in _spliced(overlay, nginx, top).items():
+            os.makedirs(top + os.path.dirname(path), 0o700, exist_ok=True)
+            with open(top + path, "wb") as stream:
+                stream.write(content)
+        _link_the_rest(os.path.dirname(os.path.abspath(nginx.conf_path)), top)
+    except OSError as error:
+        if error.filename is None and error.errno is not None:
+            raise OSError(error.errno, os.strerror(error.errno), top + path) from error
+        raise
+
+
+def _spliced(overlay: Overlay, nginx: Instance, top: str) -> Dict[str, bytes]:
+    """Every file of the configuration with its includes pointing below ``top``.
+
+    A file that cannot be read is staged as it is: nginx shall say what is wrong with it.
+    """
+    broken: Set[str] = set()
+
+    def read(path: str) -> bytes:
+        return b"" if path in broken else overlay.read(path)
+
+    while True:
+        try:
+            configuration = load(nginx.conf_path, prefix=nginx.prefix, read=read, glob=overlay.glob)
+            break
+        except ConfSyntaxError as error:
+            if error.file in broken:
+                raise
+            broken.add(error.file)
+    edits: Dict[str, Set[Tuple[int, int, bytes]]] = {path: set() for path in configuration.files}
+    for include in configuration.includes:
+        directive = include.directive
+        statement = b'include "' + _escaped(top + os.path.abspath(include.pattern)) + b'";'
+        edits[directive.file].add((directive.start, directive.end, statement))
+    return {
+        path: overlay.read(path) if path in broken else _splice(content, edits[path])
+        for path, content in configuration.files.items()
+    }
+
+
+def _escaped(path: str) -> bytes:
+    return os.fsencode(path).replace(b"\\", b"\\\\").replace(b'"', b'\\"')
+
+
+def _splice(content: bytes, edits: Set[Tuple[int, int, bytes]]) -> bytes:
+    parts: List[bytes] = []
+    position = 0
+    for start, end, text in sorted(edits):
+        # Lines stay where they are, so that nginx's line numbers stay true.
+        parts += [content[position:start], text, b"\n" * content.count(b"\n", start, end)]
+        position = end
+    return b"".join(parts) + content[position:]
+
+
+def _link_the_rest(directory: str, top: str) -> None:
+    """Link what the configuration directory holds besides the staged files."""
+    for name in os.listdir(directory):
+        real, staged = os.path.join(directory, name), os.path.join(top + directory, name)
+        if not os.path.lexists(staged):
+            os.symlink(real, staged)
+        elif os.path.isdir(staged) and os.path.isdir(real):
+            _link_the_rest(real, top)
