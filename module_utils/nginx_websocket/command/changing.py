@@ -9,10 +9,10 @@ from typing import List
 
 from ..report.kept import kept_table
 from ..report.medium import json_text, terminal
-from ..transaction.instance import find_instance
-from ..transaction.model import Outcome, Refused
+from ..transaction.live.instance import find_instance
 from ..transaction.rollback import kept
 from ..transaction.rollback import rollback as go_back
+from ..transaction.site.model import Outcome, Refused
 from .looking import FAILS, WORKS, here
 from .shown import show, width
 
