@@ -14,6 +14,7 @@ from typing import Dict, List, Optional, Sequence, Tuple, Union
 from ..conf.tree import Configuration, Directive
 from .access.addresses import UNIX
 from .access.guards import certificate_guard
+from .built_in import built_in
 from .content.files import FileKind
 from .content.upstream import Upstream
 from .effective import Effective, Level, Version, effective_directives, http_level
@@ -199,7 +200,7 @@ def _follow(result: Route, index: Index, file_kind: Optional[FileKind], admitted
     result.host = name
     if request.tls and not tls:
         return
-    exchange = Exchange(version, index.http, server, server)
+    exchange = Exchange(version, index.http, server, server, built_in)
     if index.maps is None:
         index.maps = maps_of(index.http)
     exchange.maps, exchange.opaque = index.maps

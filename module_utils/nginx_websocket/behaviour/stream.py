@@ -10,6 +10,7 @@ from typing import List, Optional, Tuple
 
 from ..conf.tree import Configuration, Directive, printable
 from .access.addresses import UNIX
+from .built_in import built_in
 from .content.upstream import upstream_blocks
 from .effective import Level, Version
 from .regex import CannotDecide
@@ -69,7 +70,7 @@ def _through(stream: _Stream, group: ListenGroup, request: Request, version: Ver
     sni = request.server_name().encode()
     server = _server(group, sni, version)
     ends = group.ssl and request.tls
-    exchange = Exchange(version, stream.level, server, server)
+    exchange = Exchange(version, stream.level, server, server, built_in)
     exchange.maps, exchange.opaque = stream.level.once(maps_of)
     exchange.remote, exchange.proxied, exchange.tls = request.remote, request.proxy_line, request.tls
     seen = server.on(b"ssl_preread", False) and request.tls

@@ -13,7 +13,7 @@ from ..exchange.endpoint import Address
 from ..exchange.handshake import new_key
 from ..exchange.result import Probe
 from ..host.listeners import listeners
-from ..host.proc import Proc
+from ..host.processes.proc import Proc
 from . import host_state
 from .elsewhere import look_elsewhere
 from .experiments import HANDSHAKE, WITH_SLASH, Laboratory, Request, Search, good_handshake, without_prefix

@@ -19,7 +19,7 @@ from ..conf.tree import Configuration, ConfSyntaxError, Directive
 from ..host.describe import Nginx
 from ..host.listeners import Listener
 from ..host.masters import Master
-from ..host.proc import Proc
+from ..host.processes.proc import Proc
 from .backups import BACKUP
 from .facts import ConfigTest, NewerFile
 

@@ -13,7 +13,7 @@ from .describe import Nginx, describe
 from .layout import Layout, LayoutError, find_layout
 from .listeners import Listener, listeners, ports_of
 from .masters import Choice, Master, Worker, choose, masters, serving_since, without_master, workers_of
-from .proc import Proc
+from .processes.proc import Proc
 from .sites import ServerBlock, server_blocks
 from .survey import Survey, survey
 

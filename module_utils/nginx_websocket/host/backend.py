@@ -14,7 +14,7 @@ from ..exchange.masking import masked_url
 from ..exchange.probe import probe
 from ..exchange.result import Probe
 from .listeners import Listener, listeners
-from .proc import Proc
+from .processes.proc import Proc
 
 DEFAULT_PORTS = (8000, 3000)
 

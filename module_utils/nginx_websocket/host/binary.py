@@ -9,7 +9,7 @@ import shlex
 import subprocess
 from typing import Any, Dict, List, Optional, Tuple
 
-from .proc import Proc
+from .processes.proc import Proc
 
 WELL_KNOWN = (
     "/usr/sbin/nginx",

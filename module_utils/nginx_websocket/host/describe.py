@@ -10,11 +10,11 @@ from ..conf.load import load
 from ..conf.tree import Configuration, ConfSyntaxError, printable
 from .binary import Binary, NginxError, inspect_binary
 from .executed import strangers_code
-from .genuine import NotGenuine, executable
 from .layout import Layout, LayoutError, find_layout
 from .masters import Master
-from .proc import Proc
-from .trust import Weakness, weakness
+from .processes.genuine import NotGenuine, executable
+from .processes.proc import Proc
+from .processes.trust import Weakness, weakness
 
 
 @dataclasses.dataclass

@@ -14,7 +14,7 @@ import re
 from typing import Iterable, Iterator, List, Optional, Sequence, Tuple
 
 from ..conf.tree import Configuration, Directive
-from .trust import Weakness, weakness
+from .processes.trust import Weakness, weakness
 
 _WILDCARD = re.compile(r"[*?\[]")
 _CODE = (b"perl_modules", b"perl_require", b"init_by_lua_file")

@@ -9,8 +9,8 @@ import struct
 from typing import Any, Dict, Iterable, List, Optional, Tuple
 
 from ..exchange.masking import masked_argv
-from .descriptors import socket_holders
-from .proc import Proc, origin_of, user_name
+from .processes.descriptors import socket_holders
+from .processes.proc import Proc, origin_of, user_name
 
 _LISTEN = "0A"
 _ACCEPTING = 0x00010000

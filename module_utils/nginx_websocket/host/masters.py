@@ -8,8 +8,8 @@ import re
 import time
 from typing import Any, Dict, List, Optional, Sequence
 
-from .genuine import distrust, stranger
-from .proc import Proc, origin_of
+from .processes.genuine import distrust, stranger
+from .processes.proc import Proc, origin_of
 
 MASTER = "nginx: master process"
 WORKER = "nginx: worker process"

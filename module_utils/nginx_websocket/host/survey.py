@@ -10,7 +10,7 @@ from .binary import NginxError, find_binary
 from .describe import Nginx, describe
 from .listeners import listeners, ports_of
 from .masters import Choice, Master, choose, masters
-from .proc import Proc
+from .processes.proc import Proc
 from .sites import ServerBlock, server_blocks
 
 #: Where distributions have it, and where everybody looks first.

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Optional, Sequence
 
-from module_utils.nginx_websocket.host.proc import Proc
+from module_utils.nginx_websocket.host.processes.proc import Proc
 
 TITLE = "nginx: master process /usr/sbin/nginx -g daemon on; master_process on;"
 

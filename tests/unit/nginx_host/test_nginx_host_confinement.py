@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from module_utils.nginx_websocket.host.confinement import confinement
+from module_utils.nginx_websocket.host.processes.confinement import confinement
 from tests.unit.nginx_host.fake_proc import FakeProc
 
 MASTER, OURSELVES = 50, 40

@@ -8,8 +8,8 @@ import pytest
 
 from module_utils.nginx_websocket.host.binary import NginxError
 from module_utils.nginx_websocket.host.describe import describe
-from module_utils.nginx_websocket.host.genuine import NotGenuine, executable
 from module_utils.nginx_websocket.host.masters import choose, masters
+from module_utils.nginx_websocket.host.processes.genuine import NotGenuine, executable
 from tests.unit.nginx_host.fake_proc import FakeProc
 from verify import on_host
 

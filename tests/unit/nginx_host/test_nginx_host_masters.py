@@ -12,7 +12,7 @@ from module_utils.nginx_websocket.host.masters import (
     without_master,
     workers_of,
 )
-from module_utils.nginx_websocket.host.proc import origin_of
+from module_utils.nginx_websocket.host.processes.proc import origin_of
 from tests.unit.nginx_host.fake_proc import TITLE, FakeProc
 
 WORKER = "nginx: worker process"

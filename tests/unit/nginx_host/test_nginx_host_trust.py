@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from module_utils.nginx_websocket.host.trust import is_trusted, owner_fault, weakness
+from module_utils.nginx_websocket.host.processes.trust import is_trusted, owner_fault, weakness
 from verify.on_host import weak_step
 
 MALLORY = 65534

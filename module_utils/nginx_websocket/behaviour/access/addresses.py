@@ -6,12 +6,10 @@ Rules of ``ngx_http_access_handler`` and ``ngx_http_realip_handler``.
 from __future__ import annotations
 
 import ipaddress
-from typing import TYPE_CHECKING, List, Optional, Sequence, Tuple, Union
+from typing import List, Optional, Sequence, Tuple, Union
 
 from ...conf.tree import Directive
-
-if TYPE_CHECKING:  # the variable $remote_addr is asked for here
-    from ..variables import Exchange
+from ..variables import Exchange
 
 UNIX = "unix:"
 """The address of a client that comes through a unix socket."""

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import TYPE_CHECKING, Callable, Optional, Tuple
+from typing import Callable, Optional, Tuple
 
 from ..effective import Level
 from ..location import Location
 from ..regex import CannotDecide
-
-if TYPE_CHECKING:  # the variables $document_root and $request_filename are asked for here
-    from ..variables import Exchange
+from ..variables import Exchange
 
 FileKind = Callable[[str], str]
 """Path → "file", "directory" or "" (nothing there)."""

@@ -208,7 +208,7 @@ def confined(master: int) -> str:
     Returns:
         The end of a message; "" when nothing is known.
     """
-    from ...host.confinement import confinement
+    from ...host.processes.confinement import confinement
 
     found = confinement(master)
     if not found:

@@ -15,8 +15,8 @@ import socket
 from typing import Any, FrozenSet, Iterable, Iterator, List, Optional, Sequence, Set, Tuple
 
 from ...conf.tree import Configuration, Directive
-from ...host.descriptors import socket_inodes
-from ...host.proc import Proc
+from ...host.processes.descriptors import socket_inodes
+from ...host.processes.proc import Proc
 from . import workers
 
 _ESTABLISHED, _LISTENING = "01", "0A"

@@ -21,8 +21,8 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Callable, Iterator, List, Optional, Sequence, Tuple
 
-from ...host.proc import Proc
-from ...host.trust import weakness
+from ...host.processes.proc import Proc
+from ...host.processes.trust import weakness
 from ..live.instance import Instance, find_instance
 from ..site.model import ABSENT, Entry
 from ..tree.files import Filesystem, temporary_name

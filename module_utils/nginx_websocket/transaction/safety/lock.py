@@ -15,7 +15,7 @@ import time
 from typing import Callable, Iterator, List, Optional
 
 from ...exchange.masking import masked_argv
-from ...host.proc import Proc
+from ...host.processes.proc import Proc
 from ..site.model import Refused
 
 _POLL_SECONDS = 0.1

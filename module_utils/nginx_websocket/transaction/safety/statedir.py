@@ -13,7 +13,7 @@ import shlex
 import stat
 from typing import Iterator, List
 
-from ...host.trust import is_trusted, owner_fault, weakness
+from ...host.processes.trust import is_trusted, owner_fault, weakness
 from ..site.model import Refused
 from ..tree.files import TEMPORARY_SUFFIX
 

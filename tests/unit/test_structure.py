@@ -1,0 +1,165 @@
+"""The shape of ``module_utils``: no circle of imports, no crowded folder, arrows between rooms go one way."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+from typing import Dict, List, Set
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parents[2] / "module_utils/nginx_websocket"
+MOST_MODULES = 15
+CROWDED = {"diagnosis"}
+"""Folders that still have more modules than they should."""
+
+FLOORS = (
+    ("conf", "exchange", "importing", "report"),
+    ("behaviour", "host"),
+    ("compare",),
+    ("edit",),
+    ("transaction",),
+    ("backend_service", "diagnosis"),
+    ("command",),
+)
+"""A room imports rooms of the floors above it in this list, and none beside it."""
+
+TRANSACTION = (
+    ("site",),
+    ("live",),
+    ("tree",),
+    ("history", "safety"),
+    ("surroundings",),
+    ("plan",),
+    ("",),
+)
+"""The same within ``transaction``; "" are the verbs at its top."""
+
+
+def modules(root: Path) -> Dict[str, Path]:
+    """Name below the package → file."""
+    found = {}
+    for path in sorted(root.rglob("*.py")):
+        parts = path.relative_to(root).with_suffix("").parts
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+def imports(root: Path) -> Dict[str, Set[str]]:
+    """Module → modules of the package that it imports anywhere, for type checking too."""
+    known = modules(root)
+    arrows: Dict[str, Set[str]] = {}
+    for name, path in known.items():
+        package = name.split(".") if path.name == "__init__.py" else name.split(".")[:-1]
+        package = [part for part in package if part]
+        arrows[name] = set()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.ImportFrom) or not node.level:
+                continue
+            base = package[: len(package) - node.level + 1] + (node.module or "").split(".")
+            base = [part for part in base if part]
+            for alias in node.names:
+                below = ".".join([*base, alias.name])
+                arrows[name].add(below if below in known else ".".join(base))
+        arrows[name].discard(name)
+    return arrows
+
+
+def circles(arrows: Dict[str, Set[str]]) -> List[List[str]]:
+    """Groups of modules that import each other, directly or through others."""
+
+    def reached(start: str) -> Set[str]:
+        seen: Set[str] = set()
+        waiting = [start]
+        while waiting:
+            new = arrows.get(waiting.pop(), set()) - seen
+            seen |= new
+            waiting += new
+        return seen
+
+    reach = {name: reached(name) for name in arrows}
+    groups = {
+        tuple(sorted(other for other in reach[name] if name in reach.get(other, ())))
+        for name in arrows
+        if name in reach[name]
+    }
+    return [list(group) for group in sorted(groups)]
+
+
+def upward(arrows: Dict[str, Set[str]], floors, room_of) -> List[str]:
+    """Imports of a room beside or above the importing one."""
+    floor = {room: number for number, rooms in enumerate(floors) for room in rooms}
+    return [
+        f"{name} imports {target}"
+        for name, targets in sorted(arrows.items())
+        for target in sorted(targets)
+        if room_of(name) != room_of(target) and floor[room_of(name)] <= floor[room_of(target)]
+    ]
+
+
+ARROWS = imports(PACKAGE)
+
+
+def test_no_module_imports_one_that_imports_it():
+    assert circles(ARROWS) == []
+
+
+def test_each_room_has_a_floor():
+    rooms = {name.split(".")[0] for name in ARROWS if name}
+    assert rooms == {room for floor in FLOORS for room in floor}
+
+
+def test_rooms_know_only_the_rooms_below_them():
+    assert upward(ARROWS, FLOORS, lambda name: name.split(".")[0]) == []
+
+
+def test_rooms_of_the_transaction_know_only_those_below_them():
+    inside = {
+        name[len("transaction.") :]: {
+            target[len("transaction.") :] for target in targets if target.startswith("transaction.")
+        }
+        for name, targets in ARROWS.items()
+        if name.startswith("transaction.")
+    }
+    packages = {room for floor in TRANSACTION for room in floor}
+    assert (
+        upward(
+            inside, TRANSACTION, lambda name: name.split(".")[0] if "." in name else name * (name in packages)
+        )
+        == []
+    )
+
+
+def test_no_folder_is_crowded():
+    folders: Dict[str, int] = {}
+    for path in PACKAGE.rglob("*.py"):
+        if path.name != "__init__.py":
+            folder = path.parent.relative_to(PACKAGE).as_posix()
+            folders[folder] = folders.get(folder, 0) + 1
+    assert {folder for folder, count in folders.items() if count > MOST_MODULES} == CROWDED
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ({"a.py": "from . import b", "b.py": "from .c import x", "c.py": ""}, []),
+        ({"a.py": "from . import b", "b.py": "from .a import x"}, [["a", "b"]]),
+        (
+            {"a.py": "def f():\n    from .r import b", "r/__init__.py": "", "r/b.py": "from ..a import x"},
+            [["a", "r.b"]],
+        ),
+        (
+            {
+                "a.py": "if TYPE_CHECKING:\n    from .b import x",
+                "b.py": "from .c import x",
+                "c.py": "from . import a",
+            },
+            [["a", "b", "c"]],
+        ),
+    ],
+)
+def test_a_circle_is_seen(tmp_path, files, expected):
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    assert circles(imports(tmp_path)) == expected
