@@ -211,9 +211,18 @@ def asked_names(data: str) -> List[str]:
     """The cases of a folder; one that is asked in several ways also as ``name#2`` and so on."""
     found = []
     for name in case_names(data):
+        if not _modules_there(os.path.join(data, name, "nginx.conf")):
+            continue  # stream, headers-more and their like are packages of their own
         found.append(name)
         found += [f"{name}#{number + 2}" for number in range(len(load_case(name, data).get("ask", [0])) - 1)]
     return found
+
+
+def _modules_there(path: str) -> bool:
+    """Whether the modules that a case loads are installed here."""
+    with open(path, encoding="utf-8") as file:
+        wanted = re.findall(r"^load_module (\S+);", file.read(), re.M)
+    return all(os.path.exists(module) for module in wanted)
 
 
 def run_apart(name: str, nginx: str, data: str, bare: bool = False) -> Dict[str, Any]:

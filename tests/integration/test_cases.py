@@ -44,7 +44,7 @@ EDGES = [
 
 
 # What the page hid is the backend's own refusal, which no line of nginx cures.
-ANOTHER_CAUSE_BEHIND = {"111-error-page-hides-refusal"}
+ANOTHER_CAUSE_BEHIND = {"111-error-page-hides-refusal", "server-name-typo-tls"}
 
 
 def run_cases(suite, data, words):
@@ -86,11 +86,13 @@ def run_cases(suite, data, words):
 
 
 @pytest.mark.parametrize("suite", ["bullseye", "bookworm", "trixie", "forky"])
-@pytest.mark.parametrize("data", ["tests/cases/data", "tests/cases/own"])
+@pytest.mark.parametrize("data", ["tests/cases/data", "tests/cases/own", "tests/cases/reported"])
 def test_cases(suite, data):
     from tests.cases.run_cases import table
 
     words = [] if suite == "bookworm" or os.environ.get("CASES_ALL") else EDGES
+    if words and data.endswith("reported"):
+        pytest.skip("what differs between versions stands in the others; CASES_ALL=1 runs these, too")
     results = run_cases(suite, data, words)
     print("\n" + table(results))
     wrong = {

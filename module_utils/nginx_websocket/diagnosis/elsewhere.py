@@ -73,6 +73,12 @@ def look_elsewhere(facts: Facts, found: BackendFacts) -> None:
         and listener.inode not in asked
         and host_state.master_of(listener, [own] if own else []) is None
     ]
+    for listener in found.listeners:
+        # The same port at another address of this host: a backend that is bound to it alone.
+        if host_state.master_of(listener, [own] if own else []) is None and _opens(
+            facts.question, found, listener, harmless_path(facts.question)
+        ):
+            return
     named = named_ports(facts.configuration)
     found.others = [listener for listener in candidates if listener.port not in named][:MOST]
     known = [listener for listener in candidates if listener.port in named]

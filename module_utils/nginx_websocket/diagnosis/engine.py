@@ -173,7 +173,9 @@ def diagnose_configuration(
     others = risks.risks(facts, [suspect for suspect in found if suspect.finding not in causes])
     for other in others:
         other.change = None
-    findings = ranked([*causes, *refusals[1:], *others])
+    findings = ranked([*causes, *refusals[1:], *semicolon_rules.explained(facts, others)])
+    for other in findings[len(causes) :]:
+        other.change = None
     verdict = conclude(findings, None)
     return Report(question, verdict, _sentence(facts, verdict, findings), findings, facts)
 

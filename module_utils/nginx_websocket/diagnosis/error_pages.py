@@ -38,6 +38,8 @@ def hidden_failure(facts: Facts, suspects: Sequence[Suspect], probe: Probe) -> L
     if route is None or route.answer.kind != "proxy" or probe.status in (502, 504):
         return []
     line = reach_rules.upstream_line(facts.log)
+    if line is not None and line.code == "capture-lost":
+        return []  # No backend was asked at all.
     unresolved = line is not None and line.code in ("upstream-host-not-found", "resolver-missing")
     if not unresolved and not backend_is_silent(facts):
         return []

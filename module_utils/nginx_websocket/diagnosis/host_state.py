@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import re
 import socket
+import stat
 import subprocess
 from typing import Dict, Iterable, List, Optional, Sequence, Set, Tuple
 
@@ -25,6 +26,8 @@ from .facts import ConfigTest, NewerFile
 
 MARGIN = 0.05
 """Seconds by which a file must be newer than a worker: two clock ticks and the kernel's coarse clock."""
+RENAMED = 2.0
+"""Seconds by which a directory may be newer than the workers without a sign of an unloaded change."""
 STRAY_LIMIT = 300
 STRAY_SIZE = 1 << 20
 # Before the error log of the configuration is open nginx writes "nginx: [emerg] …", afterwards a line of
@@ -169,8 +172,10 @@ def newer_files(configuration: Optional[Configuration], main: str, started: floa
             except OSError:
                 continue
             changed = max(status.st_mtime, status.st_ctime)
-            if changed > started + MARGIN:
-                found.append(NewerFile(path, changed, status.st_mtime > started + MARGIN))
+            # A directory is as new as the last rename in it, which a reload follows within moments.
+            margin = RENAMED if stat.S_ISDIR(status.st_mode) else MARGIN
+            if changed > started + margin:
+                found.append(NewerFile(path, changed, status.st_mtime > started + margin))
                 break
     return found
 

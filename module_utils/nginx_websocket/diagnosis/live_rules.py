@@ -7,6 +7,7 @@ the backend, the open socket.  The first that explains the failure is the cause.
 
 from __future__ import annotations
 
+import os
 from typing import Callable, List, Optional, Sequence
 
 from ..behaviour.request import guessed_host
@@ -14,6 +15,7 @@ from ..behaviour.route import index_of
 from ..behaviour.server.names import server_names
 from ..behaviour.upgrade.obstacle import is_ip
 from ..exchange.result import Probe
+from ..host.listeners import Listener
 from . import backend_rules, client_rules, config_rules, error_pages, reach_rules
 from .errorlog import LogLine
 from .facts import Facts, Hop
@@ -89,7 +91,12 @@ def _configuration(facts: Facts, suspects: Sequence[Suspect], hop: Optional[Hop]
 
 
 def _running(facts: Facts, suspects: Sequence[Suspect], hop: Optional[Hop]) -> List[Finding]:
-    if facts.owner is not None and not facts.owner_is_nginx:
+    unseen = facts.owner is not None and facts.owner.pid is None
+    if unseen and os.geteuid() != 0:
+        facts.notes.append("without root nobody can see which process holds the port")
+    elif facts.owner is not None and not facts.owner_is_nginx and _contained(facts.owner):
+        return [_in_container(facts, facts.owner)]
+    elif facts.owner is not None and not facts.owner_is_nginx:
         return [
             Finding(
                 "other-process-on-port",
@@ -108,6 +115,23 @@ def _running(facts: Facts, suspects: Sequence[Suspect], hop: Optional[Hop]) -> L
             )
         ]
     return []
+
+
+def _contained(owner: Listener) -> bool:
+    """Whether a port is published by a container, or held in another namespace."""
+    return owner.pid is None or owner.origin == "container" or owner.exe.endswith("docker-proxy")
+
+
+def _in_container(facts: Facts, owner: Listener) -> Finding:
+    port = facts.question.endpoint.port
+    words = f"port {owner.port} on {owner.address}: {owner.describe()}"
+    return Finding(
+        "other-process-on-port",
+        evidence=[Evidence("process", words)],
+        detail=f"port {port} belongs to a container: the nginx that answers runs there, with its own files",
+        fix=f"see which one publishes it (docker ps --filter publish={port}) and look at its nginx "
+        "(docker exec NAME nginx -T, which -e dump=FILE reads)",
+    )
 
 
 def _connection(facts: Facts, suspects: Sequence[Suspect], hop: Optional[Hop]) -> List[Finding]:
@@ -148,10 +172,28 @@ def _tls(facts: Facts, suspects: Sequence[Suspect], hop: Optional[Hop]) -> List[
         return mismatch
     static = certain_cause(suspects, ("tls-not-enabled",))
     if static:
+        _name_tls_port(facts, static[0])
         return static
     if "does not speak TLS" in hop.probe.error:
         return stale(facts) or [Finding("tls-not-enabled", evidence=[told(hop)])]
     return [Finding("tls-handshake-failed", evidence=[told(hop)])]
+
+
+def _name_tls_port(facts: Facts, finding: Finding) -> None:
+    """Where the same name is served with TLS on another port, that is the port to open."""
+    route, endpoint = facts.route, facts.question.endpoint
+    if route is None:
+        return
+    name = endpoint.host.lower().encode()
+    for group in index_of(route.configuration).groups:
+        if group.ssl and any(name in map(bytes.lower, server_names(server)) for server in group.servers):
+            port = group.address.port
+            url = f"wss://{endpoint.host}" + ("" if port == 443 else f":{port}")
+            finding.detail = (
+                f"the client speaks TLS to port {endpoint.port}, and this name has TLS on port {port}"
+            )
+            finding.fix = f"open {url} in the client; port {endpoint.port} must stay plain"
+            return
 
 
 def _other_site(facts: Facts, suspects: Sequence[Suspect]) -> List[Finding]:

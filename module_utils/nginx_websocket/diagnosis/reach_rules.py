@@ -243,11 +243,12 @@ def _nobody_there(backend: BackendFacts, evidence: List[Evidence]) -> Finding:
             return Finding("backend-ipv6-localhost", evidence=evidence + heard)
     if backend.other_port is not None:
         listener, answer = backend.other_port
+        place = f"{listener.address}:{listener.port}"
         return Finding(
             "backend-down",
-            evidence=[*evidence, said(f"port {listener.port} of this host", answer)],
-            detail=(f"nothing listens at {backend.server}; the WebSocket opens on port {listener.port}"),
-            fix=f"proxy_pass to port {listener.port}",
+            evidence=[*evidence, said(f"{place} of this host", answer)],
+            detail=f"nothing listens at {backend.server}; the WebSocket opens at {place}",
+            fix=f"proxy_pass to {place}",
         )
     return Finding("backend-down", evidence=evidence + heard)
 

@@ -146,12 +146,16 @@ def _other_port(configuration: Configuration, route: Route, fault: Fault) -> Ite
     upstream = route.upstream
     if upstream is None or not fault.server:
         return
-    port = fault.server.rpartition(":")[2].encode()
+    host, _, number = fault.server.rpartition(":")
+    port, near = number.encode(), host in ("127.0.0.1", "[::1]", "localhost")
     lines = [item for item in upstream.block.block or () if item.name == b"server"] if upstream.block else []
     line = lines[0] if len(lines) == 1 else upstream.directive if upstream.block is None else None
     if line is None or not line.args:
         return
-    new = re.sub(rb"(?<=[^/]):\d+(?=/|$)", b":" + port, line.args[0], count=1)
+    if near:
+        new = re.sub(rb"(?<=[^/]):\d+(?=/|$)", b":" + port, line.args[0], count=1)
+    else:
+        new = re.sub(rb"(?:(?<=//)|^)[\w.-]+:\d+(?=/|$)", fault.server.encode(), line.args[0], count=1)
     if new != line.args[0]:
         yield [splice.set_argument(line, 0, new)]
 
