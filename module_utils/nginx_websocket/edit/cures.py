@@ -166,11 +166,11 @@ def _other_location(configuration: Configuration, route: Route, fault: Fault) ->
     if fault.meant is not None:
         yield from _copied(route, fault.meant)
     if fault.server:
-        yield from _new_location(route, f"http://{_target_of(configuration, fault.server)}")
+        yield from _new_location(route, f"http://{_target_of(configuration, fault.server)}", fault)
     elif fault.meant is None:
         targets = _targets(route)
         if len(targets) == 1:
-            yield from _new_location(route, targets[0])
+            yield from _new_location(route, targets[0], fault)
 
 
 def _head(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:
@@ -215,10 +215,13 @@ def _copied(route: Route, meant: Level) -> Iterator[Edits]:
         yield _into_server(route, head + b" {" + body.rstrip() + b"\n" + _margin(source) + b"}")
 
 
-def _new_location(route: Route, target: str) -> Iterator[Edits]:
+def _new_location(route: Route, target: str, fault: Fault) -> Iterator[Edits]:
     lines = [f"proxy_pass {target};", *upgrade_lines(route), "proxy_set_header Host $http_host;"]
     path = _text(route.first_uri)
-    for head in (f"^~ {scope(path)}", f"= {path}"):
+    heads = [f"^~ {scope(path)}", f"= {path}"]
+    if fault.code == "try-files-before-proxy":
+        heads.reverse()  # There are files below that path.
+    for head in heads:
         text = "\n".join([f"location {head} {{", *(f"    {line}" for line in lines), "}"])
         yield _into_server(route, text.encode("utf-8", "surrogateescape"))
 
@@ -449,7 +452,7 @@ def _localhost(configuration: Configuration, route: Route, fault: Fault) -> Iter
         if line.args and b"localhost" in line.args[0]:
             yield [splice.set_argument(line, 0, line.args[0].replace(b"localhost", host, 1))]
     if upstream.block is not None and len(lines) > 1:
-        yield from _new_location(route, f"http://{fault.server}")
+        yield from _new_location(route, f"http://{fault.server}", fault)
 
 
 def _literal_name(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:
