@@ -169,7 +169,8 @@ def disagreement(
     tally: Dict[str, int],
 ) -> str:
     """ "" where the comparison said what was seen."""
-    if "bad-request" in (one[1][0].answer.kind, other[1][0].answer.kind):
+    kinds_of_answer = {one[1][0].answer.kind, other[1][0].answer.kind}
+    if "bad-request" in kinds_of_answer or kinds_of_answer == {"plain-http-to-tls-port"}:
         return ""  # no browser sends it, and which server's page says so is nobody's concern
     differs = one[0] != other[0]
     try:
