@@ -36,6 +36,8 @@ from .outcomes import (
 WHY_LINES = 200
 #: So many characters of one message are looked at.
 MESSAGE = 100_000
+#: So many characters of one detail of a comparison are kept.
+DETAIL = 500
 #: So many findings and sites of a host are kept; what a host says is bounded in every direction.
 ROWS = 200
 
@@ -87,6 +89,7 @@ class HostRecord:
         why: Lines that say why it failed.
         backup: Number of the backup that holds the state before, for a roll back by hand.
         confirm_by: Until when its release waits to be confirmed, or the host goes back by itself.
+        comparison: What users would see of the change, as data; empty where nothing changed.
     """
 
     name: str
@@ -99,6 +102,7 @@ class HostRecord:
     passed: Optional[int] = None
     backup: Optional[int] = None
     confirm_by: str = ""
+    comparison: Dict[str, Any] = field(default_factory=dict)
     phases: List[Phase] = field(default_factory=list)
 
     @property
@@ -145,6 +149,7 @@ class HostRecord:
         for finding in _rows(result.get("findings")):
             self.find(*(str(finding.get(part) or "") for part in ("code", "message", "fix")))
         self._count(_numbers(result.get("sockets")))
+        self.comparison = _compared(result.get("comparison")) or self.comparison
 
     def _done(self, word: str, failed: bool, result: Mapping[str, Any], check: bool) -> None:
         if failed and word in (UNCHANGED, APPLIED):
@@ -252,6 +257,25 @@ def _texts(value: object) -> Dict[str, str]:
 def _numbers(value: object) -> Dict[str, int]:
     pairs = value.items() if isinstance(value, Mapping) else ()
     return {str(name): number for name, number in pairs if isinstance(number, int)}
+
+
+def _compared(value: object) -> Dict[str, Any]:
+    """What is kept of a comparison: texts masked and cut, numbers, and so many differences."""
+    if not isinstance(value, Mapping) or not value:
+        return {}
+    return {
+        **_short(value),
+        "differences": [
+            {**_short(row), "examples": [masked(str(one)[:DETAIL]) for one in _list(row.get("examples"))]}
+            for row in _rows(value.get("differences"))
+        ],
+        "notes": [masked(str(note)[:DETAIL]) for note in _list(value.get("notes"))],
+    }
+
+
+def _short(value: Mapping[str, Any]) -> Dict[str, Any]:
+    texts = {name: masked(text[:DETAIL]) for name, text in _texts(value).items()}
+    return {**texts, **_numbers(value)}
 
 
 def _list(value: object) -> List[Any]:

@@ -61,6 +61,7 @@ def _host(host: HostRecord) -> Dict[str, Any]:
         "sockets": host.sockets or None,
         "checks_passed": host.passed,
         "findings": host.findings,
+        "comparison": host.comparison or None,
         "why": host.why,
         "seconds": round(host.seconds, 3),
         "phases": [
@@ -126,5 +127,7 @@ def _suite(root: ET.Element, rollout: Rollout, number: int, hosts: Sequence[Host
         told = [f"{host.outcome}", *(f"{r.site}: {change(r)}" for r in host.releases)]
         if host.sockets:
             told.append(f"open sockets: {sockets(host)}")
+        if host.comparison.get("summary"):
+            told.append(f"compared before it went live: {host.comparison['summary']}")
         told += [f"{finding['code']}: {finding['message']}" for finding in host.findings]
         ET.SubElement(case, "system-out").text = xml("\n".join(told))

@@ -301,7 +301,7 @@ class _Comparing:
             target = next(iter(now.value), "") if now.kind == to.REDIRECT else ""
             if not target or was.value & now.value:
                 break
-            parts = urllib.parse.urlsplit(target)
+            parts = to.split(target)
             if (parts.hostname or "") not in names or parts.scheme not in ("http", "https"):
                 break
             try:

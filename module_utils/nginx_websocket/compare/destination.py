@@ -129,9 +129,19 @@ def _local(address: str) -> str:
     return address if ":" in address else f"{address}:80"
 
 
+def split(url: str) -> urllib.parse.SplitResult:
+    """The parts of a URL; one that no browser could use has a path alone."""
+    try:
+        parts = urllib.parse.urlsplit(url)
+        _number = parts.port
+        return parts
+    except ValueError:
+        return urllib.parse.SplitResult("", "", url, "", "")
+
+
 def _normal(target: str) -> str:
     """A URL without what makes no difference: case of the host, the scheme's own port."""
-    parts = urllib.parse.urlsplit(target)
+    parts = split(target)
     if not parts.netloc:
         return target
     host = parts.netloc.lower()
@@ -143,5 +153,5 @@ def _normal(target: str) -> str:
 
 def host_of(url: str) -> str:
     """The host of a URL without ``www.``; "" for a path."""
-    host = (urllib.parse.urlsplit(url).hostname or "").lower()
+    host = (split(url).hostname or "").lower()
     return host[4:] if host.startswith("www.") else host

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import urllib.parse
 from typing import Iterator, List, Optional, Tuple
 
 from ..behaviour.access import guards as kinds
@@ -83,7 +82,7 @@ def partings(pair: Pair) -> List[Parting]:
     if pair.end is not pair.after and was.kind != to.NOBODY:
         step = destination(pair.after)
         if not was.value & step.value:
-            target = "://".join(urllib.parse.urlsplit(next(iter(step.value), ""))[:2])
+            target = "://".join(to.split(next(iter(step.value), ""))[:2])
             text = f"is redirected to {target}, where the same answers"
             found.append(Parting(REDIRECTED, was.text, text, was.at, step.at, (target,)))
     if to.NOBODY not in (was.kind, now.kind):

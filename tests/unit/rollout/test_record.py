@@ -8,7 +8,7 @@ import pytest
 from ansible.utils.helpers import pct_to_int
 
 from rollout.outcomes import BAD, MEANINGS, OUTCOMES
-from rollout.record import WHY_LINES, Rollout, batch_sizes, masked
+from rollout.record import WHY_LINES, HostRecord, Rollout, batch_sizes, masked
 
 OLD, NEW = "a" * 32, "b" * 32
 
@@ -308,3 +308,15 @@ def test_batches_are_those_that_ansible_makes(serial, hosts):
 )
 def test_secrets_do_not_get_out(text, told):
     assert masked(text) == told
+
+
+def test_the_comparison_is_kept_as_data_and_bounded():
+    host = HostRecord("h")
+    row = {"kind": "file-lost", "was": "x" * 9999, "examples": ["http://a/?token=abc"] * 999, "other": {}}
+    value = {"summary": "of 5 requests 4", "asked": 5, "differences": [row] * 999, "notes": ["n"] * 999}
+    host.transaction({"outcome": "applied", "comparison": value}, failed=False, undo=False, check=False)
+    kept = host.comparison
+    assert kept["summary"] == "of 5 requests 4" and kept["asked"] == 5 and len(kept["differences"]) <= 200
+    assert len(kept["differences"][0]["was"]) <= 500 and "abc" not in str(kept["differences"][0]["examples"])
+    for strange in (None, [], "x", {"differences": 3, "notes": {}}):
+        host.transaction({"outcome": "applied", "comparison": strange}, failed=False, undo=False, check=False)

@@ -211,7 +211,7 @@ def test_json_has_all_of_a_host(run):
     del host["phases"]
     assert host == {
         "name": "web2", "batch": 2, "outcome": "applied", "releases": {"s": {"before": OLD, "after": NEW}},
-        "backup": 7, "sockets": {"before": 5, "after": 4, "lost": 1}, "checks_passed": 22,
+        "backup": 7, "sockets": {"before": 5, "after": 4, "lost": 1}, "checks_passed": 22, "comparison": None,
         "findings": [{"code": "backend-down", "message": masked(NASTY), "fix": "start it"}],
         "why": [], "seconds": 3.5,
     }  # fmt: skip
