@@ -27,6 +27,8 @@ RELEASE_LOCATION = re.compile(rb"/\.well-known/nginx-websocket/([0-9a-f]{32})\b"
 # The first line of the role's template, templates/site.conf.j2.
 HEADING = re.compile(rb"# (\S+), release [0-9a-f]{32}$")
 PROC = "/proc"
+#: Bytes that are read of a site's file.
+SITE_BYTES = 16 * 2**20
 DUMP_HEADER = re.compile(rb"^# configuration file (/.+):\n", re.MULTILINE)
 
 
@@ -261,14 +263,22 @@ def release_files(dump: bytes) -> List[Dict[str, Any]]:
             continue
         state = file_state(os.fsdecode(header.group(1)))
         state["releases"] = [release.decode() for release in releases]
-        with open(header.group(1), "rb") as stream:
-            content = stream.read()
+        content = small_file(header.group(1))
         heading = HEADING.match(content.split(b"\n", 1)[0].rstrip())
         state["site"] = heading.group(1).decode("utf-8", "replace") if heading else ""
         template = content.replace(releases[0], b"@RELEASE@")
         state["edited"] = hashlib.sha256(template).hexdigest()[:32] != state["releases"][0]
         found.append(state)
     return found
+
+
+def small_file(path: bytes) -> bytes:
+    """Return what a file holds, at most SITE_BYTES: a header can be forged, and name what has no end.
+
+    Whoever may write a file of the configuration may have nginx print a line that looks like a header.
+    """
+    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as stream:
+        return stream.read(min(os.fstat(stream.fileno()).st_size, SITE_BYTES))
 
 
 def file_of(ask: Dict[str, Any], files: List[Dict[str, Any]]) -> Optional[Dict[str, Any]]:

@@ -46,7 +46,8 @@ _MONTHS = {
         ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"), 1
     )
 }
-_LOCAL = re.compile(r"(\d\d)/([A-Z][a-z]{2})/(\d{4}):(\d\d):(\d\d):(\d\d) ([+-])(\d\d)(\d\d)\Z")
+_LOCAL = re.compile(r"(\d\d)/([A-Z][a-z]{2})/(\d{4}):(\d\d):(\d\d):(\d\d) ([+-])(\d\d)(\d\d)\Z", re.ASCII)
+_STATUS = re.compile(r"[0-9]{3}\Z")
 _ESCAPED = re.compile(r"\\x([0-9A-Fa-f]{2})")
 
 
@@ -81,14 +82,16 @@ class Format:
         self.escape = escape
         self._names: List[str] = []
         text = template.decode("utf-8", "replace")
-        parts, at = [], 0
-        for variable in _VARIABLE.finditer(text):
+        variables = list(_VARIABLE.finditer(text))
+        ends = [*(one.start() for one in variables[1:]), len(text)]
+        parts = [re.escape(text[: variables[0].start() if variables else len(text)])]
+        for number, (variable, end) in enumerate(zip(variables, ends)):
             name = variable.group(1) or variable.group(2)
-            parts.append(re.escape(text[at : variable.start()]))
-            at = variable.end()
-            parts.append(self._part(_PATH if name in paths else name, text[at : at + 1]))
-        parts.append(re.escape(text[at:]))
-        self._line = re.compile("".join(parts) + r"\Z", re.DOTALL)
+            between = text[variable.end() : end]
+            value = self._value(between[:1])
+            close = re.escape(between) + (r"\Z" if end == len(text) else "")
+            parts.append(self._part(_PATH if name in paths else name, value, close, number))
+        self._line = re.compile("".join(parts) + ("" if variables else r"\Z"), re.DOTALL)
         self._times: Dict[str, Optional[float]] = {}
 
     @property
@@ -106,22 +109,32 @@ class Format:
         """Whether a line tells when it came."""
         return bool({"time_local", "time_iso8601", "msec"} & set(self._names))
 
-    def _part(self, name: str, after: str) -> str:
-        quoted = after == '"' and self.escape != "none"
-        value = r'(?:[^"\\]|\\.)*' if quoted and self.escape == "json" else r'[^"]*' if quoted else ".*?"
-        if name not in _WANTED and name != _PATH:
-            return f"(?:{value})"
+    def _value(self, after: str) -> str:
+        if after != '"' or self.escape == "none":
+            return ".*?"
+        return r'(?:[^"\\]|\\.)*' if self.escape == "json" else r'[^"]*'
+
+    def _part(self, name: str, value: str, close: str, number: int) -> str:
+        """One variable and what stands behind it.
+
+        A value ends where that comes first, and is never tried again with another end: a line of another
+        format takes time by its length, not by a power of it. (A lookahead that has matched is not entered
+        again, so what it caught is taken as a whole.)
+        """
         if name in self._names:
-            return f"(?P={name})"
-        self._names.append(name)
-        return f"(?P<{name}>{value})"
+            return f"(?P={name}){close}"
+        wanted = name in _WANTED or name == _PATH
+        group = name if wanted else f"_{number}"
+        if wanted:
+            self._names.append(name)
+        return f"(?=(?P<{group}>{value}){close})(?P={group}){close}"
 
     def entry(self, line: str) -> Optional[Entry]:
         """What a line tells; None when it is not of this format, or its request is none."""
         match = self._line.match(line)
         if match is None:
             return None
-        values = {name: self._plain(value or "") for name, value in match.groupdict().items()}
+        values = {name: self._plain(match.group(name) or "") for name in self._names}
         method, target = values.get("request_method", ""), values.get("request_uri", values.get(_PATH, ""))
         if "request" in values:
             request = _REQUEST.match(values["request"])
@@ -137,7 +150,7 @@ class Format:
         return Entry(
             method or "GET",
             path,
-            int(status) if status.isdigit() else 0,
+            int(status) if _STATUS.match(status) else 0,
             upgrade,
             re.sub(r":\d+\Z", "", host).lower().rstrip("."),
             self._tls(values),
@@ -186,8 +199,8 @@ def _local(text: str) -> Optional[float]:
         return None
     day, year, hour, minute, second = (int(found.group(n)) for n in (1, 3, 4, 5, 6))
     away = datetime.timedelta(hours=int(found.group(8)), minutes=int(found.group(9)))
-    zone = datetime.timezone(-away if found.group(7) == "-" else away)
     try:
+        zone = datetime.timezone(-away if found.group(7) == "-" else away)
         return datetime.datetime(
             year, _MONTHS[found.group(2)], day, hour, minute, second, tzinfo=zone
         ).timestamp()
@@ -198,7 +211,7 @@ def _local(text: str) -> Optional[float]:
 def _iso8601(text: str) -> Optional[float]:
     try:
         return datetime.datetime.fromisoformat(text).timestamp()
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
 
 

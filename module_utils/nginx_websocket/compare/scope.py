@@ -282,7 +282,7 @@ def local_address(key: Tuple[str, str, int]) -> str:
     family, host, port = key
     if family == "unix":
         return f"unix:{host}"
-    shown = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    shown = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # nosec B104 # read, not bound
     return f"[{shown}]:{port}" if family == "inet6" else f"{shown}:{port}"
 
 

@@ -7,6 +7,7 @@ from typing import Iterator, List, Optional, Sequence, Set, Tuple
 
 from ..behaviour.location import split_name
 from ..behaviour.variables import has_variables, variable_names
+from ..conf.load import read_file
 from ..conf.tree import Configuration, Directive
 from .facts import ConfigTest, Facts
 from .findings import Evidence, Finding
@@ -57,8 +58,7 @@ def from_message(test: ConfigTest, configuration: Optional[Configuration] = None
 
 def _line_text(path: str, line: int) -> str:
     try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return file.read().split("\n")[line - 1]
+        return read_file(path).decode("utf-8", "replace").split("\n")[line - 1]
     except (OSError, IndexError):
         return ""
 

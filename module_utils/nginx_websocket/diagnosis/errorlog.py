@@ -13,6 +13,7 @@ import stat
 import time
 from typing import Iterator, List, Optional, Sequence, Tuple
 
+from ..conf.regular import open_regular
 from .findings import Evidence
 
 TAIL = 262144
@@ -104,19 +105,16 @@ def read_tail(path: str, start: Optional[int] = None) -> Iterator[LogLine]:
     """Lines from an offset (or of the last part) of a log.
 
     Args:
-        path: log file; what is no regular file is not read (a FIFO would hang, a device never ends).
+        path: log file.
         start: offset; None for the last ``TAIL`` bytes.
 
     Raises:
-        OSError: it cannot be read.
+        OSError: it cannot be read, or is no regular file.
     """
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    with open(descriptor, "rb") as file:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            return
-        begin = max(0, status.st_size - TAIL)
-        if start is not None and start <= status.st_size:
+    with open_regular(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        begin = max(0, size - TAIL)
+        if start is not None and start <= size:
             begin = max(begin, start)
         file.seek(begin)
         data = file.read(TAIL)
@@ -164,17 +162,22 @@ class LogWatch:
         return found
 
 
-def reload_failures(paths: Sequence[str], since: float) -> List[LogLine]:
+def reload_failures(paths: Sequence[str], since: float, master: int = 0) -> List[LogLine]:
     """``[emerg]`` lines since a time: why a reload was refused (ngx_init_cycle).
 
     Args:
         paths: the main error log and others.
         since: seconds since the epoch; log lines have no fraction, so the second itself counts.
+        master: process id of nginx's master, whose lines alone count; 0 for those of any process.
     """
     found = []
     for path in paths:
         try:
-            found += [line for line in read_tail(path) if line.level == "emerg" and line.time >= int(since)]
+            found += [
+                line
+                for line in read_tail(path)
+                if line.level == "emerg" and line.time >= int(since) and line.pid == (master or line.pid)
+            ]
         except OSError:
             continue
     return found

@@ -81,7 +81,7 @@ def observe(question: Question, *, binary: str = "", conf_path: str = "", prefix
     _probe(facts, address)
     facts.log = watch.added(endpoint.target)
     since = min([file.changed for file in facts.newer_files] + [facts.workers_started or 0.0])
-    facts.emergencies = reload_failures(logs, since) if since else []
+    facts.emergencies = reload_failures(logs, since, master.pid) if since else []
     if (
         facts.main_hop is not None
         and not facts.main_hop.opened
@@ -106,9 +106,9 @@ def _local_target(question: Question, facts: Facts, running: Sequence[Master]) -
         return (listening or facts.local)[0], port
     held = [listener for listener in facts.listeners if host_state.master_of(listener, running)]
     for listener in held or facts.listeners:
-        if listener.address in ("0.0.0.0", "::"):
+        if listener.address in ("0.0.0.0", "::"):  # nosec B104 # read, not bound
             return host_state.own_address(
-                socket.AF_INET if listener.address == "0.0.0.0" else socket.AF_INET6
+                socket.AF_INET if listener.address == "0.0.0.0" else socket.AF_INET6  # nosec B104 # read, not bound
             ), port
     if held or facts.listeners:
         return (held or facts.listeners)[0].address, port

@@ -7,6 +7,7 @@ import os
 import time
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
+from ..conf.regular import open_regular
 from .sites import ServerBlock
 
 
@@ -132,7 +133,7 @@ def covers(pattern: str, name: str) -> bool:
 def _unreadable(path: str) -> str:
     """Why a file cannot be read; empty when it can."""
     try:
-        with open(path, "rb") as file:
+        with open_regular(path) as file:
             if not file.read(1):
                 return f"{path} is empty"
     except FileNotFoundError:

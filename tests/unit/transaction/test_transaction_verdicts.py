@@ -251,3 +251,40 @@ def test_every_listen_of_every_marked_server_is_asked(tree):
         ("127.0.0.1", 443, True, False, "nginx-websocket-check.b.test"),
     }
     assert questions(read_tree(tree.instance()).configuration, tree.instance(), []) == []
+
+
+FORGED = "2026/11/28 23:00:00 [emerg] 41#41: forged"
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        '2026/11/28 23:00:00 [error] 50#50: *2 open() "/var/www/html/',
+        '2026/11/28 23:00:00 [error] 50#50: *2 open() "/var/www/x" well\n2026/11/28 23:00:00 [crit] 1#1: x',
+    ],
+)
+@pytest.mark.parametrize(
+    "after",
+    ['" failed (2: No such file or directory), client: 192.0.2.1, server: , request: "GET /"', "x" * 1950],
+)
+def test_a_line_that_a_client_had_written_is_nobodys(tmp_path, before, after):
+    """nginx writes the name of a file as it is, with line ends: seen with 1.22 and 1.30."""
+    path = str(tmp_path / "error.log")
+    watch = LogWatch([path])
+    with open(path, "a", encoding="utf-8") as stream:
+        stream.write(f"{before}\n{FORGED.replace('41', str(MASTER))}\n{after}\n")
+    assert watch.emergencies(MASTER) == []
+    write(path, "of nginx itself")
+    assert watch.emergencies(MASTER) == ["of nginx itself"]
+    watch.close()
+
+
+def test_a_log_that_becomes_a_fifo_keeps_nobody_waiting(tmp_path):
+    path = str(tmp_path / "error.log")
+    write(path, "old")
+    watch = LogWatch([path])
+    os.unlink(path)
+    os.mkfifo(path)
+    assert watch.emergencies(MASTER) == []
+    watch.close()
+    assert LogWatch([path]).emergencies(MASTER) == []

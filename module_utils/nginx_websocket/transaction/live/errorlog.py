@@ -5,12 +5,16 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from typing import Dict, Iterable, List, Tuple
+from typing import BinaryIO, Dict, Iterable, Iterator, List, Tuple
 
+from ...conf.regular import open_regular
 from ...conf.tree import Configuration
 from .instance import Instance
 
-_LINE = re.compile(rb"^\d{4}/\d\d/\d\d \d\d:\d\d:\d\d \[emerg\] (\d+)#\d+: (?:\*\d+ )?(.*)$")
+_LINE = re.compile(rb"^\d{4}/\d\d/\d\d \d\d:\d\d:\d\d \[emerg\] (\d+)#\d+: (?!\*\d)(.*)$")
+_REQUEST = re.compile(rb'^\d{4}/\d\d/\d\d \d\d:\d\d:\d\d \[\w+\] \d+#\d+: \*\d.*"')
+_CLIENT = b", client: "  # what every message about a request ends with (ngx_http_log_error)
+_LONGEST = 2048  # bytes of one message (NGX_MAX_ERROR_STR)
 _TAKEN = re.compile(r"bind\(\) to (\S+) failed \(98:")  # EADDRINUSE
 _FORBIDDEN = re.compile(
     r"\((1|2|13|30): "  # as nginx tells of them, then as OpenSSL does
@@ -44,17 +48,16 @@ class LogWatch:
             paths: the logs; one that does not exist yet is read from its start.
         """
         self._paths = list(paths)
-        self._open: Dict[str, Tuple[int, int]] = {}
+        self._open: Dict[str, Tuple[BinaryIO, int]] = {}
         for path in self._paths:
             with contextlib.suppress(OSError):
-                descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-                status = os.fstat(descriptor)
-                self._open[path] = (descriptor, status.st_size)
+                stream = open_regular(path)
+                self._open[path] = (stream, os.fstat(stream.fileno()).st_size)
 
     def close(self) -> None:
         """Let the files go."""
-        for descriptor, _ in self._open.values():
-            os.close(descriptor)
+        for stream, _ in self._open.values():
+            stream.close()
         self._open.clear()
 
     def silence(self) -> str:
@@ -73,15 +76,15 @@ class LogWatch:
             text = b""
             inode = None
             if path in self._open:
-                descriptor, offset = self._open[path]
-                status = os.fstat(descriptor)
+                stream, offset = self._open[path]
+                status = os.fstat(stream.fileno())
                 inode = (status.st_dev, status.st_ino)
-                text += os.pread(descriptor, _READ_LIMIT, offset if status.st_size >= offset else 0)
+                text += os.pread(stream.fileno(), _READ_LIMIT, offset if status.st_size >= offset else 0)
             with contextlib.suppress(OSError):
                 now = os.stat(path)
                 if (now.st_dev, now.st_ino) != inode:
-                    with open(path, "rb") as stream:
-                        text += stream.read(_READ_LIMIT)
+                    with open_regular(path) as other:
+                        text += other.read(_READ_LIMIT)
             found += text.splitlines()
         return found
 
@@ -92,13 +95,29 @@ class LogWatch:
         evidence about the reload.
         """
         messages: List[str] = []
-        for line in self.lines():
+        for line in _own(self.lines()):
             found = _LINE.match(line)
             if found and int(found.group(1)) == master:
                 message = found.group(2).decode("utf-8", "replace")
                 if message not in messages:
                     messages.append(message)
         return messages
+
+
+def _own(lines: Iterable[bytes]) -> Iterator[bytes]:
+    """Lines without those that are part of a message about a request.
+
+    nginx writes the name of a file that was asked for as it is, with line ends in it: ``GET /%0a2026/…``.
+    So a client can have it write lines of any kind (a `reload` therefore does not trust a line alone).
+    """
+    left = 0
+    for line in lines:
+        if left > 0:
+            left = 0 if _CLIENT in line else left - len(line) - 1
+        elif _REQUEST.match(line) and _CLIENT not in line:
+            left = _LONGEST - len(line)
+        else:
+            yield line
 
 
 def final(messages: Iterable[str]) -> bool:

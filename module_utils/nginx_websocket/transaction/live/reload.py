@@ -22,6 +22,8 @@ from .hindrance import conflicts, hindered, limited
 from .instance import Instance, confined, holder_of
 
 _POLL_SECONDS = 0.02
+_DOUBT_SECONDS = 2.0
+"""So long a refusal that stands in the error log is doubted: a client can have nginx write such a line."""
 _UPGRADED = "a binary upgrade of nginx began before process {} had read the new tree"
 
 
@@ -47,6 +49,7 @@ def reload(
     if workers.successors(master):
         raise NotProven(_UPGRADED.format(master))
     before = workers.serving(master)
+    refused = float("inf")
     with contextlib.suppress(ProcessLookupError):  # what has become of it is told below
         os.kill(master, signal.SIGHUP)
     while True:
@@ -62,6 +65,8 @@ def reload(
         if workers.successors(master):
             raise NotProven(_UPGRADED.format(master))
         if final(log.emergencies(master)):
+            refused = min(refused, time.monotonic())
+        if time.monotonic() >= min(refused + _DOUBT_SECONDS, deadline) and refused <= time.monotonic():
             raise NotProven(
                 "nginx refused to reload and serves on with the old configuration"
                 + _why(tree, nginx, master, log)

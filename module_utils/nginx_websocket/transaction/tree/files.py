@@ -14,6 +14,7 @@ import os
 import stat
 from typing import List
 
+from ...conf.regular import open_regular
 from ..site.model import ABSENT, Entry
 
 TEMPORARY_SUFFIX = ".nginx-websocket.tmp"
@@ -55,12 +56,16 @@ class Filesystem:
         if not stat.S_ISREG(status.st_mode):
             return Entry("other")
         attributes = []
-        with contextlib.suppress(OSError):
-            for name in os.listxattr(path):
-                attributes.append((name, os.getxattr(path, name)))
+        # One file from here on: content of one with owner and mode of another would be given to that owner.
+        with open_regular(path, follow=False) as stream:
+            status = os.fstat(stream.fileno())
+            content = stream.read()
+            with contextlib.suppress(OSError):
+                for name in os.listxattr(stream.fileno()):
+                    attributes.append((name, os.getxattr(stream.fileno(), name)))
         return Entry(
             "file",
-            content=self.read(path),
+            content=content,
             mode=stat.S_IMODE(status.st_mode),
             uid=status.st_uid,
             gid=status.st_gid,

@@ -19,6 +19,7 @@ import subprocess
 import sys
 from typing import Dict, NoReturn, Sequence
 
+from ...conf.regular import open_regular
 from ..site.model import Entry
 
 _CLONE_NEWNS = 0x00020000
@@ -26,7 +27,8 @@ _MS_NOSUID, _MS_NODEV, _MS_BIND, _MS_REC, _MS_PRIVATE = 0x2, 0x4, 0x1000, 0x4000
 _MNT_DETACH = 2
 _COPY_LIMIT = 4 * 1024 * 1024
 """Larger files of the directory (GeoIP databases …) are bound instead of copied."""
-_WORKSHOPS = ("/mnt", "/media", "/srv", "/var/tmp", "/tmp", "/run", "/var/lib", "/opt")
+_WORKSHOPS = ("/mnt", "/media", "/srv", "/var/tmp", "/tmp", "/run", "/var/lib", "/opt")  # nosec B108
+"""Mounted on in a namespace of our own; nothing is written into the directory that is there."""
 
 
 class NamespaceRefused(Exception):
@@ -107,8 +109,8 @@ def _copy_directory(source: str, copy: str, changes: Dict[str, Entry]) -> None:
             os.mkdir(target)
             _mount(item.path, target, "", _MS_BIND | _MS_REC)
         elif stat.S_ISREG(status.st_mode) and status.st_size <= _COPY_LIMIT:
-            with open(item.path, "rb") as stream:
-                content = stream.read()
+            with open_regular(item.path, follow=False) as stream:
+                content = stream.read(_COPY_LIMIT)
             _write_entry(target, Entry("file", content=content, mode=stat.S_IMODE(status.st_mode)))
             os.chown(target, status.st_uid, status.st_gid)
         elif stat.S_ISREG(status.st_mode):
