@@ -39,4 +39,5 @@ def render(template: str, **values: object) -> str:
     style = (TEMPLATES / "page.css").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     page = _environment().get_template(template)
-    return page.render(style=Markup(style), style_digest=digest, **values) + "\n"
+    ours = Markup(style)  # nosec B704 # a file of this repository
+    return page.render(style=ours, style_digest=digest, **values) + "\n"

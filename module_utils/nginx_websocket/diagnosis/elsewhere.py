@@ -132,7 +132,7 @@ def bare_handshake(question: Question) -> List[Tuple[str, str]]:
 
 
 def _opens(question: Question, found: BackendFacts, listener: Listener, target: str) -> bool:
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(listener.address, listener.address)
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(listener.address, listener.address)  # nosec B104 # read, not bound
     answer = ask((host, listener.port), target, bare_handshake(question), timeout=SECONDS, hold=0.2)
     if answer.opened and answer.closed_after is None:
         found.other_port = (listener, answer)

@@ -80,7 +80,7 @@ def covering(listeners: Iterable[Listener], address: str, port: int) -> Optional
             continue
         if listener.family == wanted and listener.address == address:
             return listener
-        if listener.family == wanted and listener.address in ("0.0.0.0", "::"):
+        if listener.family == wanted and listener.address in ("0.0.0.0", "::"):  # nosec B104 # read, not bound
             wildcard = listener
         if (
             wildcard is None

@@ -70,7 +70,7 @@ def websocket_routes(configuration: Configuration) -> Iterator[Tuple[WebSocketRo
 
 def local_text(address: Address) -> str:
     """The address at which this host reaches a listen address."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address.host, address.host)
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address.host, address.host)  # nosec B104 # read, not bound
     return f"[{host}]:{address.port}" if ":" in host else f"{host}:{address.port}"
 
 
@@ -79,7 +79,7 @@ def _described(server: Level, location: Location, address: Address, tls: bool, p
     host = next((name for name in names if name and name[0] not in "~*._" and "*" not in name), "")
     if not host:
         host = f"[{address.host}]" if address.family == "inet6" else address.host
-        host = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(host, host)
+        host = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(host, host)  # nosec B104 # read, not bound
     scheme, usual = ("wss", 443) if tls else ("ws", 80)
     port = "" if address.port == usual else f":{address.port}"
     passes = location.own(b"proxy_pass")

@@ -163,7 +163,7 @@ def addresses(host: str, bound_to: Sequence[str]) -> List[str]:
     """
     order = [host]
     for bound in bound_to:
-        order += {"0.0.0.0": ["127.0.0.1"], "::": ["127.0.0.1", "::1"]}.get(bound, [bound])
+        order += {"0.0.0.0": ["127.0.0.1"], "::": ["127.0.0.1", "::1"]}.get(bound, [bound])  # nosec B104 # read, not bound
     return [address for address in dict.fromkeys(order) if not address.startswith("fe80:")]
 
 

@@ -34,7 +34,7 @@ def options() -> Dict[str, Any]:
     """Return the variables of all entry points, by name."""
     # libyaml's loader reads it ten times faster, where PyYAML was built with it.
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    entry_points = yaml.load(SPECIFICATION.read_text(encoding="utf-8"), Loader=loader)["argument_specs"]
+    entry_points = yaml.load(SPECIFICATION.read_text(encoding="utf-8"), Loader=loader)["argument_specs"]  # nosec B506 # a safe loader, see above
     return {
         name: option for entry in entry_points.values() for name, option in entry.get("options", {}).items()
     }

@@ -21,7 +21,7 @@ UNIT = "backend.service.j2"
 @lru_cache(maxsize=1)
 def compile_templates() -> Dict[str, Template]:
     """Return the templates by name: all of them, also those that others include."""
-    environment = Environment(
+    environment = Environment(  # nosec B701 # nginx's configuration, no HTML; `quoting` writes the values
         loader=FileSystemLoader(TEMPLATES),
         undefined=StrictUndefined,
         trim_blocks=True,

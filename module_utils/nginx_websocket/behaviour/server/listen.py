@@ -14,7 +14,7 @@ from typing import Dict, List, Optional, Sequence, Tuple
 from ...conf.tree import Directive
 from ..effective import Level
 
-WILDCARD4 = "0.0.0.0"
+WILDCARD4 = "0.0.0.0"  # nosec B104 # a name of nginx, nothing is bound
 WILDCARD6 = "::"
 
 

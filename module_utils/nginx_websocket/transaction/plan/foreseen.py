@@ -84,7 +84,7 @@ def _key(group: ListenGroup) -> Tuple[str, str, int]:
 def _covered(key: Tuple[str, str, int], groups: Dict[Tuple[str, str, int], ListenGroup]) -> bool:
     """Whether nginx opens no socket of its own for it, because a wildcard of the port is there."""
     family, host, port = key
-    wildcard = "::" if family == "inet6" else "0.0.0.0"
+    wildcard = "::" if family == "inet6" else "0.0.0.0"  # nosec B104 # read, not bound
     if family == "unix" or host == wildcard:
         return False
     group = groups[key]
