@@ -130,7 +130,7 @@ def opening_server(facts: Facts, code: str) -> str:
     for backend in known:
         if backend.other_port is not None:
             listener = backend.other_port[0]
-            host = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "::1": "[::1]"}.get(
+            host = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "::1": "[::1]"}.get(  # nosec B104 # read, not bound
                 listener.address, listener.address
             )
             return f"{host}:{listener.port}"
@@ -139,7 +139,7 @@ def opening_server(facts: Facts, code: str) -> str:
             return good[0]
         if code == "backend-ipv6-localhost" and backend.listeners:
             listener = backend.listeners[0]
-            host = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "::1": "[::1]"}.get(
+            host = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "::1": "[::1]"}.get(  # nosec B104 # read, not bound
                 listener.address, listener.address
             )
             return f"{host}:{listener.port}"

@@ -8,7 +8,7 @@ import socket
 import pytest
 
 from module_utils.nginx_websocket.conf.regular import open_regular
-from module_utils.nginx_websocket.transaction.files import Filesystem
+from module_utils.nginx_websocket.transaction.tree.files import Filesystem
 
 
 def test_a_file_is_read(tmp_path):
