@@ -11,7 +11,6 @@ import socket
 import tempfile
 from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Tuple
 
-from ..conf.regular import open_regular
 from .connection import Deadline, Failure
 from .handshake import escaped
 
@@ -144,7 +143,7 @@ def decode_pem(path: str) -> Dict[str, Any]:
     decode = getattr(getattr(ssl, "_ssl", None), "_test_decode_cert", None)
     if decode is None:
         raise ValueError("this Python has no decoder for certificate files")
-    with open_regular(path):
+    with open(path, "rb"):
         pass  # An unreadable file gets its own OSError, not OpenSSL's words for it.
     try:
         decoded: Dict[str, Any] = decode(path)
