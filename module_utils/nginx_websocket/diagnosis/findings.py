@@ -6,6 +6,7 @@ import dataclasses
 from typing import Any, Dict, List, Optional, Sequence
 
 from ..behaviour.effective import Level
+from ..conf.splice import Edit
 from ..exchange.masking import without
 from .discreet import discreet
 from .vocabulary import CODES
@@ -39,6 +40,8 @@ class Change:
     commands: List[str] = dataclasses.field(default_factory=list)
     text: str = ""
     """The change as it was judged, already a unified diff."""
+    edits: List[Edit] = dataclasses.field(default_factory=list)
+    """The same as edits of bytes."""
 
     def diff(self) -> str:
         """A unified diff of the change; empty when it is no change of a file."""

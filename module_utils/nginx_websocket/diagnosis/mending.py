@@ -38,7 +38,7 @@ def offer(causes: Sequence[Finding], facts: Facts) -> None:
     Causes are judged together: behind a lost header there may be a wrong path, and neither alone opens.
     """
     configuration, route = facts.configuration, facts.route
-    offered = [list(itertools.islice(_candidates(cause, facts), MOST)) for cause in causes]
+    offered = [list(itertools.islice(candidates(cause, facts), MOST)) for cause in causes]
     for cause in causes:
         cause.change = None
     if configuration is None or route is None:
@@ -46,17 +46,18 @@ def offer(causes: Sequence[Finding], facts: Facts) -> None:
     known = [(cause, found) for cause, found in zip(causes, offered) if found]
     for combination in itertools.islice(itertools.product(*[found for _, found in known]), TOGETHER):
         together = [edit for edits in combination for edit in edits]
-        if known and _fit(together, [cause for cause, _ in known], facts):
+        if known and fit(together, [cause for cause, _ in known], facts):
             for (cause, _), edits in zip(known, combination):
-                cause.change = Change(text=memory.diff(configuration, edits))
+                cause.change = Change(text=memory.diff(configuration, edits), edits=edits)
             return
     for cause, found in known if len(known) > 1 else []:
-        fit = next((edits for edits in found if _fit(edits, [cause], facts)), None)
-        if fit is not None:
-            cause.change = Change(text=memory.diff(configuration, fit))
+        good = next((edits for edits in found if fit(edits, [cause], facts)), None)
+        if good is not None:
+            cause.change = Change(text=memory.diff(configuration, good), edits=good)
 
 
-def _fit(edits: List[Edit], causes: Sequence[Finding], facts: Facts) -> bool:
+def fit(edits: Sequence[Edit], causes: Sequence[Finding], facts: Facts) -> bool:
+    """Whether edits were judged to be fit for a URL that fails by these causes."""
     configuration, route = facts.configuration, facts.route
     assert configuration is not None and route is not None
     codes = [cause.code for cause in causes]
@@ -76,7 +77,8 @@ def _fit(edits: List[Edit], causes: Sequence[Finding], facts: Facts) -> bool:
     ).good
 
 
-def _candidates(cause: Finding, facts: Facts) -> Iterator[List[Edit]]:
+def candidates(cause: Finding, facts: Facts) -> Iterator[List[Edit]]:
+    """Edits that may cure a cause, the best first."""
     configuration, route = facts.configuration, facts.route
     if configuration is None or route is None:
         return

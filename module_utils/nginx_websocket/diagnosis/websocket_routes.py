@@ -65,7 +65,7 @@ def websocket_routes(configuration: Configuration) -> Iterator[Tuple[WebSocketRo
             if path is None:
                 continue
             address, tls = next((entry for entry in addresses if entry[1]), addresses[0])
-            yield _described(server, location, address, tls, path), local_text(address)
+            yield described(server, location, address, tls, path), local_text(address)
 
 
 def local_text(address: Address) -> str:
@@ -74,7 +74,8 @@ def local_text(address: Address) -> str:
     return f"[{host}]:{address.port}" if ":" in host else f"{host}:{address.port}"
 
 
-def _described(server: Level, location: Location, address: Address, tls: bool, path: str) -> WebSocketRoute:
+def described(server: Level, location: Location, address: Address, tls: bool, path: str) -> WebSocketRoute:
+    """A location with a URL that leads to it, by a name of its server."""
     names = [name.decode("utf-8", "replace") for name in server_names(server)]
     host = next((name for name in names if name and name[0] not in "~*._" and "*" not in name), "")
     if not host:

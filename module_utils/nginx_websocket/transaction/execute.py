@@ -21,13 +21,16 @@ from .surroundings.host import Host
 from .tree.files import kept_name
 from .undo import tidy, undo
 
+FIX = "fix"
+"""Kind of a transaction that mends files which stay the user's."""
+
 
 @dataclasses.dataclass
 class Plan:
     """What a transaction will do."""
 
     kind: str
-    """``deploy`` or ``rollback``."""
+    """``deploy``, ``rollback`` or ``fix``."""
     changes: Sequence[Change]
     staged: Configuration
     """The tree as it will be."""

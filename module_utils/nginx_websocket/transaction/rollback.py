@@ -6,7 +6,7 @@ import os
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from ..conf.tree import Configuration
-from .execute import Plan, execute
+from .execute import FIX, Plan, execute
 from .history.backup import Backup
 from .history.earlier_state import PREVIOUS, find_state, see_number
 from .history.journal import UNCONFIRMED
@@ -17,8 +17,11 @@ from .site.release import claimed
 from .socket_watch import SocketWatch
 from .surroundings.host import STATE_DIR, Host, listed, one_line
 from .surroundings.world import World
+from .tree.evidence import hand_edit
 from .tree.overlay import Overlay, canonical
 from .undo import recover
+
+FAIL, OVERWRITE, KEEP = ON_DRIFT = ("fail", "overwrite", "keep")
 
 
 def rollback(
@@ -32,6 +35,7 @@ def rollback(
     deadline: float = 15.0,
     lock_timeout: float = 60.0,
     reason: str = "",
+    on_drift: str = FAIL,
     world: Optional[World] = None,
 ) -> Outcome:
     """Go back, as one transaction of its own: with a snapshot, a reload, a proof and an undo.
@@ -50,6 +54,8 @@ def rollback(
         deadline: seconds that reload and proof may take.
         lock_timeout: seconds to wait for another transaction, or for certbot.
         reason: why this is done, for the list of backups.
+        on_drift: what to do with a file of the user's that a fix mended and somebody edited since: ``fail``,
+            ``overwrite`` (the edit is kept in this rollback's backup), or ``keep`` it as it is.
         world: everything outside the transaction; unit tests hand in another.
 
     Returns:
@@ -58,12 +64,14 @@ def rollback(
     host = Host(nginx, state_dir, check, keep, deadline, world or World())
     host.reason = one_line(reason)
     try:
+        if on_drift not in ON_DRIFT:
+            raise Refused(f"on_drift is {on_drift!r}; it must be one of {', '.join(ON_DRIFT)}")
         with host.locked(lock_timeout):
             if not _went_back(host, to):
                 see_number(_history(host), to)  # before anything that somebody else has open is undone
                 if not _undo_unconfirmed(host, to):
                     host.outcome.recovered = recover(host)
-                    _rollback(host, to, start)
+                    _rollback(host, to, start, on_drift)
     except Failure as failure:
         host.outcome.failed = True
         host.outcome.message = host.outcome.message or str(failure)
@@ -88,7 +96,7 @@ def _history(host: Host) -> List[Backup]:
     return [host.backups.load(number) for number in host.backups.numbers()]
 
 
-def _rollback(host: Host, to: str, start: bool) -> None:
+def _rollback(host: Host, to: str, start: bool, on_drift: str) -> None:
     outcome, nginx = host.outcome, host.nginx
     with host.step("compare"):
         history = _history(host)
@@ -100,7 +108,7 @@ def _rollback(host: Host, to: str, start: bool) -> None:
         goal = find_state(history, to, host.files.entry)
         after = goal.sites
         targets = {**goal.targets, **_lost_links(host, goal.targets, after, history)}
-        changes = _changes(host, targets, history)
+        changes = _changes(host, targets, history, on_drift)
         before = host.deployed()
         for name in sorted({*before, *after}):
             outcome.releases[name] = after.get(name, {}).get("release", "")
@@ -250,8 +258,16 @@ def _undo_unconfirmed(host: Host, to: str) -> bool:
     return True
 
 
-def _changes(host: Host, targets: Mapping[str, Tuple[Entry, str]], history: Sequence[Backup]) -> List[Change]:
+def _changes(
+    host: Host, targets: Mapping[str, Tuple[Entry, str]], history: Sequence[Backup], on_drift: str
+) -> List[Change]:
+    """What has to change for the older state.
+
+    Raises:
+        Refused: a file that a fix mended was edited since, and nobody said what shall become of the edit.
+    """
     changes = []
+    by = {change.path: backup.kind for backup in history for change in backup.changes}
     written = {change.path: change.after for backup in history for change in backup.changes}
     for path, (entry, site) in targets.items():
         current = host.files.entry(path)
@@ -259,13 +275,25 @@ def _changes(host: Host, targets: Mapping[str, Tuple[Entry, str]], history: Sequ
             raise Refused(f"{path} is neither a file nor a link any more; nothing was changed")
         if current.same(entry):
             continue
-        if path in written and not site and not current.same(written[path]):
+        if by.get(path) == FIX and not current.same(written[path]) and on_drift != KEEP:
+            edit = hand_edit(written[path].content, current.content, path)
+            host.outcome.drift.append({"path": path, "diff": edit})
+            if on_drift == FAIL:
+                raise Refused(
+                    f"drift: {path} was edited since it was mended; nothing was changed. Going back would "
+                    "lose the edit (see 'drift'): set on_drift (nginx_websocket_on_drift) to overwrite, and "
+                    "the edit is kept in this rollback's backup, or to keep, and the file stays as it is."
+                )
+            host.find(
+                "drift", f"{path} was edited since it was mended; the edit is kept in this rollback's backup"
+            )
+        elif path in written and not site and not current.same(written[path]):
             host.find(
                 "edited-since",
                 f"{path} is not a site's file and was edited since the last transaction: it is left as it is",
             )
             continue
-        if path in written and not current.same(written[path]):
+        elif path in written and not current.same(written[path]):
             host.find(
                 "drift",
                 f"{path} was edited since the last transaction; the edit is kept in this rollback's backup",

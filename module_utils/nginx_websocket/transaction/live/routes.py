@@ -23,6 +23,8 @@ _DOWN = (
     "answer-timeout",
     "dns",
 )
+_DUMB = ("pong-timeout", "bad-frame")
+"""Opened, and does not speak WebSocket."""
 _SILENT = ("connect-timeout", "answer-timeout")
 
 
@@ -77,12 +79,15 @@ def _check(site: Site, check: RouteCheck, found: Sequence[Server]) -> LiveCheck:
         address=_front(check.url, found),
         origin=check.origin or None,
         subprotocols=check.subprotocols,
+        headers=check.headers,
         timeout=_PROBE_TIMEOUT,
         assess=False,
         proxy_protocol=_proxied(check.url, found),
     )
-    if through.opened:
+    if through.opened and not (check.must_open and through.error_kind in _DUMB):
         return LiveCheck()
+    if check.must_open:
+        return LiveCheck(failure=f"{masked_url(check.url)} does not open yet: {through.summary()}")
     # One with several servers has the address of each.
     one_by_one = [dataclasses.replace(check, backend=where) for where in check.backend.split()]
     if not one_by_one:

@@ -34,6 +34,10 @@ class RouteCheck:
     subprotocols: Tuple[str, ...] = ()
     server_name: str = ""
     """SNI that nginx sends to a backend with TLS; "" means the URL's host."""
+    headers: Tuple[Tuple[str, str], ...] = ()
+    """What else the page's handshake has, such as a cookie."""
+    must_open: bool = False
+    """Whether the transaction is undone where it does not open, whoever is to blame: it was made for that."""
 
 
 @dataclasses.dataclass(frozen=True)
