@@ -229,6 +229,15 @@ MODULES: Dict[str, Record] = {
     "nginx_deploy": Record(OUTCOME),
     "nginx_rollback": Record(OUTCOME),
     "nginx_rollback list": record(backups=ListOf(BACKUP)),
+    "nginx_fix": Record(
+        {
+            **OUTCOME,
+            "urls": TEXTS,
+            "causes": TEXTS,
+            "edits": ListOf(record(file=TEXT, line=Int(), before=TEXTS, after=TEXTS)),
+            "commands": TEXTS,
+        }
+    ),
     "nginx_confirm": record(outcome=OUTCOMES, backup=Maybe(Int(least=0))),
     "nginx_validate": record(
         valid=Flag(),

@@ -167,27 +167,11 @@ diagnosis:
 import os
 
 import ansible.module_utils.nginx_websocket.importing.once  # noqa: F401 - first, so that it serves those below
-from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.nginx_websocket.arguments.discreet import DiscreetModule, header_pairs
 from ansible.module_utils.nginx_websocket.diagnosis.engine import diagnose, diagnose_dump
 from ansible.module_utils.nginx_websocket.diagnosis.facts import Question
 from ansible.module_utils.nginx_websocket.diagnosis.websocket_routes import routes_report
-from ansible.module_utils.nginx_websocket.exchange.masking import masked_headers, masked_url
-
-
-class DiscreetModule(AnsibleModule):
-    """A module whose arguments may hold tokens: not for syslog, and masked in the result."""
-
-    def _log_invocation(self) -> None:
-        """Log nothing."""
-
-    def _return_formatted(self, kwargs: dict) -> None:
-        shown = dict(self.params)
-        shown["url"] = masked_url(str(shown.get("url") or ""))
-        headers = shown.get("headers") or {}
-        if isinstance(headers, dict):
-            shown["headers"] = dict(masked_headers((str(name), str(headers[name])) for name in headers))
-        kwargs["invocation"] = {"module_args": shown}
-        super()._return_formatted(kwargs)
+from ansible.module_utils.nginx_websocket.exchange.masking import masked_url
 
 
 def version_of(text: str) -> tuple:
@@ -239,7 +223,7 @@ def main() -> None:
         url=params["url"],
         origin=params["origin"],
         host=params["host"] or "",
-        headers=[(str(name), str(value)) for name, value in params["headers"].items()],
+        headers=header_pairs(params["headers"]),
         subprotocols=params["subprotocols"],
         alpn=params["alpn"],
         ping_interval=params["ping_interval"],

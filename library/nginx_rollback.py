@@ -30,6 +30,13 @@ options:
     description: Why this is done, such as a ticket or a commit. It stands in the list of backups.
     type: str
     default: ''
+  on_drift:
+    description: >-
+      What to do with a file of the user's that M(nginx_fix) mended and somebody edited since - V(fail) and
+      show the edit, V(overwrite) it (this rollback's backup keeps it), or V(keep) the file as it is.
+    type: str
+    choices: [fail, overwrite, keep]
+    default: fail
   start:
     description: Start nginx when it is stopped and the restored tree is valid.
     type: bool
@@ -164,6 +171,7 @@ def main() -> None:
             "lock_timeout": {"type": "float", "default": 60.0},
             "state_dir": {"type": "path", "default": "/var/lib/nginx_websocket"},
             "reason": {"type": "str", "default": ""},
+            "on_drift": {"type": "str", "choices": ["fail", "overwrite", "keep"], "default": "fail"},
             "binary": {"type": "path", "default": ""},
             "conf_path": {"type": "path", "default": ""},
         },
@@ -189,6 +197,7 @@ def main() -> None:
         deadline=given["proof_timeout"],
         lock_timeout=given["lock_timeout"],
         reason=given["reason"],
+        on_drift=given["on_drift"],
     )
     result = outcome.as_dict(diff=module._diff)
     for message in [outcome.recovered, *(finding.message for finding in outcome.findings)]:

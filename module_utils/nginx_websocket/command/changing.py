@@ -1,19 +1,18 @@
-"""``rollback``: the same transaction that the playbook runs."""
+"""``fix`` and ``rollback``: the same transactions that the playbooks run."""
 
 from __future__ import annotations
 
 import argparse
 import sys
-import textwrap
-from typing import List
 
+from ..report.fixed import fixed_text
 from ..report.kept import kept_table
 from ..report.medium import json_text, terminal
 from ..transaction.live.instance import find_instance
 from ..transaction.rollback import kept
 from ..transaction.rollback import rollback as go_back
 from ..transaction.site.model import Outcome, Refused
-from .looking import FAILS, WORKS, here
+from .looking import CANNOT_TELL, FAILS, WORKS, here, question_of
 from .shown import show, width
 
 
@@ -33,28 +32,36 @@ def rollback(given: argparse.Namespace) -> int:
     except Refused as refusal:
         outcome = Outcome("refused", failed=True, message=str(refusal))
     else:
-        outcome = go_back(given.to, nginx=nginx, state_dir=given.state_dir, check=given.check)
-    tell(outcome, given)
+        outcome = go_back(
+            given.to, nginx=nginx, state_dir=given.state_dir, check=given.check, on_drift=given.on_drift
+        )
+    _tell(outcome, given)
     return FAILS if outcome.failed else WORKS
 
 
-def tell(outcome: Outcome, given: argparse.Namespace, shown: str = "") -> None:
+def fix(given: argparse.Namespace) -> int:
+    """Mend the files of nginx in place.
+
+    Returns:
+        0 where the socket opens (with ``--check``: would open), 1 where it does not, 2 where nobody can tell.
+    """
+    from ..fix.fix import fix as mend
+    from ..fix.model import Fixed, Wish
+
+    question = question_of(given) if given.url else None
+    try:
+        nginx = find_instance(binary=given.binary, conf_path=given.conf)
+    except Refused as refusal:
+        outcome = Fixed("refused", failed=True, message=str(refusal))
+    else:
+        wish = Wish(managed=given.managed, add_names=given.add_names)
+        outcome = mend(question, nginx=nginx, state_dir=given.state_dir, check=given.check, wish=wish)
+    _tell(outcome, given)
+    return (CANNOT_TELL if outcome.undecided else FAILS) if outcome.failed else WORKS
+
+
+def _tell(outcome: Outcome, given: argparse.Namespace) -> None:
     """Print what came of a transaction."""
-    data = outcome.as_dict(diff=False)
-    if given.json:
-        show(json_text({**data, "message": outcome.message}))
-        return
-    lines: List[str] = [f"{terminal(here())}: {data['outcome'].upper()}"]
-    told = [outcome.message, *filter(None, [outcome.recovered])]
-    told += [finding.message + (f". {finding.fix}" if finding.fix else "") for finding in outcome.findings]
-    for text in told:
-        lines += textwrap.wrap(
-            text,
-            width(sys.stdout),
-            initial_indent="  ",
-            subsequent_indent="  ",
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
-    lines += [f"  $ {command}" for command in outcome.remedy]
-    show(terminal("\n".join(lines), lines=True) + shown + "\n")
+    data = {**outcome.as_dict(diff=False), "msg": outcome.message}
+    undo = "sudo python3 nginx-websocket.pyz rollback"
+    show(json_text(data) if given.json else fixed_text(data, terminal(here()), width(sys.stdout), undo))

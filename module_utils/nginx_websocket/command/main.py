@@ -27,7 +27,7 @@ class _Parser(argparse.ArgumentParser):
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="nginx-websocket.pyz",
-        description="WebSockets behind nginx: why one does not open, and back to what stood before.",
+        description="WebSockets behind nginx: why one does not open, what mends it, and the way back.",
         epilog=_EPILOG,
     )
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True, parser_class=_Parser)
@@ -65,14 +65,31 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("--json", action="store_true", help="print data in place of text")
     verb.set_defaults(run=looking.probe)
 
+    verb = verbs.add_parser("fix", parents=[client, nginx], epilog=_EPILOG,
+                            help="mend nginx's file in place, proven, or undone")  # fmt: skip
+    verb.add_argument("url", metavar="URL", nargs="?", help="default: every route of this host that fails")
+    verb.add_argument("--check", action="store_true", help="say what would be edited, and touch nothing")
+    verb.add_argument("--managed", action="store_true", help="also in a file that another tool owns")
+    verb.add_argument("--add-names", action="store_true", help="let a server answer for the URL's name")
+    verb.add_argument("--state-dir", default=STATE_DIR, metavar="PATH", help=argparse.SUPPRESS)
+    verb.set_defaults(run=_fix)
+
     verb = verbs.add_parser("rollback", parents=[nginx], epilog=_EPILOG,
                             help="bring back what stood before")  # fmt: skip
     verb.add_argument("--to", default="previous", metavar="previous|original|NUMBER|RELEASE")
+    verb.add_argument("--on-drift", default="fail", choices=["fail", "overwrite", "keep"],
+                      help="what to do with a mended file that was edited since")  # fmt: skip
     verb.add_argument("--list", action="store_true", help="only list what is kept")
     verb.add_argument("--check", action="store_true", help="say what would be done, and touch nothing")
     verb.add_argument("--state-dir", default=STATE_DIR, metavar="PATH", help=argparse.SUPPRESS)
     verb.set_defaults(run=_rollback)
     return parser
+
+
+def _fix(given: argparse.Namespace) -> int:
+    from . import changing
+
+    return changing.fix(given)
 
 
 def _rollback(given: argparse.Namespace) -> int:

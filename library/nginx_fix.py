@@ -1,0 +1,236 @@
+#!/usr/bin/python
+"""Ansible module: mend the user's own nginx files so that a WebSocket opens."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: nginx_fix
+short_description: Mend the nginx file that keeps a WebSocket from opening, in place
+description:
+  - Diagnoses the URL, chooses the edits with the fewest bytes that open it, judges them on a copy, and makes
+    them live as one transaction - lock, journal, backup, rename, one reload, a real handshake, else undo.
+  - A second run finds nothing to do. M(nginx_rollback) brings back every byte.
+  - Never takes a guard away and never opens a path that was closed. Where a fault is none of nginx's files it
+    says which, with the command that helps, and fails without a change.
+  - The file stays the user's. A site that the role wrote is not patched; the message names the variables.
+options:
+  url:
+    description: >-
+      The WebSocket that does not open, such as V(wss://example.org/ws/room). Without it every WebSocket route
+      of the host that fails is mended, in one transaction.
+    type: str
+  origin:
+    description: Origin that the page sends. Default is the site's own.
+    type: str
+  headers:
+    description: What else the page's handshake has, such as a cookie. Masked wherever it is shown.
+    type: dict
+    default: {}
+  subprotocols:
+    description: Subprotocols that the page asks for.
+    type: list
+    elements: str
+    default: []
+  address:
+    description: Address to connect to in place of what the name resolves to.
+    type: str
+  cafile:
+    description: File on the host with authorities to trust in place of the system's.
+    type: path
+  timeout:
+    description: Seconds for each handshake of the diagnosis.
+    type: float
+    default: 5.0
+  managed:
+    description: Edit files, too, that another tool owns and may write again.
+    type: bool
+    default: false
+  add_names:
+    description: Let a server answer for the URL's name, where none has that name.
+    type: bool
+    default: false
+  confirm_window:
+    description: >-
+      Seconds within which M(nginx_confirm) must follow, or the host goes back by itself; 0 when nobody is
+      going to confirm.
+    type: float
+    default: 0
+  keep:
+    description: How many backups to keep.
+    type: int
+    default: 10
+  proof_timeout:
+    description: Seconds that reload and proof may take together.
+    type: float
+    default: 15.0
+  lock_timeout:
+    description: Seconds to wait for another transaction on the host, or for certbot.
+    type: float
+    default: 60.0
+  reason:
+    description: Why this is done, such as a ticket. It stands in the list of backups.
+    type: str
+    default: ''
+  state_dir:
+    description: Where lock, journal and backups live.
+    type: path
+    default: /var/lib/nginx_websocket
+  binary:
+    description: Only the nginx with this executable is meant.
+    type: path
+    default: ''
+  conf_path:
+    description: Only the nginx with this main configuration file is meant.
+    type: path
+    default: ''
+attributes:
+  check_mode:
+    description: Diagnoses, chooses, judges and validates, says what would be edited, and touches nothing.
+    support: full
+  diff_mode:
+    description: Before and after of every file.
+    support: full
+  platform:
+    description: Hosts with a Linux C(/proc).
+    support: full
+    platforms: linux
+notes:
+  - Needs root.
+seealso:
+  - module: nginx_diagnose
+  - module: nginx_rollback
+author:
+  - nginx-websocket project
+"""
+
+EXAMPLES = r"""
+- name: Open the chat's socket
+  nginx_fix:
+    url: wss://chat.example.org/ws/
+
+- name: Mend whatever fails on this host
+  nginx_fix:
+"""
+
+RETURN = r"""
+outcome:
+  description: V(unchanged) (nothing to do), V(applied) (mended and proven), V(refused) (nothing was touched),
+    V(rolled back) (the socket did not open, and the host is as it was), V(rollback failed) or
+    V(reload failed), as M(nginx_deploy) has them.
+  returned: always
+  type: str
+urls:
+  description: The WebSockets that were mended, secrets masked.
+  returned: always
+  type: list
+  elements: str
+causes:
+  description: Codes of docs/findings.md, as they were cured.
+  returned: always
+  type: list
+  elements: str
+edits:
+  description: Every place that was edited - C(file), C(line), the lines C(before) and C(after).
+  returned: always
+  type: list
+  elements: dict
+commands:
+  description: What helps, where the fault is none of nginx's files.
+  returned: always
+  type: list
+  elements: str
+backup:
+  description: Number of the backup that holds the state before.
+  returned: always
+  type: int
+confirm_by:
+  description: Until when the fix must be confirmed; empty when it need not be.
+  returned: always
+  type: str
+findings:
+  description: What a person should know, each with C(code), C(message) and C(fix).
+  returned: always
+  type: list
+  elements: dict
+remedy:
+  description: Shell commands that put the host back by hand.
+  returned: always
+  type: list
+  elements: str
+"""
+
+import ansible.module_utils.nginx_websocket.importing.once  # noqa: F401 - first, so that it serves those below
+from ansible.module_utils.nginx_websocket.arguments.discreet import DiscreetModule, header_pairs
+from ansible.module_utils.nginx_websocket.diagnosis.facts import Question
+from ansible.module_utils.nginx_websocket.exchange.masking import masked_url
+from ansible.module_utils.nginx_websocket.fix.fix import fix
+from ansible.module_utils.nginx_websocket.fix.model import Wish
+from ansible.module_utils.nginx_websocket.transaction.live.instance import find_instance
+from ansible.module_utils.nginx_websocket.transaction.site.model import Refused
+
+
+def main() -> None:
+    """Parse, mend, exit."""
+    module = DiscreetModule(
+        argument_spec={
+            "url": {"type": "str"},
+            "origin": {"type": "str"},
+            "headers": {"type": "dict", "default": {}},
+            "subprotocols": {"type": "list", "elements": "str", "default": []},
+            "address": {"type": "str"},
+            "cafile": {"type": "path"},
+            "timeout": {"type": "float", "default": 5.0},
+            "managed": {"type": "bool", "default": False},
+            "add_names": {"type": "bool", "default": False},
+            "confirm_window": {"type": "float", "default": 0.0},
+            "keep": {"type": "int", "default": 10},
+            "proof_timeout": {"type": "float", "default": 15.0},
+            "lock_timeout": {"type": "float", "default": 60.0},
+            "reason": {"type": "str", "default": ""},
+            "state_dir": {"type": "path", "default": "/var/lib/nginx_websocket"},
+            "binary": {"type": "path", "default": ""},
+            "conf_path": {"type": "path", "default": ""},
+        },
+        supports_check_mode=True,
+    )
+    given = module.params
+    question = None
+    if given["url"]:
+        question = Question(
+            url=given["url"],
+            origin=given["origin"],
+            headers=header_pairs(given["headers"]),
+            subprotocols=given["subprotocols"],
+            cafile=given["cafile"],
+            timeout=given["timeout"],
+            address=given["address"] or "",
+        )
+        try:
+            question.endpoint  # noqa: B018  the URL is judged before anything is asked
+        except ValueError as error:
+            module.fail_json(msg=f"url {masked_url(given['url'])}: {error}", outcome="refused", changed=False)
+    try:
+        nginx = find_instance(binary=given["binary"], conf_path=given["conf_path"])
+    except Refused as refusal:
+        module.fail_json(msg=str(refusal), outcome="refused", changed=False)
+    outcome = fix(
+        question,
+        nginx=nginx,
+        state_dir=given["state_dir"],
+        check=module.check_mode,
+        wish=Wish(managed=given["managed"], add_names=given["add_names"]),
+        keep=given["keep"],
+        deadline=given["proof_timeout"],
+        lock_timeout=given["lock_timeout"],
+        confirm_window=given["confirm_window"],
+        reason=given["reason"],
+    )
+    result = outcome.as_dict(diff=module._diff)
+    if outcome.failed:
+        module.fail_json(msg=outcome.message, **result)
+    module.exit_json(msg=outcome.message, **result)
+
+
+if __name__ == "__main__":
+    main()
