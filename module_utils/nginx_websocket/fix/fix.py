@@ -357,7 +357,7 @@ class _Fix:
                 live, staged, version=host.nginx.version, urls=urls, world=Compared(now=host.world.time())
             )
         outcome.comparison = result.as_dict()
-        bad = unintended(result, urls, changed(live, staged))
+        bad = unintended(result, urls, live, staged, host.nginx.version)
         if bad:
             raise Refused(
                 "the edit would open the socket and change something else for users, so nothing was changed: "

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import re
-from typing import Container, List, Sequence, Tuple
+from typing import List, Optional, Sequence, Tuple
 
+from ..behaviour.regex import CannotDecide
+from ..behaviour.request import Request
+from ..behaviour.route import route
 from ..compare import differences as kinds
 from ..compare.differences import GAIN, Comparison, Difference
+from ..conf.tree import Configuration
+from ..diagnosis.static_rules import BROKEN
 from ..edit.cures import scope
 from ..exchange.endpoint import parse_url
+from .mending import changed, hunks
 
 _URL = re.compile(r"\w+://(?P<host>\[[^\]]*\]|[^/:\s]+)(?::\d+)?(?P<path>/[^?#\s]*)?")
 _NEVER = frozenset((kinds.GUARD_LOST, kinds.SOURCE_SERVED, kinds.FILE_LOST, kinds.UPGRADE_LOST))
@@ -19,23 +25,31 @@ _EVERYBODY = frozenset((kinds.BACKEND_HEADERS,))
 """What a line of an include may change for the other sites that read it; they are listed."""
 
 
-def unintended(result: Comparison, urls: Sequence[str], files: Container[str]) -> List[Difference]:
+def unintended(
+    result: Comparison,
+    urls: Sequence[str],
+    live: Configuration,
+    staged: Configuration,
+    version: Sequence[int],
+) -> List[Difference]:
     """Differences that the edit was not made for.
 
     Args:
         result: of the live tree and the edited one.
         urls: the WebSockets that shall open.
-        files: those that the edit changes, as nginx names them.
+        live: the tree on the disk.
+        staged: the edited tree.
+        version: of the nginx that runs both.
     """
-    scopes = []
-    for url in urls:
-        endpoint = parse_url(url)
-        scopes.append((endpoint.host.strip("[]").lower(), scope(endpoint.target.split("?")[0])))
+    files = changed(live, staged)
+    doors = [_Door(url, live, staged, version) for url in urls]
     found = []
     for one in result.differences:
         if one.weight == GAIN:
             continue
-        if one.parting.kind not in _NEVER and _below(one.examples, scopes):
+        if one.parting.kind not in _NEVER and all(
+            any(door.has(text) for door in doors) for text in one.examples
+        ):
             continue
         if _by_the_line(one) and one.parting.now_at.rpartition(":")[0] in files:
             continue
@@ -43,16 +57,41 @@ def unintended(result: Comparison, urls: Sequence[str], files: Container[str]) -
     return found
 
 
-def _below(examples: Sequence[str], scopes: Sequence[Tuple[str, str]]) -> bool:
-    """Whether all these requests are for a WebSocket that shall open, or stand beside it in its directory."""
-    for example in examples:
+class _Door:
+    """One WebSocket that shall open, and the requests beside it that are meant with it."""
+
+    def __init__(self, url: str, live: Configuration, staged: Configuration, version: Sequence[int]) -> None:
+        endpoint = parse_url(url)
+        self._host, self._below = (
+            endpoint.host.lower(),
+            scope(endpoint.target.split("?")[0]).rstrip("/") + "/",
+        )
+        self._staged, self._version = staged, version
+        location = self._location(url)
+        old = live.files.get(location[0], b"") if location is not None else b""
+        new = location is not None and any(
+            hunk.new_line <= location[1] < hunk.new_line + len(hunk.added)
+            for hunk in hunks(old, staged.files[location[0]])
+        )
+        self._new = location if new else None
+        """The location that the edit brings for it."""
+
+    def has(self, example: str) -> bool:
+        """Whether a request is below the WebSocket's directory, or in the location that was made for it."""
         match = _URL.search(example)
-        if match is None:
+        if match is None or match.group("host").strip("[]").lower() != self._host:
             return False
-        host, path = match.group("host").strip("[]").lower(), match.group("path") or "/"
-        if not any(host == one and (path + "/").startswith(name.rstrip("/") + "/") for one, name in scopes):
-            return False
-    return bool(examples)
+        if ((match.group("path") or "/") + "/").startswith(self._below):
+            return True
+        return self._new is not None and self._location(match.group()) == self._new
+
+    def _location(self, url: str) -> Optional[Tuple[str, int]]:
+        try:
+            found = route(self._staged, Request(url), version=self._version).location
+        except (CannotDecide, *BROKEN):
+            return None
+        directive = found.directive if found is not None else None
+        return (directive.file, directive.line) if directive is not None else None
 
 
 def _by_the_line(one: Difference) -> bool:

@@ -20,6 +20,7 @@ from ..edit import memory
 
 DEPTH = 4
 """So many causes may stand one behind the other."""
+_SMALL = 4
 _HOP_HEADER = re.compile(r"\s*proxy_set_header\s+(?:Upgrade|Connection)\s")
 WIDTH = 6
 """Cures that are tried for each of them."""
@@ -40,6 +41,8 @@ class Hunk:
 
     line: int
     """Of the first line that goes, or of the line before which others come."""
+    new_line: int
+    """Of the first line that comes, in the new file."""
     removed: Tuple[str, ...]
     added: Tuple[str, ...]
 
@@ -62,13 +65,16 @@ def mend(facts: Facts, causes: Sequence[Finding], tree: Configuration) -> Option
         return None
     if tree is not facts.configuration:
         causes = _certain(copy) or list(causes)
-    mending.offer(causes, copy)
+        mending.offer(causes, copy)  # the diagnosis has done so for its own tree
     edits = list(itertools.chain.from_iterable(c.change.edits for c in causes if c.change is not None))
     if edits:
         after = memory.edited(tree, edits)
         codes = tuple(cause.code for cause in causes if cause.change is not None)
         return Mended(_pruned(tree, after, causes, copy), codes)
-    for found in itertools.islice(_chains(copy, list(causes), DEPTH), WIDTH * DEPTH):
+    # What was offered was judged alone; the rules give their lines anew, for a chain.
+    anew = {finding.code: finding for finding in _certain(copy)}
+    first = [anew.get(cause.code, cause) for cause in causes]
+    for found in itertools.islice(_chains(copy, first, DEPTH), WIDTH * DEPTH):
         whole = whole_edits(tree, found.after)
         if mending.fit(whole, causes, copy):
             return dataclasses.replace(found, after=_pruned(tree, found.after, causes, copy))
@@ -79,20 +85,24 @@ def _pruned(
     before: Configuration, after: Configuration, causes: Sequence[Finding], facts: Facts
 ) -> Configuration:
     """The edited tree without header lines that it does not need: a cure may bring all three of them."""
-    for name, content in changed(before, after).items():
-        for line in [one for hunk in hunks(before.files[name], content) for one in hunk.added]:
-            if not _HOP_HEADER.match(line):
-                continue
-            pattern = rb"^" + re.escape(line.encode("utf-8", "surrogateescape")) + rb"\r?\n"
-            places = list(re.finditer(pattern, after.files[name], re.MULTILINE))
-            for place in places:
-                less = _with(
-                    after, name, after.files[name][: place.start()] + after.files[name][place.end() :]
-                )
-                if less is not None and mending.fit(whole_edits(before, less), causes, facts):
-                    after = less
-                    break
+    for name in changed(before, after):
+        for number in _spare(before.files[name], after.files[name]):
+            lines = after.files[name].split(b"\n")
+            less = _with(after, name, b"\n".join(lines[: number - 1] + lines[number:]))
+            if less is not None and mending.fit(whole_edits(before, less), causes, facts):
+                after = less
     return after
+
+
+def _spare(before: bytes, after: bytes) -> List[int]:
+    """Lines of small additions that may turn out not to be needed, the last first."""
+    return [
+        hunk.new_line + index
+        for hunk in reversed(hunks(before, after))
+        if len(hunk.added) <= _SMALL
+        for index, line in reversed(list(enumerate(hunk.added)))
+        if _HOP_HEADER.match(line)
+    ]
 
 
 def _with(tree: Configuration, name: str, content: bytes) -> Optional[Configuration]:
@@ -173,7 +183,7 @@ def hunks(before: bytes, after: bytes) -> List[Hunk]:
     old, new = _lines(before), _lines(after)
     matcher = difflib.SequenceMatcher(None, old, new, autojunk=False)
     return [
-        Hunk(first + 1, tuple(old[first:last]), tuple(new[start:end]))
+        Hunk(first + 1, start + 1, tuple(old[first:last]), tuple(new[start:end]))
         for tag, first, last, start, end in matcher.get_opcodes()
         if tag != "equal"
     ]

@@ -228,3 +228,22 @@ def test_the_window_waits_for_a_confirmation(host):
     assert done.confirm_by and host.world.watch.armed()
     assert host.rollback().outcome == "applied"
     assert host.text() == BROKEN
+
+
+def test_lines_of_another_server_that_read_the_same_stay(host):
+    same = "listen      80;\n    server_name chat.test;"
+    other = GOOD.replace(same, "listen      8080;\n    server_name chat.test;")
+    host.put(other + BROKEN)
+    assert host.fix().outcome == "applied"
+    assert host.text().startswith(other)
+
+
+def test_a_location_of_the_plain_server_comes_to_the_other_one(host):
+    plain = GOOD
+    other = BROKEN.replace("listen      80;", "listen      8080;").replace(
+        "location /ws/ {", "location /api/ {"
+    )
+    host.put(plain + other)
+    done = host.fix("ws://chat.test:8080/ws/room")
+    assert done.outcome == "applied", done.message
+    assert host.text().startswith(plain) and host.text().count("location /ws/") == 2
