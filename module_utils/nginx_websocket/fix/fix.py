@@ -157,7 +157,9 @@ class _Fix:
     def _case(self, question: Question) -> Optional[_Case]:
         """What is wrong with a URL; None where nothing is, or where no file of nginx is at fault."""
         report = self.ask(question)
-        if report.verdict == WORKS:
+        hop = report.facts.main_hop
+        if report.verdict == WORKS or (hop is not None and hop.opened):
+            # Who else comes as far as this host is no matter of its files.
             self.outcome.message = f"nothing to do: {report.sentence}"
             return None
         causes = [finding for finding in report.findings if finding.is_cause]
