@@ -211,11 +211,7 @@ def _prove(unit: Unit, deadline: float) -> None:
         if (
             state["ActiveState"] == "failed"
             or state["SubState"] == "auto-restart"
-            or state["NRestarts"]
-            not in (
-                "0",
-                "",
-            )
+            or state["NRestarts"] not in ("0", "")
         ):
             raise _NotProven(f"the application ended at once ({state['Result']})")
         held = [one for one in listeners([unit.port]) if one.unit == unit.service]
