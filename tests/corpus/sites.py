@@ -101,7 +101,7 @@ SITES: List[Live] = [
     ),
     Live(
         "PHP in a subdirectory of a page",
-        PAGE + f"location ^~ /blog/ {{ root /srv; index index.php; location ~ \\.php$ {{ {PHP}}} }}",
+        PAGE + f"location ^~ /blog/ {{ root /srv/; index index.php; location ~ \\.php$ {{ {PHP}}} }}",
         SPA,
         ("/blog/", "/blog/index.php", "/blog/a.png", "/"),
         PAGES | {"/srv/blog/index.php", "/srv/blog/a.png"},
