@@ -96,7 +96,9 @@ def seen(probe: Probe, reply: Reply) -> Tuple[object, ...]:
         if reply.status >= 300 and b"<center>nginx" not in reply.body:
             body = reply.body
         return reply.status, reply.headers.get("location"), body, tuple(sorted(added.items()))
-    asked = json.loads(reply.body.decode()) if reply.body else {"address": "", "line": "", "headers": []}
+    # Behind an upgrade the backend may answer what came in the same packet, too.
+    text = reply.body.decode()
+    asked = json.JSONDecoder().raw_decode(text)[0] if text else {"address": "", "line": "", "headers": []}
     headers = sorted(
         (name.lower(), value) for name, value in asked["headers"] if name.lower() not in _OF_THE_HOP
     )
