@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Dict, FrozenSet, Iterable, List, Optional, Sequence, Set, Tuple
+from typing import Dict, FrozenSet, Iterable, List, Sequence, Set, Tuple
 
 from ..behaviour.effective import Level
 from ..behaviour.location import all_locations
@@ -102,15 +102,3 @@ def _path_variables(http: Level) -> FrozenSet[str]:
             if set(variable_names(entry.source)) & found and any(b"$" in value for value in values):
                 found.add(name)
     return frozenset(name.decode("latin-1") for name in found - _PATHS)
-
-
-def default_log(configure: Optional[str]) -> str:
-    """The log path that is built into an nginx.
-
-    Args:
-        configure: its arguments as ``nginx -V`` tells them; None when they are not known.
-    """
-    for word in (configure or "").split():
-        if word.startswith("--http-log-path="):
-            return word.partition("=")[2].strip("'\"")
-    return DEFAULT

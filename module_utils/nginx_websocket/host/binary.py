@@ -56,6 +56,7 @@ class Binary:
     prefix: str
     conf_path: str
     error_log: str
+    access_log: str
     """Compiled-in error log: absolute path, or ``stderr``."""
     pid_path: str
     user: str
@@ -162,6 +163,7 @@ def parse_version(text: str, path: str) -> Binary:
         prefix=prefix,
         conf_path=path_of("--conf-path", "conf/nginx.conf"),
         error_log=error_log if error_log == "stderr" else os.path.join(prefix, error_log),
+        access_log=os.path.join(prefix, options.get("--http-log-path") or "logs/access.log"),
         pid_path=path_of("--pid-path", "logs/nginx.pid"),
         user=options.get("--user") or "nobody",
         group=options.get("--group") or options.get("--user") or "",

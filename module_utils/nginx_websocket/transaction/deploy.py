@@ -178,6 +178,7 @@ def _deploy(
     broken = broken_today(chosen, tree.configuration, nginx)
     if host.check:
         outcome.changed, outcome.cured = True, broken
+        outcome.message = f"would change; {outcome.comparison['summary']}"
         return
     if nginx.master is None and stopped == REFUSE:
         raise Refused(f"a release could not be proven, and nothing was changed: {nginx.not_running()}")

@@ -24,6 +24,8 @@ class Instance:
     options: Tuple[str, ...] = ()
     """Arguments that the master was started with and a test needs too: ``-p``, ``-g`` and their values."""
     version: Tuple[int, ...] = ()
+    access_log: str = ""
+    """Where requests are logged without any ``access_log``; "" when that is not known."""
     error_log: str = ""
     """The log that nginx opens before it has read its configuration."""
     pid_path: str = ""
@@ -152,6 +154,7 @@ def instance_of(described: nginx_host.Nginx) -> Instance:
         prefix=described.prefix,
         options=tuple(options),
         version=described.disk_version or described.version,
+        access_log=described.binary.access_log,
         error_log=described.binary.error_log,
         pid_path=described.pid_path,
         master=master.pid if master is not None and not quits else None,

@@ -10,6 +10,7 @@ from typing import FrozenSet, List, Sequence, Tuple
 from ...compare import differences as kinds
 from ...compare.comparing import World, compare
 from ...compare.differences import CHANGE, LOSS, Comparison, Difference
+from ...compare.logs_of import DEFAULT
 from ...conf.tree import Configuration
 from ..site.model import Finding, Refused, Site
 from ..surroundings.host import Host
@@ -77,7 +78,7 @@ def tell_change(host: Host, live: Configuration, staged: Configuration) -> None:
 
 
 def _compared(host: Host, live: Configuration, staged: Configuration, urls: List[str]) -> Comparison:
-    world = World(now=host.world.time())
+    world = World(now=host.world.time(), default_log=host.nginx.access_log or DEFAULT)
     with host.step("compare requests"):
         result = compare(live, staged, version=host.nginx.version, urls=urls, world=world)
     host.outcome.comparison = result.as_dict()
