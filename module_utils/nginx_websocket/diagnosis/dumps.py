@@ -40,11 +40,23 @@ def read_dump(dump: bytes, name: str = "") -> Configuration:
         first = text.strip().split(b"\n")[0][:100].decode("utf-8", "replace")
         raise NoConfiguration(f"what was given is no nginx configuration, it says: {first}")
     main = name or "nginx.conf"
+    files = {main: text}
     if _OUTER.search(text) is None and _SERVER.search(text) is not None:
-        # A site's own file; its lines keep their numbers.
-        inner = b"server { listen 80; " + text + b"\n}" if _LOCATION.match(text) else text
-        text = b"events {} http { " + inner + b"\n}"
-    return load(main, read=lambda path: text if path == main else b"", glob=lambda pattern: [])
+        # A site's own file: nginx would include it from its main one.
+        inner = "server { listen 80; include %s; }" if _LOCATION.match(text) else "include %s;"
+        quoted = '"' + main.replace("\\", "\\\\").replace('"', '\\"') + '"'
+        outer = main + " (around it)"
+        files[outer] = f"events {{}} http {{ {inner % quoted} }}".encode()
+        main = outer
+
+    def read(path: str) -> bytes:
+        # Relative names are below the directory of the main file, which is nobody's here.
+        return next(
+            (files[known] for known in files if path in (known, "/" + known) or path.endswith("/" + known)),
+            b"",
+        )
+
+    return load(main, read=read, glob=lambda pattern: [])
 
 
 def decoded(dump: bytes) -> bytes:

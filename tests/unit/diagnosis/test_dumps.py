@@ -51,3 +51,9 @@ def test_what_is_no_configuration_is_told_as_such(dump, words):
 def test_lines_of_a_single_block_keep_their_numbers():
     report = causes(SERVER)[1]
     assert report.findings[0].evidence[0].line == 4
+
+
+def test_the_diff_of_a_part_is_about_that_part_alone():
+    diff = causes(SERVER)[1].as_data()["findings"][0]["diff"]
+    assert diff.startswith("--- nginx.conf\n+++ nginx.conf\n@@ -4,1 +4,5 @@\n-    location / {")
+    assert "http {" not in diff
