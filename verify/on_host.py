@@ -408,6 +408,21 @@ def ask_backends(asks: List[Dict[str, Any]], timeout: float) -> List[Dict[str, A
         return list(pool.map(lambda ask: ask_backend(ask, timeout), asks))
 
 
+def discreet(messages: str, conf_path: Optional[str]) -> str:
+    """Return nginx's messages without the words of files that are private and none of nginx's own.
+
+    Whoever may write an included file can name any other in it; nginx tells what it finds there.
+    """
+    ours = os.path.dirname(os.path.realpath(conf_path or "/etc/nginx/nginx.conf")) + "/"
+    lines = messages.splitlines()
+    for number, line in enumerate(lines):
+        place = re.search(r" in (/.*):\d+$", line)
+        path = os.path.realpath(place.group(1)) if place else ""
+        if path and not path.startswith(ours) and os.path.exists(path) and not os.stat(path).st_mode & 0o004:
+            lines[number] = re.sub(r'"[^"]*"', '"…"', line)
+    return "\n".join(lines)
+
+
 def main(question: Dict[str, Any]) -> Dict[str, Any]:
     """Answer the suite's question about this host.
 
@@ -438,7 +453,10 @@ def main(question: Dict[str, Any]) -> Dict[str, Any]:
         "workers": workers,
         "strangers": strangers,
         "unit": unit_state(nginx.get("unit") or "nginx"),
-        "test": {"rc": tested["rc"], "messages": tested["err"].strip()[-4000:]},
+        "test": {
+            "rc": tested["rc"],
+            "messages": discreet(tested["err"].strip()[-4000:], nginx.get("conf_path")),
+        },
         "dump": base64.b64encode(zlib.compress(tested["out"])).decode(),
         "files": files,
         "releases": [ask_release(ask, files, timeout) for ask in question.get("releases", [])],

@@ -18,6 +18,7 @@ from ..behaviour.upgrade.meant import carries_upgrade, titled
 from ..conf.load import load, read_file
 from ..conf.tree import Configuration, ConfSyntaxError, Directive
 from ..host.describe import Nginx
+from ..host.executed import is_private, without_words
 from ..host.listeners import Listener
 from ..host.masters import Master
 from ..host.processes.proc import Proc
@@ -32,6 +33,7 @@ STRAY_LIMIT = 300
 STRAY_SIZE = 1 << 20
 # Before the error log of the configuration is open nginx writes "nginx: [emerg] …", afterwards a line of
 # that log.
+_PLACE = re.compile(r" in (/\S.*):\d+$")
 _MESSAGE = re.compile(r"^(?:nginx: |\d{4}/\S+ \S+ )(\[(?:warn|error|crit|alert|emerg)\]) (?:\d+#\d+: )?(.*)$")
 
 
@@ -140,11 +142,16 @@ def run_config_test(nginx: Nginx, prefix: str = "") -> ConfigTest:
         if not had_pid_file and _empty(nginx.pid_path):
             os.unlink(nginx.pid_path)
     messages = [
-        f"{match.group(1)} {match.group(2)}"[:600]
+        f"{match.group(1)} {_discreet(match.group(2), nginx.conf_path)}"[:600]
         for match in map(_MESSAGE.match, done.stderr.decode("utf-8", "replace").splitlines())
         if match
     ]
     return ConfigTest(done.returncode == 0, messages, " ".join([*command, "-t"]))
+
+
+def _discreet(message: str, conf_path: str) -> str:
+    place = _PLACE.search(message)
+    return without_words(message) if place and is_private(place.group(1), conf_path) else message
 
 
 def _empty(path: str) -> bool:

@@ -11,11 +11,13 @@ from __future__ import annotations
 import glob
 import os
 import re
+import stat
 from typing import Iterable, Iterator, List, Optional, Sequence, Tuple
 
 from ..conf.tree import Configuration, Directive
 from .processes.trust import Weakness, weakness
 
+_QUOTED = re.compile(r'"[^"]*"')
 _WILDCARD = re.compile(r"[*?\[]")
 _CODE = (b"perl_modules", b"perl_require", b"init_by_lua_file")
 """Directives whose files are run while the configuration is read."""
@@ -55,6 +57,30 @@ def strangers_code(
             return found, []
     weak = (weakness(path) for path in dict.fromkeys(data))
     return None, list({found.path: found for found in weak if found is not None}.values())
+
+
+def is_private(path: str, conf_path: str) -> bool:
+    """Whether the words of a file are for root alone: not everybody may read it, and it is none of nginx's.
+
+    Whoever may write a file that nginx includes can name any other in it, or put a link to it; nginx then
+    tells what it finds there.
+
+    Args:
+        path: the file, as nginx names it.
+        conf_path: the main file; what is below its directory is configuration, whatever its mode.
+    """
+    real = os.path.realpath(path)
+    if real.startswith(os.path.dirname(os.path.realpath(conf_path)) + "/"):
+        return False
+    try:
+        return not os.stat(real).st_mode & stat.S_IROTH
+    except OSError:
+        return False
+
+
+def without_words(message: str) -> str:
+    """A message of nginx about a private file: what is quoted in it stands there."""
+    return _QUOTED.sub('"…"', message)
 
 
 def _read_for(pattern: str, files: Iterable[str]) -> Iterator[str]:

@@ -6,6 +6,7 @@ import os
 
 import pytest
 
+from module_utils.nginx_websocket.host.executed import is_private, without_words
 from module_utils.nginx_websocket.host.survey import survey
 from module_utils.nginx_websocket.transaction.live import instance
 from module_utils.nginx_websocket.transaction.site.model import Refused
@@ -113,3 +114,29 @@ def test_an_installed_binary_of_somebody_is_not_executed(tree, tmp_path):
     found = look(tmp_path)
     assert (found.found, proof.exists()) == (False, False)
     assert f"chown -h root {binary}" in found.message
+
+
+@pytest.mark.parametrize(
+    ("path", "mode", "private"),
+    [
+        ("root/secret", 0o600, True),
+        ("home/x.conf", 0o600, True),
+        ("root/secret", 0o644, False),
+        ("etc/nginx/conf.d/own.conf", 0o600, False),
+        ("etc/nginx/missing.conf", None, False),
+        ("home/missing.conf", None, False),
+    ],
+)
+def test_a_private_file_is_not_quoted(tmp_path, path, mode, private):
+    """nginx tells the first word of /etc/shadow, where a stranger's file includes it or is a link to it."""
+    for name in ("root", "home", "etc/nginx/conf.d"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "home/x.conf").symlink_to(tmp_path / "root/secret")
+    if mode is not None:
+        (tmp_path / path).write_text("secret\n")
+        (tmp_path / path).chmod(mode)
+    assert is_private(str(tmp_path / path), str(tmp_path / "etc/nginx/nginx.conf")) is private
+
+
+def test_what_is_left_of_a_message_about_a_private_file():
+    assert without_words('unknown directive "root:$6$x" in /home/x:1') == 'unknown directive "…" in /home/x:1'

@@ -134,3 +134,15 @@ def test_a_backend_may_be_a_socket_and_have_several_servers(tmp_path):
         thread.join()
     assert (alive["answer"]["status"], alive["answer"]["opened"]) == (403, False)
     assert dead["answer"]["status"] is None and "No such file" in dead["answer"]["error"]
+
+
+def test_a_private_file_is_not_quoted(tmp_path):
+    secret, link = tmp_path / "secret", tmp_path / "x.conf"
+    secret.write_text("word\n")
+    secret.chmod(0o600)
+    link.symlink_to(secret)
+    said = f'nginx: [emerg] unknown directive "word" in {link}:1\nnginx: configuration file x test failed'
+    assert on_host.discreet(said, "") == said.replace("word", "…")
+    assert on_host.discreet(said, str(tmp_path / "nginx.conf")) == said
+    secret.chmod(0o644)
+    assert on_host.discreet(said, "") == said

@@ -5,12 +5,14 @@ The answer comes from ``nginx -T``: the test, and the proof in its dump that ngi
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import re
 from typing import Iterable, List, Mapping, Optional, Sequence, Tuple
 
 from ...conf.load import load
 from ...conf.tree import Configuration, ConfSyntaxError
+from ...host.executed import is_private, without_words
 from ..live.instance import Instance
 from ..site.model import ABSENT, Change, ConfError, Entry, Refused, Validation
 from .evidence import masked_line
@@ -61,7 +63,10 @@ def validate(changes: Sequence[Change], nginx: Instance) -> Validation:
         method = REWRITTEN
         with rewritten_tree(overlay, nginx) as (strip, main):
             done = run_quietly(nginx.test_command(main=main, error_log=os.devnull), quiet, 120.0)
-    messages = list(_messages(done, strip, overlay, configuration))
+    messages = [
+        one if not one.file or not is_private(one.file, nginx.conf_path) else _discreet(one)
+        for one in _messages(done, strip, overlay, configuration)
+    ]
     result = Validation(
         valid=done.code == 0,
         errors=[message for message in messages if message.level not in ("warn", "notice", "info", "debug")],
@@ -146,6 +151,10 @@ def _messages(
         elif configuration is not None:
             file, number = _named_in(text, configuration)
         yield ConfError(text, file, number, level, _context(file, number, overlay))
+
+
+def _discreet(error: ConfError) -> ConfError:
+    return dataclasses.replace(error, message=without_words(error.message), context=())
 
 
 def _named_in(message: str, configuration: Configuration) -> Tuple[str, int]:
