@@ -79,6 +79,9 @@ COLOURS = {
 
 #: Modules and actions that tell what became of a transaction.
 TRANSACTIONS = ("nginx_deploy", "nginx_rollback", "nginx_websocket_sites")
+#: Nothing was done at all, which a pipeline must not take for success.
+NOBODY = "Nothing was done: --limit and the play leave no host. Look at --limit, and at the names in the inventory."
+GROUP = "nginx_websocket"
 ROLE = os.path.join("roles", "nginx_websocket", "tasks")
 
 
@@ -98,6 +101,8 @@ class CallbackModule(CallbackBase):
         self._extra: Mapping[str, Any] = {}
         self._started: Dict[str, float] = {}
         self._phases: Dict[str, str] = {}
+        self._asked_for: Optional[Play] = None
+        self._nobody = False
 
     @property
     def _current(self) -> Optional[record.Rollout]:
@@ -106,6 +111,7 @@ class CallbackModule(CallbackBase):
     def v2_playbook_on_play_start(self, play: Play) -> None:
         """A play begins, or its next batch does: Ansible calls this for each of them."""
         now = time.time()
+        self._asked_for = play
         manager = play.get_variable_manager()
         self._extra = manager.extra_vars
         variables = manager.get_vars(play=play)
@@ -124,6 +130,10 @@ class CallbackModule(CallbackBase):
         rollout.begin_batch(variables["ansible_play_batch"], now)
         if len(rollout.planned) > 1:
             self._display.display(table.batch_line(rollout), color="bright blue")
+
+    def v2_playbook_on_no_hosts_matched(self) -> None:
+        """The play that has just begun has no host."""
+        self._nobody = self._nobody or (self._asked_for is not None and _for_us(self._asked_for))
 
     def v2_runner_on_start(self, host: Host, task: Task) -> None:
         """A task begins on a host."""
@@ -197,6 +207,10 @@ class CallbackModule(CallbackBase):
             self._current.end_batch(time.time())
         rollouts = [rollout for rollout in self._rollouts if rollout.ours]
         if not rollouts:
+            if self._nobody and not set(stats.processed) - {"localhost"}:
+                # Ansible calls that a success. An exception of another kind would be a warning to it.
+                self._display.error(NOBODY, wrap_text=False)
+                raise SystemExit(1)
             return
         width = max(shutil.get_terminal_size((110, 24)).columns - 1, 60)
         for rollout in rollouts:
@@ -229,6 +243,12 @@ def _event(result: CallbackTaskResult) -> Tuple[Host, Task, Mapping[str, Any]]:
     if hasattr(result, "host"):
         return result.host, result.task, result.result
     return result._host, result._task, result._result
+
+
+def _for_us(play: Play) -> bool:
+    """Whether a play that came to no host would have run a task of this project."""
+    tasks = (task for block in play.get_tasks() for task in (block if isinstance(block, list) else [block]))
+    return GROUP in play.hosts or any(_action(task) == "nginx_diagnose" for task in tasks)
 
 
 def _action(task: Task) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Dict, Generator, List, NoReturn, Tuple, Union
 
@@ -12,6 +13,7 @@ import pytest
 from host_answers.shapes import Misshapen
 from verify.gather import Reports, Unreachable
 from verify.outside import User
+from verify.relays import relayed
 from verify.results import Down, Fail, Finding, Results
 from verify.targets import Target, Targets, read
 from verify.timeouts import Timeouts
@@ -35,6 +37,12 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError("--targets FILE is needed: playbooks/verify.yml writes it")
     config.stash[TARGETS] = read(path)
     config.stash[RESULTS] = Results([host.name for host in config.stash[TARGETS].hosts])
+    held = ExitStack()
+    held.enter_context(relayed(config.stash[TARGETS]))
+    config.add_cleanup(held.close)
+    for host in config.stash[TARGETS].hosts:
+        if host.told:
+            config.stash[RESULTS].hosts[host.name].findings.append(host.told)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

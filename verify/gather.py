@@ -32,7 +32,7 @@ class Unreachable(Exception):
 
 def command(target: Target, timeout: float) -> List[str]:
     """Return the command that makes the host report about itself; it must run as root."""
-    return [target.interpreter, "-c", SOURCE.read_text(), json.dumps(question(target, timeout))]
+    return [*shlex.split(target.interpreter), "-c", SOURCE.read_text(), json.dumps(question(target, timeout))]
 
 
 def as_root(argv: List[str]) -> str:

@@ -15,6 +15,7 @@ from typing import Dict, Tuple
 
 from module_utils.nginx_websocket.exchange import Probe, masked_url, probe
 from module_utils.nginx_websocket.exchange.connection import proxy_protocol_line
+from module_utils.nginx_websocket.exchange.endpoint import Address
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class Door:
     """Where a site is entered: address and port of the host, and the name that is asked for.
 
     With ``proxy_protocol`` the door opens to load balancers only, so the connection begins as one of theirs.
+    Where ``relay`` is given, this socket of the controller is dialled, and leads to the address on the host.
     """
 
     address: str
@@ -29,10 +31,21 @@ class Door:
     name: str
     tls: bool
     proxy_protocol: bool = False
+    relay: str = ""
+
+    @property
+    def dialled(self) -> Address:
+        """What is dialled."""
+        return self.relay or (self.address, self.port)
 
     def connect(self, timeout: float) -> socket.socket:
         """Connect to the address rather than to what the name resolves to."""
-        sock = socket.create_connection((self.address, self.port), timeout)
+        if self.relay:
+            sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            sock.settimeout(timeout)
+            sock.connect(self.relay)
+        else:
+            sock = socket.create_connection((self.address, self.port), timeout)
         if self.proxy_protocol:
             sock.sendall(proxy_protocol_line(sock))
         return sock
@@ -174,7 +187,7 @@ class User:
         """Open a WebSocket, send a ping, wait for the pong, close. Certificates: see `handshake`."""
         return probe(
             shake.door.url(shake.path, websocket=True),
-            address=(shake.door.address, shake.door.port),
+            address=shake.door.dialled,
             origin=shake.origin or None,
             subprotocols=shake.subprotocols,
             timeout=self.timeout,

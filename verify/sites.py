@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Dict, List, Optional, Tuple
 
 from verify.outside import Door, Handshake
+from verify.way import LOOPBACK
 
 #: An origin that no allow-list holds: .invalid can never be registered (RFC 2606 section 2).
 STRANGE_ORIGIN = "https://nginx-websocket-verify.invalid"
@@ -73,6 +74,7 @@ class Site:
         release: The release id that the transaction reported; empty when this run deployed nothing.
         direct: Whether the address is the host's own, rather than that of a load balancer in front.
         kept: A hand edit was kept in place of what the variables say, so a difference is no failure.
+        relays: Directory of the sockets through which the host is seen; empty where its address is dialled.
     """
 
     name: str
@@ -81,6 +83,7 @@ class Site:
     release: str = ""
     direct: bool = True
     kept: bool = False
+    relays: str = ""
 
     @property
     def names(self) -> Tuple[str, ...]:
@@ -111,7 +114,12 @@ class Site:
     def _door(self, port: int, name: str, tls: bool) -> Door:
         listen = self.variables.get("listen") or {}
         proxied = self.direct and bool(listen.get("proxy_protocol"))
-        return Door(self.address, port, name or self.names[0], tls=tls, proxy_protocol=proxied)
+        address, relay = self.address, ""
+        if self.relays:
+            # From the host itself, which its own address may not lead back to.
+            address = str((listen.get("addresses") or [LOOPBACK])[0]).strip("[]")
+            relay = f"{self.relays}/{address}-{port}"
+        return Door(address, port, name or self.names[0], tls=tls, proxy_protocol=proxied, relay=relay)
 
     def plain_door(self, name: str = "") -> Door:
         """Return the plain HTTP entrance."""
@@ -132,6 +140,10 @@ class Site:
         """Return every entrance of a name, of the site's first by default, the redirecting one included."""
         doors = [self.tls_door(name)] if self.has_tls else []
         return doors if self.http_mode == "none" else [*doors, self.plain_door(name)]
+
+    def possible_doors(self) -> List[Door]:
+        """Return every entrance that any check may use."""
+        return [self.tls_door(), self.plain_door()]
 
     @property
     def www(self) -> Optional[str]:

@@ -40,6 +40,8 @@ class Target:
         sites: The sites to verify.
         findings: What the transaction found, such as a backend that was down.
         local: The controller is this host itself: nothing can be seen from outside.
+        through: The command that carries a connection to the host, where none can be dialled (verify/way.py).
+        told: What a reader of the result must know about the way to the host.
     """
 
     name: str
@@ -52,6 +54,8 @@ class Target:
     sites: List[Site] = field(default_factory=list)
     findings: List[Any] = field(default_factory=list)
     local: bool = False
+    through: List[str] = field(default_factory=list)
+    told: str = ""
 
 
 @dataclass

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import shlex
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -18,6 +19,7 @@ sys.path.append(str(Path(__file__).resolve().parents[3]))
 
 from host_answers.asking import Asking, failed
 from host_answers.shapes import clean
+from verify.way import PYTHON, NoWay, find, ports_of, ssh_of
 
 DOCUMENTATION = r"""
 name: nginx_websocket_sites
@@ -30,13 +32,13 @@ options:
     description: >-
       V(check) refuses wrong variables, and looks at the host where C(__nginx_websocket_look) says so
       (V(always), or V(where nothing is deployed)); V(deploy) looks at the host and deploys the sites by
-      M(nginx_deploy), to be confirmed where C(__nginx_websocket_confirm) says so (V(where it is verified)).
+      M(nginx_deploy), to be confirmed where they are verified.
     type: str
     choices: [check, deploy]
     required: true
 notes:
-  - A play says by these two variables what it is like. They are no options, because an expression in a task
-    costs some milliseconds for each host.
+  - A play says by this variable what it is like. It is no option, because an expression in a task costs some
+    milliseconds for each host.
 """
 
 PACKAGE = Path(__file__).resolve().parent.parent / "site_model"
@@ -109,6 +111,11 @@ class ActionModule(Asking):
             "service": unit and {**unit, "content": site_model.render_unit(unit)},
             "_ansible_verbose_override": True,
         }
+        if plan["settings"]["verify"] and _selected(variables, "verify"):
+            try:
+                checked["way"] = self._way(plan, variables)
+            except NoWay as error:
+                return _refused(str(error))
         look = variables.get("__nginx_websocket_look", "")
         if look == "always" or (look == "where nothing is deployed" and not _selected(variables, "deploy")):
             return {**checked, **self._deploy(plan, False, variables)}
@@ -168,8 +175,7 @@ class ActionModule(Asking):
             return {**standing, "msg": "", "warnings": notes}
         window = settings["confirm_window"]
         # Only a play that verifies can confirm.
-        wanted = variables.get("__nginx_websocket_confirm") == "where it is verified"
-        confirmed = bool(window) and wanted and _selected(variables, "verify")
+        confirmed = bool(window) and settings["verify"] and _selected(variables, "verify")
         state = {
             "state_dir": settings["state_dir"],
             "keep": settings["keep_backups"],
@@ -210,18 +216,21 @@ class ActionModule(Asking):
         variables: Variables,
     ) -> Result:
         """How this host is reached and what it must serve, as verify/ wants it."""
-        connection = self._connection
-        ssh = self._ssh() if connection.transport == "ssh" else None
-        python = self._templar.template(variables.get("ansible_python_interpreter") or "/usr/bin/python3")
-        name = str(variables["inventory_hostname"])
-        wished = plan["settings"]["verify_address"]
-        address = ssh["address"] if ssh else self._templar.template(variables.get("ansible_host") or name)
+        # What Ansible has just used, whether the inventory names it or Ansible has looked for it.
+        python = (self._used_interpreter or "").lstrip("#!").strip()
+        way = (variables.get("__nginx_websocket_checked") or {}).get("way") or self._way(plan, variables)
         return {
-            "name": name,
-            "address": wished or address,
-            "direct": not wished,
-            "local": connection.transport == "local",
-            "connection": ssh,
+            "name": str(variables["inventory_hostname"]),
+            "address": way["address"],
+            "through": [
+                word
+                for part in way["through"]
+                for word in (shlex.split(python) if part == PYTHON else [part])
+            ],
+            "told": way["told"],
+            "direct": not plan["settings"]["verify_address"],
+            "local": self._connection.transport == "local",
+            "connection": self._ssh(),
             "interpreter": python,
             "nginx": {key: nginx.get(key) or "" for key in ("binary", "conf_path", "unit")},
             "state_dir": plan["settings"]["state_dir"],
@@ -230,22 +239,29 @@ class ActionModule(Asking):
             "kept": _kept(plan, sites, result),
         }
 
-    def _ssh(self) -> Result:
-        """The connection's own settings, command line included: so the suite finds the one that is open."""
-        option = self._connection.get_option
-        directory = str(Path(str(option("control_path_dir") or "")).expanduser())
-        arguments = (option(name) for name in ("ssh_args", "ssh_common_args", "ssh_extra_args"))
-        key = option("private_key_file")
-        return {
-            "address": option("host"),
-            "user": option("remote_user") or "",
-            "port": option("port") or 0,
-            "key": str(Path(key).expanduser()) if key else "",
-            "control_path": (option("control_path") or "")
-            .replace("%(directory)s", directory)
-            .replace("%%", "%"),
-            "args": " ".join(argument for argument in arguments if argument),
-        }
+    def _ssh(self) -> Optional[Result]:
+        return ssh_of(self._connection) if self._connection.transport == "ssh" else None
+
+    def _way(self, plan: Mapping[str, Any], variables: Variables) -> Result:
+        """How the sites will be looked at.
+
+        Raises:
+            NoWay: not at all.
+        """
+        ssh = self._ssh()
+        dialled = ssh["address"] if ssh else self._dialled(variables)
+        return find(
+            self._connection.transport,
+            str(dialled),
+            ports_of(plan["sites"]),
+            plan["settings"]["verify_timeout"],
+            wished=plan["settings"]["verify_address"] or "",
+            ssh=ssh,
+        ).as_data()
+
+    def _dialled(self, variables: Variables) -> object:
+        named = variables.get("ansible_host") or variables["inventory_hostname"]
+        return self._templar.template(named)
 
 
 def _meant(settings: Mapping[str, Any], *more: str) -> Dict[str, str]:

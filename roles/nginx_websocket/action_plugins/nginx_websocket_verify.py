@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import shlex
 import ssl
 import subprocess
 import sys
@@ -15,6 +16,8 @@ from typing import Any, Dict, List, Optional
 # The package that every answer goes through stands in the checkout; Ansible loads plugins by their path.
 CHECKOUT = Path(__file__).resolve().parents[3]
 sys.path.append(str(CHECKOUT))
+
+from ansible.module_utils.parsing.convert_bool import boolean  # noqa: E402
 
 from host_answers.asking import Asking, facts_of_ours, failed  # noqa: E402
 from host_answers.parsing import answer_in  # noqa: E402
@@ -90,8 +93,9 @@ class ActionModule(Asking):
             }
         )
         if self._task.check_mode:
-            why = "check mode has changed nothing that could be verified"
-            return {"changed": False, "skipped": True, "skip_reason": why, "incomplete": False}
+            return _left_out("check mode has changed nothing that could be verified")
+        if not boolean(self._templar.template(variables.get("nginx_websocket_verify", True)), strict=False):
+            return _left_out("nginx_websocket_verify is false")
         if given["step"] == "ready":
             return _ready(given["ca_file"])
         if given["step"] == "ask":
@@ -108,7 +112,7 @@ class ActionModule(Asking):
         if not looked["unreached"] or target is None:
             return {"changed": False, "skipped": True, "skip_reason": "the suite has asked it"}
         source = (CHECKOUT / "verify" / "on_host.py").read_text(encoding="utf-8")
-        command = [target["interpreter"], "-", json.dumps(looked["ask"])]
+        command = [*shlex.split(target["interpreter"]), "-", json.dumps(looked["ask"])]
         told = self.ask("ansible.builtin.command", {"argv": command, "stdin": source}, variables)
         if told.get("failed") or told.get("skipped"):
             return told
@@ -143,7 +147,8 @@ def _ready(ca_file: str) -> Result:
     if missing:
         message = (
             f"Verification needs {' and '.join(missing)} for {sys.executable}, the Python that runs Ansible. "
-            "Install it, with make setup for example, or leave verification out with --tags deploy."
+            "Install it, with make setup for example, or leave the verification out: "
+            "nginx_websocket_verify: false."
         )
     elif ca_file:
         try:
@@ -153,6 +158,10 @@ def _ready(ca_file: str) -> Result:
                 f"nginx_websocket_verify_ca_file is {ca_file}, expected a file on the controller with "
                 f"certificates of authorities: {error.strerror or error}."
             )
+    if not message:
+        # Whatever else keeps the suite from running would be found only after the deployment.
+        done = _run({"ca_file": ca_file, "timeout": 5, "soak": 0, "soak_interval": 1}, [])
+        message = _broken(done) if done.returncode else ""
     return {"failed": bool(message), "changed": False, "msg": message}
 
 
@@ -191,14 +200,18 @@ def _targets(variables: Variables, only: str) -> List[Dict[str, Any]]:
 def _asked(given: Mapping[str, Any], targets: List[Dict[str, Any]]) -> Result:
     """Run the suite."""
     if not targets:
-        return {
-            "changed": False,
-            "skipped": True,
-            "skip_reason": "there is no host to ask",
-            "incomplete": False,
-        }
+        return _left_out("there is no host to ask")
+    done = _run(given, targets)
+    if done.returncode:
+        return {"changed": False, "rc": done.returncode, **failed(_broken(done))}
+    hosts = json.loads(done.stdout)["hosts"]
+    incomplete = any(result["unreached"] for result in hosts.values())
+    return {"changed": False, "hosts": hosts, "incomplete": incomplete, "_ansible_verbose_override": True}
+
+
+def _run(given: Mapping[str, Any], targets: List[Dict[str, Any]]) -> subprocess.CompletedProcess[str]:
     question = {"ca_file": _here(given["ca_file"]), "timeout": given["timeout"], "hosts": targets}
-    done = subprocess.run(
+    return subprocess.run(
         _suite(given["soak"], given["soak_interval"]),
         input=json.dumps(question),
         capture_output=True,
@@ -206,12 +219,14 @@ def _asked(given: Mapping[str, Any], targets: List[Dict[str, Any]]) -> Result:
         cwd=CHECKOUT,
         check=False,
     )
-    if done.returncode:
-        message = f"The verification could not run: {done.stderr.strip() or done.stdout.strip()}"
-        return {"failed": True, "changed": False, "rc": done.returncode, "msg": message}
-    hosts = json.loads(done.stdout)["hosts"]
-    incomplete = any(result["unreached"] for result in hosts.values())
-    return {"changed": False, "hosts": hosts, "incomplete": incomplete, "_ansible_verbose_override": True}
+
+
+def _broken(done: subprocess.CompletedProcess[str]) -> str:
+    return f"The verification could not run: {done.stderr.strip() or done.stdout.strip()}"
+
+
+def _left_out(why: str) -> Result:
+    return {"changed": False, "skipped": True, "skip_reason": why, "incomplete": False}
 
 
 def _down(verdict: Mapping[str, Any], variables: Variables) -> Result:
