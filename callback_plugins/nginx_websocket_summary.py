@@ -80,7 +80,7 @@ COLOURS = {
 #: Modules and actions that tell what became of a transaction.
 TRANSACTIONS = ("nginx_deploy", "nginx_rollback", "nginx_websocket_sites")
 #: Nothing was done at all, which a pipeline must not take for success.
-NOBODY = "Nothing was done: --limit and the play leave no host. Look at --limit, and at the names in the inventory."
+NOBODY = "Nothing was done: --limit and the play leave no host. Look at --limit and the inventory's names."
 GROUP = "nginx_websocket"
 ROLE = os.path.join("roles", "nginx_websocket", "tasks")
 

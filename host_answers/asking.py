@@ -11,6 +11,7 @@ from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 from ansible.errors import AnsibleConnectionFailure  # type: ignore[import-untyped]
 from ansible.plugins.action import ActionBase  # type: ignore[import-untyped]
+from ansible.release import __version__  # type: ignore[import-untyped]
 
 from host_answers.memory import bounded
 from host_answers.modules import cut
@@ -20,6 +21,8 @@ from host_answers.shapes import MOST_BYTES, Misshapen, clean
 Result = Dict[str, Any]
 Variables = Mapping[str, Any]
 
+#: The oldest ansible-core that tests/cores.py runs.
+OLDEST_CORE = (2, 16)
 #: Bytes that are kept of what a host says on standard error.
 MOST_STDERR = 64 * 2**10
 
@@ -31,6 +34,8 @@ DIAGNOSIS = (
 PREFIXES = ("nginx_websocket_", "__nginx_websocket_", "__diagnose")
 #: The only fact that goes on: Ansible's own, where it looked for Python on the host. It is a path there.
 INTERPRETER = re.compile(r"/[A-Za-z0-9._/+-]{1,200}")
+#: What Python 3.6 and older say of our modules' first line, and Ansible's own code of Pythons that it left.
+OLD_PYTHON = re.compile(r"future feature annotations is not defined|requires a minimum of Python")
 NO_PYTHON = re.compile(r"(?:No such file or directory|not found)\s*$", re.MULTILINE)
 
 
@@ -45,6 +50,8 @@ class Asking(ActionBase):  # type: ignore[misc]  # ansible-core has no types
     def run(self, tmp: Optional[str] = None, task_vars: Optional[Dict[str, Any]] = None) -> Result:
         """Begin a task: refuse variables that a host has set."""
         super().run(tmp, task_vars)
+        if _core() < OLDEST_CORE:
+            return failed(_TOO_OLD.format(core=__version__, oldest=".".join(map(str, OLDEST_CORE))))
         stolen = facts_of_ours(task_vars or {}, self.INPUTS)
         return from_facts(stolen) if stolen else {}
 
@@ -163,12 +170,18 @@ def failed(message: str) -> Result:
     return {"failed": True, "changed": False, "msg": clean(message)}
 
 
+def _core() -> Tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", __version__)[:2])
+
+
 def _why(res: Result, interpreter: str) -> str:
     """Return what a host said in place of an answer, in one line."""
     said = f"{res.get('stderr') or ''}\n{res.get('stdout') or ''}".strip()
     python = interpreter.lstrip("#!").strip()
     if res.get("rc") == 127 or (python and f"{python}: " in said and NO_PYTHON.search(said)):
         return f"there is no Python at {python}. Install it, or set ansible_python_interpreter."
+    if OLD_PYTHON.search(said):
+        return f"Python at {python or 'its place'} is older than 3.8. {_NEWER_PYTHON}"
     last = clean(said.splitlines()[-1].strip())[:300] if said else "nothing"
     return f"exit code {res.get('rc')}, and the last thing that the host said was: {last}"
 
@@ -176,6 +189,11 @@ def _why(res: Result, interpreter: str) -> str:
 _DISTRUSTED = (
     "The answer of {module} is not to be trusted: {error}. No module of ours answers so. See who has changed "
     "Python or sudo on this host before anything else is done there."
+)
+_NEWER_PYTHON = "Install a newer one beside it, and set ansible_python_interpreter to its path."
+_TOO_OLD = (
+    "This is ansible-core {core}, and at least {oldest} is needed. Install a newer one, or run this from the "
+    "execution environment (execution-environment.yml)."
 )
 _FROM_FACTS = (
     "Facts bear the names of our variables. Facts come from the host, which must not set them. Look at what "

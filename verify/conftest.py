@@ -198,7 +198,7 @@ def fail(target: Target, request: pytest.FixtureRequest, finding: Finding) -> Fa
     def stop(problem: str, *, sent: object = "", got: object = "", fix: str = "") -> NoReturn:
         if site is not None and site.kept:
             told = f": {got}" if f"{got}" else ""
-            finding(f"{problem}{told} (no failure: on_drift kept a hand edit)")
+            finding(f"{problem}{told} (no failure: nginx_websocket_on_drift kept a hand edit)")
             pytest.skip(problem)
         lines = [f"{target.name}: {problem}"]
         lines += [

@@ -175,7 +175,7 @@ def test_an_edit_that_was_kept_is_told_and_fails_nothing(host: LabHost) -> None:
     done = host.playbook("site.yml", variables={"nginx_websocket_on_drift": "keep"})
     assert done.returncode == 0 and "changed=0" in done.stdout, done.stdout
     told = "silent WebSockets on /ws/ of lammp.test live another time than the route says"
-    assert told in done.stdout and "on_drift kept a hand edit" in done.stdout
+    assert told in done.stdout and "nginx_websocket_on_drift kept a hand edit" in done.stdout
 
 
 @pytest.mark.usefixtures("restored")

@@ -225,8 +225,8 @@ def _settle_drift(host: Host, placements: List[Placement], on_drift: str) -> Lis
     if on_drift == "fail":
         raise Refused(
             f"drift: {paths} was edited by hand since the last release; nothing was changed. Take the edit "
-            "(see "
-            "'drift') into the site's variables, or set on_drift to overwrite (a backup is kept) or keep.",
+            "(see 'drift') into the site's variables, or set nginx_websocket_on_drift to overwrite (a backup "
+            "is kept) or keep.",
             diff=[change.difference() for placement in drifted for change in placement.changes],
         )
     if on_drift == "overwrite":
@@ -234,9 +234,9 @@ def _settle_drift(host: Host, placements: List[Placement], on_drift: str) -> Lis
         return placements
     host.find(
         "drift",
-        f"{paths} was edited by hand since the last release and was kept, as on_drift says; the site was "
-        "not deployed",
-        "set on_drift to overwrite, or take the edit into the site's variables",
+        f"{paths} was edited by hand since the last release and was kept, as nginx_websocket_on_drift says; "
+        "the site was not deployed",
+        "set nginx_websocket_on_drift to overwrite, or take the edit into the site's variables",
     )
     return [placement for placement in placements if not placement.drifted]
 

@@ -33,6 +33,6 @@ def test_what_differs_from_the_variables_fails_unless_it_was_kept(kept):
     told = [text for text in result["findings"] if "https://a.test is not served" in text]
     if kept == ["a.test"]:
         assert site == [] and len(told) == 1 and "\n" not in told[0]
-        assert "on_drift kept a hand edit" in told[0]
+        assert "nginx_websocket_on_drift kept a hand edit" in told[0]
     else:
         assert len(site) == 1 and told == []

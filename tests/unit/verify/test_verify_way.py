@@ -1,4 +1,4 @@
-"""How a host's sites are looked at: straight where that goes, else through the connection that Ansible has."""
+"""How a host's sites are looked at: straight where that goes, else through Ansible's connection."""
 
 from __future__ import annotations
 
@@ -44,8 +44,7 @@ def port():
 def closed():
     """A port of this machine on which nobody listens."""
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Page) as server:
-        taken = server.server_port
-    return taken
+        return server.server_port
 
 
 def test_what_can_be_dialled_is_dialled(port, closed):
