@@ -49,7 +49,7 @@ SUITES = {"bullseye": (3, 9), "bookworm": (3, 11), "trixie": (3, 13), "forky": (
 Result = Tuple[str, bool, str]
 
 
-def interpreters() -> Dict[Tuple[int, int], str]:
+def interpreters(oldest: Tuple[int, int] = OLDEST) -> Dict[Tuple[int, int], str]:
     """Return one working interpreter of each minor version from the oldest supported on."""
     paths = [Path(directory) for directory in os.environ.get("PATH", "").split(":") if directory]
     candidates = [
@@ -63,7 +63,7 @@ def interpreters() -> Dict[Tuple[int, int], str]:
             continue
         version = (int(match.group(1)), int(match.group(2)))
         # pyenv's shims answer for versions that are not switched on: only what starts counts.
-        if version >= OLDEST and version not in found and _starts(path, version):
+        if version >= oldest and version not in found and _starts(path, version):
             found[version] = str(path)
     return dict(sorted(found.items()))
 
