@@ -16,7 +16,7 @@ from ..behaviour.variables import Map, maps_of
 from ..conf.tree import Configuration
 from . import destination as to
 from .access_log import Asked, Traffic, known_hosts, traffic
-from .destination import destination
+from .destination import destination, passed_to
 from .differences import (
     NEIGHBOUR,
     PLACES,
@@ -93,6 +93,7 @@ class _Comparing:
         self._asked: Dict[Tuple[Door, str, Variant], List[Parting]] = {}
         self._files: Dict[str, str] = {}
         self._proxied: Dict[Tuple[Door, str], bool] = {}
+        self._backends = passed_to(self.scope.before.index.http, self.scope.gone)
 
     def run(self, urls: List[str]) -> Comparison:
         result = self.result
@@ -260,7 +261,8 @@ class _Comparing:
         foreign = variant.origin if variant.origin and variant.origin != door.origin else ""
         behind = self._behind(before, door, path, variant)
         shut = self._shut(before, after, asked) if end is after else None
-        pair = Pair(before, after, end, behind, variant.upgrade, variant.method, foreign, shut, same)
+        known = self._backends
+        pair = Pair(before, after, end, behind, variant.upgrade, variant.method, foreign, shut, known, same)
         return partings(pair)
 
     def _shut(

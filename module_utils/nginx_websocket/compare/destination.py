@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import urllib.parse
-from typing import FrozenSet, Optional, Sequence
+from typing import FrozenSet, Iterable, Optional, Sequence
 
 from ..behaviour.behaviour import Behaviour
+from ..behaviour.effective import Level
+from ..behaviour.location import PASS_DIRECTIVES, all_locations
 from ..conf.tree import Directive
 
 BACKEND, HANDLER, FILE, LISTING = "backend", "handler", "file", "listing"
@@ -127,6 +129,27 @@ def _local(address: str) -> str:
         if address.startswith(name):
             return "127.0.0.1:" + address[len(name) :]
     return address if ":" in address else f"{address}:80"
+
+
+def passed_to(http: Level, servers: Iterable[Level]) -> FrozenSet[str]:
+    """The addresses that some servers pass requests to, as far as they are written.
+
+    Args:
+        http: with the ``upstream`` blocks.
+        servers: of one tree.
+    """
+    named = {
+        block.args[0]: [line.args[0] for line in block.children(b"server") if line.args]
+        for block in http.own(b"upstream")
+        if block.args
+    }
+    found = set()
+    for server in servers:
+        for level in (server, *all_locations(server)):
+            for line in level.own(*PASS_DIRECTIVES):
+                target = line.args[0].rpartition(b"://")[2].partition(b"/")[0] if line.args else b"$"
+                found.update(named.get(target, [target]))
+    return frozenset(_local(one.decode("utf-8", "replace")) for one in found if b"$" not in one)
 
 
 def split(url: str) -> urllib.parse.SplitResult:

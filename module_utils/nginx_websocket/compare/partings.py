@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Iterator, List, Optional, Tuple
+from typing import FrozenSet, Iterator, List, Optional, Tuple
 
 from ..behaviour.access import guards as kinds
 from ..behaviour.access.guards import Guard
@@ -60,6 +60,8 @@ class Pair:
     """The Origin, where it is of another site's page."""
     shut: Optional[Tuple[Behaviour, Behaviour]] = None
     """The same two as they are for who is not let in; None where no guard refuses."""
+    known: FrozenSet[str] = frozenset()
+    """Addresses that the live site passes to: one of them is another application, any other may be a move."""
     same_text: bool = False
     """Whether both servers say the same, so that what is unknown is unknown in the same way."""
 
@@ -266,7 +268,7 @@ def _was_backend(was: Destination, now: Destination, pair: Pair) -> str:
     if now.kind == to.BACKEND and (
         was.protocol == now.protocol or {was.protocol, now.protocol} <= {"http", "https"}
     ):
-        return BACKEND_MOVED
+        return ELSEWHERE if now.value & pair.known else BACKEND_MOVED
     if now.kind == to.FILE and now.own and was.protocol not in ("http", "https", "grpc"):
         return SOURCE_SERVED
     if now.kind == to.REFUSED and pair.foreign:
