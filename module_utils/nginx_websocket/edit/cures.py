@@ -534,3 +534,8 @@ _BY_CODE: Dict[str, Maker] = {
     "resolver-missing": _literal_name,
     "capture-lost": _name_capture,
 }
+
+
+def curable() -> List[str]:
+    """The codes for which there are cures, in the order of docs/findings.md."""
+    return list(_BY_CODE)

@@ -8,6 +8,7 @@ from typing import Dict, List, Optional, Sequence, Tuple
 from ..compare.comparing import World as Compared
 from ..compare.comparing import compare
 from ..conf.tree import Configuration
+from ..diagnosis.config_rules import refusals_in_tree
 from ..diagnosis.engine import Report
 from ..diagnosis.facts import Question
 from ..diagnosis.findings import FAILS, WORKS, Finding
@@ -360,7 +361,7 @@ class _Fix:
             )
         outcome.comparison = result.as_dict()
         bad = unintended(result, urls, live, staged, host.nginx.version)
-        if bad:
+        if bad and not self._refused(live):
             raise Refused(
                 "the edit would open the socket and change something else for users, so nothing was changed: "
                 + "; ".join(one.sentence() for one in bad[:_SHOWN])
@@ -368,6 +369,15 @@ class _Fix:
         told = [one.sentence() for one in result.differences]
         if told:
             host.find("changes-for-users", f"what users get: {'; '.join(told[:_SHOWN])}")
+
+
+    def _refused(self, live: Configuration) -> bool:
+        """Whether nginx refuses the files as they are, so that what it serves is something else.
+
+        What they would do then is no measure of what users have.
+        """
+        nginx = self.host.nginx
+        return bool(refusals_in_tree(live, nginx.version)) or not self.host.world.validate([], nginx).valid
 
 
 def _masked(lines: Sequence[str]) -> Tuple[str, ...]:

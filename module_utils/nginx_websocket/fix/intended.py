@@ -51,6 +51,8 @@ def unintended(
             any(door.has(text) for door in doors) for text in one.examples
         ):
             continue
+        if one.parting.kind == kinds.UNKNOWN and _same_place(one, live, staged):
+            continue  # what cannot be told of a place that the edit leaves alone, it does not change
         if _by_the_line(one) and one.parting.now_at.rpartition(":")[0] in files:
             continue
         found.append(one)
@@ -102,3 +104,16 @@ def _by_the_line(one: Difference) -> bool:
     if one.parting.name == "proxy_http_version":
         return True
     return one.parting.kind in (_EVERYBODY if one.whose else _BY_THE_LINE)
+
+
+def _same_place(one: Difference, live: Configuration, staged: Configuration) -> bool:
+    """Whether the lines that decide read the same before and after, and belong to no edit."""
+    path, was = _line(one.parting.was_at, live)
+    other, now = _line(one.parting.now_at, staged)
+    return bool(path) and path == other and was == now
+
+
+def _line(at: str, tree: Configuration) -> Tuple[str, bytes]:
+    path, _, number = at.rpartition(":")
+    lines = tree.files.get(path, b"").split(b"\n")
+    return path, lines[int(number) - 1] if number.isdigit() and 0 < int(number) <= len(lines) else b""

@@ -1,0 +1,156 @@
+"""fix on a real host: the user's own file, a real nginx, a real backend and a real handshake."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from release import pyz
+
+URL = "wss://lammp.test/api/mqtt/ws/hints/session-874q8t"
+LIVE = "/etc/nginx/sites-available/lammp.test"
+PORT = 8095
+SITE = f"""\
+# by hand
+server {{
+    listen {PORT};
+    server_name chat.test;
+    location / {{ return 200 "plain\\n"; }}
+    location /api/mqtt/ws/ {{
+        proxy_pass http://127.0.0.1:8000;
+        proxy_http_version 1.1;
+        proxy_set_header Upgrade $http_upgrade;
+        proxy_set_header Connection "upgrade";
+        proxy_set_header Host $host;
+    }}
+    location /private/ {{
+        auth_basic "private";
+        auth_basic_user_file /etc/nginx/nobody;
+        try_files /none =404;
+    }}
+}}
+"""
+SOCKET = f"ws://chat.test:{PORT}/api/mqtt/ws/hints/x"
+PATH = "/etc/nginx/conf.d/chat.conf"
+
+
+@pytest.fixture(scope="module")
+def host(lab_up, tmp_path_factory):
+    host = lab_up("fix-it", scenes=["broken"])
+    host.run("sh", "-c", "cat > /root/it.pyz", data=pyz.archive())
+    host.run("sh", "-c", ": > /etc/nginx/nobody")
+    host.pristine = host.digest("/etc/nginx")
+    return host
+
+
+def run(host, *arguments):
+    """The one file on the host: its status, and its data."""
+    done = host.run("sh", "-c", 'python3 /root/it.pyz "$@" --json; echo "status=$?"', "sh", *arguments)
+    data, _, status = done.rpartition("status=")
+    return int(status), json.loads(data)
+
+
+def load(host, text, path=PATH):
+    host.write(path, text)
+    host.sh("nginx -t 2>&1 && systemctl reload nginx && sleep 0.3")
+
+
+def without(*lines):
+    return "".join(line for line in SITE.splitlines(True) if not any(part in line for part in lines))
+
+
+def test_the_broken_scene_is_opened_by_one_run_and_taken_back_byte_for_byte(host):
+    before = host.digest("/etc/nginx")
+    old, workers = host.sh(f"cat {LIVE}"), host.workers()
+    status, seen = run(host, "fix", URL, "--check")
+    assert (status, seen["changed"], host.digest("/etc/nginx")) == (0, True, before), seen["msg"]
+    assert host.workers() == workers
+
+    status, done = run(host, "fix", URL)
+    assert (status, done["outcome"]) == (0, "applied"), done["msg"]
+    assert done["causes"] == ["ws-missing-in-tls-server"]
+    new = host.sh(f"cat {LIVE}")
+    added = new.replace(old, "")
+    assert all(line in new.splitlines() for line in old.splitlines()) and len(added) < len(new)
+    status, again = run(host, "fix", URL)
+    assert (status, again["changed"], host.sh(f"cat {LIVE}")) == (0, False, new), again["msg"]
+
+    status, _ = run(host, "rollback")
+    assert (status, host.digest("/etc/nginx")) == (0, before)
+
+
+@pytest.mark.parametrize(
+    ("text", "most"),
+    [
+        (without("proxy_http_version", "Upgrade $http_upgrade", 'Connection "upgrade"'), 3),
+        (without("proxy_http_version"), 1),
+        (SITE.replace("proxy_http_version 1.1", "proxy_http_version 1.0"), 2),
+        (SITE.replace('Connection "upgrade"', "Connection close"), 2),
+        (SITE.replace("127.0.0.1:8000", "127.0.0.1:8001"), 2),
+        (SITE.replace("127.0.0.1:8000;", "127.0.0.1:8000/;"), 2),
+        (SITE.replace("    location / {", "    location ~ x$ { return 404; }\n    location / {"), 2),
+    ],
+    ids=["headers", "version-missing", "version-wrong", "constant", "port", "uri-part", "regex-shadows"],
+)
+def test_a_cause_is_cured_with_few_lines_and_nothing_else_changes(host, text, most):
+    load(host, text)
+    before = host.digest("/etc/nginx")
+    status, done = run(host, "fix", SOCKET)
+    assert (status, done["outcome"]) == (0, "applied"), done["msg"]
+    assert sum(len(edit["before"]) + len(edit["after"]) for edit in done["edits"]) <= most, done["edits"]
+    answers = host.sh(
+        f"for p in / /private/; do curl -s -o /dev/null -w '%{{http_code}} ' -H 'Host: chat.test' "
+        f"http://127.0.0.1:{PORT}$p; done"
+    )
+    assert answers.split() == ["200", "401"]
+    assert run(host, "fix", SOCKET)[1]["changed"] is False
+    status, _ = run(host, "rollback")
+    assert (status, host.digest("/etc/nginx")) == (0, before)
+
+
+def test_what_is_no_fault_of_a_file_is_told_and_nothing_is_changed(host):
+    load(host, SITE.replace("127.0.0.1:8000", "127.0.0.1:9"))
+    host.sh("systemctl stop lammp-backend 2>/dev/null || systemctl stop 'lammp*' || true; sleep 0.3")
+    before = host.digest("/etc/nginx")
+    status, done = run(host, "fix", SOCKET)
+    host.sh("systemctl start 'lammp*' --all; true")
+    assert (status, host.digest("/etc/nginx")) == (1, before)
+    assert done["outcome"] == "refused" and "backend-down" in done["msg"], done["msg"]
+
+
+def test_files_that_nginx_has_not_read_cost_one_reload(host):
+    load(host, without("Upgrade $http_upgrade"))
+    host.sh("sleep 1.2")
+    host.write(PATH, SITE)
+    before, workers = host.digest("/etc/nginx"), host.workers()
+    status, done = run(host, "fix", SOCKET)
+    assert (status, done["outcome"], done["edits"]) == (0, "applied", []), done["msg"]
+    assert host.digest("/etc/nginx") == before and host.workers() != workers
+
+
+def test_a_file_of_another_tool_is_edited_only_when_told(host):
+    load(host, "# Ansible managed\n" + without("Upgrade $http_upgrade"))
+    before = host.digest("/etc/nginx")
+    status, refused = run(host, "fix", SOCKET)
+    assert (status, host.digest("/etc/nginx")) == (1, before) and "--managed" in refused["msg"]
+    assert run(host, "fix", SOCKET, "--managed")[1]["outcome"] == "applied"
+
+
+def test_the_playbook_tells_confirms_and_goes_back(host):
+    load(host, without("Upgrade $http_upgrade", 'Connection "upgrade"'))
+    before = host.digest("/etc/nginx")
+    seen = host.playbook("playbooks/fix.yml", "--check", "--diff", variables={"url": SOCKET})
+    assert seen.returncode == 0 and "proxy_set_header Upgrade" in seen.stdout, seen.stdout + seen.stderr
+    assert host.digest("/etc/nginx") == before
+    done = host.playbook("playbooks/fix.yml", variables={"url": SOCKET})
+    assert done.returncode == 0 and "changed=1" in done.stdout, done.stdout + done.stderr
+    assert host.sh("ls /var/lib/nginx_websocket/journal.json 2>/dev/null || true") == "", "confirmed"
+    again = host.playbook("playbooks/fix.yml", variables={"url": SOCKET})
+    assert again.returncode == 0 and "changed=0" in again.stdout, again.stdout + again.stderr
+    host.sh(f"echo '# added later' >> {PATH}")
+    refused = host.playbook("playbooks/rollback.yml")
+    assert refused.returncode != 0 and "added later" in refused.stdout
+    back = host.playbook("playbooks/rollback.yml", variables={"nginx_websocket_on_drift": "overwrite"})
+    assert back.returncode == 0, back.stdout + back.stderr
+    assert host.digest("/etc/nginx") == before
