@@ -39,6 +39,14 @@ def test_named_groups_and_case():
     assert match.named == {b"id": b"ABC", b"rest": b""}
 
 
+def test_a_location_nested_in_a_regex_location_takes_the_request(located):
+    inner = "location /a/b { return 201; }"
+    found = located(f"location ~ ^/a {{ return 200; {inner} }}", "/a/b/c")
+    assert found.answer.status == 201
+    found = located(f"location ~ ^/a {{ return 200; {inner} }}", "/a/c")
+    assert found.answer.status == 200
+
+
 def test_bad_pattern_names_the_place():
     with pytest.raises(RegexError, match="at offset"):
         Regex(b"(", False)

@@ -9,6 +9,7 @@ import pytest
 
 from module_utils.nginx_websocket.behaviour.behaviour import behaviour
 from module_utils.nginx_websocket.behaviour.request import Request
+from module_utils.nginx_websocket.behaviour.upgrade.hops import next_hop
 from module_utils.nginx_websocket.behaviour.upgrade.verdict import judge, obstacles
 
 BACK = "proxy_pass http://127.0.0.1:18000;"
@@ -137,6 +138,14 @@ server { listen 127.0.0.1:18000; location / { %s } }
 )
 def test_second_hop(serve, outer, inner, expected):
     assert codes(serve(SECOND % (outer, inner))) == expected
+
+
+def test_the_second_hop_gets_no_header_of_its_own(serve):
+    """Without a Host from the first hop there is none: nginx answers 400."""
+    inner = next_hop(serve(SECOND % (GOOD + 'proxy_set_header Host "";', GOOD.replace("18000", "9"))))
+    assert inner is not None and (inner.answer.kind, inner.answer.status) == ("bad-request", 400)
+    inner = next_hop(serve(SECOND % (GOOD, GOOD.replace("18000", "9"))))
+    assert inner is not None and inner.answer.kind == "proxy"
 
 
 def test_second_hop_through_a_unix_socket(serve):

@@ -7,7 +7,8 @@ import time
 
 import pytest
 
-from module_utils.nginx_websocket.host.certificates import check_certificate, covers
+from module_utils.nginx_websocket.host.certificates import carried_over, check_certificate, covers
+from module_utils.nginx_websocket.host.sites import ServerBlock
 
 
 @pytest.fixture(scope="module")
@@ -126,3 +127,29 @@ def test_encrypted_key_fails_instead_of_asking(pair, tmp_path):
 )
 def test_wildcards_stand_for_one_label(pattern, name, covered):
     assert covers(pattern, name) is covered
+
+
+def block(certificate, key="k.pem", names=("A.test",)):
+    return ServerBlock(
+        names=list(names), listen=[], file="", line=1, certificate=certificate, certificate_key=key
+    )
+
+
+@pytest.mark.parametrize(
+    ("certificate", "carried"),
+    [
+        ("live/c.pem", ("/etc/nginx/live/c.pem", "/etc/nginx/k.pem")),
+        ("/srv/c.pem", ("/srv/c.pem", "/etc/nginx/k.pem")),
+        ("$ssl_server_name.pem", ("", "")),
+        ("engine:pkcs11:c", ("", "")),
+        ("", ("", "")),
+    ],
+)
+def test_a_certificate_is_carried_over_by_the_path_that_nginx_opens(certificate, carried):
+    assert carried_over([block(certificate)], ["a.test"], "/etc/nginx/nginx.conf") == carried
+
+
+def test_the_first_name_that_has_a_certificate_decides():
+    servers = [block("/b.pem", "/b.key", ["b.test"]), block("/a.pem", "/a.key"), block("", "", ["c.test"])]
+    assert carried_over(servers, ["c.test", "a.test", "b.test"], "/n.conf") == ("/a.pem", "/a.key")
+    assert carried_over(servers, ["d.test"], "/n.conf") == ("", "")

@@ -58,3 +58,14 @@ def test_a_file_that_comes_with_an_old_time_or_by_a_link(tree):
 def test_a_file_that_is_gone_is_not_newer(tree):
     tree.write("conf.d/a.conf", f"server {{ ssl_certificate /nowhere.pem; {MARK} }}")
     assert stale_files(read_tree(tree.instance()).configuration, 1.0) == []
+
+
+def test_a_file_from_the_future_is_not_stale_for_ever(tree, monkeypatch):
+    """A clock that went back: no worker could ever be younger than the file."""
+    key = tree.write("key.pem", "")
+    tree.write("conf.d/a.conf", f"server {{ ssl_certificate_key {key}; {MARK} }}")
+    configuration = read_tree(tree.instance()).configuration
+    hour_ago = time.time() - 3600
+    assert stale_files(configuration, hour_ago - 60) == [key]
+    monkeypatch.setattr(time, "time", lambda: hour_ago)
+    assert stale_files(configuration, hour_ago - 60) == []

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 from tiny_server import TinyServer
 
 from module_utils.nginx_websocket.diagnosis.exchange import ask
+from module_utils.nginx_websocket.exchange.connection import Deadline
+from module_utils.nginx_websocket.exchange.exchange import exchange
 from module_utils.nginx_websocket.exchange.handshake import NotHttp
 from module_utils.nginx_websocket.exchange.probe import probe
 from module_utils.nginx_websocket.exchange.response import Response
@@ -56,6 +60,21 @@ def test_frames_behind_a_101_are_not_the_body():
 def test_something_else_is_no_response():
     with pytest.raises(NotHttp):
         read(b"SSH-2.0-OpenSSH\r\n")
+
+
+def test_a_body_that_does_not_end_is_left_when_its_own_time_is_over():
+    """A response may stream for ever; the deadline of the head is not for its body."""
+
+    def behave(talk):
+        talk.read_request()
+        talk.send(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\npart")
+        talk.wait_for_client()
+
+    deadline = Deadline(20.0)
+    with TinyServer(behave) as server, socket.create_connection(("127.0.0.1", server.port)) as sock:
+        response = exchange(sock, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", deadline, seconds=0.05)
+    assert (response.body, response.complete) == (b"part", False)
+    assert deadline.left() > 0, "it was waited for until the very end"
 
 
 def test_the_probe_and_an_experiment_see_the_same_refusal():

@@ -121,7 +121,15 @@ def test_close_payloads():
 
 
 @pytest.mark.parametrize(
-    "payload", [b"\x03", struct.pack("!H", 1005), struct.pack("!H", 999), struct.pack("!H", 2000)]
+    "payload",
+    [
+        b"\x03",
+        struct.pack("!H", 1005),
+        struct.pack("!H", 1015),
+        struct.pack("!H", 1006),
+        struct.pack("!H", 999),
+        struct.pack("!H", 2000),
+    ],
 )
 def test_close_codes_that_may_not_be_sent(payload):
     with pytest.raises(FrameError):
