@@ -60,6 +60,10 @@ faults: setup-test ## Kill, fill, cut and edit under real transactions: KILLS=20
 mutations: setup-test ## Put faults into the code on purpose: a unit test must find each
 	@$(PYTHON) -m tests.mutations
 
+.PHONY: coverage
+coverage: setup-test ## Measure how much of each room the unit tests run through: MISSING=1 shows the lines
+	@$(PYTHON) -m tests.room_coverage
+
 integration: setup-test ## Run the integration tests on hosts of the lab
 	@tests/run integration
 

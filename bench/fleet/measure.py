@@ -64,14 +64,24 @@ def sites(revision: int) -> str:
     return json.dumps({"nginx_websocket_sites": wanted})
 
 
-def commands(revision: int, changed: Path) -> Dict[str, List[str]]:
-    """Return what is timed in one round; `revision` makes the changed runs change something."""
+def commands(number: int, changed: Path, only: Sequence[str] = ()) -> Dict[str, List[str]]:
+    """Return what is timed in one round.
+
+    Args:
+        number: of the round; a changed run deploys what no round before it did.
+        changed: file for the sites of this round.
+        only: measure these alone, beside ping; an unchanged run without a changed one before it in the same
+            round asks for what the hosts had at the start.
+    """
+    plain_revision, revision = (
+        number if not only or f"{kind}, changed" in only else 0 for kind in ("plain", "site.yml")
+    )
     changed.write_text(sites(revision))
     current = f"@{changed}"
     playbook = ["ansible-playbook", *INVENTORY]
-    plain = [*playbook, PLAIN, "-e", f"bench_revision={revision}"]
+    plain = [*playbook, PLAIN, "-e", f"bench_revision={plain_revision}"]
     site = [*playbook, str(ROOT / "site.yml"), "-e", current]
-    return {
+    every = {
         "ping": ["ansible", *INVENTORY, "nginx_websocket", "-m", "ansible.builtin.ping"],
         "plain, changed": plain,
         "plain, unchanged": plain,
@@ -79,6 +89,7 @@ def commands(revision: int, changed: Path) -> Dict[str, List[str]]:
         "site.yml, unchanged": site,
         "site.yml, unchanged, without verification": [*site, "--tags", "deploy"],
     }
+    return {name: every[name] for name in every if not only or name in ("ping", *only)}
 
 
 @dataclass
@@ -198,6 +209,7 @@ def main() -> int:
     parser.add_argument("--only", nargs="+", metavar="COMMAND", help="measure only these, beside ping")
     parser.add_argument("--keep", action="store_true", help="leave the hosts running")
     arguments = parser.parse_args()
+    only = arguments.only or ()
     signal.signal(signal.SIGTERM, leave)
     fleet = Fleet([f"{NAME}{number}" for number in range(1, arguments.hosts + 1)])
     costs: Dict[str, List[Cost]] = {}
@@ -206,23 +218,17 @@ def main() -> int:
         with tempfile.TemporaryDirectory() as folder:
             changed = Path(folder) / "sites.json"
 
-            def chosen(revision: int) -> Dict[str, List[str]]:
-                wanted = arguments.only
-                every = commands(revision, changed)
-                return {name: every[name] for name in every if not wanted or name in ("ping", *wanted)}
-
             begin = time.monotonic()
             for name in ("plain, changed", "site.yml, changed"):
                 first = fleet.run(commands(0, changed)[name])
                 print(f"first run of {name.split(',')[0]}: {first.wall:.1f} s", flush=True)
             for number in range(1, arguments.rounds + 1):
-                for name, command in chosen(number).items():
+                for name, command in commands(number, changed, only).items():
                     costs.setdefault(name, []).append(fleet.run(command))
                 took = time.monotonic() - begin
                 print(f"round {number} of {arguments.rounds} done after {took:.0f} s", flush=True)
-            trips = {
-                name: fleet.round_trips(command) for name, command in chosen(arguments.rounds + 1).items()
-            }
+            last = commands(arguments.rounds + 1, changed, only)
+            trips = {name: fleet.round_trips(command) for name, command in last.items()}
     finally:
         if not arguments.keep:
             fleet.down()

@@ -70,7 +70,7 @@ def test_a_body_that_does_not_end_is_left_when_its_own_time_is_over():
         talk.send(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\npart")
         talk.wait_for_client()
 
-    deadline = Deadline(20.0)
+    deadline = Deadline(5.0)
     with TinyServer(behave) as server, socket.create_connection(("127.0.0.1", server.port)) as sock:
         response = exchange(sock, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", deadline, seconds=0.05)
     assert (response.body, response.complete) == (b"part", False)
