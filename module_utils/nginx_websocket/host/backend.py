@@ -323,40 +323,43 @@ def _choose(
             address = address_text((host, live))
             return Backend(live, address, False, UNKNOWN, f"port {live} is kept", said, candidates)
     if not answering:
-        evidence = "; ".join(line for item in candidates for line in item.evidence)
-        kept = f"; the configured port {configured} is kept" if configured else ""
-        return Backend(
-            port=configured,
-            address=address_text((host, configured)) if configured else "",
-            answered=False,
-            upgrade=UNKNOWN,
-            why=f"no candidate answers{kept}",
-            warning="no backend answers on port "
-            + " or ".join(str(item.port) for item in candidates)
-            + f"{kept}. Evidence: {evidence}",
-            candidates=candidates,
-        )
+        return _nobody(candidates, host, configured)
     chosen = (capable or answering)[0]
+    first = answering[0]
     warnings = []
     if live and chosen.port != live:
         by = f" ({chosen.process.describe()})" if chosen.process else ""
         warnings.append(f"the backend moves from port {live}, which does not answer, to {chosen.port}{by}")
-    if chosen is not answering[0] and chosen is not before:
-        first = answering[0]
+    if chosen is not first and chosen is not before:
         warnings.append(
             f"port {first.port} answers too, and comes first, but does not upgrade: {first.evidence[-1]}"
         )
     if chosen.upgrade not in (UPGRADES, REFUSES):
         warnings.append(f"port {chosen.port} answers but does not upgrade: {chosen.evidence[-1]}")
-    verb = {UPGRADES: "opens a WebSocket", REFUSES: "answers and knows WebSockets"}.get(
-        chosen.upgrade, "answers HTTP"
-    )
+    verbs = {UPGRADES: "opens a WebSocket", REFUSES: "answers and knows WebSockets"}
     return Backend(
         port=chosen.port,
         address=chosen.address,
         answered=True,
         upgrade=chosen.upgrade,
-        why=f"port {chosen.port} {verb}",
+        why=f"port {chosen.port} {verbs.get(chosen.upgrade, 'answers HTTP')}",
         warning="; ".join(warnings),
+        candidates=candidates,
+    )
+
+
+def _nobody(candidates: List[Candidate], host: str, configured: Optional[int]) -> Backend:
+    """No candidate answers: the configured port stays, with a warning."""
+    evidence = "; ".join(line for item in candidates for line in item.evidence)
+    kept = f"; the configured port {configured} is kept" if configured else ""
+    return Backend(
+        port=configured,
+        address=address_text((host, configured)) if configured else "",
+        answered=False,
+        upgrade=UNKNOWN,
+        why=f"no candidate answers{kept}",
+        warning="no backend answers on port "
+        + " or ".join(str(item.port) for item in candidates)
+        + f"{kept}. Evidence: {evidence}",
         candidates=candidates,
     )

@@ -6,7 +6,7 @@ import dataclasses
 import os
 import re
 import time
-from typing import Any, Dict, List, Optional, Sequence
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from .processes.genuine import distrust, stranger
 from .processes.proc import Proc, origin_of
@@ -284,18 +284,9 @@ def choose(
         ``ambiguous``.  One of which others may write what it executes counts only where there is no other,
         and is not chosen: the choice is ``distrusted``.
     """
-    left = list(found)
-    if not left:
+    if not found:
         return Choice(None, "; ".join(["no nginx master runs on this host", *strangers]))
-    wishes = []
-    if binary:
-        wishes.append(f"binary {binary}")
-        real = os.path.realpath(binary)
-        left = [master for master in left if master.exe in ("", binary, real)]
-    if conf_path:
-        wishes.append(f"configuration {conf_path}")
-        left = [master for master in left if not master.conf_path or _same(master.conf_path, conf_path)]
-    wish = " and ".join(wishes)
+    left, wish = _wished(found, binary, conf_path)
     if not left:
         others = "; ".join(_short(master) for master in found)
         return Choice(None, f"no running master has the {wish}; running: {others}")
@@ -306,11 +297,28 @@ def choose(
         return Choice(None, f"nothing of the running nginx is executed: {refused}", distrusted=True)
     if len(left) == 1:
         return Choice(left[0], f"the only master with the {wish}" if wish else "the only master")
+    return _outstanding(left, listening or {})
+
+
+def _wished(found: Sequence[Master], binary: str, conf_path: str) -> Tuple[List[Master], str]:
+    """The masters that fit a wish for a binary and a main file, and the wish in words."""
+    left, wishes = list(found), []
+    if binary:
+        wishes.append(f"binary {binary}")
+        real = os.path.realpath(binary)
+        left = [master for master in left if master.exe in ("", binary, real)]
+    if conf_path:
+        wishes.append(f"configuration {conf_path}")
+        left = [master for master in left if not master.conf_path or _same(master.conf_path, conf_path)]
+    return left, " and ".join(wishes)
+
+
+def _outstanding(left: Sequence[Master], ports: Mapping[int, Sequence[int]]) -> Choice:
+    """The one of several masters that is plainly the host's web server, if there is one."""
     pids = {master.pid for master in left}
     newer = [master for master in left if master.ppid in pids]
     if len(newer) == 1 and len(left) == 2:
         return Choice(newer[0], f"binary upgrade under way: it replaces the master {newer[0].ppid}")
-    ports = listening or {}
     public = [master for master in left if {80, 443} & set(ports.get(master.pid, []))]
     if len(public) == 1:
         return Choice(public[0], f"the only one of {len(left)} masters that holds port 80 or 443")

@@ -139,20 +139,13 @@ def _deploy(
     with host.step("compare"):
         if nginx.layout is None and not all(site.path for site in sites):
             raise Refused(nginx.layout_error or "no directory for sites was found")
-        tree = host.tree()
-        deployed = host.deployed()
+        tree, deployed = host.tree(), host.deployed()
         placements = place(sites, tree, nginx, host.files, deployed)
         outcome.findings += left_behind(placements, tree, deployed, host.files, host.backups.made)
         placements = _settle_drift(host, placements, on_drift)
         changes = _room(host, tree, max_sockets)
         changes += [change for placement in placements for change in placement.changes]
-        for placement in placements:
-            outcome.releases[placement.site.name] = release_id(placement.site.content)
-            outcome.previous[placement.site.name] = placement.previous
-            outcome.files.append(_described(placement))
-            outcome.replaced += placement.replaced
-            outcome.findings += placement.findings
-        outcome.diff = [change.difference() for change in changes]
+        _tell_plan(outcome, placements, changes)
     chosen = [placement.site for placement in placements]
     if not placements:
         return
@@ -182,12 +175,7 @@ def _deploy(
         return
     if nginx.master is None and stopped == REFUSE:
         raise Refused(f"a release could not be proven, and nothing was changed: {nginx.not_running()}")
-    gone = {change.path for change in changes if change.after.kind == "absent"}
-    after: Dict[str, Mapping[str, str]] = {
-        name: site for name, site in deployed.items() if site.get("path") not in gone
-    }
-    for placement in placements:
-        after[placement.site.name] = {"path": placement.path, "release": release_id(placement.site.content)}
+    after = _sites_after(deployed, placements, changes)
     changes = _ordered(host, changes)
     with watch:
         execute(host, Plan("deploy", changes, staged, deployed, after, chosen), stopped=stopped)
@@ -197,6 +185,28 @@ def _deploy(
             from .tree.budget import budget_findings
 
             outcome.findings += budget_findings(max_sockets, host.nginx.master)
+
+
+def _tell_plan(outcome: Outcome, placements: Sequence[Placement], changes: Sequence[Change]) -> None:
+    """Put into the outcome what would become of each site and each file."""
+    for placement in placements:
+        outcome.releases[placement.site.name] = release_id(placement.site.content)
+        outcome.previous[placement.site.name] = placement.previous
+        outcome.files.append(_described(placement))
+        outcome.replaced += placement.replaced
+        outcome.findings += placement.findings
+    outcome.diff = [change.difference() for change in changes]
+
+
+def _sites_after(
+    deployed: Mapping[str, Mapping[str, str]], placements: Sequence[Placement], changes: Sequence[Change]
+) -> Dict[str, Mapping[str, str]]:
+    """Site → path and release once the changes are live: a site whose file goes is no longer there."""
+    gone = {change.path for change in changes if change.after.kind == "absent"}
+    after = {name: site for name, site in deployed.items() if site.get("path") not in gone}
+    for placement in placements:
+        after[placement.site.name] = {"path": placement.path, "release": release_id(placement.site.content)}
+    return after
 
 
 def _described(placement: Placement) -> Dict[str, str]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from typing import Callable, Dict, List, Mapping, Sequence, Tuple
+from typing import Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from ..site.model import ABSENT, Entry, Refused
 from ..site.release import claimed, pristine
@@ -121,29 +121,42 @@ def _release(history: Sequence[Backup], release: str, live: Callable[[str], Entr
     ]
     states += [(backup.sites_before, _before(history, backup)) for backup in reversed(history)]
     written = {change.path: change.after for backup in history for change in backup.changes}
-    pristine_files = {
-        claimed(entry.content): entry
-        for backup in history
-        for change in backup.changes
-        for entry in (change.before, change.after)
-        if entry.kind == "file" and pristine(entry.content)
-    }
+    pristine_files = _pristine_files(history)
     known = sorted({site["release"] for sites, _ in states for site in sites.values() if site.get("release")})
     meant = [one for one in known if one.startswith(release)] if len(release) >= _SHORTEST_RELEASE else []
     if len(meant) == 1:
         release = meant[0]
     for sites, targets in states:
         for name, site in sites.items():
+            if site.get("release") != release:
+                continue
             path = site.get("path", "")
             stood = targets.get(path, (live(path), name))[0] if path else ABSENT
-            for entry in (stood, written.get(path, ABSENT), pristine_files.get(release, ABSENT)):
-                if site.get("release") == release and _is(entry, release):
-                    wanted = {one: what for one, what in targets.items() if what[1] == name}
-                    wanted[path] = (entry, name)
-                    return State(wanted, {**history[-1].sites, name: site}, f"release {release} of {name}")
+            held = (stood, written.get(path, ABSENT), pristine_files.get(release, ABSENT))
+            entry = next((one for one in held if _is(one, release)), None)
+            if entry is not None:
+                wanted = {one: what for one, what in targets.items() if what[1] == name}
+                wanted[path] = (entry, name)
+                return State(wanted, {**history[-1].sites, name: site}, f"release {release} of {name}")
+    raise _not_kept(history, release, known)
+
+
+def _pristine_files(history: Sequence[Backup]) -> Dict[Optional[str], Entry]:
+    """Release → its file as it was written, the newest one, wherever it stands in the backups."""
+    return {
+        claimed(entry.content): entry
+        for backup in history
+        for change in backup.changes
+        for entry in (change.before, change.after)
+        if entry.kind == "file" and pristine(entry.content)
+    }
+
+
+def _not_kept(history: Sequence[Backup], release: str, known: Sequence[str]) -> Refused:
+    """That a release cannot be had, why, and which can."""
     gone = [one for backup in history for one in backup.gone if release in one.releases.values()]
     why = f"release {release} is not kept any more ({gone[-1].describe()})" if gone else ""
-    raise Refused(
+    return Refused(
         (why or f"no backup holds release {release!r}")
         + "; nothing was changed; give 'previous', 'original', a backup's number, or one of: "
         + (", ".join(known) or "(no release is kept)")

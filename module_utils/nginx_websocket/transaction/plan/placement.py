@@ -5,9 +5,10 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
-from typing import Callable, Dict, List, Mapping, Optional, Sequence, Set, Tuple
+from typing import Callable, Collection, Dict, List, Mapping, Optional, Sequence, Set, Tuple
 
 from ...conf.tree import ConfSyntaxError
+from ...host.layout import Layout
 from ..live.instance import Instance
 from ..site.model import ABSENT, Change, Entry, Finding, Refused, Site
 from ..site.release import claimed, pristine, stamped
@@ -253,20 +254,8 @@ def _place(
     deployed: Mapping[str, str],
     owners: Mapping[str, str],
 ) -> Placement:
-    layout = nginx.layout
     real = {path: live.real[path] for path in owned}
-    if site.path:
-        path = canonical(site.path)
-        if files.entry(files.real(path)).kind != "absent":
-            path = files.real(path)
-    elif len(set(real.values())) == 1:
-        path = next(iter(real.values()))
-    elif deployed.get("path") in real.values():
-        path = deployed["path"]
-    elif layout is not None:
-        path = canonical(layout.site_path(site.name + ".conf"))
-    else:
-        raise Refused(nginx.layout_error)
+    path = _path_for(site, set(real.values()), nginx, files, deployed)
     if not files.is_directory(files.real(os.path.dirname(path))):
         raise Refused(
             f"site {site.name}: the directory of {path} does not exist; make it and include it in "
@@ -277,6 +266,62 @@ def _place(
     if current.kind not in ("file", "absent"):
         raise Refused(f"site {site.name}: {path} is not a plain file; nothing was changed")
     shown = next((name for name in real if real[name] == path), "")
+    _refuse_others_file(site, path, owned, live)
+    last = deployed.get("path")
+    see_replaceable(site, path, current, known=path == last or path in real.values())
+    result = Placement(site, path, shown, [], [], owned)
+    result.foreign = [name for name in owned if real[name] != last and not claimed(live.content(name))]
+    after, result.findings = secured(path, current, stamped(site.content))
+    if current.same(after):
+        result.findings = []
+    changes = [Change(path, current, after, site.name)]
+    if not shown:
+        links = _link_to(site, path, owned, nginx.layout, files)
+        result.shown = links[0].path if links else path
+        changes += links
+    for name in owned:
+        if name != result.shown:
+            key = canonical(name)
+            changes.append(Change(key, files.entry(key), ABSENT, site.name))
+            result.replaced.append(name)
+            if key != real[name]:
+                others = {live.real[other] for other in live.real if other not in owned}
+                changes += left_over(real[name], path, files, owners, others)
+    result.changes = [change for change in changes if not change.before.same(change.after)]
+    _look_back(result, current, deployed)
+    return result
+
+
+def _path_for(
+    site: Site, owned: Collection[str], nginx: Instance, files: Filesystem, deployed: Mapping[str, str]
+) -> str:
+    """The file of a site: the one that is asked for, the only one that it has, its last one, the layout's.
+
+    Args:
+        site: the site.
+        owned: files in which the site stands now, links resolved.
+        nginx: for its layout.
+        files: the file system.
+        deployed: what the last transaction left of the site.
+
+    Raises:
+        Refused: it has none, and the host's layout is not known.
+    """
+    if site.path:
+        path = canonical(site.path)
+        real = files.real(path)
+        return path if files.entry(real).kind == "absent" else real
+    if len(owned) == 1:
+        return next(iter(owned))
+    if deployed.get("path") in owned:
+        return deployed["path"]
+    if nginx.layout is None:
+        raise Refused(nginx.layout_error)
+    return canonical(nginx.layout.site_path(site.name + ".conf"))
+
+
+def _refuse_others_file(site: Site, path: str, owned: Sequence[str], live: _Live) -> None:
+    """Refuse a file from which nginx serves names that are not the site's."""
     theirs = [
         server
         for name in live.shown.get(path, [])
@@ -289,42 +334,24 @@ def _place(
             f"({theirs[0].where()}); choose another path or name"
         )
 
-    last = deployed.get("path")
-    see_replaceable(site, path, current, known=path == last or path in real.values())
-    result = Placement(site, path, shown, [], [], owned)
-    result.foreign = [name for name in owned if real[name] != last and not claimed(live.content(name))]
-    after, result.findings = secured(path, current, stamped(site.content))
-    if current.same(after):
-        result.findings = []
-    changes = [Change(path, current, after, site.name)]
-    if not shown:
-        result.shown = path
-        if layout is not None and layout.enabled_dir and files.real(layout.site_dir) == os.path.dirname(path):
-            link = canonical(os.path.join(layout.enabled_dir, os.path.basename(path)))
-            stands = files.entry(link)
-            if stands.kind not in ("link", "absent"):
-                raise Refused(f"site {site.name}: {link} stands in the way of the link to {path}")
-            see_link_free(site, link, path, files, known=any(canonical(name) == link for name in owned))
-            changes.append(
-                Change(
-                    link,
-                    stands,
-                    Entry("link", target=os.path.join(layout.site_dir, os.path.basename(path))),
-                    site.name,
-                )
-            )
-            result.shown = link
-    for name in owned:
-        if name != result.shown:
-            key = canonical(name)
-            changes.append(Change(key, files.entry(key), ABSENT, site.name))
-            result.replaced.append(name)
-            if key != real[name]:
-                others = {live.real[other] for other in live.real if other not in owned}
-                changes += left_over(real[name], path, files, owners, others)
-    result.changes = [change for change in changes if not change.before.same(change.after)]
-    _look_back(result, current, deployed)
-    return result
+
+def _link_to(
+    site: Site, path: str, owned: Sequence[str], layout: Optional[Layout], files: Filesystem
+) -> List[Change]:
+    """The link by which the layout has nginx read a file; none where it needs none.
+
+    Raises:
+        Refused: something else stands there.
+    """
+    if layout is None or not layout.enabled_dir or files.real(layout.site_dir) != os.path.dirname(path):
+        return []
+    link = canonical(os.path.join(layout.enabled_dir, os.path.basename(path)))
+    stands = files.entry(link)
+    if stands.kind not in ("link", "absent"):
+        raise Refused(f"site {site.name}: {link} stands in the way of the link to {path}")
+    see_link_free(site, link, path, files, known=any(canonical(name) == link for name in owned))
+    target = os.path.join(layout.site_dir, os.path.basename(path))
+    return [Change(link, stands, Entry("link", target=target), site.name)]
 
 
 def _look_back(placement: Placement, current: Entry, deployed: Mapping[str, str]) -> None:
