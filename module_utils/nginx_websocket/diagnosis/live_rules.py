@@ -205,13 +205,17 @@ def _other_site(facts: Facts, suspects: Sequence[Suspect]) -> List[Finding]:
         "listen-address-captured",
     )
     found = certain_cause(suspects, elsewhere)
-    route = facts.route
-    if found or route is None or route.server_match is None or route.server_match.how != "default":
-        return found
-    return [not_served(facts)]
+    return found or ([not_served(facts)] if stranger(facts) else [])
 
 
 def unserved(facts: Facts) -> bool:
+    """Whether another site answers in the place of the one that is asked for, and not by passing it on."""
+    route = facts.route
+    passed = ("proxy", "pass", "redirect", "undecided")
+    return route is not None and route.answer.kind not in passed and stranger(facts)
+
+
+def stranger(facts: Facts) -> bool:
     """Whether no server has the name, and the one that answers in its place is no catch-all by intent.
 
     A server without a real name beside no other is meant for every name.
@@ -221,8 +225,6 @@ def unserved(facts: Facts) -> bool:
         return False
     name = guessed_host(route.request, route.version).decode("utf-8", "replace")
     if route.server_match.how != "default" or not name or is_ip(name.strip("[]")) or name == "localhost":
-        return False
-    if route.answer.kind in ("proxy", "pass", "redirect", "undecided"):
         return False
     # A server that is alone on its address is not looked for by name: it may well have this one.
     own = [item.lower() for item in server_names(route.server)]

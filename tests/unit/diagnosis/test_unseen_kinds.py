@@ -149,3 +149,10 @@ def test_a_second_connection_line_goes_too():
     finding = diagnose_dump(Question("ws://app.test/x"), text.encode()).findings[0]
     assert finding.code == "connection-header-wrong"
     assert patched(text, finding.change.diff()).count("proxy_set_header Connection") == 1
+
+
+def test_an_address_in_the_url_is_no_name_that_is_missing():
+    tls = {"verify_error": "IP address mismatch", "names": "other.test", "subject": "lab"}
+    probe = broken("tls", "the certificate does not verify", tls=tls)
+    facts = host(site(proxied()), {"loopback": probe}, url="wss://127.0.0.1/ws/x")
+    assert causes(conclude_live(facts))[0] == "cert-invalid"
