@@ -15,11 +15,12 @@ CROWDED = {"diagnosis"}
 
 FLOORS = (
     ("conf", "exchange", "importing", "report"),
-    ("behaviour", "host"),
+    ("arguments", "behaviour", "host"),
     ("compare",),
     ("edit",),
     ("transaction",),
     ("backend_service", "diagnosis"),
+    ("fix",),
     ("command",),
 )
 """A room imports rooms of the floors above it in this list, and none beside it."""
