@@ -23,7 +23,9 @@ def fixed_text(
         width: columns of the terminal; lines of files may go beyond.
         undo: the command that takes it back.
     """
-    lines: List[str] = [f"{host}: {str(data.get('outcome', 'failed')).upper()}"]
+    word = str(data.get("outcome", "failed"))
+    planned = word == "unchanged" and data.get("changed")
+    lines: List[str] = [f"{host}: {'CHECKED, NOTHING TOUCHED' if planned else word.upper()}"]
     for text in str(data.get("msg", "")).split("\n"):
         lines += _wrapped(text, "  ", width)
     for edit in data.get("edits") or []:
