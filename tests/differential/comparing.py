@@ -156,6 +156,8 @@ def visit(
         for _site, probe in asks:
             reply = bench.client.send(probe.address, probe.raw(), probe.method, probe.sni, probe.tls)
             found.append((seen(probe, reply), told(bench, tree, probe)))
+        if nginx.process.poll() is not None:
+            return [], "nginx ended while it was asked"
         return found, ""
     finally:
         nginx.stop()
@@ -308,7 +310,8 @@ def main() -> int:
     )
     print(
         "nginx %s: %d requests of %d pairs, %d answered differently, %d said to differ (%d unknown), "
-        "%d pairs refused by nginx, no difference in silence, %.0f s (seed %d)"
+        "%d pairs refused by nginx, %d batches in which nginx ended by itself, no difference in silence, "
+        "%.0f s (seed %d)"
         % (
             ".".join(map(str, bench.version)),
             tally["requests"],
@@ -317,6 +320,7 @@ def main() -> int:
             tally["said"],
             tally["unknown"],
             tally["refused"],
+            tally["batches refused"],
             time.monotonic() - started,
             options.seed,
         )
