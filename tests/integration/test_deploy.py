@@ -49,6 +49,7 @@ def test_the_straight_path(host):
         "compare",
         "validate",
         "check",
+        "compare requests",
         "snapshot",
         "activate",
         "reload",
@@ -251,7 +252,7 @@ def test_a_file_that_holds_only_our_names_is_taken_over_where_it_is(host):
         "/etc/nginx/sites-available/lammp", "server { listen 80; server_name lammp.test; return 200 old; }\n"
     )
     host.sh("ln -s ../sites-available/lammp /etc/nginx/sites-enabled/lammp; nginx -s reload")
-    done = host.deploy(site())
+    done = host.deploy(site(), on_takeover="overwrite")
     assert done["outcome"] == "applied", done["message"]
     assert done["files"][0]["path"] == "/etc/nginx/sites-available/lammp"
     assert done["previous"] == {"lammp": ""} and done["replaced"] == []
@@ -276,7 +277,9 @@ def test_several_files_that_hold_only_our_names_become_one(host):
             f"server {{ listen {listen}; server_name lammp.test; return 200 {name}; }}\n",
         )
     host.sh("nginx -s reload")
-    done = host.deploy(site(tail="server { listen 8081; server_name lammp.test; return 200 b; }"))
+    done = host.deploy(
+        site(tail="server { listen 8081; server_name lammp.test; return 200 b; }"), on_takeover="overwrite"
+    )
     assert done["outcome"] == "applied", done["message"]
     assert sorted(done["replaced"]) == ["/etc/nginx/conf.d/a.conf", "/etc/nginx/conf.d/b.conf"]
     assert host.sh("ls /etc/nginx/conf.d") == ""
