@@ -219,7 +219,9 @@ class _Fix:
                 continue
             mended = mend(case.report.facts, case.causes, after)
             if mended is None:
-                self._told(case, "no edit is known that opens it and changes nothing else")
+                known = first.change is not None and first.change.commands
+                why = "what helps is no edit" if known else "no edit is known that opens it and is safe"
+                self._told(case, why)
                 continue
             why = self._forbidden(live, mended)
             if why:
@@ -369,7 +371,6 @@ class _Fix:
         told = [one.sentence() for one in result.differences]
         if told:
             host.find("changes-for-users", f"what users get: {'; '.join(told[:_SHOWN])}")
-
 
     def _refused(self, live: Configuration) -> bool:
         """Whether nginx refuses the files as they are, so that what it serves is something else.

@@ -282,7 +282,8 @@ def _changes(
                 raise Refused(
                     f"drift: {path} was edited since it was mended; nothing was changed. Going back would "
                     "lose the edit (see 'drift'): set on_drift (nginx_websocket_on_drift) to overwrite, and "
-                    "the edit is kept in this rollback's backup, or to keep, and the file stays as it is."
+                    "the edit is kept in this rollback's backup, or to keep, and the file stays as it is.\n"
+                    + edit
                 )
             host.find(
                 "drift", f"{path} was edited since it was mended; the edit is kept in this rollback's backup"

@@ -217,7 +217,7 @@ def test_somebody_elses_edit_since_then_is_not_rolled_over(host):
     edited = host.text()
     refused = host.rollback()
     assert refused.failed and host.text() == edited
-    assert "added later" in str(refused.drift)
+    assert "added later" in str(refused.drift) and "+# added later" in refused.message
     assert host.rollback(on_drift="overwrite").outcome == "applied"
     assert host.text() == BROKEN
 
