@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import sys
+from pathlib import Path
 from typing import Callable, Dict
 
 # The package that does the work stands in the checkout; Ansible loads plugins by their path.
-_CHECKOUT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
-if _CHECKOUT not in sys.path:
-    sys.path.append(_CHECKOUT)
+sys.path.append(str(Path(__file__).resolve().parents[2]))
 
-from module_utils.nginx_websocket.report.fixed import fixed_text  # noqa: E402
+from module_utils.nginx_websocket.report.fixed import fixed_text
 
 
 class FilterModule:
@@ -19,4 +17,6 @@ class FilterModule:
 
     def filters(self) -> Dict[str, Callable[..., object]]:
         """The filters by name."""
-        return {"fixed_text": fixed_text}
+        return {
+            "fixed_text": fixed_text,
+        }
