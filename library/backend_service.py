@@ -68,7 +68,7 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Let the application run as a unit
+- name: Install and start the application's systemd unit
   backend_service:
     name: chat-backend
     content: "{{ lookup('ansible.builtin.template', 'chat-backend.service.j2') }}"

@@ -43,7 +43,7 @@ ROWS = 200
 
 #: Phase of a task by the file that it stands in.
 PHASES = {
-    "check": "prepare", "ground": "prepare", "install": "prepare", "service": "prepare",
+    "check": "prepare", "prerequisites": "prepare", "install": "prepare", "service": "prepare",
     "sites": "deploy", "verify": "verify", "soak": "soak", "undo": "undo",
     "ask": "verify", "take_back": "take back", "rollback": "roll back",
 }  # fmt: skip

@@ -162,7 +162,7 @@ class Fleet:
             text=True,
             check=False,
         )
-        verifies = "Ask the hosts and their sites" in done.stdout
+        verifies = "Verify the sites from the controller" in done.stdout
         return len(EXECUTIONS.findall(done.stdout)) + int(verifies)
 
 

@@ -157,7 +157,7 @@ def test_an_undo_that_is_refused_leaves_the_new_release_live(host: LabHost, tmp_
     Told(host, tmp_path, site(1))
 
     def hold_the_lock(line: str) -> None:
-        if line.startswith("TASK [nginx_websocket : Ask the hosts and their sites"):
+        if line.startswith("TASK [nginx_websocket : Verify the sites from the controller"):
             host.sh(f"systemd-run --unit=hold-the-lock --collect flock {LOCK} sleep infinity")
 
     held = {"nginx_websocket_lock_timeout": 1}

@@ -131,7 +131,7 @@ def facts_set_our_variables(answer):
         "nginx_websocket_sites": [{"name": TEMPLATE}],
         "nginx_websocket_confirm_window": 0,
         "__nginx_websocket_deploy": {"outcome": "unchanged", "target": TEMPLATE},
-        "__nginx_websocket_checked": {"install": True, "ground": True, "service": None},
+        "__nginx_websocket_checked": {"install": True, "prerequisites": True, "service": None},
         "__diagnose_here": MARK,
         "role_path": MARK,
         "ansible_local": {"nginx_websocket": TEMPLATE},

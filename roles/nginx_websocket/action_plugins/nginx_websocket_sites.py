@@ -111,7 +111,7 @@ class ActionModule(Asking):
         unit = plan["service"]
         checked = {
             "changed": False,
-            "ground": bool(plan["settings"]["install"] or unit),
+            "prerequisites": bool(plan["settings"]["install"] or unit),
             "install": plan["settings"]["install"],
             "service": unit and {**unit, "content": site_model.render_unit(unit)},
             "_ansible_verbose_override": True,

@@ -100,4 +100,4 @@ def test_tasks_calculate_with_text(tmp_path):
 """
     texts = [part for name, text in {**NUMBERS, **TRUTHS}.items() for part in ("-e", f"{name}={text}")]
     output = played(tmp_path, tasks, *texts, "-e", "nginx_websocket_on_failure=take_back")
-    assert "Take the release back from the finished hosts" in output
+    assert "After a failure, roll back the finished hosts" in output
