@@ -9,6 +9,7 @@ import pytest
 
 from module_utils.nginx_websocket.conf.regular import open_regular
 from module_utils.nginx_websocket.transaction.tree.files import Filesystem
+from module_utils.nginx_websocket.transaction.tree.overlay import Overlay
 
 
 def test_a_file_is_read(tmp_path):
@@ -49,3 +50,9 @@ def test_a_link_that_takes_a_files_place_is_not_followed(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "lstat", lambda _: status)
     with pytest.raises(OSError, match="symbolic links"):
         Filesystem().entry(str(theirs))
+
+
+def test_a_transaction_does_not_wait_for_a_fifo(tmp_path):
+    os.mkfifo(tmp_path / "x.conf")
+    with pytest.raises(OSError, match="FIFO"):
+        Overlay().read(str(tmp_path / "x.conf"))

@@ -14,6 +14,7 @@ import os
 import stat
 from typing import List
 
+from ...conf.load import read_file
 from ...conf.regular import open_regular
 from ..site.model import ABSENT, Entry
 
@@ -41,9 +42,8 @@ class Filesystem:
     # -- reading -----------------------------------------------------------------------------
 
     def read(self, path: str) -> bytes:
-        """The content of a file."""
-        with open(path, "rb") as stream:
-            return stream.read()
+        """The content of a file, as nginx reads one; it would wait for ever where a FIFO stands."""
+        return read_file(path)
 
     def entry(self, path: str) -> Entry:
         """What stands at a path; a symbolic link is itself, not its target."""
