@@ -107,6 +107,31 @@ def test_a_cause_is_cured_with_few_lines_and_nothing_else_changes(host, text, mo
     assert (status, host.digest("/etc/nginx")) == (0, before)
 
 
+def test_killed_at_any_moment_the_next_run_heals(host):
+    load(host, without("Upgrade $http_upgrade", 'Connection "upgrade"'))
+    before = host.digest("/etc/nginx")
+    for seconds in (1.0, 2.0, 2.5, 3.0, 3.5, 4.0):
+        host.sh(f"timeout -s KILL {seconds} python3 /root/it.pyz fix {SOCKET} >/dev/null 2>&1; nginx -t 2>&1")
+        status, done = run(host, "fix", SOCKET)
+        assert (status, done["outcome"] in ("applied", "unchanged")) == (0, True), done["msg"]
+        assert host.sh("ls /var/lib/nginx_websocket/journal.json 2>/dev/null || true") == ""
+        assert run(host, "rollback")[0] == 0
+        assert host.digest("/etc/nginx") == before, f"killed after {seconds} s"
+
+
+def test_a_panels_layout_is_mended_where_its_nginx_reads(lab_up):
+    host = lab_up("fix-panel", scenes=["panel"])
+    host.run("sh", "-c", "cat > /root/it.pyz", data=pyz.archive())
+    before = host.digest("/www/server/nginx/conf", "/etc/nginx")
+    status, refused = run(host, "fix", URL)
+    assert status == 1 and "aaPanel" in refused["msg"], refused["msg"]
+    status, done = run(host, "fix", URL, "--managed")
+    assert (status, done["outcome"]) == (0, "applied"), done["msg"]
+    assert all(edit["file"].startswith("/www/") for edit in done["edits"])
+    assert run(host, "rollback")[0] == 0
+    assert host.digest("/www/server/nginx/conf", "/etc/nginx") == before
+
+
 def test_what_is_no_fault_of_a_file_is_told_and_nothing_is_changed(host):
     load(host, SITE.replace("127.0.0.1:8000", "127.0.0.1:9"))
     host.sh("systemctl stop lammp-backend 2>/dev/null || systemctl stop 'lammp*' || true; sleep 0.3")
