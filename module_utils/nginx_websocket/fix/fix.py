@@ -129,6 +129,8 @@ class _Fix:
         self.host, self.outcome, self.wish, self.ask = host, outcome, wish, ask
         self.reasons: List[str] = []
         """Why a URL that fails was not mended."""
+        self.made_up = False
+        """Whether nobody named a URL, so that an application may refuse the paths that are asked for."""
 
     def run(self, question: Optional[Question]) -> None:
         """Diagnose, choose, judge, and carry out.
@@ -136,6 +138,7 @@ class _Fix:
         Raises:
             Failure: a socket does not open, and nothing was changed.
         """
+        self.made_up = question is None
         live = self.host.tree().configuration
         with self.host.step("diagnose"):
             questions = [question] if question is not None else failing(live)
@@ -193,7 +196,7 @@ class _Fix:
             outcome.message = "would reload nginx, which has not read its files since they were changed"
             return
         try:
-            bring_to_life(host, live, _sites(cases))
+            bring_to_life(host, live, _sites(cases, must_open=not self.made_up))
         except NotProven as error:
             outcome.outcome = RELOAD_FAILED
             raise NotProven(
@@ -319,12 +322,17 @@ class _Fix:
         if host.nginx.master is None:
             raise Refused(f"a fix could not be proven, and nothing was changed: {host.nginx.not_running()}")
         deployed = host.deployed()
-        plan = Plan(FIX, changes, staged, deployed, deployed, _sites(cases))
+        plan = Plan(FIX, changes, staged, deployed, deployed, _sites(cases, must_open=not self.made_up))
         with SocketWatch(host, live):
             execute(host, plan, stopped=REFUSE)
         if outcome.outcome == APPLIED:
             left = f" Left as they are: {' '.join(self.reasons)}" if self.reasons else ""
-            outcome.message = f"edited {what}; it opens, proven by a handshake and a pong.{left}"
+            proof = "it opens, proven by a handshake and a pong"
+            if self.made_up:
+                proof = (
+                    "nginx passes each upgrade on; the paths are made up, so an application may refuse them"
+                )
+            outcome.message = f"edited {what}; {proof}.{left}"
             outcome.failed = bool(self.reasons)
 
     def _shared(self, live: Configuration, name: str, path: str) -> None:
@@ -385,7 +393,7 @@ def _masked(lines: Sequence[str]) -> Tuple[str, ...]:
     return tuple(masked_line(line) for line in lines)
 
 
-def _sites(cases: Sequence[_Case]) -> List[Site]:
+def _sites(cases: Sequence[_Case], *, must_open: bool) -> List[Site]:
     """The URLs as what must open; how the page asks for them is how they are proven."""
     sites = []
     for case in cases:
@@ -396,7 +404,7 @@ def _sites(cases: Sequence[_Case]) -> List[Site]:
             origin=question.sent_origin or "",
             subprotocols=tuple(question.subprotocols),
             headers=tuple(question.headers),
-            must_open=True,
+            must_open=must_open,
         )
         sites.append(Site(host, b"", (host,), (check,)))
     return sites

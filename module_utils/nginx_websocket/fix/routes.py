@@ -19,7 +19,7 @@ _TELLING = re.compile(
     r"(?i)(?:^|[/._-])(?:wss?|web-?sockets?|sockets?|socket\.io|sockjs(?:-node)?|signalr|hubs?|cable|mqtt|stomp|"
     r"live|realtime|subscriptions|notifications/hub|_stcore/stream|phoenix)(?:$|[/._-])"
 )
-"""Words of paths that WebSockets have."""
+"""Words that the names of locations for WebSockets have."""
 
 
 def failing(configuration: Configuration) -> List[Question]:
@@ -39,7 +39,8 @@ def failing(configuration: Configuration) -> List[Question]:
             if location.named or not addresses or not location.own(b"proxy_pass"):
                 continue
             path = sample_path(location, DEFAULT_VERSION)
-            if path is None or not (carries_upgrade(location) or _TELLING.search(path)):
+            name = location.name.decode("utf-8", "replace")
+            if path is None or not (carries_upgrade(location) or _TELLING.search(name)):
                 continue
             address, tls = next((entry for entry in addresses if entry[1]), addresses[0])
             url = described(server, location, address, tls, path).url

@@ -210,6 +210,15 @@ def test_without_a_url_every_route_that_fails_is_mended_in_one_transaction(host)
     assert host.text(f"{ROOT}/conf.d/fine.conf") == GOOD.replace("chat.test", "fine.test")
 
 
+def test_without_a_url_no_location_is_touched_that_does_not_speak_of_websockets(host):
+    plain = without("proxy_http_version", "Upgrade $http_upgrade", 'Connection "upgrade"').replace(
+        "/ws/", "/api/"
+    )
+    host.put(plain)
+    done = host.fix(url=None)
+    assert (done.outcome, done.changed, host.text()) == ("unchanged", False, plain)
+
+
 def test_somebody_elses_edit_since_then_is_not_rolled_over(host):
     host.put(BROKEN)
     host.fix()
