@@ -11,12 +11,12 @@ import contextlib
 import os
 import shutil
 import tempfile
-from typing import Dict, Iterator, List, Set, Tuple
+from typing import Collection, Dict, Iterator, List, Set, Tuple
 
 from ...conf.load import load
 from ...conf.tree import ConfSyntaxError
 from ..live.instance import Instance
-from .overlay import Overlay
+from .overlay import Overlay, canonical
 
 
 @contextlib.contextmanager
@@ -46,7 +46,8 @@ def _write(top: str, overlay: Overlay, nginx: Instance) -> None:
             os.makedirs(top + os.path.dirname(path), 0o700, exist_ok=True)
             with open(top + path, "wb") as stream:
                 stream.write(content)
-        _link_the_rest(os.path.dirname(os.path.abspath(nginx.conf_path)), top)
+        gone = {path for path, entry in overlay.entries.items() if entry.kind == "absent"}
+        _link_the_rest(os.path.dirname(os.path.abspath(nginx.conf_path)), top, gone)
     except OSError as error:
         if error.filename is None and error.errno is not None:
             raise OSError(error.errno, os.strerror(error.errno), top + path) from error
@@ -96,11 +97,25 @@ def _splice(content: bytes, edits: Set[Tuple[int, int, bytes]]) -> bytes:
     return b"".join(parts) + content[position:]
 
 
-def _link_the_rest(directory: str, top: str) -> None:
-    """Link what the configuration directory holds besides the staged files."""
+def _link_the_rest(directory: str, top: str, gone: Collection[str]) -> None:
+    """Link what the configuration directory holds besides the staged files, and not what would be gone."""
     for name in os.listdir(directory):
         real, staged = os.path.join(directory, name), os.path.join(top + directory, name)
-        if not os.path.lexists(staged):
+        if canonical(real) in gone:
+            continue
+        if os.path.lexists(staged):
+            if os.path.isdir(staged) and os.path.isdir(real):
+                _link_the_rest(real, top, gone)
+        elif _holds(real, directory, gone):
+            os.mkdir(staged, 0o700)
+            _link_the_rest(real, top, gone)
+        else:
             os.symlink(real, staged)
-        elif os.path.isdir(staged) and os.path.isdir(real):
-            _link_the_rest(real, top)
+
+
+def _holds(path: str, directory: str, gone: Collection[str]) -> bool:
+    """Whether a directory holds one of some paths; a link back to where it stands does not count."""
+    below = os.path.realpath(path) + "/"
+    if not os.path.isdir(path) or (os.path.realpath(directory) + "/").startswith(below):
+        return False
+    return any(one.startswith(below) for one in gone)
