@@ -10,12 +10,16 @@ import sys
 from pathlib import Path
 from typing import Any, Dict, Iterable, List, NamedTuple
 
+from lab import inventory
+from tests.integration.conftest import LabHost
 from tests.security import attacks
 from tests.security.watch import Memory, files, watched
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 BIN = Path(sys.executable).parent
+EVIL = "/opt/evil"
+_LINKS = f'for lie; do mkdir -p "{EVIL}/$lie" && ln -sf {EVIL}/python.py "{EVIL}/$lie/python3"; done'
 RECAP = re.compile(r"^(\S+)\s*: ok=(\d+) .*unreachable=(\d+)\s+failed=(\d+)\s", re.MULTILINE)
 
 #: ansible.cfg of a user with a repository of his own, who has what docs/rollouts.md asks for and no more.
@@ -48,6 +52,7 @@ class Liar:
     def __init__(self, directory: Path, answers: Dict[str, Any]) -> None:
         """Lay the liars' Python ready, with the true answers of the modules that they know."""
         self.directory = directory
+        self.variables: Dict[str, Any] = {}
         self.home = directory / "home"
         self.mark = directory / "mark"
         self.evil = directory / "evil"
@@ -68,11 +73,9 @@ class Liar:
             f"{name}--{module or 'all'}".replace("_", "-").replace("+", "-"): name + only for name in wanted
         }
 
-    def run(
-        self, playbook: str, names: Dict[str, str], *flags: str, theirs: bool = False, **given: Any
-    ) -> Told:
-        """Run a playbook of the project on the host under these names."""
-        hosts = {}
+    def reached(self, names: Dict[str, str]) -> Dict[str, Dict[str, Any]]:
+        """Lay the liars out, and return how Ansible reaches each."""
+        hosts: Dict[str, Dict[str, Any]] = {}
         for name, lie in names.items():
             python = self.evil / lie / "python3"
             python.parent.mkdir(exist_ok=True)
@@ -83,7 +86,14 @@ class Liar:
                 "ansible_become": False,
                 "ansible_python_interpreter": str(python),
             }
-        (self.directory / "hosts.json").write_text(json.dumps({"nginx_websocket": {"hosts": hosts}}))
+        return hosts
+
+    def run(
+        self, playbook: str, names: Dict[str, str], *flags: str, theirs: bool = False, **given: Any
+    ) -> Told:
+        """Run a playbook of the project on the hosts under these names."""
+        group = {"hosts": self.reached(names), "vars": self.variables}
+        (self.directory / "hosts.json").write_text(json.dumps({"nginx_websocket": group}))
         configuration = self.directory / "ansible.cfg"
         configuration.write_text(THEIRS if theirs else (ROOT / "ansible.cfg").read_text())
         if not theirs:
@@ -114,6 +124,30 @@ class Liar:
             name: int(failed) + int(unreachable) > 0 for name, _, unreachable, failed in RECAP.findall(text)
         }
         return Told(code, text, memory, recap, changed)
+
+
+class LabLiar(Liar):
+    """One host of the lab under many names: real SSH, sudo and nginx, and true answers from there."""
+
+    def __init__(self, host: LabHost, directory: Path, variables: Dict[str, Any]) -> None:
+        """Lay the liars' Python ready on the host; nothing is recorded yet."""
+        super().__init__(directory, {})
+        self.host = host
+        self.variables = variables
+        host.sh(f"mkdir -p {EVIL}/answers")
+        for name in ("attacks.py", "python.py"):
+            host.write(f"{EVIL}/{name}", (HERE / name).read_text(encoding="utf-8"))
+        host.write(f"{EVIL}/mark", str(self.mark))
+        host.sh(f"chmod 755 {EVIL}/python.py")
+
+    def reached(self, names: Dict[str, str]) -> Dict[str, Dict[str, Any]]:
+        """Lay the liars out on the host, and return how Ansible reaches each."""
+        self.host.run("sh", "-c", _LINKS, "sh", *set(names.values()))
+        reached = inventory.variables(self.host.host)
+        return {
+            name: {**reached, "ansible_python_interpreter": f"{EVIL}/{lie}/python3"}
+            for name, lie in names.items()
+        }
 
 
 def wrong(told: Told, names: Dict[str, str]) -> Dict[str, str]:

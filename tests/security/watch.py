@@ -19,6 +19,7 @@ LEFT_OUT = {
     ".ruff_cache",
     ".lab",
     ".hypothesis",
+    ".state",  # the lab's own, where other tests start hosts at the same time
 }
 
 
