@@ -471,7 +471,7 @@ def bomb(size: int) -> str:
 
 @attack(false=True, report=True)
 def a_bomb(answer):
-    return said({**answer, "dump": bomb(2048 * MIB)})
+    return said({**answer, "dump": bomb(512 * MIB)})
 
 
 @attack(false=True, report=True)
