@@ -87,6 +87,11 @@ class Asking(ActionBase):  # type: ignore[misc]  # ansible-core has no types
             result["ansible_facts"] = {self._discovered_interpreter_key: found}
         return result
 
+    def _update_module_args(self, module_name: str, module_args: Result, *given: Any, **named: Any) -> None:  # noqa: ANN401
+        """Keep arguments out of the host's journal, which others may read: URLs of WebSockets hold tokens."""
+        super()._update_module_args(module_name, module_args, *given, **named)
+        module_args["_ansible_no_log"] = True
+
     def _parse_returned_data(self, res: Result, *_: object) -> Result:
         """Take ansible-core's place in reading a module's output."""
         module, arguments = self._asked

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 from .outcomes import (
     APPLICATION_DOWN,
@@ -48,6 +48,7 @@ PHASES = {
     "ask": "verify", "take_back": "take back", "rollback": "roll back",
 }  # fmt: skip
 
+_CODED = re.compile(r"(?s)(.*) \[([a-z]+(?:-[a-z]+)+)\]")
 _HEADER = re.compile(r"(?i)(\b(?:authorization|cookie)\b\s*[=:]\s*).+")
 _TOKEN = re.compile(r"(?i)(\b(?:token|password|passwd|secret|api[-_]?key)\b\s*[=:]\s*)[^\s,;&\"']+")
 
@@ -215,7 +216,7 @@ class HostRecord:
         passed = result.get("passed")
         self.passed = passed if isinstance(passed, int) else self.passed
         for text in _list(result.get("findings")):
-            self.find("", str(text))
+            self.find(*_coded(str(text)))
         down = _list(result.get("application_down"))
         for text in down:
             self.find("application-down", str(text), "start the application; nothing must be deployed again")
@@ -246,6 +247,12 @@ class HostRecord:
             line = masked(line.rstrip())
             if line and line not in self.why and len(self.why) < WHY_LINES:
                 self.why.append(line)
+
+
+def _coded(text: str) -> Tuple[str, str]:
+    """Return the name of a finding of the suite, which stands behind it, and its message."""
+    found = _CODED.fullmatch(text)
+    return (found.group(2), found.group(1)) if found else ("", text)
 
 
 def _texts(value: object) -> Dict[str, str]:

@@ -15,11 +15,14 @@ from verify.gather import Reports, Unreachable
 from verify.outside import User
 from verify.relays import relayed
 from verify.results import Down, Fail, Finding, Results
+from verify.secrecy import masks
 from verify.targets import Target, Targets, read
 from verify.timeouts import Timeouts
 from verify.visits import Crowd
 
 TARGETS = pytest.StashKey[Targets]()
+#: A finding: there is no direct way to the host.
+SEEN_THROUGH = "not-from-outside"
 RESULTS = pytest.StashKey[Results]()
 
 
@@ -41,8 +44,8 @@ def pytest_configure(config: pytest.Config) -> None:
     held.enter_context(relayed(config.stash[TARGETS]))
     config.add_cleanup(held.close)
     for host in config.stash[TARGETS].hosts:
-        if host.told:
-            config.stash[RESULTS].hosts[host.name].findings.append(host.told)
+        if host.told and SEEN_THROUGH not in host.accept:
+            config.stash[RESULTS].hosts[host.name].findings.append(f"{host.told} [{SEEN_THROUGH}]")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -83,7 +86,11 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     """Write the results."""
     path = session.config.getoption("--results")
     if path:
-        document = session.config.stash[RESULTS].document()
+        secrets = {
+            host.name: masks(site.variables for site in host.sites)
+            for host in session.config.stash[TARGETS].hosts
+        }
+        document = session.config.stash[RESULTS].document(secrets)
         Path(path).write_text(json.dumps(document), encoding="utf-8")
 
 
@@ -168,9 +175,10 @@ def finding(target: Target, pytestconfig: pytest.Config) -> Finding:
     """Return the function that notes what is worth knowing and fails nothing."""
     noted = pytestconfig.stash[RESULTS].hosts[target.name].findings
 
-    def note(text: str) -> None:
-        if text not in noted:
-            noted.append(text)
+    def note(text: str, code: str = "") -> None:
+        told = f"{text} [{code}]" if code else text
+        if told not in noted and code not in target.accept:
+            noted.append(told)
 
     return note
 

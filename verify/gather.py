@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
-import json
 import shlex
 import subprocess
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
 from typing import IO, Any, Dict, List, Tuple
 
 import testinfra  # type: ignore[import-untyped]
@@ -16,6 +15,7 @@ import testinfra  # type: ignore[import-untyped]
 from host_answers.parsing import NoAnswer, answer_in
 from host_answers.report import cut_report
 from host_answers.shapes import Misshapen, clean
+from verify.asking import asking, command
 from verify.targets import Target, Targets, question
 
 #: Bytes of a host's report, most of which is its compressed configuration.
@@ -23,16 +23,9 @@ MOST_REPORT = 4 * 2**20
 #: Bytes that are kept of what it says on standard error.
 MOST_STDERR = 64 * 2**10
 
-SOURCE = Path(__file__).with_name("on_host.py")
-
 
 class Unreachable(Exception):
     """The host could not be asked this way; Ansible may still know how (a password, another plugin)."""
-
-
-def command(target: Target, timeout: float) -> List[str]:
-    """Return the command that makes the host report about itself; it must run as root."""
-    return [*shlex.split(target.interpreter), "-c", SOURCE.read_text(), json.dumps(question(target, timeout))]
 
 
 def as_root(argv: List[str]) -> str:
@@ -62,9 +55,10 @@ def report(target: Target, timeout: float) -> Dict[str, Any]:
         ),
     )
     # Its own reads whatever a host sends, without end.
-    host.backend.run_local = functools.partial(run_local, host.backend)
+    said = asking(question(target, timeout)).encode()
+    host.backend.run_local = functools.partial(run_local, host.backend, said)
     try:
-        done = host.run("/bin/sh -c %s", as_root(command(target, timeout)))
+        done = host.run("/bin/sh -c %s", as_root(command(target.interpreter)))
     except RuntimeError as error:
         raise Unreachable(f"ssh: {_last_line(str(getattr(error.args[0], 'stderr', error)))}") from error
     try:
@@ -73,21 +67,24 @@ def report(target: Target, timeout: float) -> Dict[str, Any]:
         raise Unreachable(_last_line(done.stderr) or f"exit code {done.rc}, and no report") from None
 
 
-def run_local(backend: Any, command: str, *arguments: str) -> Any:  # noqa: ANN401  testinfra has no types
-    """Run a command of testinfra's ssh backend, and take no more than so much from it.
+def run_local(backend: Any, given: bytes, command: str, *arguments: str) -> Any:  # noqa: ANN401  testinfra has no types
+    """Run a command of testinfra's ssh backend on an input, and take no more than so much from it.
 
     Raises:
         Misshapen: the host sends more than any report has.
     """
     line = backend.encode(backend.quote(command, *arguments))
     with subprocess.Popen(  # nosec B602 # testinfra quotes each word of its ssh command; a host gives none
-        line, shell=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        line, shell=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:
+        assert process.stdin is not None
         assert process.stdout is not None
         assert process.stderr is not None
         said: List[bytes] = []
         listener = threading.Thread(target=_tail, args=(process.stderr, said), daemon=True)
         listener.start()
+        # A host that answers without end and never reads must not hold us up.
+        threading.Thread(target=_give, args=(process.stdin, given), daemon=True).start()
         out = process.stdout.read(MOST_REPORT + 1)
         if len(out) > MOST_REPORT:
             process.kill()
@@ -95,6 +92,12 @@ def run_local(backend: Any, command: str, *arguments: str) -> Any:  # noqa: ANN4
         process.wait()
         listener.join(timeout=1.0)
         return backend.result(process.returncode, line, out, b"".join(said)[-MOST_STDERR:])
+
+
+def _give(stream: IO[bytes], data: bytes) -> None:
+    """Write an input; who does not read it to the end has his reasons."""
+    with contextlib.suppress(OSError), stream:
+        stream.write(data)
 
 
 def _tail(stream: IO[bytes], said: List[bytes]) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import Any, Callable, Dict, List, NoReturn
+from typing import Any, Callable, Dict, List, Mapping, NoReturn
+
+from verify.secrecy import masked
 
 #: Fails a check: ``fail(problem, sent=…, got=…, fix=…)``.
 Fail = Callable[..., NoReturn]
-#: Notes what is worth knowing and fails nothing: ``finding(text)``.
-Finding = Callable[[str], None]
+#: Notes what is worth knowing and fails nothing: ``finding(text, code)``. What has a code can be accepted.
+Finding = Callable[..., None]
 #: Notes an application that does not answer: ``down(site, backend, text)``.
 Down = Callable[[str, str, str], None]
 
@@ -47,6 +49,13 @@ class Results:
         self.hosts[name].unreached = why
         self.hosts[name].ask = ask
 
-    def document(self) -> Dict[str, Any]:
-        """Return everything as plain data."""
-        return {"hosts": {name: asdict(result) for name, result in self.hosts.items()}}
+    def document(self, secrets: Mapping[str, Mapping[str, str]]) -> Dict[str, Any]:
+        """Return everything as plain data.
+
+        Args:
+            secrets: By host, what nobody may read, and what is shown in its place. Only ``ask`` keeps it.
+        """
+        hosts = {}
+        for name, result in self.hosts.items():
+            hosts[name] = {**masked(asdict(result), secrets.get(name, {})), "ask": result.ask}
+        return {"hosts": hosts}

@@ -41,6 +41,7 @@ class Target:
         findings: What the transaction found, such as a backend that was down.
         local: The controller is this host itself: nothing can be seen from outside.
         through: The command that carries a connection to the host, where none can be dialled (verify/way.py).
+        accept: Codes of findings that the user knows and does not want to read.
         told: What a reader of the result must know about the way to the host.
     """
 
@@ -56,6 +57,7 @@ class Target:
     local: bool = False
     through: List[str] = field(default_factory=list)
     told: str = ""
+    accept: List[str] = field(default_factory=list)
 
 
 @dataclass

@@ -14,7 +14,7 @@ from verify.timeouts import Timeouts
 def test_nginx_runs(target: Target, report: Dict[str, Any], fail: Fail, finding: Finding) -> None:
     """A master process and at least one worker that takes connections."""
     for stranger in report.get("strangers", []):
-        finding(stranger)
+        finding(stranger, "not-nginx")
     if not report["masters"]:
         fail("no nginx master process runs", fix="systemctl status nginx; journalctl -u nginx")
     if not any(not worker["shutting_down"] for worker in report["workers"]):
@@ -25,11 +25,15 @@ def test_nginx_starts_at_boot(target: Target, report: Dict[str, Any], finding: F
     """Whether a reboot brings nginx back. Nobody's deployment changed that, so it is only told."""
     unit = report["unit"]
     if unit and unit.get("ActiveState") != "active":
-        finding(f"systemd says nginx is {unit.get('ActiveState')}, though it runs: it was started by hand")
+        finding(
+            f"systemd says nginx is {unit.get('ActiveState')}, though it runs: it was started by hand",
+            "started-by-hand",
+        )
     if unit and unit.get("UnitFileState") not in ("enabled", "enabled-runtime", "static"):
         finding(
             f"nginx does not start at boot (its unit is {unit.get('UnitFileState') or 'unknown'}): "
-            "systemctl enable nginx"
+            "systemctl enable nginx",
+            "not-at-boot",
         )
 
 
@@ -37,7 +41,9 @@ def test_old_workers(target: Target, report: Dict[str, Any], finding: Finding) -
     """Workers of before a reload live as long as their WebSockets do: worth knowing, nothing wrong."""
     leaving = [worker for worker in report["workers"] if worker["shutting_down"]]
     if leaving:
-        finding(f"{len(leaving)} nginx worker(s) of before a reload still hold open connections")
+        finding(
+            f"{len(leaving)} nginx worker(s) of before a reload still hold open connections", "old-workers"
+        )
 
 
 def test_configuration_is_valid(target: Target, report: Dict[str, Any], fail: Fail) -> None:
@@ -97,7 +103,7 @@ def test_site_file(target: Target, site: Site, report: Dict[str, Any], fail: Fai
             fix=f"chown root: {state['path']} && chmod 0644 {state['path']}",
         )
     if state["edited"]:
-        finding(f"{state.get('real', state['path'])} was edited by hand since its release was made")
+        finding(f"{state.get('real', state['path'])} was edited by hand since its release was made", "edited")
 
 
 def test_timeouts_in_force(
@@ -111,7 +117,10 @@ def test_timeouts_in_force(
     for door in site.doors():
         got = timeouts.read(door, route.path)
         if got is None:
-            finding(f"which timeout {route.shown} of {site.name} has, cannot be read off its configuration")
+            finding(
+                f"which timeout {route.shown} of {site.name} has, cannot be read off its configuration",
+                "timeout-unknown",
+            )
         elif got != route.timeout:
             fail(
                 f"silent WebSockets on {route.shown} of {site.name} live another time than the route says",

@@ -181,9 +181,12 @@ def test_dns(target: Target, site: Site, crowd: Crowd, finding: Finding) -> None
     for name in site.names:
         there = crowd.addresses(name, timeout=3.0)
         if not there:
-            finding(f"DNS knows no address of {name}")
+            finding(f"DNS knows no address of {name}", "dns-unknown")
         elif here and not set(there) & set(here):
-            finding(f"DNS leads {name} to {', '.join(there)}, not to this host ({', '.join(here)})")
+            finding(
+                f"DNS leads {name} to {', '.join(there)}, not to this host ({', '.join(here)})",
+                "dns-elsewhere",
+            )
 
 
 def certificate_fix(name: str, code: int) -> str:

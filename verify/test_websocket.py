@@ -40,10 +40,13 @@ def test_websocket_opens(
         got = crowd.open(shake)
         if got.opened:
             if not got.pong:
-                finding(unanswered_ping(shake, got))
+                finding(unanswered_ping(shake, got), "no-pong")
             continue
         if asks_for_a_password(got):
-            finding(f"{route.shown} of {site.name} stands behind a password: 401, and no WebSocket was tried")
+            finding(
+                f"{route.shown} of {site.name} stands behind a password: 401, and no WebSocket was tried",
+                "behind-password",
+            )
             continue
         direct = straight_to_backend(request.getfixturevalue("report"), site, route, shake.origin, got)
         if direct is None or direct["opened"]:
@@ -68,7 +71,7 @@ def test_websocket_opens(
         if direct["status"] is None:
             down(site.name, route.backend, text)
         else:
-            finding(text)
+            finding(text, "backend-refuses")
 
 
 def test_strange_origin_is_refused(

@@ -21,6 +21,7 @@ sys.path.append(str(Path(__file__).resolve().parents[3]))
 from host_answers.asking import Asking, failed
 from host_answers.shapes import clean
 from rollout.record import batch_sizes
+from verify.secrecy import masked, masks
 from verify.way import PYTHON, NoWay, find, ports_of, ssh_of
 
 DOCUMENTATION = r"""
@@ -106,8 +107,9 @@ class ActionModule(Asking):
         batches = _unread_batches(ours, variables)
         if batches:
             return _refused(batches)
+        secrets = masks(plan["sites"])
         if given["step"] == "deploy":
-            return self._deploy(plan, True, variables)
+            return _without(self._deploy(plan, True, variables), secrets)
         unit = plan["service"]
         checked = {
             "changed": False,
@@ -123,7 +125,7 @@ class ActionModule(Asking):
                 return _refused(str(error))
         look = variables.get("__nginx_websocket_look", "")
         if look == "always" or (look == "where nothing is deployed" and not _selected(variables, "deploy")):
-            return {**checked, **self._deploy(plan, False, variables)}
+            return _without({**checked, **self._deploy(plan, False, variables)}, secrets)
         return checked
 
     def _deploy(self, plan: Mapping[str, Any], really: bool, variables: Variables) -> Result:
@@ -177,7 +179,7 @@ class ActionModule(Asking):
         releases = {site["name"]: site_model.release_id(site["content"]) for site in sites}
         if standing and standing["releases"] == releases:
             notes = [finding["message"] for finding in standing["findings"]]
-            return {**standing, "msg": "", "warnings": notes}
+            return _accepted({**standing, "msg": "", "warnings": notes}, settings["accept"])
         window = settings["confirm_window"]
         # Only a play that verifies can confirm.
         confirmed = bool(window) and settings["verify"] and _selected(variables, "verify")
@@ -199,7 +201,7 @@ class ActionModule(Asking):
             "reason": settings["reason"],
             "confirm_window": window + settings["soak"] if confirmed else 0,
         }
-        result = self.ask("nginx_deploy", arguments, variables)
+        result = _accepted(self.ask("nginx_deploy", arguments, variables), settings["accept"])
         if result.get("confirm_by"):
             result["confirm"] = {**state, "backup": result["backup"]}
         return result
@@ -233,6 +235,7 @@ class ActionModule(Asking):
                 for word in (shlex.split(python) if part == PYTHON else [part])
             ],
             "told": way["told"],
+            "accept": plan["settings"]["accept"],
             "direct": not plan["settings"]["verify_address"],
             "local": self._connection.transport == "local",
             "connection": self._ssh(),
@@ -306,6 +309,26 @@ def _unread_batches(ours: Variables, variables: Variables) -> str:
         "before it reads the variables of hosts and groups. Say it on the command line, "
         f"-e nginx_websocket_serial={said}, or as `serial` of a play of your own."
     )
+
+
+def _accepted(result: Result, codes: List[str]) -> Result:
+    """Return a transaction's result without the findings that the user has accepted by name."""
+    gone = {one["message"] for one in result.get("findings", []) if one["code"] in codes}
+    if not gone:
+        return result
+    left = {
+        "findings": [one for one in result["findings"] if one["code"] not in codes],
+        "warnings": [text for text in _texts(result) if text not in gone],
+    }
+    return {**result, **left}
+
+
+def _without(result: Result, secrets: Mapping[str, str]) -> Result:
+    """Return a result without the secret paths of routes; only what the suite must ask for keeps them."""
+    if not secrets:
+        return result
+    kept = {name: result[name] for name in ("target",) if name in result}
+    return {**masked(result, secrets), **kept}
 
 
 def _texts(result: Result) -> List[str]:

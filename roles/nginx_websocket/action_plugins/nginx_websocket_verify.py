@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
-import shlex
 import ssl
 import subprocess
 import sys
@@ -23,6 +22,7 @@ from host_answers.asking import Asking, facts_of_ours, failed  # noqa: E402
 from host_answers.parsing import answer_in  # noqa: E402
 from host_answers.report import cut_report  # noqa: E402
 from host_answers.shapes import Misshapen  # noqa: E402
+from verify.asking import asking, command  # noqa: E402
 
 DOCUMENTATION = r"""
 name: nginx_websocket_verify
@@ -111,9 +111,8 @@ class ActionModule(Asking):
         target = _target(variables)
         if not looked["unreached"] or target is None:
             return {"changed": False, "skipped": True, "skip_reason": "the suite has asked it"}
-        source = (CHECKOUT / "verify" / "on_host.py").read_text(encoding="utf-8")
-        command = [*shlex.split(target["interpreter"]), "-", json.dumps(looked["ask"])]
-        told = self.ask("ansible.builtin.command", {"argv": command, "stdin": source}, variables)
+        given = {"argv": command(target["interpreter"]), "stdin": asking(looked["ask"])}
+        told = self.ask("ansible.builtin.command", given, variables)
         if told.get("failed") or told.get("skipped"):
             return told
         try:

@@ -1,0 +1,27 @@
+"""How on_host.py is run on a host: program and question come by standard input.
+
+Paths of WebSockets hold tokens. Everybody on a host may read a command's arguments; sudo's log keeps them.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+from typing import Any, Dict, List
+
+SOURCE = Path(__file__).with_name("on_host.py")
+STARTER = (
+    "import json, sys; given = json.load(sys.stdin); sys.argv[1:] = [given['question']]; "
+    "exec(compile(given['source'], 'on_host.py', 'exec'), {'__name__': '__main__'})"
+)
+
+
+def command(interpreter: str) -> List[str]:
+    """Return the command that makes the host report about itself; it must run as root and reads `asking`."""
+    return [*shlex.split(interpreter), "-c", STARTER]
+
+
+def asking(asked: Dict[str, Any]) -> str:
+    """Return what the command reads: the program, and the question that `verify.targets.question` returns."""
+    return json.dumps({"source": SOURCE.read_text(encoding="utf-8"), "question": json.dumps(asked)})
