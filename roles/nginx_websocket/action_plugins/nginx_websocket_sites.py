@@ -140,7 +140,7 @@ class ActionModule(Asking):
                 return {**read, "outcome": REFUSED}
             live.append({**read, "item": item})
         fitted = site_model.fit(plan["sites"], facts, live)
-        warnings = [*_texts(facts), *fitted["warnings"]]
+        warnings = [*plan["warnings"], *_texts(facts), *fitted["warnings"]]
         if fitted["errors"]:
             return {**_refused("\n".join(fitted["errors"])), "warnings": _of(variables, warnings)}
         result: Result = {"changed": False}

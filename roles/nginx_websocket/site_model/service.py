@@ -8,7 +8,7 @@ written so that the program gets exactly it.
 from __future__ import annotations
 
 import re
-from typing import Any, Dict, Mapping
+from typing import Any, Dict, Mapping, Sequence
 
 from .specification import Reader
 
@@ -16,6 +16,9 @@ VARIABLE = "nginx_websocket_backend_service"
 
 #: What an application needs beside one descriptor a socket: files, databases, its own clients.
 DESCRIPTORS = 65536
+
+#: The name by which the warning about the log can be accepted.
+LOG = "service-log"
 
 _EVERYWHERE = re.compile(r"(?:^|[=\s])(?:0\.0\.0\.0|\[::\]|::|\*)(?::[0-9]+)?$")
 _HOMES = ("/home/", "/root/", "/run/user/")
@@ -63,6 +66,35 @@ def complete(service: Mapping[str, Any], sockets: int, reader: Reader) -> Dict[s
         "protect_home": "read-only" if homes else "yes",
         "descriptors": max(DESCRIPTORS, sockets + DESCRIPTORS // 16),
     }
+
+
+def tells_secrets(service: Mapping[str, Any], sites: Sequence[Mapping[str, Any]]) -> str:
+    """Return a warning where the application's own log may hold what ``secret_path`` keeps out of nginx's.
+
+    Args:
+        service: As the specification has read it.
+        sites: Completed sites.
+    """
+    secret = [route for site in sites for route in site["websockets"] if route["secret_path"]]
+    if not secret:
+        return ""
+    words = [str(word) for word in service["command"]]
+    if not any(word.rpartition("/")[2] == "uvicorn" for word in words[:3]):
+        return (
+            f"{secret[0]['path'] or secret[0]['regex']} has secret_path; what the application prints goes "
+            f"into the journal of {service['name']} as it is, and cannot be masked there: see that it prints "
+            f"no paths [{LOG}]"
+        )
+    level = [level for word, level in zip(words, [*words[1:], ""]) if word == "--log-level"]
+    level += [word.partition("=")[2] for word in words if word.startswith("--log-level=")]
+    level += [str(service["environment"].get("UVICORN_LOG_LEVEL", ""))]
+    if set(level) & {"warning", "error", "critical"}:
+        return ""
+    return (
+        f"uvicorn writes the path of every WebSocket into the journal of {service['name']}, secret_path or "
+        "not, and --no-access-log does not change that. Add --log-level, warning to "
+        f"{VARIABLE}.command [{LOG}]"
+    )
 
 
 def _quoted(text: str) -> str:

@@ -7,6 +7,7 @@ specification.
 from __future__ import annotations
 
 import difflib
+import re
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -25,6 +26,13 @@ Value = Any
 
 TRUE = frozenset(["true", "yes", "on", "1"])
 FALSE = frozenset(["false", "no", "off", "0"])
+
+#: How alike two names must be for the one to have been meant by the other (difflib's ratio).
+NEAR = 0.7
+#: What others call it.
+SYNONYMS = {"aliases": "server_names", "alias": "server_names", "domains": "server_names", "domain": "name"}
+#: For what nginx can do and no variable says.
+OTHERWISE = "Directives of nginx that have no variable go into a file of the host, which `includes` names."
 
 TYPES = {"list": "a list", "dict": "keys and values", "bool": "true or false", "int": "a whole number"}
 
@@ -77,12 +85,7 @@ class Reader:
 
     def refuse_unknown(self, place: str, key: str, known: Mapping[str, Any]) -> None:
         """Refuse a key that the specification does not have."""
-        # What all variables have in common would make any name look like any other.
-        common = len(PREFIX) if key.startswith(PREFIX) else 0
-        rests = {name[common:]: name for name in known}
-        near = difflib.get_close_matches(key[common:], list(rests), n=1)
-        fix = f"Did you mean {rests[near[0]]}?" if near else "docs/variables.md lists them all."
-        self.refusals.append(Refusal(place, key, UNKNOWN, fix))
+        self.refusals.append(Refusal(place, key, UNKNOWN, advice(place, key, known)))
 
     def option(self, value: Value, option: Mapping[str, Any], place: str, rule: str) -> Value:
         """Read one value, or its default."""
@@ -95,9 +98,8 @@ class Reader:
             return self.dictionary(value, option, place, rule)
         if kind == "list":
             if not isinstance(value, (list, tuple)):
-                self.refuse(
-                    place, value, TYPES["list"], "Write each entry on a line of its own, after a hyphen."
-                )
+                fix = "Write each entry on a line of its own, after a hyphen."
+                self.refuse(place, value, TYPES["list"], as_text(place, value, "[") or fix)
                 return []
             return [
                 self.element(item, option, f"{place}[{index}]", f"{rule}[]")
@@ -115,7 +117,8 @@ class Reader:
     def dictionary(self, value: Value, option: Mapping[str, Any], place: str, rule: str) -> Dict[str, Any]:
         """Read keys and values, either the known ones or any."""
         if not isinstance(value, Mapping):
-            self.refuse(place, value, TYPES["dict"], "Write each on a line of its own, as `key: value`.")
+            fix = "Write each on a line of its own, as `key: value`."
+            self.refuse(place, value, TYPES["dict"], as_text(place, value, "{") or fix)
             return self.mapping({}, option["options"], place, rule) if "options" in option else {}
         if "options" in option:
             return self.mapping(value, option["options"], place, rule)
@@ -157,6 +160,45 @@ class Reader:
         if problem is not None:
             self.refuse(place, value, *problem)
         return problem is None
+
+
+def as_text(place: str, value: Value, begin: str) -> str:
+    """Return what to do where YAML or JSON stands as text in place of what it means; else nothing."""
+    if not (isinstance(value, str) and value.lstrip().startswith(begin)):
+        return ""
+    if re.search(r"[.\[]", place):
+        return "It is quoted, and so is text: take the quotes away."
+    return f"`-e {place}=…` always gives text. Write it as JSON: -e '{{\"{place}\": …}}'."
+
+
+def advice(place: str, key: str, known: Mapping[str, Any]) -> str:
+    """Return what to do about an unknown key: where it belongs, what it may have been meant for, or neither."""
+    steps = re.sub(r"\[[0-9]+\]", "", place).split(".")[:-1]
+    levels: List[Tuple[str, Mapping[str, Any]]] = [("", options())]
+    for step in steps:
+        levels.append((step, levels[-1][1].get(step, {}).get("options", {})))
+    # A level up: it stands too far to the right.
+    for depth in range(len(levels) - 2, 0, -1):
+        if key in levels[depth][1]:
+            beside = levels[depth + 1][0]
+            return f"{key} belongs beside {beside}, not below it: indent it as far as {beside}."
+    bare = key[len(PREFIX) :] if key.startswith(PREFIX) else key
+    if not steps and bare in options()[f"{PREFIX}sites"]["options"]:
+        return f"{bare} belongs to a site: write it below an entry of {PREFIX}sites."
+    if steps and PREFIX + key in options():
+        return f"{PREFIX}{key} is a variable of its own: write it without indentation, by its whole name."
+    # What all variables have in common would make any name look like any other.
+    common = len(PREFIX) if key.startswith(PREFIX) else 0
+    rests = {name[common:]: name for name in known}
+    near = difflib.get_close_matches(key[common:], list(rests), n=1, cutoff=NEAR)
+    below = [name for name, option in known.items() if steps and key in option.get("options", {})]
+    if below:
+        return f"{key} belongs below {' or '.join(below[:3])}: indent it, and put it there."
+    meant = SYNONYMS.get(key, "")
+    if near or meant in known:
+        guess = f"Did you mean {meant if meant in known else rests[near[0]]}?"
+        return f"{guess} {OTHERWISE}" if len(steps) == 1 else guess
+    return f"docs/variables.md lists them all. {OTHERWISE}" if steps else "docs/variables.md lists them all."
 
 
 def converted_to(kind: str, value: Value) -> Optional[Value]:

@@ -24,8 +24,8 @@ def check(variables: Mapping[str, Any]) -> Dict[str, Any]:
     Returns:
         A dictionary of ``sites`` (completed, empty unless all is right), ``settings`` (the other variables,
         without the prefix), ``service`` (the backend's unit, None where there shall be none), ``questions``
-        (what `nginx_facts` must find out) and ``errors`` (messages, each naming variable, value, what was
-        expected and the fix).
+        (what `nginx_facts` must find out), ``warnings``, and ``errors`` (messages, each naming variable,
+        value, what was expected and the fix).
     """
     reader = Reader()
     if SERIAL in variables:
@@ -44,6 +44,9 @@ def check(variables: Mapping[str, Any]) -> Dict[str, Any]:
         refuse_clashes(sites, SITES, reader)
         if settings["backend_service"]:
             unit = service.complete(settings["backend_service"], settings["max_sockets"], reader)
+    warnings: List[str] = []
+    if unit and sites and service.LOG not in settings["accept"]:
+        warnings = [text for text in [service.tells_secrets(settings["backend_service"], sites)] if text]
     errors = [str(refusal) for refusal in reader.refusals]
     if errors:
         sites = []
@@ -54,6 +57,7 @@ def check(variables: Mapping[str, Any]) -> Dict[str, Any]:
         "service": None if errors else unit,
         "questions": asked,
         "errors": errors,
+        "warnings": warnings,
     }
 
 

@@ -113,3 +113,33 @@ def test_what_needs_more_gets_it_and_no_more():
     assert lines(content, "EnvironmentFile") == ["/etc/chat.env"]
     assert lines(content, "IPAddressDeny") == ["any"]
     assert int(lines(content, "LimitNOFILE")[0]) > 200_000
+
+
+UVICORN = SERVICE["command"]
+
+
+@pytest.mark.parametrize(
+    ("command", "more", "told"),
+    [
+        (UVICORN, {}, "uvicorn writes the path of every WebSocket"),
+        ([*UVICORN, "--no-access-log"], {}, "uvicorn writes the path of every WebSocket"),
+        (["/usr/bin/python3", "-m", *UVICORN[1:]], {}, "cannot be masked there"),
+        (["/usr/bin/python3", "-m", "uvicorn", *UVICORN[1:]], {}, "uvicorn writes"),
+        (["/opt/chat/run"], {}, "cannot be masked there"),
+        ([*UVICORN, "--log-level", "warning"], {}, ""),
+        ([*UVICORN, "--log-level=error"], {}, ""),
+        ([*UVICORN, "--log-level", "info"], {}, "uvicorn writes"),
+        (UVICORN, {"environment": {"UVICORN_LOG_LEVEL": "warning"}}, ""),
+        (UVICORN, {"nginx_websocket_accept": ["service-log"]}, ""),
+        (UVICORN, {"secret_path": False}, ""),
+    ],
+)
+def test_a_log_that_would_hold_tokens_is_told(command, more, told):
+    more = dict(more)
+    route = {"path": "/ws/", "secret_path": more.pop("secret_path", True)}
+    settings = {key: more.pop(key) for key in list(more) if key.startswith("nginx_websocket_")}
+    service = {**SERVICE, "command": command, **more}
+    site = {**SITE, "websockets": [route]}
+    found = checked(site, nginx_websocket_backend_service=service, **settings)
+    assert found["errors"] == []
+    assert [told in text for text in found["warnings"]] == ([True] if told else [])
