@@ -172,7 +172,7 @@ def as_text(place: str, value: Value, begin: str) -> str:
 
 
 def advice(place: str, key: str, known: Mapping[str, Any]) -> str:
-    """Return what to do about an unknown key: where it belongs, what it may have been meant for, or neither."""
+    """Return what to do about an unknown key: where it belongs, what it may be meant for, or neither."""
     steps = re.sub(r"\[[0-9]+\]", "", place).split(".")[:-1]
     levels: List[Tuple[str, Mapping[str, Any]]] = [("", options())]
     for step in steps:

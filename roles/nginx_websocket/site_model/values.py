@@ -299,6 +299,13 @@ def rollback_point(value: str) -> Problem:
     return expected, "playbooks/rollback.yml --tags list has them."
 
 
+def finding(value: str) -> Problem:
+    """Accept the name of a finding, which is its code."""
+    if re.fullmatch(r"[a-z]+(?:-[a-z0-9]+)*", value):
+        return None
+    return "the name of a finding, such as dns-unknown", "It stands before the finding in the summary."
+
+
 def batch(value: str) -> Problem:
     """Accept the size of a batch of hosts, as a number or a share."""
     if re.match(r"\A[1-9][0-9]{0,5}\Z|\A(100|[1-9][0-9]?)%\Z", value):

@@ -1,4 +1,4 @@
-"""An unknown key: where it belongs, what it may have been meant for, and what to do where there is no variable."""
+"""An unknown key: where it belongs, what it may have been meant for, and where there is no variable."""
 
 from __future__ import annotations
 
