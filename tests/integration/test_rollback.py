@@ -177,8 +177,9 @@ def test_a_state_that_the_host_does_not_take_any_more_is_refused(host):
 
 
 def test_a_rollback_that_nginx_does_not_take_is_undone(host):
-    host.deploy(site(tail="server { listen 8085; server_name x.lammp.test; }"))
-    host.deploy(site(tail="# five"))
+    for tail in ("server { listen 8085; server_name x.lammp.test; }", "# five"):
+        done = host.deploy(site(tail=tail), on_loss="accept")
+        assert done["outcome"] == "applied", done["message"]
     host.sh("for i in $(seq 50); do ss -ltn | grep -q :8085 || exit 0; sleep 0.1; done")
     host.take_port(8085)
     before = host.tree()

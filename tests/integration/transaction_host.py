@@ -92,7 +92,7 @@ class TransactionHost:
         lab.sh(f"mkdir -p {PACKAGE}")
         lab.run("tar", "-x", "-C", PACKAGE, data=packed.getvalue())
         lab.write(f"{PACKAGE}/driver.py", DRIVER.format(package=PACKAGE))
-        lab.sh("mkdir -p /var/lib/nginx_websocket")
+        lab.sh("mkdir -p -m 0700 /var/lib/nginx_websocket")
         self.remember("fresh")
 
     def remember(self, state: str) -> None:
