@@ -18,6 +18,11 @@ from host_answers.modules import cut
 from host_answers.parsing import NoAnswer, answer_in
 from host_answers.shapes import MOST_BYTES, Misshapen, clean
 
+try:  # From ansible-core 2.21 on, a module's output is read into an object.
+    from ansible._internal._task import UnifiedTaskResult  # type: ignore[import-not-found,unused-ignore]
+except ImportError:
+    UnifiedTaskResult = None
+
 Result = Dict[str, Any]
 Variables = Mapping[str, Any]
 
@@ -92,14 +97,15 @@ class Asking(ActionBase):  # type: ignore[misc]  # ansible-core has no types
         super()._update_module_args(module_name, module_args, *given, **named)
         module_args["_ansible_no_log"] = True
 
-    def _parse_returned_data(self, res: Result, *_: object) -> Result:
+    def _parse_returned_data(self, res: Result, *_: object) -> Any:  # noqa: ANN401
         """Take ansible-core's place in reading a module's output."""
         module, arguments = self._asked
         try:
             answer = answer_in(res.get("stdout", ""))
         except NoAnswer:
             raise NoAnswer(_why(res, self._used_interpreter or "")) from None
-        return cut(module, arguments, answer)
+        result = cut(module, arguments, answer)
+        return UnifiedTaskResult.from_module_result_dict(result) if UnifiedTaskResult else result
 
 
 class Module(Asking):
