@@ -85,7 +85,9 @@ def skeleton(content):
     return shape(tree.root[0])
 
 
-GOOD = [skeleton(rendered(site)[0]) for site in SITES]
+#: Origins as they are listed: a site's own come from its names and its port, which a mutation may change.
+LISTED = {"own_origins": False}
+GOOD = [skeleton(rendered({**site, **LISTED})[0]) for site in SITES]
 
 
 @FUZZ
@@ -95,6 +97,7 @@ def test_what_is_accepted_stays_inside_its_directive(case):
     headers = site.get("security_headers")
     if isinstance(headers, dict) and "" in headers.values():
         return  # takes a header away
+    site = {**site, **LISTED}
     if not checked(site)["errors"]:
         assert skeleton(rendered(site)[0]) == GOOD[index]
 
@@ -125,7 +128,7 @@ def test_no_attack_leaves_its_directive(index, place):
     middle = len(value) // 2
     for attack in ATTACKS:
         for hostile in (attack + value, value[:middle] + attack + value[middle:], value + attack):
-            site = copy.deepcopy(SITES[index])
+            site = copy.deepcopy({**SITES[index], **LISTED})
             at(site, place[:-1])[place[-1]] = hostile
             if not checked(site)["errors"]:
                 assert skeleton(rendered(site)[0]) == GOOD[index], hostile
