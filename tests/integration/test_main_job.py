@@ -155,7 +155,7 @@ def test_verification_where_sudo_asks_for_a_password(host: LabHost) -> None:
     try:
         done = host.playbook("playbooks/verify.yml", variables={"ansible_become_password": "secret"})
         assert done.returncode == 0, done.stdout
-        assert "ok: [it-job]" in done.stdout.split("Ask these hosts' sites again")[1]
+        assert "ok: [it-job]" in done.stdout.split("Verify these sites again with the hosts' own state")[1]
         assert re.search(r"\d+ checks passed", done.stdout)
         assert "secret" not in done.stdout
     finally:
@@ -183,5 +183,8 @@ def test_backend_that_is_down_is_a_finding(lab_up: LabUp) -> None:
     host = lab_up("it-down", scenes=["broken", "backend-down"])
     done = host.playbook("site.yml")
     assert done.returncode == 0, done.stdout
-    assert "opens no WebSocket itself" in done.stdout
+    assert "The application behind lammp.test (app) does not answer" in done.stdout, done.stdout
+    said = " ".join(done.stdout.split())
+    assert "application-down: the backend of /api/ of lammp.test does not answer" in said, done.stdout
+    assert "1 host: 1 application down, accepted" in said, done.stdout
     assert "failed=0" in done.stdout
