@@ -211,7 +211,12 @@ ON_THE_HOST: List[Row] = [
     Row(
         "a server name that nginx's hash has no room for",
         "you should increase server_names_hash_bucket_size: 64",
-        {"server_names": ["lammp.test", "a-name-of-more-than-46-characters.long.example.org"]},
+        # Without TLS: the certificate has not that name, which is another refusal.
+        {
+            "server_names": ["lammp.test", "a-name-of-more-than-46-characters.long.example.org"],
+            "tls": {"enabled": False},
+        },
+        OVERWRITE,
     ),
     Row(
         "a binary that does not exist",
@@ -277,7 +282,8 @@ ON_THE_HOST: List[Row] = [
     ),
     Row(
         "a live file that does more than the site would",
-        "passed to 127.0.0.1:3001 now, and http://lammp.test/grafana/websocket-route-check would be the file",
+        "/grafana/ and 1 more like these: now is passed to 127.0.0.1:3001 "
+        "(/etc/nginx/sites-enabled/lammp.test:16); then is the file /var/www/lammp.test/index.html",
         before=f"cp -a {SITE_FILE} /root/kept; sed -i "
         f"'/client_max_body_size/a location /grafana/ {{ proxy_pass http://127.0.0.1:3001; }}' {SITE_FILE}",
         after=f"cat /root/kept > {SITE_FILE}",
@@ -302,8 +308,10 @@ ON_THE_HOST: List[Row] = [
     Row(
         "a disk that is full",
         "No space left on device",
+        # Full of backups: a file of another name there is another refusal.
         before="mkdir -p -m 700 /var/lib/nginx_websocket; mount -t tmpfs -o size=16k,mode=700 tmpfs "
-        "/var/lib/nginx_websocket; head -c 1M /dev/zero > /var/lib/nginx_websocket/full; true",
+        "/var/lib/nginx_websocket; mkdir -m 700 /var/lib/nginx_websocket/backups; "
+        "head -c 1M /dev/zero > /var/lib/nginx_websocket/backups/full; true",
         after="umount /var/lib/nginx_websocket",
     ),
     Row(
@@ -315,11 +323,14 @@ ON_THE_HOST: List[Row] = [
     ),
     Row(
         "another run on the same host",
-        "another transaction",
+        "another transaction runs on this host (process ",
         {},
         {"nginx_websocket_lock_timeout": 1},
+        # A run writes into the lock who it is.
         before="mkdir -p -m 700 /var/lib/nginx_websocket; flock -o /var/lib/nginx_websocket/lock sleep 60 "
-        ">/dev/null 2>&1 & echo $! > /run/holder; sleep 0.2",
+        ">/dev/null 2>&1 & echo $! > /run/holder; sleep 0.2; "
+        "printf '{\"pid\": %s, \"since\": \"2026-01-01T00:00:00Z\"}' $(cat /run/holder) "
+        "> /var/lib/nginx_websocket/lock",
         after="pkill -P $(cat /run/holder); kill $(cat /run/holder) 2>/dev/null; true",
     ),
     Row(
