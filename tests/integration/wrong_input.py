@@ -329,7 +329,7 @@ ON_THE_HOST: List[Row] = [
         # A run writes into the lock who it is.
         before="mkdir -p -m 700 /var/lib/nginx_websocket; flock -o /var/lib/nginx_websocket/lock sleep 60 "
         ">/dev/null 2>&1 & echo $! > /run/holder; sleep 0.2; "
-        "printf '{\"pid\": %s, \"since\": \"2026-01-01T00:00:00Z\"}' $(cat /run/holder) "
+        'printf \'{"pid": %s, "since": "2026-01-01T00:00:00Z"}\' $(cat /run/holder) '
         "> /var/lib/nginx_websocket/lock",
         after="pkill -P $(cat /run/holder); kill $(cat /run/holder) 2>/dev/null; true",
     ),
