@@ -90,10 +90,15 @@ def test_a_wildcard_beside_an_address_of_a_neighbour_needs_a_restart(host):
         f"server {{ listen {host.lab.address}:8099; server_name n.test; return 204; }}\n",
     )
     host.sh("systemctl restart nginx")
+    before, workers = host.tree(), host.lab.workers()
     done = host.deploy(site(tail=THIEF), deadline=6)
-    assert done["outcome"] == "rolled back", done["message"]
-    assert f"this nginx itself listens on {host.lab.address} port 8099" in done["message"]
-    assert "systemctl stop nginx" in done["message"]
+    assert (done["outcome"], done["failed"]) == ("refused", True), done["message"]
+    assert (
+        f"the running nginx holds {host.lab.address}:8099 (/etc/nginx/conf.d/neighbour.conf:1)"
+        in done["message"]
+    )
+    assert "restart nginx once" in done["message"]
+    assert (host.tree(), host.lab.workers()) == (before, workers)
     host.sh("systemctl stop nginx")
     done = host.deploy(site(tail=THIEF), start=True)
     assert (done["outcome"], done["failed"]) == ("applied", False), done["message"]
