@@ -83,7 +83,7 @@ def test_directories_that_are_links_are_no_hindrance(host, linked):
 def test_a_file_that_others_may_write_is_roots_afterwards(host):
     host.write("/etc/nginx/conf.d/lammp.conf", "server { listen 80; server_name lammp.test; }\n")
     host.sh("chown www-data:www-data /etc/nginx/conf.d/lammp.conf; chmod 664 /etc/nginx/conf.d/lammp.conf")
-    done = host.deploy(site())
+    done = host.deploy(site(), on_takeover="overwrite")
     assert done["outcome"] == "applied", done["message"]
     assert host.sh("stat -c '%a %U' /etc/nginx/conf.d/lammp.conf").split() == ["644", "root"]
     host.rollback()
