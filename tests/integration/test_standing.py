@@ -30,14 +30,18 @@ CHANGES = {
     ),
     "a certificate that is gone": (
         "mv /etc/letsencrypt/live/lammp.test/fullchain.pem /root/held",
-        "mv /root/held /etc/letsencrypt/live/lammp.test/fullchain.pem",
+        # nginx has to read a file again that came after it: its content may be another one
+        f"mv /root/held /etc/letsencrypt/live/lammp.test/fullchain.pem; sleep 2; {RELOAD}",
     ),
     "nginx is stopped": ("systemctl stop nginx", "systemctl start nginx"),
     "nginx serves another tree": (
         f"cp -p {FILE} /root/held; : >{FILE}; {RELOAD}; cp -p /root/held {FILE}",
         RELOAD,
     ),
-    "half a backup": (f"mkdir {STATE}/backups/0099", f"rmdir {STATE}/backups/0099"),
+    "half a backup": (
+        f"mv {STATE}/backups/0001/manifest.json /root/held",
+        f"mv /root/held {STATE}/backups/0001/manifest.json",
+    ),
     "a transaction that was never closed": (
         f'echo \'{{"backup": 1, "step": "reload", "started": ""}}\' >{STATE}/journal.json',
         f"rm {STATE}/journal.json",
@@ -102,6 +106,15 @@ def test_where_a_deployment_would_do_something_it_says_nothing(host: LabHost, ch
         assert not stands(host)
     finally:
         host.sh(back)
+
+
+def test_a_directory_that_a_person_put_beside_the_backups_is_his(host: LabHost) -> None:
+    """A number that was never given is no unfinished backup of ours: no reason to deploy."""
+    host.sh(f"mkdir {STATE}/backups/0099")
+    try:
+        assert stands(host)
+    finally:
+        host.sh(f"rmdir {STATE}/backups/0099")
 
 
 def test_another_transaction_is_not_waited_for(host: LabHost) -> None:
