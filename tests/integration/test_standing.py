@@ -31,7 +31,7 @@ CHANGES = {
     "a certificate that is gone": (
         "mv /etc/letsencrypt/live/lammp.test/fullchain.pem /root/held",
         # nginx has to read a file again that came after it: its content may be another one
-        f"mv /root/held /etc/letsencrypt/live/lammp.test/fullchain.pem; sleep 2; {RELOAD}",
+        f"mv /root/held /etc/letsencrypt/live/lammp.test/fullchain.pem; {RELOAD}",
     ),
     "nginx is stopped": ("systemctl stop nginx", "systemctl start nginx"),
     "nginx serves another tree": (
