@@ -38,6 +38,8 @@ TESTS = [
     "tests/unit/test_importing_once.py",
     "--deselect=tests/unit/conf/test_reading_hostile.py::test_large_and_odd",
     "--ignore=tests/unit/behaviour/test_routing_cost.py",
+    # They render pages as the controller does, by Jinja2.
+    *(f"--ignore=tests/unit/diagnosis/test_{name}.py" for name in ("reports", "secrets")),
 ]
 PYTEST = ["-m", "pytest", "-p", "no:cacheprovider", "-W", "ignore", "-r", "", "--tb=short", *TESTS]
 PYTEST += ["-q", "--hypothesis-profile=quick"]
