@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any, Dict, Iterable, List, NamedTuple
 
@@ -110,6 +111,8 @@ class Liar:
                 "HOME": str(self.home),
                 "ANSIBLE_HOME": str(self.directory / "ansible"),
                 "ANSIBLE_CONFIG": str(configuration),
+                # A socket's path has 108 bytes at the most (unix(7)); pytest's directories use them up.
+                "ANSIBLE_SSH_CONTROL_PATH_DIR": tempfile.mkdtemp(prefix="cp"),
                 "ANSIBLE_INJECT_FACT_VARS": "True",
                 "ANSIBLE_NOCOLOR": "1",
                 "ANSIBLE_PIPELINING": "True",
