@@ -27,7 +27,10 @@ def asked(words, text):
 
 def main():
     words = sys.argv[1:]
-    text = b"" if sys.stdin.isatty() or (words and words[0] == "-c") else sys.stdin.buffer.read()
+    # The verification's question and its program come by standard input (verify/asking.py).
+    program = words[1] if words[:1] == ["-c"] else ""
+    silent = sys.stdin.isatty() or (program and "stdin" not in program)
+    text = b"" if silent else sys.stdin.buffer.read()
     sent = Path(words[0]) if words and "AnsiballZ_" in words[0] else None
     module = asked(words, sent.read_bytes() if sent else text)
     attack, _, only = HERE.name.partition("@")
