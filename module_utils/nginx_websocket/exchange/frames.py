@@ -12,7 +12,6 @@ from typing import List, Optional, Tuple
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
 
 NORMAL = 1000
-PROTOCOL_ERROR = 1002
 NO_STATUS = 1005
 ABNORMAL = 1006
 
