@@ -19,7 +19,7 @@ from host_answers.parsing import NoAnswer, answer_in
 from host_answers.shapes import MOST_BYTES, Misshapen, clean
 
 try:  # From ansible-core 2.21 on, a module's output is read into an object.
-    from ansible._internal._task import UnifiedTaskResult  # type: ignore[import-not-found,unused-ignore]
+    from ansible._internal._task import UnifiedTaskResult  # type: ignore[import,unused-ignore]
 except ImportError:
     UnifiedTaskResult = None
 

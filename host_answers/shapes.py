@@ -23,10 +23,12 @@ MOST_DEPTH = 12
 #: JSON's numbers are exact up to here in every language (RFC 8259 section 6).
 MOST_NUMBER = 2**53
 
-# C0 but tab and newline, DEL, C1, the marks that turn the direction of writing (Unicode UAX 9), line and
-# paragraph separators, byte order mark, and halves of surrogate pairs, which no output can encode.
+# C0 but tab, newline and a newline's CR (as in HTTP), DEL, C1, the marks that turn the direction of writing
+# (Unicode UAX 9), line and paragraph separators, byte order mark, and halves of surrogate pairs, which no
+# output can encode.
 _CONTROL = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
+    "\r(?!\n)"
+    "|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
 )
 
 

@@ -49,4 +49,4 @@ def test_from_a_directory_of_ones_own(host: LabHost, own: Path) -> None:
     assert "changed=1" in play(own, host, f"{ROOT}/playbooks/deploy.yml")
     assert "checks passed" in play(own, host, f"{ROOT}/playbooks/verify.yml")
     assert "checks passed" in play(own, host, "all.yml")
-    assert "back to backup" in play(own, host, f"{ROOT}/playbooks/rollback.yml")
+    assert "back to the state before" in play(own, host, f"{ROOT}/playbooks/rollback.yml")

@@ -81,7 +81,7 @@ def test_a_file_of_any_name_is_taken_over_and_verified(lab_up: LabUp) -> None:
     soak = ("-e", "nginx_websocket_soak=1", "-e", "nginx_websocket_soak_interval=1")
     done = host.playbook("site.yml", *soak, variables=OVERWRITE)
     assert done.returncode == 0 and "changed=1" in done.stdout, done.stdout
-    assert "Look at the first batch again" in done.stdout
+    assert "Keep checking the first batch" in done.stdout
     assert "# lammp.test, release" in host.sh("cat /etc/nginx/sites-available/myapp")
     for playbook in ("site.yml", "playbooks/verify.yml"):
         again = host.playbook(playbook)

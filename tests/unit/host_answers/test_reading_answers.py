@@ -66,7 +66,9 @@ def test_the_object_is_found_between_other_lines():
 
 @given(st.text(st.characters()))
 def test_no_control_character_is_left(text):
-    assert all(sign.isprintable() or sign in "\t\n" or ord(sign) >= 0xA0 for sign in clean(text))
+    """But the CR of a line that ends as HTTP's lines do."""
+    left = clean(text).replace("\r\n", "\n")
+    assert all(sign.isprintable() or sign in "\t\n" or ord(sign) >= 0xA0 for sign in left)
     assert clean(clean(text)) == clean(text)
     clean(text).encode()
 

@@ -118,4 +118,4 @@ def test_the_suite_looks_through_another_program(port):
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)["hosts"]["web1"]
     assert (result["failures"], result["passed"]) == ([], 1)
-    assert result["findings"] == ["seen from within"]
+    assert result["findings"] == ["seen from within [not-from-outside]"]
