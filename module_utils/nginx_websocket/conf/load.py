@@ -41,18 +41,22 @@ _FAST = re.compile(
 _FAST_LIMIT = 4000
 
 
+class NeverEnds(OSError):
+    """A FIFO stands where nginx reads a file: opening it waits for a writer, ``nginx -t`` too."""
+
+
 def read_file(path: str) -> bytes:
     """Read a file as nginx reads one: as many bytes as it has when it is opened, none from a device.
 
     Raises:
-        OSError: it cannot be opened or read; or it is a FIFO, where nginx would wait for ever, or is
-            larger than ``SIZE_LIMIT``.
+        NeverEnds: it is a FIFO.
+        OSError: it cannot be opened or read, or is larger than ``SIZE_LIMIT``.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
     with open(descriptor, "rb") as file:
         status = os.fstat(descriptor)
         if stat.S_ISFIFO(status.st_mode):
-            raise OSError(errno.EINVAL, "is a FIFO", path)
+            raise NeverEnds(errno.EINVAL, "it is a FIFO, at which nginx waits for a writer", path)
         if status.st_size > SIZE_LIMIT:
             raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), path)
         return file.read(status.st_size)

@@ -114,7 +114,7 @@ def test_missing_main_file(tmp_path):
         (b"include loop;", "include loop"),
         (b"include dir;", "failed (21: Is a directory)"),
         (b"include self;", "failed (40: Too many levels of symbolic links)"),
-        (b"include fifo;", "is a FIFO"),
+        (b"include fifo;", "it is a FIFO"),
     ],
 )
 def test_errors(tree, tmp_path, content, message):

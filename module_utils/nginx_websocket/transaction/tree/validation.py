@@ -10,7 +10,7 @@ import os
 import re
 from typing import Iterable, List, Mapping, Optional, Sequence, Tuple
 
-from ...conf.load import load
+from ...conf.load import NeverEnds, load
 from ...conf.tree import Configuration, ConfSyntaxError
 from ...host.executed import is_private, without_words
 from ..live.instance import Instance
@@ -51,10 +51,16 @@ def validate(changes: Sequence[Change], nginx: Instance) -> Validation:
         nginx: which binary, with which arguments.
 
     Returns:
-        The verdict, its messages with the real paths, and the dump.
+        The verdict, its messages with the real paths, and the dump. Where nginx would wait for ever, it is not
+        asked.
     """
     overlay = Overlay(changes)
-    configuration = parsed(overlay, nginx)
+    try:
+        configuration = _read(overlay, nginx)
+    except (ConfSyntaxError, OSError) as error:
+        if isinstance(error, ConfSyntaxError) and isinstance(error.__cause__, NeverEnds):
+            return Validation(valid=False, errors=[ConfError(error.message, error.file, error.line)])
+        configuration = None
     quiet = _quiet(configuration, nginx)
     try:
         done = run_staged(nginx.test_command(), overlay.by_directory(), quiet)
@@ -84,9 +90,13 @@ def validate(changes: Sequence[Change], nginx: Instance) -> Validation:
 def parsed(overlay: Overlay, nginx: Instance) -> Optional[Configuration]:
     """The overlaid tree as nginx would read it; None when it cannot be read (nginx will say why)."""
     try:
-        return load(nginx.conf_path, prefix=nginx.prefix, read=overlay.read, glob=overlay.glob)
+        return _read(overlay, nginx)
     except (ConfSyntaxError, OSError):
         return None
+
+
+def _read(overlay: Overlay, nginx: Instance) -> Configuration:
+    return load(nginx.conf_path, prefix=nginx.prefix, read=overlay.read, glob=overlay.glob)
 
 
 def was_read(verdict: Validation, path: str, content: bytes) -> bool:
