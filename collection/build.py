@@ -96,7 +96,7 @@ class Names:
                 stems[parts[1]].add(Path(path).stem)
         self.called = stems["modules"] | stems["action"]
         self.filters = set(re.findall(r'^\s+"(\w+)": \w+', self._filters(), re.MULTILINE))
-        # A module's arguments stand on lines of their own; a variable of the same name has its value beside it.
+        # A module's arguments stand below it; a variable of the same name has its value beside it.
         self._call = re.compile(rf"^(\s*(?:- )?)({'|'.join(sorted(self.called))}):$", re.MULTILINE)
 
     @staticmethod

@@ -51,8 +51,8 @@ def validate(changes: Sequence[Change], nginx: Instance) -> Validation:
         nginx: which binary, with which arguments.
 
     Returns:
-        The verdict, its messages with the real paths, and the dump. Where nginx would wait for ever, it is not
-        asked.
+        The verdict, its messages with the real paths, and the dump. Where nginx would wait for ever, it is
+        not asked.
     """
     overlay = Overlay(changes)
     try:
