@@ -89,7 +89,7 @@ def refused_by_backend(facts: Facts, suspects: Sequence[Suspect], probe: Probe) 
         cached.evidence.append(said("nginx's own request, sent to the backend directly", opens[0]))
         return [cached]
     for backend in facts.backends:
-        if backend.session is not None and backend.session.opened and facts.session:
+        if backend.session is not None and backend.session.opened and _session_lost(facts):
             return [_not_sticky(facts, suspects, backend)]
         if backend.search is None or backend.search.opening is None:
             continue
@@ -105,11 +105,6 @@ def refused_by_backend(facts: Facts, suspects: Sequence[Suspect], probe: Probe) 
         if found:
             behind = with_those_behind([found[0], *certain])[1:] if found[0] in certain else []
             return found + [item for item in behind if all(item.code != other.code for other in found)]
-    if (
-        any(backend.session is not None and backend.session.opened for backend in facts.backends)
-        and facts.session
-    ):
-        return [_not_sticky(facts, suspects, facts.backends[0])]
     better = _other_location(facts)
     if better is not None:
         for finding in [finding for finding in certain if finding.code in HEADER_FAULTS][:1]:
@@ -165,6 +160,11 @@ def is_this_nginx(facts: Facts, backend: BackendFacts) -> bool:
     return master is not None and any(
         master_of(listener, [master]) is not None for listener in backend.listeners
     )
+
+
+def _session_lost(facts: Facts) -> bool:
+    """Whether a session that was opened by polling was unknown when it was upgraded."""
+    return bool(facts.session) and not facts.session[-1].opened
 
 
 def _not_sticky(facts: Facts, suspects: Sequence[Suspect], backend: BackendFacts) -> Finding:

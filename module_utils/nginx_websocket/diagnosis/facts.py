@@ -237,8 +237,13 @@ class Facts:
 
     @property
     def main_hop(self) -> Optional[Hop]:
-        """The handshake that stands for the client's: the public one where it reached this host, else
-        local."""
+        """The handshake that stands for the client's: the public one where it reached this host, else local.
+
+        Clients of Socket.IO open a session first; where that opens the socket, nothing else counts.
+        """
+        session = self.hop("session")
+        if session is not None:
+            return session
         public, local = self.hop("public"), self.hop("loopback")
         if public is None:
             return local

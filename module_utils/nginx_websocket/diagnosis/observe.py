@@ -292,6 +292,9 @@ def _probe(facts: Facts, address: Tuple[str, int]) -> None:
             question.endpoint.target,
             first,
         )
+        if facts.session and all(answer.opened for answer in facts.session):
+            words = "through nginx, as Socket.IO does: a session by polling, then its upgrade"
+            facts.hops.append(Hop("session", words, facts.session[-1]))
 
 
 def _patiently(facts: Facts, address: Tuple[str, int], first: Probe, words: str) -> Tuple[Probe, str]:

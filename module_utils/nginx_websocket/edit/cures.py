@@ -20,6 +20,8 @@ from .style import upgrade_lines
 
 Edits = List[Edit]
 
+_ADDRESS = re.compile(r"[\d.]+$|\[")
+
 
 @dataclasses.dataclass(frozen=True)
 class Fault:
@@ -392,12 +394,17 @@ def _line(text: str, block: bool = False) -> Callable[[Configuration, Route, Fau
 
 
 def _server_name(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:
-    """The name in TLS; nginx sends none for an address, which gets the name that the client asked for."""
+    """The name in TLS; nginx sends none for an address, which gets the name that the client asked for.
+
+    Where the client asked for an address, too, nobody knows the backend's name.
+    """
     upstream, level = route.upstream, route.level
     if upstream is None or level is None:
         return
     lines = [] if level.on(b"proxy_ssl_server_name", False) else ["proxy_ssl_server_name on;"]
-    if re.match(r"^[\d.]+$|^\[", upstream.host) and not level.nearest(b"proxy_ssl_name")[1]:
+    if _ADDRESS.match(upstream.host) and not level.nearest(b"proxy_ssl_name")[1]:
+        if _ADDRESS.match(route.host.decode("latin-1")):
+            return
         lines.append("proxy_ssl_name $host;")
     margin = _margin(upstream.directive).decode()
     yield [splice.insert_after(upstream.directive, f"\n{margin}".join(lines).encode())] if lines else []
