@@ -1,4 +1,4 @@
-"""How on_host.py is run on a host: program and question come by standard input.
+"""How on_host.py and rights.py are run on a host: program and question come by standard input.
 
 Paths of WebSockets hold tokens. Everybody on a host may read a command's arguments; sudo's log keeps them.
 """
@@ -11,8 +11,12 @@ from pathlib import Path
 from typing import Any, Dict, List
 
 SOURCE = Path(__file__).with_name("on_host.py")
+RIGHTS = Path(__file__).with_name("rights.py")
 STARTER = (
-    "import json, sys; given = json.load(sys.stdin); sys.argv[1:] = [given['question']]; "
+    "import json, sys, types; given = json.load(sys.stdin); sys.argv[1:] = [given['question']]; "
+    "rights = sys.modules['verify.rights'] = types.ModuleType('verify.rights'); "
+    "sys.modules['verify'] = types.ModuleType('verify'); "
+    "exec(compile(given['rights'], 'rights.py', 'exec'), vars(rights)); "
     "exec(compile(given['source'], 'on_host.py', 'exec'), {'__name__': '__main__'})"
 )
 
@@ -24,4 +28,5 @@ def command(interpreter: str) -> List[str]:
 
 def asking(asked: Dict[str, Any]) -> str:
     """Return what the command reads: the program, and the question that `verify.targets.question` returns."""
-    return json.dumps({"source": SOURCE.read_text(encoding="utf-8"), "question": json.dumps(asked)})
+    source, rights = (path.read_text(encoding="utf-8") for path in (SOURCE, RIGHTS))
+    return json.dumps({"source": source, "rights": rights, "question": json.dumps(asked)})

@@ -1,19 +1,17 @@
 """What the managed host says about itself, gathered in one command.
 
-The suite sends this file to each host once (``python3 -c SOURCE QUESTION``) and reads one JSON document back.
-It changes nothing, needs the standard library alone and runs on Python 3.8 and newer. It shares no code with
-the transaction on purpose: it is the second, independent witness.
+The suite sends this file and rights.py to each host once (asking.py) and reads one JSON document back. They
+change nothing, need the standard library alone and run on Python 3.8 and newer. They share no code with the
+transaction on purpose: this is the second, independent witness.
 """
 
 from __future__ import annotations
 
 import base64
 import glob
-import grp
 import hashlib
 import json
 import os
-import pwd
 import re
 import socket
 import ssl
@@ -22,6 +20,8 @@ import subprocess
 import sys
 import zlib
 from typing import Any, Dict, List, Optional, Tuple
+
+from verify.rights import fault, ours, strangers_code, weak_step
 
 RELEASE_LOCATION = re.compile(rb"/\.well-known/nginx-websocket/([0-9a-f]{32})\b")
 # The first line of the role's template, templates/site.conf.j2.
@@ -57,65 +57,6 @@ def elsewhere(directory: str) -> bool:
     return (there.st_dev, there.st_ino) != (here.st_dev, here.st_ino)
 
 
-def ours(*uids: int) -> bool:
-    """Whether user ids are all root's, or all those of the user that asks."""
-    return len(set(uids)) == 1 and uids[0] in (0, os.geteuid())
-
-
-def fault(path: str, status: os.stat_result, end: bool) -> str:
-    """Return why others than root and ourselves can write a file or directory, else nothing.
-
-    A sticky directory may be on the way to a file; a group of root alone may write.
-    """
-    if not ours(status.st_uid):
-        return f"{path} belongs to user {status.st_uid}"
-    mode = stat.S_IMODE(status.st_mode)
-    if not mode & 0o022 or (stat.S_ISDIR(status.st_mode) and mode & stat.S_ISVTX and not end):
-        return ""
-    try:
-        names = grp.getgrgid(status.st_gid).gr_mem
-        members = {pwd.getpwnam(name).pw_uid for name in names}
-        members.update(user.pw_uid for user in pwd.getpwall() if user.pw_gid == status.st_gid)
-        alone = all(map(ours, members)) and "system.posix_acl_access" not in os.listxattr(
-            path, follow_symlinks=False
-        )
-    except (KeyError, OSError):
-        alone = False
-    return "" if alone and not mode & 0o002 else f"{path} has mode {mode:04o}"
-
-
-def weak_step(path: str) -> str:
-    """Return which step of the way to a path, links followed, others can write, and why; else nothing."""
-    left, at, links = path.split("/")[::-1], "/", 0
-    found = fault(at, os.lstat(at), end=not any(left))
-    while left and not found:
-        name = left.pop()
-        if name in ("", "."):
-            continue
-        if name == "..":
-            at = os.path.dirname(at)
-            continue
-        step = os.path.join(at, name)
-        try:
-            status = os.lstat(step)
-            if not stat.S_ISLNK(status.st_mode):
-                found, at = fault(step, status, end=not any(left)), step
-                continue
-            if os.lstat(at).st_mode & stat.S_ISVTX and not ours(status.st_uid):
-                return f"{step} belongs to user {status.st_uid}"
-            target = os.readlink(step)
-        except (FileNotFoundError, NotADirectoryError):
-            return ""
-        except OSError as error:
-            return f"{step}: {error.strerror}"
-        links += 1
-        if links > 40:
-            return ""
-        left += target.split("/")[::-1]
-        at = "/" if target.startswith("/") else at
-    return found
-
-
 def left_out(process: Dict[str, Any]) -> str:
     """Return why a process with a master's title does not count as one, else nothing.
 
@@ -135,8 +76,9 @@ def left_out(process: Dict[str, Any]) -> str:
         why = f"{directory}/exe cannot be looked at"
     except OSError:
         why = ""
-    conf = main_file(process["title"])
-    paths = [process["exe"], *prefix_of(process["title"])[1:], os.path.dirname(conf), conf]
+    paths = [os.path.dirname(process["exe"]) if process["deleted"] else process["exe"]]
+    for named in (*prefix_of(process["title"])[1:], main_file(process["title"])):
+        paths += [os.path.dirname(named), named]
     weak = filter(None, (weak_step(path) for path in paths if path.startswith("/")))
     why = why or next(weak, "")
     return f"process {pid} has the title of an nginx master, but nothing of it is run: {why}" if why else ""
@@ -171,6 +113,7 @@ def processes() -> List[Dict[str, Any]]:
                 "title": title,
                 "uids": [int(uid) for uid in uids[0]] if uids else [],
                 "exe": exe[: -len(" (deleted)")] if exe.endswith(" (deleted)") else exe,
+                "deleted": exe.endswith(" (deleted)"),
             }
         )
     return found
@@ -210,14 +153,35 @@ def masters_and_workers(
 
 def prefix_of(title: str) -> List[str]:
     """Return the -p that a master was started with, as arguments: relative paths hang on it."""
-    found = re.search(r" -p ?(\S+)", title)
+    found = re.search(r" -[qtT]*p ?(\S+)", title)
     return ["-p", found.group(1)] if found else []
 
 
 def main_file(title: str) -> str:
     """Return the main file that a master was started with by -c, else nothing."""
-    found = re.search(r" -c ?(\S+)", title)
+    found = re.search(r" -[qtT]*c ?(\S+)", title)
     return os.path.join(*prefix_of(title)[1:], found.group(1)) if found else ""
+
+
+def tested(master: Dict[str, Any], conf_path: str) -> Dict[str, Any]:
+    """Return what ``nginx -T`` says, where it executes nothing that others can write.
+
+    Args:
+        master: the process whose binary and prefix are meant.
+        conf_path: the main file; "" for the one that the master has.
+    """
+    exe, prefix = master["exe"], prefix_of(master["title"])
+    weak = weak_step(exe)
+    if not weak:
+        built = run([exe, "-V"])["err"]
+        option = dict(re.findall(r"--(prefix|conf-path)=(\S+)", built))
+        root = (prefix[1:] or [option.get("prefix", "/usr/local/nginx")])[0]
+        conf_path = conf_path or main_file(master["title"])
+        main = os.path.join(root, conf_path or option.get("conf-path", "conf/nginx.conf"))
+        weak = strangers_code(main, root, built)
+    if weak:
+        return {"rc": -1, "out": b"", "err": f"nothing is run: {weak}"}
+    return run([exe, "-T", *prefix, *(["-c", conf_path] if conf_path else [])])
 
 
 def unit_state(unit: str) -> Optional[Dict[str, str]]:
@@ -437,16 +401,11 @@ def main(question: Dict[str, Any]) -> Dict[str, Any]:
     nginx = question.get("nginx", {})
     strangers: List[str] = []
     masters, workers = masters_and_workers(nginx.get("binary", ""), nginx.get("conf_path", ""), strangers)
-    tested: Dict[str, Any] = {"rc": None, "out": b"", "err": "no nginx master process runs"}
+    test: Dict[str, Any] = {"rc": None, "out": b"", "err": "no nginx master process runs"}
     if masters:
         # Only while nginx runs: with nginx stopped, -t leaves an empty pid file behind.
-        argv = [masters[0]["exe"], "-T", *prefix_of(masters[0]["title"])]
-        if nginx.get("conf_path"):
-            argv += ["-c", nginx["conf_path"]]
-        paths = [path for path in (masters[0]["exe"], nginx.get("conf_path")) if path]
-        weak = next(filter(None, map(weak_step, paths)), "")
-        tested = {**tested, "rc": -1, "err": f"nothing is run: {weak}"} if weak else run(argv)
-    files = release_files(tested["out"])
+        test = tested(masters[0], nginx.get("conf_path") or "")
+    files = release_files(test["out"])
     return {
         "uid": os.geteuid(),
         "masters": masters,
@@ -454,10 +413,10 @@ def main(question: Dict[str, Any]) -> Dict[str, Any]:
         "strangers": strangers,
         "unit": unit_state(nginx.get("unit") or "nginx"),
         "test": {
-            "rc": tested["rc"],
-            "messages": discreet(tested["err"].strip()[-4000:], nginx.get("conf_path")),
+            "rc": test["rc"],
+            "messages": discreet(test["err"].strip()[-4000:], nginx.get("conf_path")),
         },
-        "dump": base64.b64encode(zlib.compress(tested["out"])).decode(),
+        "dump": base64.b64encode(zlib.compress(test["out"])).decode(),
         "files": files,
         "releases": [ask_release(ask, files, timeout) for ask in question.get("releases", [])],
         "backends": ask_backends(question.get("backends", []), timeout),

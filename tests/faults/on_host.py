@@ -291,6 +291,13 @@ def edits(bench: Bench, steps: List[str]) -> Iterator[Row]:
                 also=kept,
             )
         bench.reset()
+    for step in ("activate", "reload", "prove"):  # before, nobody has touched anything but the person
+        yield bench.trial(
+            "file removed",
+            step,
+            lambda one, step=step: points.deploy(one, when=begins(step), then=lambda: os.unlink(site.PATH)),
+        )
+    bench.reset()
 
 
 def main() -> int:

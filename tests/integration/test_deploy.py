@@ -76,15 +76,16 @@ def test_a_second_run_changes_nothing_and_reloads_nothing(host):
     assert strip.sub("", host.everything()) == strip.sub("", before)
 
 
-def test_a_new_release_replaces_the_old_one_and_keeps_owner_and_mode(host):
+def test_a_new_release_replaces_the_old_one_and_keeps_group_and_mode(host):
     first = host.deploy(site())
     host.sh("cd /etc/nginx/sites-available; chown www-data:adm lammp.conf; chmod 640 lammp.conf")
     second = host.deploy(site(tail="# two"))
     assert second["previous"] == first["releases"]
     assert second["releases"] != first["releases"]
+    assert [one["code"] for one in second["findings"]] == ["owner-changed"]
     assert host.sh("stat -c '%a %U %G' /etc/nginx/sites-available/lammp.conf").split() == [
         "640",
-        "www-data",
+        "root",
         "adm",
     ]
 

@@ -1,9 +1,9 @@
 """What root would execute by testing or starting an nginx: who may write that?
 
-``nginx -t`` loads every module that the main level names, and runs the code that a perl or Lua module is told
-to.  Whoever may write such a file, or a directory on the way to it, has root run his code.  Every other file
-of the configuration can still have root write and read where its author likes, so one that others may write
-is told.
+``nginx -t`` loads every module that the main level names and every engine that a key names, and runs the
+code that a perl or Lua module is told to.  Whoever may write such a file, or a directory on the way to it,
+has root run his code.  Every other file of the configuration can still have root write and read where its
+author likes, so one that others may write is told.
 """
 
 from __future__ import annotations
@@ -51,6 +51,7 @@ def strangers_code(
     for directive in configuration.walk() if configuration is not None else ():
         if directive.name in _CODE:
             code += [os.path.join(prefix, path) for path in _arguments(directive)]
+        code += [path for path in map(_engine, directive.args) if path]
     for path in dict.fromkeys(code):
         found = weakness(path)
         if found is not None:
@@ -90,6 +91,12 @@ def _read_for(pattern: str, files: Iterable[str]) -> Iterator[str]:
         yield os.path.dirname(pattern[: wild.start()]) or "/"
     yield from files
     yield from glob.glob(pattern) if wild else [pattern]
+
+
+def _engine(argument: bytes) -> str:
+    """The file that OpenSSL loads for a key (``engine:NAME:ID``): a name with a slash is a path."""
+    name = argument.split(b":")[1] if argument.startswith(b"engine:") else b""
+    return os.fsdecode(name) if b"/" in name else ""
 
 
 def _arguments(directive: Directive) -> List[str]:

@@ -92,6 +92,7 @@ def execute(host: Host, plan: Plan, *, stopped: str = REFUSE) -> None:
                 start_nginx(host, plan.staged, stopped, plan.sites)
             else:
                 bring_to_life(host, plan.staged, plan.sites)
+            _still_there(host, plan.changes)
             if window:
                 record = dataclasses.replace(record, confirm_by=host.now(window))
             host.journal.write(dataclasses.replace(record, step=UNCONFIRMED if window else PROVEN))
@@ -172,6 +173,17 @@ def _replace(host: Host, change: Change) -> None:
     kept = host.files.entry(kept_name(change.path)) if keep else change.before
     if kept.kind != "absent" and not kept.same(change.before):
         raise NotProven(f"{change.path} was edited by somebody else while the transaction replaced it")
+
+
+def _still_there(host: Host, changes: Sequence[Change]) -> None:
+    """See that nothing of what was proven has gone from the disk: nginx would not start again without it.
+
+    Raises:
+        NotProven: somebody removed it meanwhile.
+    """
+    for change in changes:
+        if change.after.kind != "absent" and host.files.entry(change.path).kind == "absent":
+            raise NotProven(f"{change.path} was removed by somebody else during the transaction")
 
 
 def _unchanged_since(host: Host, changes: Sequence[Change]) -> None:

@@ -98,6 +98,8 @@ def _close_undone(host: Host, record: Record) -> None:
 def restore(host: Host, backup: Backup) -> List[str]:
     """Let every path hold what it held before; a path that somebody edited meanwhile is left to them.
 
+    One that somebody removed is put back: nothing of theirs is lost, and its link would lead nowhere.
+
     Returns:
         The paths restored.
     """
@@ -113,7 +115,13 @@ def restore(host: Host, backup: Backup) -> List[str]:
             host.files.let_go(path)
             continue
         kept = host.files.entry(kept_name(path))
-        if not current.same(change.after):
+        if current.kind == "absent" and change.after.kind != "absent":
+            host.find(
+                "removed-meanwhile",
+                f"{path} was removed by somebody else during the transaction, and is there again as before",
+                "if it shall go: remove it, and every link to it, and reload nginx",
+            )
+        elif not current.same(change.after):
             host.find(
                 "edited-meanwhile",
                 f"{path} was changed by somebody else during the transaction and was left as it is",

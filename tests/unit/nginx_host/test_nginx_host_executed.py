@@ -1,8 +1,9 @@
-"""What root executes by testing a configuration, and what others may write of it."""
+"""What root executes by testing a configuration, and what others may write of it: by module and question."""
 
 from __future__ import annotations
 
 import os
+import shlex
 
 import pytest
 
@@ -11,6 +12,7 @@ from module_utils.nginx_websocket.host.survey import survey
 from module_utils.nginx_websocket.transaction.live import instance
 from module_utils.nginx_websocket.transaction.site.model import Refused
 from tests.unit.nginx_host.fake_proc import FakeProc
+from verify import on_host
 
 MALLORY = 65534
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="gives files to other users")
@@ -38,8 +40,8 @@ def tree(tmp_path, monkeypatch):
     (tmp_path / "bin").mkdir()
     binary = tmp_path / "bin/nginx"
     binary.write_text(
-        f"#!/bin/sh\necho nginx version: nginx/1.22.1\necho 'configure arguments: --prefix={prefix} "
-        f"--conf-path={prefix}/nginx.conf'\n"
+        f"#!/bin/sh\nexec >&2\necho nginx version: nginx/1.22.1\necho 'configure arguments: "
+        f"--prefix={prefix} --conf-path={prefix}/nginx.conf'\n"
     )
     binary.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
@@ -50,9 +52,17 @@ def look(tmp_path):
     return survey(proc=FakeProc(tmp_path / "proc").proc)
 
 
+def verified(tmp_path, said="nothing is run: "):
+    """Whether the verification's question refuses to test the tree; what it says then has these words."""
+    found = on_host.tested({"exe": str(tmp_path / "bin/nginx"), "title": "nginx: master process nginx"}, "")
+    assert (found["rc"] == -1) == found["err"].startswith("nothing is run: ")
+    return found["rc"] == -1 and said in found["err"]
+
+
 def test_a_tree_of_root_alone(tree, tmp_path):
     found = look(tmp_path)
     assert (found.found, found.warnings) == (True, [])
+    assert not verified(tmp_path)
 
 
 @pytest.mark.parametrize("path", CODE)
@@ -61,6 +71,7 @@ def test_what_is_executed_is_refused(tree, tmp_path, path):
     found = look(tmp_path)
     assert not found.found
     assert f"chown -h root {(tree / path)}" in found.message
+    assert verified(tmp_path, f"{str(tree / path).rstrip('/')} belongs to user {MALLORY}")
     with pytest.raises(Refused, match="has root run his code"):
         instance.find_instance()
 
@@ -73,6 +84,7 @@ def test_what_is_only_read_is_told(tree, tmp_path, path):
     (warning,) = found.warnings
     assert f"chown -h root {tree / path}" in warning
     instance.find_instance()
+    assert not verified(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -81,14 +93,30 @@ def test_what_is_only_read_is_told(tree, tmp_path, path):
         ("perl_modules perl;", "perl"),
         ("perl_require perl/x.pm;", "perl/x.pm"),
         ("init_by_lua_file lua/init.lua;", "lua/init.lua"),
+        ("ssl_certificate_key engine:{tree}/evil.so:key;", "evil.so"),
+        ('server {{ proxy_ssl_certificate_key  # why\n "engine:{tree}/evil\\".so:key"; }}', 'evil".so'),
     ],
 )
 def test_code_of_interpreters_is_code(tree, tmp_path, more, path):
     (tree / path).parent.mkdir(exist_ok=True)
     (tree / path).mkdir()
-    (tree / "nginx.conf").write_text(MAIN.format(more=more))
+    (tree / "nginx.conf").write_text(MAIN.format(more=more.format(tree=tree)))
     os.chown(tree / path, MALLORY, 0)
-    assert f"chown -h root {tree / path}" in look(tmp_path).message
+    assert f"chown -h root {shlex.quote(str(tree / path))}" in look(tmp_path).message
+    assert verified(tmp_path, f"{tree / path} belongs")
+
+
+@pytest.mark.parametrize("path", DATA)
+def test_an_engine_in_any_file_is_code(tree, tmp_path, path):
+    """OpenSSL loads it as soon as nginx reads the key's line."""
+    evil, file = tree / "evil.so", tree / path
+    evil.write_text("")
+    os.chown(evil, MALLORY, 0)
+    (file / "more.conf" if file.is_dir() else file).write_text(f"ssl_certificate_key engine:{evil}:x;\n")
+    if path == "snippets":
+        (tree / "snippets/one.conf").write_text("include snippets/more.conf;\n")
+    assert not look(tmp_path).found
+    assert verified(tmp_path, str(evil))
 
 
 @pytest.mark.parametrize("module", ["http_lua", "http_perl"])
@@ -96,6 +124,7 @@ def test_with_an_interpreter_every_file_may_bring_code(tree, tmp_path, module):
     (tree / "modules-enabled/a.conf").write_text(f"load_module modules/ngx_{module}_module.so;\n")
     os.chown(tree / "conf.d/site.conf", MALLORY, 0)
     assert not look(tmp_path).found
+    assert verified(tmp_path)
 
 
 def test_a_broken_tree_is_looked_at_too(tree, tmp_path):
@@ -104,6 +133,7 @@ def test_a_broken_tree_is_looked_at_too(tree, tmp_path):
     found = look(tmp_path)
     assert not found.found
     assert f"chmod go-w {tree}/modules-enabled/a.conf" in found.message
+    assert verified(tmp_path)
 
 
 def test_an_installed_binary_of_somebody_is_not_executed(tree, tmp_path):

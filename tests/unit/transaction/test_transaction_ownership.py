@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 from simulated_host import MAIN, ROOT, SimulatedHost, candidate
 
@@ -160,6 +162,19 @@ def test_a_file_that_others_may_write_becomes_roots(host):
     host.rollback()
     entry = host.world.files.entry(path)
     assert (entry.mode, entry.uid, entry.gid, entry.content) == (0o664, 1000, 1000, text)
+
+
+def test_so_does_one_of_ours_that_somebody_was_given(host):
+    host.deploy(candidate("x"))
+    mine = host.world.files.names_seen[f"{AVAILABLE}/x.conf"]
+    mine.entry = dataclasses.replace(mine.entry, uid=1000, gid=4, mode=0o640)
+    done = host.deploy(candidate("x", "two"))
+    assert done.outcome == "applied", done.message
+    assert [one.code for one in done.findings] == ["owner-changed"]
+    entry = host.world.files.entry(f"{AVAILABLE}/x.conf")
+    assert (entry.mode, entry.uid, entry.gid) == (0o640, 0, 4)
+    host.rollback()
+    assert host.world.files.entry(f"{AVAILABLE}/x.conf").uid == 1000
 
 
 def test_a_server_that_wants_a_certificate_of_everybody_is_refused_before_anything(host):

@@ -18,6 +18,7 @@ from module_utils.nginx_websocket.transaction.site.model import (
     Entry,
     Refused,
 )
+from module_utils.nginx_websocket.transaction.tree.files import kept_name
 from module_utils.nginx_websocket.transaction.undo import recover
 
 OLD, NEW = content("old"), content("new")
@@ -80,6 +81,33 @@ def test_an_edit_after_the_activation_is_nobodys_to_undo(machine):
     outcome = deploy(machine)
     assert machine.files.read(PATH) == b"# by hand\n"
     assert "edited-meanwhile" in codes(outcome)
+
+
+@pytest.mark.parametrize("hidden", [True, False])
+def test_what_somebody_removed_after_the_activation_is_there_again(machine, hidden):
+    def removed():
+        machine.files.unlink(PATH)
+        if hidden:  # what we keep beside it
+            machine.files.unlink(kept_name(PATH))
+        raise_it()
+
+    raise_it = refuse()
+    machine.happens("reload", removed)
+    outcome = deploy(machine)
+    assert undone(machine, outcome)
+    assert "removed-meanwhile" in codes(outcome) and f"{PATH} restored" in outcome.message
+
+
+def test_what_somebody_removed_during_the_proof_is_not_left_to_the_next_start(machine):
+    machine.happens("prove", lambda: machine.files.unlink(PATH))
+    outcome = deploy(machine)
+    assert undone(machine, outcome) and "removed by somebody else" in outcome.message
+
+
+def test_what_the_candidate_removes_is_nobody_elses_removal(machine):
+    machine.happens("reload", refuse())
+    outcome = deploy(machine, Change(PATH, machine.files.entry(PATH), ABSENT, "site"))
+    assert undone(machine, outcome) and not codes(outcome)
 
 
 def test_an_edit_in_the_moment_of_the_replacement_stands_again(machine):

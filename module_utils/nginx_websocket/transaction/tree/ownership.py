@@ -59,10 +59,10 @@ def see_link_free(site: Site, link: str, path: str, files: Filesystem, *, known:
 
 
 def secured(path: str, current: Entry, content: bytes) -> Tuple[Entry, List[Finding]]:
-    """The new file: with the old one's owner and mode; root's, where it was others' to write.
+    """The new file: with the old one's group and mode; root's, where it was others' to write.
 
-    Who owns a release of ours was decided by a person on this host; a file that is taken over never was
-    looked at from this side.
+    It is so for a release of ours too: whoever owns the file can have root's nginx do what he likes, and the
+    verification refuses it.
 
     Args:
         path: where.
@@ -75,8 +75,7 @@ def secured(path: str, current: Entry, content: bytes) -> Tuple[Entry, List[Find
     if current.kind != "file":
         return Entry("file", content=content), []
     entry = dataclasses.replace(current, content=content)
-    owned = current.uid and not claimed(current.content)
-    if not owned and not current.mode & _OTHERS_WRITE:
+    if current.uid == 0 and not current.mode & _OTHERS_WRITE:
         return entry, []
     attributes = tuple(one for one in current.xattrs if one[0] != _ACL)
     entry = dataclasses.replace(entry, uid=0, mode=current.mode & ~_OTHERS_WRITE, xattrs=attributes)
