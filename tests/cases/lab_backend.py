@@ -14,12 +14,12 @@ Modes:
 Options of ``echo``: path, path_prefix, wrong_path, missing_status, http10_status, lenient, accept_http10,
 close_if_http10, origin (same-host, same-host-proto or a list), origin_status, hosts, hosts_status, token,
 need_header, subprotocols, reject_forwarded, big_headers, sink, ping_every, delay, close_after, close_code,
-sid, chunked (refusals are sent in chunks).  Of applications that ask for more: need_origin (status without
+upgrade_headers (lines that go with the 101), sid, chunked (refusals are sent in chunks).  Of applications that ask for more: need_origin (status without
 an Origin), need_subprotocol, origin_against (headers with which the Origin's host is compared, the first
 that came) with on_mismatch (status or ``close:CODE``), https_only (redirects what did not come by TLS), spa
 (any other path is the page), plain_status and plain_body (of a request that is no handshake), refuse_upgrade
 and refuse_body, own_port (Host must name this port).  ``tls`` and ``need_sni`` put TLS in front of any mode.
-An address ``own:PORT`` is the host's first address besides the loopback's.
+A unix socket's ``chmod`` and ``directory_mode`` are modes. An address ``own:PORT`` is the host's first address besides the loopback's.
 """
 
 from __future__ import annotations
@@ -190,6 +190,7 @@ class LabBackend:
                 os.unlink(path)
             listener.bind(path)
             os.chmod(path, int(spec.get("chmod", "0777"), 8))
+            os.chmod(os.path.dirname(path), int(spec.get("directory_mode", "0755"), 8))
             return listener
         host, port = address.rsplit(":", 1)
         host = host.strip("[]")
@@ -425,6 +426,7 @@ class LabBackend:
         chosen = next((name for name in offered if name and name in spec.get("subprotocols", [])), None)
         if chosen:
             lines.append("Sec-WebSocket-Protocol: " + chosen)
+        lines += spec.get("upgrade_headers", ())
         if spec.get("big_headers"):
             lines.append("Set-Cookie: session=" + "x" * spec["big_headers"])
         connection.sendall("\r\n".join(lines).encode() + b"\r\n\r\n")

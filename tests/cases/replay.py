@@ -198,6 +198,10 @@ class Replay:
             self.backends[step.get("i", 0)].close()
         elif name == "start_backend":
             self.backends.append(lab_backend(step["spec"], self.prefix))
+        elif name == "certs":
+            # As a renewal does it: new files on disk, and nobody tells nginx.
+            self._wait_for(lambda: all(age(pid) > 0.3 for pid in self.workers()), "")
+            make_certificates(step["kind"], os.path.join(self.prefix, "certs"))
         elif name == "hosts":
             set_hosts_line(step["line"])
         elif name == "open":

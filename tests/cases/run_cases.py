@@ -119,7 +119,7 @@ def shown_true(name: str, nginx: str, data: str) -> str:
 
     Each step of a cure is [file, old text, new text], or ["-", what, value] for what no file holds: ``start``
     a backend at an address, give the backends another ``mode``, ``drop`` a key of theirs, send a ``cookie``,
-    open another ``url``.
+    open another ``url``, start with other ``certs`` and without the steps.
     """
     case = load_case(name, data)
     lab = case["lab"]
@@ -146,6 +146,8 @@ def shown_true(name: str, nginx: str, data: str) -> str:
                 extra.append("Cookie: " + value)
             elif what == "url":
                 case["url"] = value
+            elif what == "certs":
+                lab["certs"], lab["steps"] = value, []
         with Replay(case, os.path.join(work, "run"), nginx) as replay:
             asked = replay.client()
             seen = handshake(
