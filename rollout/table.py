@@ -113,7 +113,12 @@ def _notes(host: HostRecord, shared: Container[str], width: int) -> List[str]:
 
 def _wrapped(note: str, width: int, indent: str) -> List[str]:
     return textwrap.wrap(
-        note, max(width, 40), initial_indent=indent, subsequent_indent=indent + "  ", break_long_words=False
+        note,
+        max(width, 40),
+        initial_indent=indent,
+        subsequent_indent=indent + "  ",
+        break_long_words=False,
+        break_on_hyphens=False,  # a path or an option stays one word, to be copied
     )
 
 

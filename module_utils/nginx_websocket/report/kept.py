@@ -61,5 +61,10 @@ def _line(row: Sequence[str], widths: Sequence[int]) -> str:
 
 def _wrapped(line: str, width: int) -> List[str]:
     return textwrap.wrap(
-        line, width, subsequent_indent=" " * 10, break_long_words=False, drop_whitespace=False
+        line,
+        width,
+        subsequent_indent=" " * 10,
+        break_long_words=False,
+        break_on_hyphens=False,
+        drop_whitespace=False,
     )

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import re
 import shlex
 import sys
 from pathlib import Path
@@ -18,9 +17,11 @@ from typing import Any, Dict, List, Mapping, Optional
 # The package that every answer goes through stands in the checkout; Ansible loads plugins by their path.
 sys.path.append(str(Path(__file__).resolve().parents[3]))
 
+from ansible.utils.vars import load_extra_vars
+
 from host_answers.asking import Asking, failed
 from host_answers.shapes import clean
-from rollout.record import batch_sizes
+from rollout.too_early import in_vain
 from verify.secrecy import masked, masks
 from verify.way import PYTHON, NoWay, find, ports_of, ssh_of
 
@@ -104,9 +105,10 @@ class ActionModule(Asking):
         plan = site_model.check(ours)
         if plan["errors"]:
             return _refused("\n".join(plan["errors"]))
-        batches = _unread_batches(ours, variables)
-        if batches:
-            return _refused(batches)
+        everybody = len(variables["ansible_play_hosts_all"])
+        vain = in_vain(ours, self._task.get_play(), everybody, load_extra_vars(self._loader))
+        if vain:
+            return _refused(vain)
         secrets = masks(plan["sites"])
         if given["step"] == "deploy":
             return _without(self._deploy(plan, True, variables), secrets)
@@ -282,33 +284,6 @@ def _kept(plan: Mapping[str, Any], sites: List[Mapping[str, Any]], result: Resul
     if plan["settings"]["on_drift"] != "keep" or "releases" not in result:
         return []
     return [site["name"] for site in sites if site["name"] not in result["releases"]]
-
-
-def _unread_batches(ours: Variables, variables: Variables) -> str:
-    """Why the sizes of the batches are not what the user has set; empty where they are, or are not set.
-
-    Ansible makes batches before it reads the variables of hosts and groups, where a canary is set in vain.
-    """
-    wished = ours.get("nginx_websocket_serial")
-    everybody, batch = list(variables["ansible_play_hosts_all"]), list(variables["ansible_play_batch"])
-    if not wished or not batch or batch[0] not in everybody:
-        return ""
-    steps = wished if isinstance(wished, list) else re.findall("[0-9A-Za-z.%-]+", str(wished))
-    before = everybody.index(batch[0])
-    for size in batch_sizes(steps, len(everybody)):
-        if before <= 0:
-            break
-        before -= size
-    else:
-        size = len(batch)
-    if len(batch) <= size:
-        return ""
-    said = ",".join(map(str, steps))
-    return (
-        f"nginx_websocket_serial is {said}, and this batch has {len(batch)} hosts: Ansible makes batches "
-        "before it reads the variables of hosts and groups. Say it on the command line, "
-        f"-e nginx_websocket_serial={said}, or as `serial` of a play of your own."
-    )
 
 
 def _accepted(result: Result, codes: List[str]) -> Result:

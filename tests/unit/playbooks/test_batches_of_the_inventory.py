@@ -1,4 +1,4 @@
-"""Sizes of batches where Ansible does not read them, and a controller or host that is too old."""
+"""Batches, order and summary where Ansible does not read them, and a controller or host that is too old."""
 
 from __future__ import annotations
 
@@ -34,18 +34,35 @@ def play(tmp_path: Path, variables: str, *more: str) -> subprocess.CompletedProc
 def test_a_canary_in_the_inventory_is_refused_with_the_way_to_say_it(tmp_path, serial):
     done = play(tmp_path, f"nginx_websocket_serial={serial}")
     assert done.returncode == 2
-    assert "this batch has 3 hosts" in done.stdout and "-e nginx_websocket_serial=" in done.stdout
+    assert "a batch of this play has 3 hosts" in done.stdout and "-e nginx_websocket_serial=" in done.stdout
 
 
 @pytest.mark.parametrize("serial", ["1,25%", "2", "100%", '{"nginx_websocket_serial": [1, "50%"]}'])
 def test_a_canary_of_the_command_line_stands_in_the_inventory_too(tmp_path, serial):
     given = serial if serial.startswith("{") else f"nginx_websocket_serial={serial}"
     done = play(tmp_path, "", "-e", given)
-    assert "this batch has" not in done.stdout, done.stdout
+    assert "a batch of this play" not in done.stdout, done.stdout
 
 
 def test_what_comes_to_all_hosts_at_once_anyway(tmp_path):
-    assert "this batch has" not in play(tmp_path, "nginx_websocket_serial=100%").stdout
+    assert "a batch of this play" not in play(tmp_path, "nginx_websocket_serial=100%").stdout
+
+
+@pytest.mark.parametrize(
+    ("wish", "refused"), [("reverse_sorted", True), ("shuffle", True), ("inventory", False)]
+)
+def test_an_order_in_the_inventory(tmp_path, wish, refused):
+    done = play(tmp_path, f"nginx_websocket_order={wish}")
+    assert (f"-e nginx_websocket_order={wish}" in done.stdout) == refused, done.stdout
+    assert "nginx_websocket_order is" not in play(tmp_path, "", "-e", f"nginx_websocket_order={wish}").stdout
+
+
+def test_a_summary_that_the_inventory_asks_for(tmp_path):
+    name, path = "nginx_websocket_summary_json", tmp_path / "summary.json"
+    done = play(tmp_path, f"{name}={path}")
+    assert f"{name} is '{path}', and no file would be" in " ".join(done.stdout.split()), done.stdout
+    assert "no file would be" not in play(tmp_path, f"{name}={path}", "-e", f"{name}={path}").stdout
+    assert path.exists()
 
 
 def test_a_python_that_is_too_old_is_named_in_one_sentence(tmp_path):

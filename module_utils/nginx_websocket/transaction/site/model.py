@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
+from .release import claimed
+
 UNCHANGED = "unchanged"
 APPLIED = "applied"
 REFUSED = "refused"
@@ -106,13 +108,18 @@ class Change:
     site: str = ""
 
     def difference(self) -> Dict[str, str]:
-        """Before and after, as Ansible's ``--diff`` shows them."""
-        return {
-            "before": self.before.text(),
-            "after": self.after.text(),
-            "before_header": self.path if self.before.kind != "absent" else "/dev/null",
-            "after_header": self.path if self.after.kind != "absent" else "/dev/null",
-        }
+        """Before and after, as Ansible's ``--diff`` shows them.
+
+        Release ids differ whenever anything does: they stand in the headers, and no hunk is for them alone.
+        """
+        told = {}
+        for side, entry in (("before", self.before), ("after", self.after)):
+            text, header = entry.text(), self.path if entry.kind != "absent" else "/dev/null"
+            release = claimed(entry.content) if entry.kind == "file" else None
+            if release and claimed(self.before.content) and claimed(self.after.content):
+                text, header = text.replace(release, "…"), f"{header} (release {release[:8]})"
+            told.update({side: text, f"{side}_header": header})
+        return told
 
 
 @dataclasses.dataclass(frozen=True)
