@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import os
 import shlex
+import signal
 import subprocess
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -20,6 +22,8 @@ from verify.targets import Target, Targets, question
 
 #: Bytes of a host's report, most of which is its compressed configuration.
 MOST_REPORT = 4 * 2**20
+#: Seconds for a report, beside what its questions may take: on_host.py gives each command of nginx a minute.
+PATIENCE = 240.0
 #: Bytes that are kept of what it says on standard error.
 MOST_STDERR = 64 * 2**10
 
@@ -55,8 +59,9 @@ def report(target: Target, timeout: float) -> Dict[str, Any]:
         ),
     )
     # Its own reads whatever a host sends, without end.
-    said = asking(question(target, timeout)).encode()
-    host.backend.run_local = functools.partial(run_local, host.backend, said)
+    asked = question(target, timeout)
+    patience = PATIENCE + timeout * sum(len(asked[kind]) for kind in ("releases", "backends"))
+    host.backend.run_local = functools.partial(run_local, host.backend, asking(asked).encode(), patience)
     try:
         done = host.run("/bin/sh -c %s", as_root(command(target.interpreter)))
     except RuntimeError as error:
@@ -67,15 +72,28 @@ def report(target: Target, timeout: float) -> Dict[str, Any]:
         raise Unreachable(_last_line(done.stderr) or f"exit code {done.rc}, and no report") from None
 
 
-def run_local(backend: Any, given: bytes, command: str, *arguments: str) -> Any:  # noqa: ANN401  testinfra has no types
+def run_local(backend: Any, given: bytes, patience: float, command: str, *arguments: str) -> Any:  # noqa: ANN401
     """Run a command of testinfra's ssh backend on an input, and take no more than so much from it.
 
+    Args:
+        backend: testinfra's, which has no types.
+        given: the input.
+        patience: seconds for all of it.
+        command: what to run, with testinfra's placeholders.
+        arguments: for the placeholders.
+
     Raises:
-        Misshapen: the host sends more than any report has.
+        Misshapen: the host sends more than any report has, or comes to no end; a whole batch waits for each
+            of its hosts here.
     """
     line = backend.encode(backend.quote(command, *arguments))
     with subprocess.Popen(  # nosec B602 # testinfra quotes each word of its ssh command; a host gives none
-        line, shell=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        line,
+        shell=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
     ) as process:
         assert process.stdin is not None
         assert process.stdout is not None
@@ -85,13 +103,25 @@ def run_local(backend: Any, given: bytes, command: str, *arguments: str) -> Any:
         listener.start()
         # A host that answers without end and never reads must not hold us up.
         threading.Thread(target=_give, args=(process.stdin, given), daemon=True).start()
+        late = threading.Timer(patience, _kill, (process,))
+        late.start()
         out = process.stdout.read(MOST_REPORT + 1)
         if len(out) > MOST_REPORT:
-            process.kill()
+            _kill(process)
+            late.cancel()
             raise Misshapen(f"expected at most {MOST_REPORT} bytes, got more")
         process.wait()
+        late.cancel()
+        if process.returncode == -signal.SIGKILL:
+            raise Misshapen(f"expected an answer within {patience:g} s, got none")
         listener.join(timeout=1.0)
         return backend.result(process.returncode, line, out, b"".join(said)[-MOST_STDERR:])
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """End a command with all that it started."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def _give(stream: IO[bytes], data: bytes) -> None:

@@ -18,6 +18,7 @@ import ssl
 import stat
 import subprocess
 import sys
+import time
 import zlib
 from typing import Any, Dict, List, Optional, Tuple
 
@@ -298,6 +299,7 @@ def exchange(ask: Dict[str, Any], lines: List[str], timeout: float) -> Dict[str,
     """Send one request and return status line, and the beginning of the body, or the error."""
     head = "\r\n".join([*lines, "", ""]).encode("ascii", "replace")
     received = b""
+    ends = time.monotonic() + timeout
     try:
         with connect(
             ask["address"],
@@ -309,7 +311,11 @@ def exchange(ask: Dict[str, Any], lines: List[str], timeout: float) -> Dict[str,
         ) as sock:
             sock.sendall(head)
             while len(received) < 16384:
-                chunk = sock.recv(4096)
+                # One deadline for all of it: an application that drips would hold up the whole batch.
+                sock.settimeout(max(0.001, ends - time.monotonic()))
+                chunk = sock.recv(min(4096, 16384 - len(received)))
+                if time.monotonic() > ends:
+                    raise TimeoutError("timed out")
                 if not chunk:
                     break
                 received += chunk

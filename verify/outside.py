@@ -7,15 +7,16 @@ followed, because browsers do not follow them on a WebSocket either.
 from __future__ import annotations
 
 import contextlib
-import http.client
 import socket
 import ssl
 from dataclasses import dataclass, field
 from typing import Dict, Tuple
 
 from module_utils.nginx_websocket.exchange import Probe, masked_url, probe
-from module_utils.nginx_websocket.exchange.connection import proxy_protocol_line
+from module_utils.nginx_websocket.exchange.connection import Deadline, Failure, proxy_protocol_line
 from module_utils.nginx_websocket.exchange.endpoint import Address
+from module_utils.nginx_websocket.exchange.exchange import exchange
+from module_utils.nginx_websocket.exchange.handshake import NotHttp, build_request, request_headers
 
 
 @dataclass(frozen=True)
@@ -51,11 +52,14 @@ class Door:
         return sock
 
     @property
+    def host(self) -> str:
+        """The name as ``Host`` has it: the scheme's own port is left out."""
+        return self.name + ("" if self.port == (443 if self.tls else 80) else f":{self.port}")
+
+    @property
     def origin(self) -> str:
         """The site's own Origin as a browser writes it: default ports are left out (RFC 6454 section 6.2)."""
-        scheme = "https" if self.tls else "http"
-        default = 443 if self.tls else 80
-        return f"{scheme}://{self.name}" + ("" if self.port == default else f":{self.port}")
+        return f"{'https' if self.tls else 'http'}://{self.host}"
 
     def url(self, path: str, *, websocket: bool = False) -> str:
         """Return the URL of a path behind this door."""
@@ -127,22 +131,6 @@ class Tls:
     code: int = 0
 
 
-class _Connection(http.client.HTTPConnection):
-    """An HTTP connection to the door's address; the name goes into Host and, with TLS, into SNI."""
-
-    def __init__(self, door: Door, context: ssl.SSLContext, timeout: float) -> None:
-        super().__init__(door.name, door.port, timeout=timeout)
-        self._door = door
-        self._context = context
-        self._patience = timeout
-
-    def connect(self) -> None:
-        """Connect to the door."""
-        self.sock = self._door.connect(self._patience)
-        if self._door.tls:
-            self.sock = self._context.wrap_socket(self.sock, server_hostname=self._door.name)
-
-
 class User:
     """A user of the sites, with a list of trusted certificate authorities and little patience."""
 
@@ -160,16 +148,31 @@ class User:
 
     def ask(self, ask: Ask) -> Answer:
         """Send a request. The certificate is not checked here: `handshake` has a test of its own for that."""
-        connection = _Connection(ask.door, self._lax, self.timeout)
-        with contextlib.closing(connection):
-            try:
-                connection.request(ask.method, ask.path, headers=dict(ask.headers))
-                response = connection.getresponse()
-                body = response.read(65536).decode("utf-8", "replace")
-            except (OSError, http.client.HTTPException) as error:
-                return Answer(error=f"{type(error).__name__}: {error}")
-            headers = {name.lower(): value for name, value in response.getheaders()}
-            return Answer(status=response.status, headers=headers, body=body)
+        deadline = Deadline(self.timeout)
+        try:
+            request = build_request(
+                ask.path, request_headers(ask.door.host, changes=ask.headers), method=ask.method
+            )
+            with contextlib.closing(self._connected(ask.door)) as sock:
+                response = exchange(sock, request, deadline, limit=65536, seconds=self.timeout)
+        except (OSError, ValueError) as error:
+            return Answer(error=f"{type(error).__name__}: {error}")
+        except (Failure, NotHttp) as error:
+            return Answer(error=str(error))
+        head = response.head
+        assert head is not None
+        headers = {name.lower(): value for name, value in head.headers}
+        return Answer(status=head.status, headers=headers, body=response.body.decode("utf-8", "replace"))
+
+    def _connected(self, door: Door) -> socket.socket:
+        sock = door.connect(self.timeout)
+        if not door.tls:
+            return sock
+        try:
+            return self._lax.wrap_socket(sock, server_hostname=door.name)
+        except BaseException:
+            sock.close()
+            raise
 
     def handshake(self, door: Door) -> Tls:
         """Make a TLS handshake as a browser does: certificate and name checked, HTTP/2 offered."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Optional, Tuple
+from typing import List, Optional, Tuple
 
-from .handshake import Head, escaped, looks_like, parse_head, split_head
+from .handshake import HEAD_LIMIT, Head, escaped, looks_like, parse_head, split_head
 
 NO_BODY = (101, 204, 304)
+_WRAPPED = 8
+"""Bytes for one of the body: a chunk of one has five more; the rest of a chunk's line may have no end."""
 
 
 class Response:
@@ -65,7 +67,8 @@ class Response:
             return b"", True
         if "chunked" in self.head.tokens("Transfer-Encoding"):
             body, ended = dechunked(self._data)
-            return body[: self.limit], ended or len(body) >= self.limit
+            enough = len(body) >= self.limit or len(self._data) > _WRAPPED * self.limit + HEAD_LIMIT
+            return body[: self.limit], ended or enough
         length = self.head.get("Content-Length")
         wanted = min(self.limit, int(length)) if length.isdigit() else self.limit
         return self._data[:wanted], len(self._data) >= wanted
@@ -83,16 +86,17 @@ class Response:
 
 def dechunked(data: bytes) -> Tuple[bytes, bool]:
     """Undo chunked coding as far as it has arrived (RFC 9112, section 7.1); True at its end."""
-    body = b""
+    pieces: List[bytes] = []
+    at = 0
     while True:
-        line, newline, rest = data.partition(b"\r\n")
+        end = data.find(b"\r\n", at)
         try:
-            size = int(line.split(b";")[0], 16) if newline else -1
+            size = int(data[at:end].split(b";")[0], 16) if end >= 0 else -1
         except ValueError:
-            return body, True
+            return b"".join(pieces), True
         if size <= 0:
-            return body, size == 0
-        body += rest[:size]
-        if len(rest) < size + 2:
-            return body, False
-        data = rest[size + 2 :]
+            return b"".join(pieces), size == 0
+        at = end + 2 + size + 2
+        pieces.append(data[end + 2 : at - 2])
+        if len(data) < at:
+            return b"".join(pieces), False

@@ -32,6 +32,12 @@ def test_chunks_are_undone_however_they_arrive(size):
     assert (response.head.status, response.body, response.complete) == (403, b"no way! bye", True)
 
 
+def test_a_chunk_whose_line_has_no_end_is_enough_some_time():
+    response = Response("GET", limit=100)
+    response.feed(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n5;" + b"x" * 70_000)
+    assert (response.complete, response.body) == (True, b"hello")
+
+
 @pytest.mark.parametrize(
     "data, body, complete",
     [
