@@ -15,8 +15,8 @@ if str(CHECKOUT) not in sys.path:
 
 from module_utils.nginx_websocket.conf.load import load  # noqa: E402
 from module_utils.nginx_websocket.diagnosis.engine import diagnose_configuration  # noqa: E402
-from module_utils.nginx_websocket.diagnosis.facts import Question  # noqa: E402
-from module_utils.nginx_websocket.diagnosis.vocabulary import CODES  # noqa: E402
+from module_utils.nginx_websocket.diagnosis.evidence.facts import Question  # noqa: E402
+from module_utils.nginx_websocket.diagnosis.words.vocabulary import CODES  # noqa: E402
 from module_utils.nginx_websocket.edit.cures import curable  # noqa: E402
 from module_utils.nginx_websocket.fix.mending import hunks, mend  # noqa: E402
 

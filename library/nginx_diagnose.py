@@ -169,7 +169,7 @@ import os
 import ansible.module_utils.nginx_websocket.importing.once  # noqa: F401 - first, so that it serves those below
 from ansible.module_utils.nginx_websocket.arguments.discreet import DiscreetModule, header_pairs
 from ansible.module_utils.nginx_websocket.diagnosis.engine import diagnose, diagnose_dump
-from ansible.module_utils.nginx_websocket.diagnosis.facts import Question
+from ansible.module_utils.nginx_websocket.diagnosis.evidence.facts import Question
 from ansible.module_utils.nginx_websocket.diagnosis.websocket_routes import routes_report
 from ansible.module_utils.nginx_websocket.exchange.masking import masked_url
 

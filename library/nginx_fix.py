@@ -162,7 +162,7 @@ remedy:
 
 import ansible.module_utils.nginx_websocket.importing.once  # noqa: F401 - first, so that it serves those below
 from ansible.module_utils.nginx_websocket.arguments.discreet import DiscreetModule, header_pairs
-from ansible.module_utils.nginx_websocket.diagnosis.facts import Question
+from ansible.module_utils.nginx_websocket.diagnosis.evidence.facts import Question
 from ansible.module_utils.nginx_websocket.exchange.masking import masked_url
 from ansible.module_utils.nginx_websocket.fix.fix import fix
 from ansible.module_utils.nginx_websocket.fix.model import Wish

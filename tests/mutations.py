@@ -264,14 +264,14 @@ MUTATIONS = (
     ),
     Mutation(
         "max_conns counts once for all workers",
-        "diagnosis/capacity.py",
+        "diagnosis/capacity/limits.py",
         "total *= 1 if shared else worker_count(facts)",
         "total *= 1",
         ("diagnosis/test_capacity.py",),
     ),
     Mutation(
         "an expired certificate of an unknown issuer is only unknown",
-        "diagnosis/issuer.py",
+        "diagnosis/tls/issuer.py",
         "if certificate_fault(probe, probe.url):",
         "if False:",
         ("diagnosis/test_issuer.py",),

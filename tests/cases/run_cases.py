@@ -21,7 +21,7 @@ import tempfile
 from typing import Any, Dict, List
 
 from module_utils.nginx_websocket.diagnosis.engine import Report, diagnose
-from module_utils.nginx_websocket.diagnosis.facts import Question
+from module_utils.nginx_websocket.diagnosis.evidence.facts import Question
 from module_utils.nginx_websocket.diagnosis.observe import handshake
 from tests.cases.replay import (
     DATA,

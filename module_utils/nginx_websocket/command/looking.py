@@ -93,7 +93,7 @@ def question_of(given: argparse.Namespace) -> Any:  # noqa: ANN401  a Question, 
     Raises:
         WrongUse: it cannot be asked.
     """
-    from ..diagnosis.facts import Question
+    from ..diagnosis.evidence.facts import Question
 
     question = Question(
         url=given.url,

@@ -9,15 +9,17 @@ from ..behaviour.regex import CannotDecide
 from ..behaviour.secret_values import SecretValues, secret_values
 from ..conf.tree import Configuration, ConfSyntaxError
 from ..exchange.masking import header_secrets, masked_url, url_secrets
-from . import config_rules, mending, risks, semicolon_rules, way
-from .changes import commands_for
-from .discreet import discreet
-from .dumps import NoConfiguration, read_dump
-from .facts import DEFAULT_VERSION, Facts, Question
-from .findings import CANNOT_TELL, FAILS, WORKS, Change, Evidence, Finding, conclude, ranked, scrubbed
-from .following import followed
-from .static_rules import BROKEN, suspects
-from .suspect import Suspect, with_those_behind
+from .cures.changes import commands_for
+from .deciding import mending, risks
+from .deciding.static_rules import BROKEN, suspects
+from .evidence import way
+from .evidence.dumps import NoConfiguration, read_dump
+from .evidence.facts import DEFAULT_VERSION, Facts, Question
+from .evidence.following import followed
+from .reload import refused_tree, semicolon
+from .words.discreet import discreet
+from .words.findings import CANNOT_TELL, FAILS, WORKS, Change, Evidence, Finding, conclude, ranked, scrubbed
+from .words.suspect import Suspect, with_those_behind
 
 MAY_EXPLAIN = ("undecided", "static-live-disagree")
 
@@ -80,10 +82,11 @@ def diagnose(question: Question, *, binary: str = "", conf_path: str = "", prefi
 
 def conclude_live(facts: Facts) -> Report:
     """The report for a host that was looked at."""
-    from . import live_rules, socket_rules, unexplained
+    from .capacity import open_socket
+    from .deciding import live_rules, unexplained
 
     found = _suspects(facts)
-    causes = semicolon_rules.explained(facts, live_rules.causes(facts, found))
+    causes = semicolon.explained(facts, live_rules.causes(facts, found))
     hop = facts.main_hop
     opened = hop.opened if hop is not None else None
     if opened is False:
@@ -97,13 +100,13 @@ def conclude_live(facts: Facts) -> Report:
         others += unexplained.with_log(
             facts, unexplained.may_explain(facts) or live_rules.disagreement(facts, found)
         )
-    lonely = socket_rules.unreached(facts)
+    lonely = open_socket.unreached(facts)
     others += lonely
     if opened and any(finding.code != "listen-ipv6-missing" for finding in lonely):
         opened = None  # It opens here; whether anybody else comes this far is another question.
     for other in others:
         other.change = None  # A diff is for what keeps the socket shut, and nothing else.
-    findings = ranked([*causes, *semicolon_rules.explained(facts, others)])
+    findings = ranked([*causes, *semicolon.explained(facts, others)])
     verdict = conclude(findings, opened)
     return Report(facts.question, verdict, _sentence(facts, verdict, findings), findings, facts)
 
@@ -158,7 +161,7 @@ def diagnose_configuration(
 ) -> Report:
     """Diagnose one URL from a loaded configuration alone: no host, no files, no probe."""
     facts = Facts(question, version=tuple(version), configuration=configuration)
-    refusals = config_rules.refusals_in_tree(configuration, facts.version)
+    refusals = refused_tree.refusals_in_tree(configuration, facts.version)
     question.endpoint  # noqa: B018  a bad URL is the caller's mistake, and no broken configuration
     try:
         facts.route = followed(facts, question.route_request())
@@ -166,14 +169,14 @@ def diagnose_configuration(
         facts.notes.append(f"the configuration cannot be followed: {error}")
     found = _suspects(facts)
     certain = with_those_behind([suspect.finding for suspect in found if suspect.certain])
-    causes = refusals[:1] or semicolon_rules.explained(facts, certain)
+    causes = refusals[:1] or semicolon.explained(facts, certain)
     mending.offer(causes, facts)
     for cause in causes:
         cause.is_cause = True
     others = risks.risks(facts, [suspect for suspect in found if suspect.finding not in causes])
     for other in others:
         other.change = None
-    findings = ranked([*causes, *refusals[1:], *semicolon_rules.explained(facts, others)])
+    findings = ranked([*causes, *refusals[1:], *semicolon.explained(facts, others)])
     for other in findings[len(causes) :]:
         other.change = None
     verdict = conclude(findings, None)

@@ -20,18 +20,20 @@ from ..host.binary import NginxError, find_binary
 from ..host.describe import describe
 from ..host.listeners import listeners
 from ..host.masters import Master, choose, masters, serving_since
-from . import browsers_view, host_state, socket_rules
-from .backend import ask_backends
-from .browsers_view import handshake
-from .capacity import socket_limits
-from .elsewhere import look_elsewhere
-from .errorlog import LogWatch, reload_failures
-from .facts import BackendFacts, Facts, Hop, Question
-from .following import followed
-from .issuer import unknown_issuer
-from .sockets import http2_alpn, open_together, session_probe
-from .static_rules import explained
-from .timing import read_timeout
+from .asking import browsers_view
+from .asking.backend import ask_backends
+from .asking.browsers_view import handshake
+from .asking.elsewhere import look_elsewhere
+from .asking.sockets import http2_alpn, open_together, session_probe
+from .capacity import open_socket
+from .capacity.limits import socket_limits
+from .capacity.timing import read_timeout
+from .deciding.static_rules import explained
+from .evidence import host_state
+from .evidence.errorlog import LogWatch, reload_failures
+from .evidence.facts import BackendFacts, Facts, Hop, Question
+from .evidence.following import followed
+from .tls.issuer import unknown_issuer
 
 LOOK = 2.5
 NO_BACKEND = ("static", "not-found", "forbidden", "autoindex", "redirect")
@@ -275,7 +277,7 @@ def _probe(facts: Facts, address: Tuple[str, int]) -> None:
     if not opened and facts.route is not None and facts.route.answer.kind in NO_BACKEND:
         facts.elsewhere = BackendFacts("", None)
         look_elsewhere(facts, facts.elsewhere)
-    if opened and socket_rules.unlike(facts):
+    if opened and open_socket.unlike(facts):
         count = min(6, 2 * sum(len(backend.each) for backend in facts.backends))
         facts.repeated = [handshake(question, address) for _ in range(count)]
     if not opened:

@@ -17,11 +17,11 @@ from ..exchange.masking import masked_url
 from ..host.binary import NginxError, find_binary
 from ..host.describe import describe
 from ..host.masters import masters
-from .browsers_view import handshake
-from .discreet import discreet
-from .facts import DEFAULT_VERSION, Facts, Question
-from .findings import CANNOT_TELL, FAILS, WORKS
-from .static_rules import suspects
+from .asking.browsers_view import handshake
+from .deciding.static_rules import suspects
+from .evidence.facts import DEFAULT_VERSION, Facts, Question
+from .words.discreet import discreet
+from .words.findings import CANNOT_TELL, FAILS, WORKS
 
 MOST = 200
 """Routes that are listed; handshakes are sent to the first ``ASKED``."""

@@ -8,10 +8,10 @@ from typing import Dict, List, Optional, Sequence, Tuple
 from ..compare.comparing import World as Compared
 from ..compare.comparing import compare
 from ..conf.tree import Configuration
-from ..diagnosis.config_rules import refusals_in_tree
 from ..diagnosis.engine import Report
-from ..diagnosis.facts import Question
-from ..diagnosis.findings import FAILS, WORKS, Finding
+from ..diagnosis.evidence.facts import Question
+from ..diagnosis.reload.refused_tree import refusals_in_tree
+from ..diagnosis.words.findings import FAILS, WORKS, Finding
 from ..exchange.endpoint import parse_url
 from ..exchange.masking import masked_url
 from ..transaction.execute import FIX, Plan, execute

@@ -11,7 +11,7 @@ from ..behaviour.route import route
 from ..compare import differences as kinds
 from ..compare.differences import GAIN, Comparison, Difference
 from ..conf.tree import Configuration
-from ..diagnosis.static_rules import BROKEN
+from ..diagnosis.deciding.static_rules import BROKEN
 from ..edit.cures import scope
 from ..exchange.endpoint import parse_url
 from .mending import changed, hunks

@@ -11,11 +11,11 @@ from typing import Dict, Iterator, List, Optional, Sequence, Tuple
 from ..behaviour.regex import CannotDecide
 from ..conf.splice import Edit
 from ..conf.tree import Configuration, ConfSyntaxError, Source
-from ..diagnosis import mending
-from ..diagnosis.facts import Facts
-from ..diagnosis.findings import Finding
-from ..diagnosis.following import followed
-from ..diagnosis.static_rules import BROKEN, suspects
+from ..diagnosis.deciding import mending
+from ..diagnosis.deciding.static_rules import BROKEN, suspects
+from ..diagnosis.evidence.facts import Facts
+from ..diagnosis.evidence.following import followed
+from ..diagnosis.words.findings import Finding
 from ..edit import memory
 
 DEPTH = 4

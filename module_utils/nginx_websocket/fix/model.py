@@ -6,7 +6,7 @@ import dataclasses
 from typing import Any, Callable, Dict, List, Tuple
 
 from ..diagnosis.engine import Report, diagnose
-from ..diagnosis.facts import Question
+from ..diagnosis.evidence.facts import Question
 from ..transaction.site.model import Outcome
 
 

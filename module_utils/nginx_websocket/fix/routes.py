@@ -11,7 +11,7 @@ from ..behaviour.sample import sample_path
 from ..behaviour.server.listen import listens_of
 from ..behaviour.upgrade.meant import carries_upgrade
 from ..conf.tree import Configuration
-from ..diagnosis.facts import DEFAULT_VERSION, Question
+from ..diagnosis.evidence.facts import DEFAULT_VERSION, Question
 from ..diagnosis.websocket_routes import described
 
 MOST = 20

@@ -7,9 +7,15 @@ import types
 
 from module_utils.nginx_websocket.behaviour.route import route
 from module_utils.nginx_websocket.conf.load import load
-from module_utils.nginx_websocket.diagnosis.errorlog import parse
-from module_utils.nginx_websocket.diagnosis.experiments import Search
-from module_utils.nginx_websocket.diagnosis.facts import BackendFacts, Facts, Hop, NewerFile, Question
+from module_utils.nginx_websocket.diagnosis.evidence.errorlog import parse
+from module_utils.nginx_websocket.diagnosis.evidence.facts import (
+    BackendFacts,
+    Facts,
+    Hop,
+    NewerFile,
+    Question,
+)
+from module_utils.nginx_websocket.diagnosis.experiments.search import Search
 from module_utils.nginx_websocket.exchange.result import Probe
 from module_utils.nginx_websocket.host.listeners import Listener
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from module_utils.nginx_websocket.diagnosis import backend, host_state
-from module_utils.nginx_websocket.diagnosis.experiments import Search
+from module_utils.nginx_websocket.diagnosis.asking import backend
+from module_utils.nginx_websocket.diagnosis.evidence import host_state
+from module_utils.nginx_websocket.diagnosis.experiments.search import Search
 from tests.unit.diagnosis.seen import broken, host, opened, proxied, site
 
 REFUSED = broken("connect-refused", "127.0.0.1:8400 refused the connection")

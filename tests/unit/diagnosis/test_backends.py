@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from module_utils.nginx_websocket.diagnosis.experiments import Laboratory, Request, good_handshake
+from module_utils.nginx_websocket.diagnosis.experiments.search import Laboratory, Request, good_handshake
 from tests.cases.lab_backend import LabBackend
 
 

@@ -7,7 +7,7 @@ import types
 import pytest
 from seen import host, proxied, site
 
-from module_utils.nginx_websocket.diagnosis.capacity import socket_limits, worker_count
+from module_utils.nginx_websocket.diagnosis.capacity.limits import socket_limits, worker_count
 
 
 def limits(upstream="", lines="", http="", events="", workers=1, **more):

@@ -10,7 +10,7 @@ import pytest
 from module_utils.nginx_websocket.conf.load import load
 from module_utils.nginx_websocket.conf.tree import ConfSyntaxError
 from module_utils.nginx_websocket.diagnosis.engine import diagnose_configuration, diagnose_dump
-from module_utils.nginx_websocket.diagnosis.facts import Question
+from module_utils.nginx_websocket.diagnosis.evidence.facts import Question
 
 CASES = os.path.join(os.path.dirname(__file__), "..", "..", "cases")
 RECORDED = os.path.join(CASES, "data")

@@ -6,7 +6,7 @@ import pytest
 from seen import patched
 
 from module_utils.nginx_websocket.diagnosis.engine import diagnose_dump
-from module_utils.nginx_websocket.diagnosis.facts import Question
+from module_utils.nginx_websocket.diagnosis.evidence.facts import Question
 
 HEAD = "events {}\nhttp {\n"
 UPGRADE = (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from module_utils.nginx_websocket.behaviour.upgrade import codes
-from module_utils.nginx_websocket.diagnosis.vocabulary import CODES
+from module_utils.nginx_websocket.diagnosis.words.vocabulary import CODES
 
 
 def test_every_obstacle_has_an_entry():

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from module_utils.nginx_websocket.diagnosis.deciding.static_rules import suspects
 from module_utils.nginx_websocket.diagnosis.engine import diagnose_dump
-from module_utils.nginx_websocket.diagnosis.facts import Question
-from module_utils.nginx_websocket.diagnosis.static_rules import suspects
+from module_utils.nginx_websocket.diagnosis.evidence.facts import Question
 
 CONF = b"""# configuration file /etc/nginx/nginx.conf:
 events {}

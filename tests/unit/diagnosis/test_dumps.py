@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from module_utils.nginx_websocket.diagnosis.engine import diagnose_dump
-from module_utils.nginx_websocket.diagnosis.facts import Question
+from module_utils.nginx_websocket.diagnosis.evidence.facts import Question
 
 URL = "ws://app.test/ws/x"
 SERVER = b"server {\n    listen 80;\n    server_name app.test;\n    location / { proxy_pass http://b; }\n}\n"

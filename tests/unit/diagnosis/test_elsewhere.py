@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from module_utils.nginx_websocket.conf.load import load
-from module_utils.nginx_websocket.diagnosis import elsewhere
-from module_utils.nginx_websocket.diagnosis.elsewhere import harmless_path, look_elsewhere, named_ports
-from module_utils.nginx_websocket.diagnosis.facts import BackendFacts, Facts, Question
+from module_utils.nginx_websocket.diagnosis.asking import elsewhere
+from module_utils.nginx_websocket.diagnosis.asking.elsewhere import harmless_path, look_elsewhere, named_ports
+from module_utils.nginx_websocket.diagnosis.evidence.facts import BackendFacts, Facts, Question
 from module_utils.nginx_websocket.host.listeners import Listener
 from tests.unit.websocket.tiny_server import TinyServer
 

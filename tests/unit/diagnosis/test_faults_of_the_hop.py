@@ -7,12 +7,14 @@ import socket
 import pytest
 from seen import patched
 
-from module_utils.nginx_websocket.diagnosis import backend_rules, mending, reach_rules
-from module_utils.nginx_websocket.diagnosis.backend import ask_backends
+from module_utils.nginx_websocket.diagnosis.asking.backend import ask_backends
+from module_utils.nginx_websocket.diagnosis.backend import refusals
+from module_utils.nginx_websocket.diagnosis.deciding import mending
+from module_utils.nginx_websocket.diagnosis.deciding.static_rules import suspects
 from module_utils.nginx_websocket.diagnosis.engine import diagnose_dump
-from module_utils.nginx_websocket.diagnosis.errorlog import LogLine
-from module_utils.nginx_websocket.diagnosis.facts import BackendFacts, Question
-from module_utils.nginx_websocket.diagnosis.static_rules import suspects
+from module_utils.nginx_websocket.diagnosis.evidence.errorlog import LogLine
+from module_utils.nginx_websocket.diagnosis.evidence.facts import BackendFacts, Question
+from module_utils.nginx_websocket.diagnosis.reach import no_answer
 from module_utils.nginx_websocket.exchange.result import Probe
 from tests.cases.lab_backend import LabBackend
 
@@ -45,7 +47,7 @@ def found(server, port, url="ws://app.test/api/ws/x"):
     facts = diagnose_dump(Question(url), CONF % server.replace(b"PORT", str(port).encode())).facts
     ask_backends(facts, opened=False)
     suspected = suspects(facts)
-    causes = backend_rules.refused_by_backend(facts, suspected, facts.backends[0].search.as_sent)
+    causes = refusals.refused_by_backend(facts, suspected, facts.backends[0].search.as_sent)
     mending.offer(causes, facts)
     return causes
 
@@ -124,7 +126,7 @@ def test_another_protocol_comes_before_what_the_log_makes_of_it():
     facts = diagnose_dump(Question("ws://app.test/api/ws/x"), CONF % server).facts
     text = "upstream sent too large http2 frame: 4740180 while reading response header from upstream"
     facts.log = [LogLine(0.0, "error", 1, text, "/var/log/nginx/error.log", "http2-upstream")]
-    causes = reach_rules.unreachable_backend(facts, suspects(facts), Probe("ws://app.test/", status=502))
+    causes = no_answer.unreachable_backend(facts, suspects(facts), Probe("ws://app.test/", status=502))
     assert [cause.code for cause in causes] == ["wrong-pass-directive"]
 
 
@@ -136,7 +138,7 @@ def test_a_name_that_its_own_resolver_does_not_know_is_no_refused_configuration(
     facts = diagnose_dump(Question("ws://app.test/api/ws/x"), CONF % server).facts
     text = "app.internal could not be resolved (110: Operation timed out), upstream"
     facts.log = [LogLine(0.0, "error", 1, text, "/var/log/nginx/error.log", "upstream-host-not-found")]
-    (cause,) = reach_rules.unreachable_backend(facts, suspects(facts), Probe("ws://app.test/", status=502))
+    (cause,) = no_answer.unreachable_backend(facts, suspects(facts), Probe("ws://app.test/", status=502))
     assert cause.code == "upstream-host-not-found"
     assert "refuses the configuration" not in cause.title
     assert "127.0.0.1:5" in cause.evidence[-1].text
@@ -144,7 +146,7 @@ def test_a_name_that_its_own_resolver_does_not_know_is_no_refused_configuration(
     assert "resolver that answers" in cause.fix
     facts.log = []
     facts.backends = [BackendFacts("app.internal:8000", None)]
-    (cause,) = reach_rules.unreachable_backend(facts, suspects(facts), Probe("ws://app.test/", status=502))
+    (cause,) = no_answer.unreachable_backend(facts, suspects(facts), Probe("ws://app.test/", status=502))
     assert "refuses the configuration" not in cause.title
 
 

@@ -11,11 +11,16 @@ import pytest
 from module_utils.nginx_websocket.behaviour.route import route
 from module_utils.nginx_websocket.conf.load import load
 from module_utils.nginx_websocket.conf.tree import ConfSyntaxError
-from module_utils.nginx_websocket.diagnosis.discreet import discreet
 from module_utils.nginx_websocket.diagnosis.engine import diagnose_configuration, diagnose_dump
-from module_utils.nginx_websocket.diagnosis.errorlog import LogWatch, parse, read_tail, reload_failures
-from module_utils.nginx_websocket.diagnosis.facts import Question
-from module_utils.nginx_websocket.diagnosis.host_state import stray_files
+from module_utils.nginx_websocket.diagnosis.evidence.errorlog import (
+    LogWatch,
+    parse,
+    read_tail,
+    reload_failures,
+)
+from module_utils.nginx_websocket.diagnosis.evidence.facts import Question
+from module_utils.nginx_websocket.diagnosis.evidence.host_state import stray_files
+from module_utils.nginx_websocket.diagnosis.words.discreet import discreet
 
 URL = "ws://app.test/ws/x"
 LOCATION = b"""location /ws/ { proxy_pass http://127.0.0.1:8000; proxy_http_version 1.1;
@@ -146,7 +151,7 @@ LINE = '2026/01/02 03:04:05 [error] 7#7: *1 {}, client: 127.0.0.1, server: _, re
 
 
 def test_control_characters_of_a_log_do_not_reach_the_terminal():
-    from module_utils.nginx_websocket.diagnosis.findings import scrubbed
+    from module_utils.nginx_websocket.diagnosis.words.findings import scrubbed
 
     line = parse(LINE.format("access forbidden by rule \x1b[2J\x1b]0;owned\x07\r"), "/log")
     assert line.code == "access-denied"

@@ -7,7 +7,7 @@ import time
 import pytest
 from seen import URL
 
-from module_utils.nginx_websocket.diagnosis.issuer import certificate_fault, unknown_issuer
+from module_utils.nginx_websocket.diagnosis.tls.issuer import certificate_fault, unknown_issuer
 from module_utils.nginx_websocket.exchange.result import Probe
 
 LOCAL = "unable to get local issuer certificate"

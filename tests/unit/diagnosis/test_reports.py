@@ -9,8 +9,8 @@ import re
 import pytest
 
 from module_utils.nginx_websocket.diagnosis.engine import diagnose_dump
-from module_utils.nginx_websocket.diagnosis.facts import Question
-from module_utils.nginx_websocket.diagnosis.findings import (
+from module_utils.nginx_websocket.diagnosis.evidence.facts import Question
+from module_utils.nginx_websocket.diagnosis.words.findings import (
     Change,
     Evidence,
     Finding,

@@ -10,10 +10,10 @@ import pytest
 
 from module_utils.nginx_websocket.behaviour.secret_values import head, secret_values
 from module_utils.nginx_websocket.conf.dump import load_dump
-from module_utils.nginx_websocket.diagnosis.discreet import discreet
 from module_utils.nginx_websocket.diagnosis.engine import Report, diagnose_dump
-from module_utils.nginx_websocket.diagnosis.facts import ConfigTest, Facts, Question
+from module_utils.nginx_websocket.diagnosis.evidence.facts import ConfigTest, Facts, Question
 from module_utils.nginx_websocket.diagnosis.websocket_routes import WebSocketRoute
+from module_utils.nginx_websocket.diagnosis.words.discreet import discreet
 
 ROOT = os.path.join(os.path.dirname(__file__), "..", "..", "..")
 SPEC = importlib.util.spec_from_file_location(

@@ -6,8 +6,8 @@ import socket
 
 import pytest
 
-from module_utils.nginx_websocket.diagnosis import backend as backend_module
 from module_utils.nginx_websocket.diagnosis import observe
+from module_utils.nginx_websocket.diagnosis.asking import backend as backend_module
 from module_utils.nginx_websocket.diagnosis.engine import conclude_live
 from tests.cases.lab_backend import LabBackend
 from tests.unit.diagnosis.seen import (

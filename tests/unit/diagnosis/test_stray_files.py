@@ -6,7 +6,7 @@ import pytest
 
 from module_utils.nginx_websocket.behaviour.route import route
 from module_utils.nginx_websocket.conf.load import load
-from module_utils.nginx_websocket.diagnosis.host_state import stray_files
+from module_utils.nginx_websocket.diagnosis.evidence.host_state import stray_files
 from tests.unit.diagnosis.seen import UP
 
 LOCATION = f"location /ws/ {{ {UP} proxy_pass http://127.0.0.1:8000; }}"

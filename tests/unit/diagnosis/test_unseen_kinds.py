@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from seen import UP, about_upstream, backend, broken, host, opened, page, patched, proxied, refused, site
 
-from module_utils.nginx_websocket.diagnosis.browsers_view import refused as was_refused
-from module_utils.nginx_websocket.diagnosis.browsers_view import spoken_of
+from module_utils.nginx_websocket.diagnosis.asking.browsers_view import refused as was_refused
+from module_utils.nginx_websocket.diagnosis.asking.browsers_view import spoken_of
 from module_utils.nginx_websocket.diagnosis.engine import conclude_live, diagnose_dump
-from module_utils.nginx_websocket.diagnosis.facts import Question
+from module_utils.nginx_websocket.diagnosis.evidence.facts import Question
 
 DOWN = broken("connect-refused", "127.0.0.1:8000 refused the connection")
 CONNECT = "connect() failed (111: Connection refused) while connecting to upstream"

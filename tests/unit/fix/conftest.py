@@ -13,8 +13,8 @@ sys.path.append(str(Path(__file__).resolve().parents[1] / "transaction"))
 from simulated_host import MAIN, ROOT, STATE, SimulatedHost
 
 from module_utils.nginx_websocket.diagnosis.engine import Report, diagnose_configuration
-from module_utils.nginx_websocket.diagnosis.facts import Question
-from module_utils.nginx_websocket.diagnosis.findings import FAILS, WORKS
+from module_utils.nginx_websocket.diagnosis.evidence.facts import Question
+from module_utils.nginx_websocket.diagnosis.words.findings import FAILS, WORKS
 from module_utils.nginx_websocket.fix.fix import fix
 from module_utils.nginx_websocket.fix.model import Fixed, Wish
 from module_utils.nginx_websocket.transaction.live.routes import LiveCheck

@@ -12,9 +12,9 @@ import pytest
 import yaml
 
 from host_answers.modules import BACKUP, CERTIFICATE, DIAGNOSIS, MODULES, NGINX, OUTCOMES, cut
-from module_utils.nginx_websocket.diagnosis.findings import Change, Evidence, Finding
-from module_utils.nginx_websocket.diagnosis.vocabulary import CODES
-from module_utils.nginx_websocket.diagnosis.way import Step as WayStep
+from module_utils.nginx_websocket.diagnosis.evidence.way import Step as WayStep
+from module_utils.nginx_websocket.diagnosis.words.findings import Change, Evidence, Finding
+from module_utils.nginx_websocket.diagnosis.words.vocabulary import CODES
 from module_utils.nginx_websocket.host.certificates import Certificate
 from module_utils.nginx_websocket.host.masters import Choice
 from module_utils.nginx_websocket.host.sites import ServerBlock

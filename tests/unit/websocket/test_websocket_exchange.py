@@ -7,7 +7,7 @@ import socket
 import pytest
 from tiny_server import TinyServer
 
-from module_utils.nginx_websocket.diagnosis.exchange import ask
+from module_utils.nginx_websocket.diagnosis.experiments.exchange import ask
 from module_utils.nginx_websocket.exchange.connection import Deadline
 from module_utils.nginx_websocket.exchange.exchange import exchange
 from module_utils.nginx_websocket.exchange.handshake import NotHttp

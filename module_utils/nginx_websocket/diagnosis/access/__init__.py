@@ -1,0 +1,1 @@
+"""Family: who is let in."""

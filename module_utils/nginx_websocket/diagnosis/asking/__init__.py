@@ -1,0 +1,1 @@
+"""Handshakes and requests that are sent to learn something."""

@@ -1,0 +1,140 @@
+"""Other ports of this host: does the WebSocket open there, when it does not at the backend that nginx asks?
+
+What listens there may be anybody's, so nothing of the client goes there: no cookie, no Authorization, no
+query, no token of the path.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import List, Optional, Set, Tuple
+
+from ...conf.tree import Configuration, Directive
+from ...exchange.handshake import new_key
+from ...exchange.masking import token_like
+from ...host.listeners import Listener, listeners
+from ..evidence import host_state
+from ..evidence.facts import BackendFacts, Facts, Question
+from ..experiments.exchange import ask
+
+# Daemons of other protocols: a handshake there would only leave a complaint in their logs.
+NOT_HTTP = {
+    21,
+    22,
+    23,
+    25,
+    53,
+    110,
+    111,
+    143,
+    389,
+    465,
+    587,
+    636,
+    993,
+    995,
+    1433,
+    1521,
+    1883,
+    2181,
+    2379,
+    3306,
+    4369,
+    5432,
+    5672,
+    6379,
+    8883,
+    9042,
+    9092,
+    11211,
+    25672,
+    27017,
+}
+MOST = 8
+MADE_UP = "/nginx-websocket-check"
+"""Path for a stranger: no path of the client's."""
+SECONDS = 1.5
+
+
+def look_elsewhere(facts: Facts, found: BackendFacts) -> None:
+    """Fill ``found.other_port`` and ``found.others``.
+
+    Ports that this very configuration passes requests on to are asked for the path, without what may be
+    secret in it.  Other processes are asked only where the question says so, for a made-up path; else they
+    are listed.
+    """
+    asked = {listener.inode for listener in found.listeners}
+    own = facts.nginx.master if facts.nginx is not None else None
+    candidates = [
+        listener
+        for listener in listeners(unix=False)
+        if listener.port not in NOT_HTTP
+        and listener.port > 1023
+        and listener.inode not in asked
+        and host_state.master_of(listener, [own] if own else []) is None
+    ]
+    for listener in found.listeners:
+        # The same port at another address of this host: a backend that is bound to it alone.
+        if host_state.master_of(listener, [own] if own else []) is None and _opens(
+            facts.question, found, listener, harmless_path(facts.question)
+        ):
+            return
+    named = named_ports(facts.configuration)
+    found.others = [listener for listener in candidates if listener.port not in named][:MOST]
+    known = [listener for listener in candidates if listener.port in named]
+    for listener in known[:MOST]:
+        if _opens(facts.question, found, listener, harmless_path(facts.question)):
+            return
+    if facts.question.other_ports:
+        for listener in found.others:
+            if _opens(facts.question, found, listener, MADE_UP):
+                return
+
+
+def named_ports(configuration: Optional[Configuration]) -> Set[int]:
+    """Ports to which some proxy_pass or upstream of a configuration leads."""
+    ports: Set[int] = set()
+    for directive in configuration.walk() if configuration is not None else ():
+        upstream = directive.parent is not None and directive.parent.name == b"upstream"
+        if directive.args and (directive.name == b"proxy_pass" or (directive.name == b"server" and upstream)):
+            match = re.search(rb":(\d+)(?:/.*)?$", directive.args[0])
+            ports.update([int(match.group(1))] if match else [])
+    return ports
+
+
+def leading_to(configuration: Optional[Configuration], port: int) -> Optional[Directive]:
+    """The proxy_pass (or server of an upstream) that leads to a port of this host."""
+    for directive in configuration.walk() if configuration is not None else ():
+        upstream = directive.parent is not None and directive.parent.name == b"upstream"
+        if directive.args and (directive.name == b"proxy_pass" or (directive.name == b"server" and upstream)):
+            match = re.search(rb":(\d+)(?:/.*)?$", directive.args[0])
+            if match is not None and int(match.group(1)) == port:
+                return directive
+    return None
+
+
+def harmless_path(question: Question) -> str:
+    """The path of the URL, without its query, and with "x" in place of each part that may be a token."""
+    path = question.endpoint.target.split("?")[0]
+    return "/".join("x" if token_like(part) else part for part in path.split("/"))
+
+
+def bare_handshake(question: Question) -> List[Tuple[str, str]]:
+    """The headers of a handshake that holds nothing of this client's: its page's Origin is the site's own."""
+    return [
+        ("Host", question.endpoint.host_header),
+        ("Upgrade", "websocket"),
+        ("Connection", "Upgrade"),
+        ("Origin", question.endpoint.origin),
+        ("Sec-WebSocket-Key", new_key()),
+        ("Sec-WebSocket-Version", "13"),
+    ]
+
+
+def _opens(question: Question, found: BackendFacts, listener: Listener, target: str) -> bool:
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(listener.address, listener.address)  # nosec B104 # read, not bound
+    answer = ask((host, listener.port), target, bare_handshake(question), timeout=SECONDS, hold=0.2)
+    if answer.opened and answer.closed_after is None:
+        found.other_port = (listener, answer)
+        return True
+    return False

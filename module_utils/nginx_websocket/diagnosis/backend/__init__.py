@@ -1,0 +1,1 @@
+"""Family: the backend got the request and refused it."""

@@ -1,0 +1,1 @@
+"""Family: how many sockets may live, and for how long."""

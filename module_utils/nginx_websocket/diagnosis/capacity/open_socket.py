@@ -1,0 +1,220 @@
+"""The socket opened: does it last, does a second one open, and who else comes this far?"""
+
+from __future__ import annotations
+
+from typing import List, Sequence, Tuple
+
+from ...exchange.result import Probe
+from ..backend import refusals
+from ..evidence.facts import Facts, Hop
+from ..evidence.way import told
+from ..words.findings import Evidence, Finding
+from ..words.suspect import Suspect, at
+from .limits import socket_limits
+from .timing import read_timeout, timeout_evidence
+
+CONNECT_KINDS = ("dns", "connect-refused", "connect-timeout", "connect-failed")
+
+
+def closed(facts: Facts, suspects: Sequence[Suspect], hop: Hop) -> List[Finding]:
+    """An open socket was closed by the other side."""
+    certain = certain_cause(suspects)
+    if certain:
+        return certain
+    after = hop.probe.closed_after or 0.0
+    timeout = read_timeout(facts.route)
+    direct = [
+        backend.held or (backend.search.as_sent if backend.search is not None else None)
+        for backend in facts.backends
+    ]
+    stays = any(probe is not None and probe.opened and probe.closed_after is None for probe in direct)
+    closes = any(probe is not None and probe.closed_after is not None for probe in direct)
+    if timeout is not None and abs(after - timeout) < max(0.7, timeout * 0.02) and not closes:
+        return [timeout_finding(facts, timeout, [told(hop)])]
+    if any(backend.search is not None and backend.search.fatal for backend in facts.backends):
+        return refusals.refused_by_backend(facts, suspects, hop.probe)
+    if closes or not stays:
+        code = f" with close code {hop.probe.close_code}" if hop.probe.close_code else ""
+        return [
+            Finding(
+                "backend-closed",
+                evidence=[
+                    told(hop),
+                    Evidence(
+                        "probe",
+                        "asked directly, the backend closes as well"
+                        if closes
+                        else "the backend could not be compared",
+                    ),
+                ],
+                detail=f"the backend closes the socket {after:.1f} s after opening it{code}",
+            )
+        ]
+    return []
+
+
+def timeout_finding(facts: Facts, timeout: float, evidence: List[Evidence]) -> Finding:
+    """The finding for a proxy_read_timeout that is too short."""
+    return Finding(
+        "timeout-short",
+        evidence=timeout_evidence(facts.route) + evidence,
+        detail=f"nginx closes the socket after {timeout:g} s of silence (proxy_read_timeout)",
+    )
+
+
+def after_open(facts: Facts, suspects: Sequence[Suspect]) -> List[Finding]:
+    """One socket opens.  Does a second, does it last, does the client get what it needs?"""
+    found: List[Finding] = []
+    found += alpn_refused(facts)
+    found += _refused_together(facts)
+    found += _servers_differ(facts)
+    held = facts.hop("held")
+    if held is not None and held.probe.closed_after is not None:
+        found += closed(facts, [], held)
+    timeout = read_timeout(facts.route)
+    if timeout is not None and facts.question.ping_interval > timeout:
+        found.append(
+            timeout_finding(
+                facts,
+                timeout,
+                [
+                    Evidence(
+                        "probe", f"the application is silent for up to {facts.question.ping_interval:g} s"
+                    )
+                ],
+            )
+        )
+    for finding in found:
+        finding.is_cause = True
+    return found
+
+
+def unlike(facts: Facts) -> List[Tuple[str, Probe]]:
+    """Servers (and addresses of one) that do not open what others open, each with its answer."""
+    each = [item for backend in facts.backends for item in backend.each]
+    bad = [item for item in each if not (item[1].opened and item[1].closed_after is None)]
+    return bad if len(bad) < len(each) else []
+
+
+def _servers_differ(facts: Facts) -> List[Finding]:
+    """One socket opened, others through the same nginx do not: which server is it?"""
+    # nginx leaves a server alone for a while after it failed, so any handshake may have met it.
+    made = [*facts.repeated, *(hop.probe for hop in facts.hops if hop.name in ("held", "foreign origin"))]
+    failed = [
+        probe for probe in made if not probe.opened and (probe in facts.repeated or probe.status == 502)
+    ]
+    bad = unlike(facts)
+    if not failed or not bad:
+        return []
+    upstream = facts.route.upstream if facts.route is not None else None
+    where = (upstream.block or upstream.directive) if upstream is not None else None
+    evidence = [
+        Evidence(
+            "probe",
+            f"of {len(made)} handshakes through nginx {len(failed)} failed: {_outcome(failed[0])}",
+        )
+    ]
+    evidence += [Evidence("probe", f"{name}, asked directly: {_outcome(probe)}") for name, probe in bad]
+    names = ", ".join(name for name, _ in bad)
+    shown = at(where, f"this upstream leads to {names}, too") if where is not None else []
+    return [
+        Finding(
+            "upstream-servers-differ",
+            evidence=[*evidence, *shown],
+            detail=f"only some handshakes open: {names} refuses them, the upstream's other servers do not",
+        )
+    ]
+
+
+def front_differs(facts: Facts) -> List[Finding]:
+    """nginx on this host opens the socket, and the public name leads to something that does not."""
+    front, local = facts.hop("public"), facts.hop("loopback")
+    if front is None or local is None or not local.opened or front.opened:
+        return []
+    kind = front.probe.error_kind
+    if kind in CONNECT_KINDS or (kind == "tls" and front.probe.tls.get("verify_error")):
+        return []  # Nobody was reached, or the certificate there says why.
+    if front.probe.status == 403 and facts.logged("access-denied") is not None:
+        return []  # The way back to this very nginx, which refused an address.
+    return [Finding("front-differs", is_cause=True, evidence=[told(local), told(front)])]
+
+
+def _refused_together(facts: Facts) -> List[Finding]:
+    """Of several sockets at a time some were refused: by which limit?"""
+    refused = [probe for probe in facts.many if not probe.opened]
+    if not refused:
+        return []
+    opened = len(facts.many) - len(refused)
+    limits = socket_limits(facts)
+    codes = [line.code for line in facts.log]
+    if "upstream-marked-down" in codes and any(limit.code == "upstream-max-conns" for limit in limits):
+        codes.insert(0, "upstream-max-conns")
+    known = {limit.code: limit for limit in limits}
+    code = next((code for code in codes if code in known), "")
+    if not code and limits and limits[0].sockets <= len(facts.many):
+        code = limits[0].code
+    if not code:
+        return []
+    limit = known[code]
+    line = facts.logged("upstream-marked-down" if code == "upstream-max-conns" else code)
+    directive = limit.directive
+    evidence = [
+        Evidence(
+            "configuration",
+            limit.words,
+            directive.file if directive else "",
+            directive.line if directive else 0,
+        ),
+        Evidence(
+            "probe",
+            f"of {len(facts.many)} sockets opened together {opened} opened, the others got "
+            + _outcome(refused[0]),
+        ),
+    ]
+    return [Finding(code, evidence=evidence + ([line.evidence()] if line is not None else []))]
+
+
+def _outcome(probe: Probe) -> str:
+    return f"{probe.status} {probe.reason}" if probe.status is not None else probe.error
+
+
+def unreached(facts: Facts) -> List[Finding]:
+    """Ways to this host that nobody could walk: never a cause while nginx itself opens the socket."""
+    found: List[Finding] = []
+    hop, public, other = facts.main_hop, facts.hop("public"), facts.hop("other address")
+    if hop is None or not hop.opened:
+        return found
+    if public is not None and public.probe.error_kind in CONNECT_KINDS:
+        code = "name-not-resolved" if public.probe.error_kind == "dns" else "address-unreachable"
+        found.append(
+            Finding(
+                code,
+                weight=97,
+                evidence=[told(public), told(hop)],
+                detail=(
+                    "nginx on this host opens the socket, but this host does not reach the name's "
+                    "address: a firewall, a wrong "
+                    "record, or a router that does not turn a host's own traffic back to it"
+                ),
+                fix="ask from outside; -e address=IP asks nginx on this host alone",
+            )
+        )
+    if other is not None and other.probe.error_kind == "connect-refused" and "[" in other.probe.error:
+        found.append(Finding("listen-ipv6-missing", weight=80, evidence=[told(other)]))
+    return found
+
+
+def alpn_refused(facts: Facts) -> List[Finding]:
+    """The client's own ALPN list leads it to HTTP/2."""
+    alpn = facts.hop("alpn")
+    if alpn is not None and not alpn.probe.opened and alpn.probe.tls.get("alpn") == "h2":
+        return [Finding("http2-only", evidence=[told(alpn)])]
+    return []
+
+
+def certain_cause(suspects: Sequence[Suspect], codes: Sequence[str] = ()) -> List[Finding]:
+    """The first suspect that is certain (and has one of the codes)."""
+    for suspect in suspects:
+        if suspect.certain and (not codes or suspect.code in codes):
+            return [suspect.finding]
+    return []

@@ -1,0 +1,1 @@
+"""Cures as changes of the user's own files."""

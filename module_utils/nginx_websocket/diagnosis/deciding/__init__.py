@@ -1,0 +1,1 @@
+"""From facts to causes: what the configuration says, what was seen, the order of causes, the cure offered."""

@@ -1,0 +1,154 @@
+"""Which change of the files is offered: only one that was judged on a copy of the tree."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Iterator, List, Optional, Sequence
+
+from ...behaviour.content.files import local_files
+from ...conf.splice import Edit
+from ...conf.tree import Configuration, Directive, Source
+from ...edit import memory
+from ...edit.cures import Fault, cures
+from ...edit.judge import Asked, judge
+from ..cures.changes import change_for
+from ..evidence import host_state
+from ..evidence.facts import BackendFacts, Facts
+from ..reload import refused_tree
+from ..words.findings import Change, Finding
+
+MOST = 6
+"""Candidates for one cause."""
+TOGETHER = 24
+"""Combinations that are judged, where there are several causes."""
+BY_PATH = (
+    "proxy-pass-keeps-prefix",
+    "proxy-pass-strips-prefix",
+    "proxy-pass-double-slash",
+    "proxy-pass-normalizes-path",
+    "proxy-pass-variable-uri",
+    "rewrite-changes-path",
+    "query-string-lost",
+)
+BY_SERVER = ("backend-down", "wrong-backend", "wrong-location", "location-without-handler")
+
+
+def offer(causes: Sequence[Finding], facts: Facts) -> None:
+    """Give each cause the change that cures it, if there is one that was judged to be fit.
+
+    Causes are judged together: behind a lost header there may be a wrong path, and neither alone opens.
+    """
+    configuration, route = facts.configuration, facts.route
+    offered = [list(itertools.islice(candidates(cause, facts), MOST)) for cause in causes]
+    for cause in causes:
+        cause.change = None
+    if configuration is None or route is None:
+        return
+    known = [(cause, found) for cause, found in zip(causes, offered) if found]
+    for combination in itertools.islice(itertools.product(*[found for _, found in known]), TOGETHER):
+        together = [edit for edits in combination for edit in edits]
+        if known and fit(together, [cause for cause, _ in known], facts):
+            for (cause, _), edits in zip(known, combination):
+                cause.change = Change(text=memory.diff(configuration, edits), edits=edits)
+            return
+    for cause, found in known if len(known) > 1 else []:
+        good = next((edits for edits in found if fit(edits, [cause], facts)), None)
+        if good is not None:
+            cause.change = Change(text=memory.diff(configuration, good), edits=good)
+
+
+def fit(edits: Sequence[Edit], causes: Sequence[Finding], facts: Facts) -> bool:
+    """Whether edits were judged to be fit for a URL that fails by these causes."""
+    configuration, route = facts.configuration, facts.route
+    assert configuration is not None and route is not None
+    codes = [cause.code for cause in causes]
+    asked = Asked(
+        facts.request or route.request,
+        facts.version,
+        local_files if facts.live else None,
+        opening_target(facts) if any(code in BY_PATH for code in codes) else "",
+    )
+    broken = facts.test is not None and not facts.test.valid
+    return judge(
+        configuration,
+        edits,
+        asked,
+        refuses=lambda tree: refused_tree.refusals_in_tree(tree, facts.version),
+        broken=broken or bool(refused_tree.refusals_in_tree(configuration, facts.version)),
+    ).good
+
+
+def candidates(cause: Finding, facts: Facts) -> Iterator[List[Edit]]:
+    """Edits that may cure a cause, the best first."""
+    configuration, route = facts.configuration, facts.route
+    if configuration is None or route is None:
+        return
+    for change in (cause.change, change_for(cause.code, route)):
+        if change is not None and change.file:
+            yield edits_of(configuration, change)
+    fault = Fault(
+        cause.code,
+        directive=_directive(configuration, cause),
+        server=opening_server(facts, cause.code),
+        target=opening_target(facts),
+        meant=cause.meant,
+        host_known=_host_known(facts),
+    )
+    yield from cures(configuration, route, fault)
+
+
+def edits_of(configuration: Configuration, change: Change) -> List[Edit]:
+    """A change of lines as a change of bytes; its line ends are the file's."""
+    data = configuration.files[change.file]
+    starts = [0] + [index + 1 for index, byte in enumerate(data) if byte == 0x0A]
+    first = change.line - 1
+    last = first + len(change.removed)
+    start = starts[first] if first < len(starts) else len(data)
+    end = starts[last] if last < len(starts) else len(data)
+    feed = b"\r\n" if b"\r\n" in data else b"\n"
+    text = b"".join(line.encode("utf-8", "surrogateescape") + feed for line in change.added)
+    if start == len(data) and data and not data.endswith(b"\n"):
+        text = feed + text
+    return [Edit(Source(change.file, data), start, end, text)]
+
+
+def _directive(configuration: Configuration, cause: Finding) -> Optional[Directive]:
+    """The directive that the finding names first."""
+    place = next(((item.file, item.line) for item in cause.evidence if item.file and item.line), None)
+    found = [item for item in configuration.walk() if place == (item.file, item.line)]
+    return next((item for item in found if item.block is None), found[0] if found else None)
+
+
+def opening_target(facts: Facts) -> str:
+    """Path and query with which a backend opened the socket; "" where none did."""
+    for backend in facts.backends:
+        if backend.search is not None and backend.search.opening is not None:
+            return backend.search.opening.target
+    return ""
+
+
+def opening_server(facts: Facts, code: str) -> str:
+    """The backend of this host at which the socket opens, as ``host:port``."""
+    known: List[BackendFacts] = [*facts.backends, *([facts.elsewhere] if facts.elsewhere is not None else [])]
+    for backend in known:
+        if backend.other_port is not None:
+            listener = backend.other_port[0]
+            host = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "::1": "[::1]"}.get(  # nosec B104 # read, not bound
+                listener.address, listener.address
+            )
+            return f"{host}:{listener.port}"
+        good = [name for name, probe in backend.each if probe.opened and probe.closed_after is None]
+        if good and code == "upstream-servers-differ":
+            return good[0]
+        if code == "backend-ipv6-localhost" and backend.listeners:
+            listener = backend.listeners[0]
+            host = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "::1": "[::1]"}.get(  # nosec B104 # read, not bound
+                listener.address, listener.address
+            )
+            return f"{host}:{listener.port}"
+    return ""
+
+
+def _host_known(facts: Facts) -> bool:
+    upstream = facts.route.upstream if facts.route is not None else None
+    return facts.live and upstream is not None and bool(host_state.resolve(upstream.host))

@@ -1,0 +1,251 @@
+"""What will bite later: never the cause, each with its evidence."""
+
+from __future__ import annotations
+
+import time
+from typing import Dict, Iterator, List, Optional, Sequence
+
+from ...behaviour.route import index_of, virtual_names
+from ...behaviour.variables import variable_names
+from ...conf.tree import Directive
+from ...conf.units import seconds_of
+from ..capacity.limits import socket_limits
+from ..capacity.timing import read_timeout
+from ..evidence.backups import BACKUP
+from ..evidence.facts import Facts
+from ..reload import refused_tree
+from ..words.findings import Evidence, Finding
+from ..words.suspect import Suspect
+
+CERT_DAYS = 14
+IDLE_LIMIT = 120.0
+"""A proxy_read_timeout below this is worth a word: applications often ping once a minute, or not at all."""
+
+
+def _at(directive: Optional[Directive], text: str) -> List[Evidence]:
+    if directive is None:
+        return [Evidence("configuration", text)]
+    return [Evidence("configuration", text, directive.file, directive.line)]
+
+
+def risks(facts: Facts, suspects: Sequence[Suspect]) -> List[Finding]:
+    """Everything that is worth saying and is not the cause."""
+    found: List[Finding] = []
+    for suspect in suspects:
+        finding = suspect.finding
+        finding.weight = finding.weight or (70 if suspect.certain else 40)
+        if suspect.code != "proxy-protocol-mismatch" or not facts.live:
+            found.append(finding)
+    for rule in (_idle, _reload, _capacity, _files, _names, _headers, _stale, _tls, _socket, _configuration):
+        found += rule(facts)
+    return found
+
+
+def _idle(facts: Facts) -> Iterator[Finding]:
+    route = facts.route
+    timeout = read_timeout(route)
+    if route is None or route.upstream is None or timeout is None or timeout >= IDLE_LIMIT:
+        return
+    effective = route.effective["proxy_read_timeout"]
+    where = effective.source if effective.directive is None else ""
+    yield Finding(
+        "timeout-short",
+        weight=50 if timeout >= 60 else 60,
+        evidence=_at(
+            effective.directive, f"proxy_read_timeout {effective.value}" + (f" ({where})" if where else "")
+        ),
+        detail=f"after {timeout:g} s without a byte in either direction nginx closes the socket "
+        "(proxy_read_timeout): the application must ping more often",
+    )
+
+
+def _reload(facts: Facts) -> Iterator[Finding]:
+    if facts.configuration is not None:
+        for directive in facts.configuration.root:
+            if directive.name == b"worker_shutdown_timeout" and directive.args:
+                text = directive.args[0].decode("utf-8", "replace")
+                seconds = seconds_of(text)
+                yield Finding(
+                    "reload-closes-sockets",
+                    weight=65 if seconds is None or seconds < 300 else 25,
+                    evidence=_at(directive, f"worker_shutdown_timeout {text}"),
+                    detail=f"every reload closes all open sockets after {text} (worker_shutdown_timeout)",
+                )
+    if facts.old_workers:
+        yield Finding(
+            "reload-old-sockets-old-config",
+            weight=64,
+            evidence=[
+                Evidence(
+                    "process",
+                    f"{facts.old_workers} worker(s) from before the last reload are still shutting down",
+                )
+            ],
+        )
+
+
+def _capacity(facts: Facts) -> Iterator[Finding]:
+    if facts.route is None or facts.route.upstream is None:
+        return
+    for limit in socket_limits(facts):
+        weight = {"upstream-max-conns": 75, "limit-conn": 55, "limit-req": 56}.get(limit.code, 0)
+        bound = {"limit-conn": 10, "limit-req": 2, "upstream-max-conns": 100}.get(limit.code, 1000)
+        if limit.sockets >= bound:
+            continue
+        if limit.sockets < 16:
+            weight += 10
+        yield Finding(
+            limit.code,
+            weight=max(weight, 70 if limit.sockets < 16 else 20),
+            evidence=_at(limit.directive, limit.words),
+            detail=f"{limit.words} allows {limit.sockets} socket(s) at a time",
+        )
+
+
+def _files(facts: Facts) -> Iterator[Finding]:
+    if facts.configuration is None:
+        return
+    for include in facts.configuration.includes:
+        for path in include.files:
+            if any(char in include.pattern for char in "*?[") and BACKUP.search(path):
+                yield Finding(
+                    "backup-file-included",
+                    weight=45,
+                    evidence=[Evidence("file", f"include {include.pattern} takes it", path, 1)],
+                    fix=f"move {path} out of the included directory, then reload",
+                )
+    seen: Dict[bytes, Directive] = {}
+    for directive in index_of(facts.configuration).http.own(b"map"):
+        name = directive.args[-1] if directive.args else b""
+        if name in seen and b"upgrade" in name:
+            yield Finding(
+                "duplicate-map",
+                weight=15,
+                evidence=_at(seen[name], "first " + name.decode("utf-8", "replace"))
+                + _at(directive, "and again; this one holds"),
+            )
+        seen[name] = directive
+
+
+def _names(facts: Facts) -> Iterator[Finding]:
+    route = facts.route
+    if route is None or route.listen is None or facts.configuration is None:
+        return
+    names = virtual_names(index_of(facts.configuration), route.listen, route.version)
+    for name, server in names.conflicts[:3]:
+        yield Finding(
+            "duplicate-server-name",
+            weight=30,
+            evidence=_at(
+                server.directive,
+                f"{name.decode('utf-8', 'replace')} on {route.listen.address} is ignored here",
+            ),
+        )
+
+
+def _headers(facts: Facts) -> Iterator[Finding]:
+    route = facts.route
+    if route is None or route.upstream is None or route.upstream.header_level is None:
+        return
+    for line in route.upstream.header_level.own(b"proxy_set_header"):
+        if len(line.args) != 2 or line.args[0].lower() != b"connection":
+            continue
+        if line.args[1].lower() == b"upgrade":
+            yield Finding(
+                "connection-hardcoded", weight=8, evidence=_at(line, "Connection is always upgrade")
+            )
+        elif route.upstream.block is not None and any(
+            child.name == b"keepalive" for child in route.upstream.block.block or ()
+        ):
+            yield from _closing_map(facts, line)
+
+
+def _closing_map(facts: Facts, line: Directive) -> Iterator[Finding]:
+    assert facts.configuration is not None
+    wanted = variable_names(line.args[1])
+    for directive in index_of(facts.configuration).http.own(b"map"):
+        if directive.args and directive.args[-1][1:] in wanted:
+            for entry in directive.block or ():
+                if entry.name == b"" and entry.args and entry.args[0].lower() == b"close":
+                    yield Finding("keepalive-disabled-by-map", weight=12, evidence=_at(entry, "'' close"))
+
+
+def _stale(facts: Facts) -> Iterator[Finding]:
+    changed = [item for item in facts.newer_files if item.content]
+    if not changed:
+        return
+    evidence = [
+        Evidence(
+            "file",
+            f"changed {item.changed - facts.workers_started:.0f} s after the workers started",
+            item.path,
+            0,
+        )
+        for item in changed[:3]
+    ]
+    reasons = [line.evidence() for line in facts.emergencies if line.time >= int(changed[0].changed) - 1]
+    if reasons:
+        yield Finding("reload-failed", weight=85, evidence=reasons[:3] + evidence)
+    else:
+        yield Finding("stale-config-not-reloaded", weight=62, evidence=evidence)
+
+
+def _tls(facts: Facts) -> Iterator[Finding]:
+    hop = facts.main_hop
+    tls = hop.probe.tls if hop is not None else {}
+    issuer = facts.hop("unknown issuer")
+    if issuer is not None:
+        yield Finding("cert-unknown-issuer", weight=58, evidence=[Evidence("probe", issuer.probe.error)])
+    ends = str(tls.get("not_after", ""))
+    if ends:
+        try:
+            left = (
+                time.mktime(time.strptime(ends, "%Y-%m-%dT%H:%M:%SZ")) - time.mktime(time.gmtime())
+            ) / 86400
+        except (ValueError, OverflowError):
+            left = float("inf")
+        if left < CERT_DAYS:
+            yield Finding(
+                "tls-weak",
+                weight=48,
+                evidence=[Evidence("probe", f"the certificate ends {ends}")],
+                detail=f"the certificate ends in {max(0, int(left))} days",
+                fix="renew the certificate",
+            )
+    server = facts.route.server if facts.route is not None else None
+    if server is not None and facts.question.endpoint.tls:
+        for directive in server.nearest(b"ssl_protocols")[1]:
+            old = [
+                arg.decode() for arg in directive.args if arg in (b"SSLv2", b"SSLv3", b"TLSv1", b"TLSv1.1")
+            ]
+            modern = [arg for arg in directive.args if arg in (b"TLSv1.2", b"TLSv1.3")]
+            if old and not modern:
+                yield Finding("tls-weak", weight=48, evidence=_at(directive, "only " + " ".join(old)))
+            elif old:
+                yield Finding(
+                    "tls-weak", weight=18, evidence=_at(directive, " ".join(old) + " is still offered")
+                )
+
+
+def _socket(facts: Facts) -> Iterator[Finding]:
+    hop = facts.main_hop
+    foreign = facts.hop("foreign origin")
+    if foreign is not None and foreign.probe.opened:
+        yield Finding(
+            "origin-open",
+            weight=15,
+            evidence=[
+                Evidence("probe", "a handshake with Origin https://origin-check.invalid opens as well")
+            ],
+        )
+    if hop is not None and hop.opened and hop.probe.error_kind == "pong-timeout":
+        yield Finding("no-pong", weight=5, evidence=[Evidence("probe", hop.probe.error)])
+
+
+def _configuration(facts: Facts) -> Iterator[Finding]:
+    finding = refused_tree.refused(facts)
+    if finding is not None:
+        finding.evidence.append(
+            Evidence("process", "the next reload fails, and a restart leaves the site down")
+        )
+        yield finding

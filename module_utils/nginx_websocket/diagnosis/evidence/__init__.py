@@ -1,0 +1,1 @@
+"""Everything that was seen and read: the only input of the rules."""

@@ -1,0 +1,1 @@
+"""Family: what nginx makes of the headers of a handshake."""

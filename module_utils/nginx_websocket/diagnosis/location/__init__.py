@@ -1,0 +1,1 @@
+"""Family: which location answers, and what it puts in the place of an answer."""

@@ -1,0 +1,101 @@
+"""``error_page``: the page that the client sees is not what happened."""
+
+from __future__ import annotations
+
+import re
+from typing import Iterator, List, Sequence, Tuple
+
+from ...behaviour.response import ErrorPage, error_pages
+from ...exchange.result import Probe
+from ..backend import refusals
+from ..evidence.facts import Facts
+from ..reach import no_answer
+from ..words.findings import Evidence, Finding
+from ..words.suspect import HEADER_FAULTS, Suspect, at, words_of
+
+REDIRECTS = (301, 302, 303, 307, 308)
+FAILURES = (500, 502, 504)
+"""What nginx answers by itself when it gets no answer of a backend."""
+
+
+def backend_is_silent(facts: Facts) -> bool:
+    """Whether every backend of the route was asked directly, and none gave an HTTP answer."""
+    asked = [backend.direct for backend in facts.backends]
+    return bool(asked) and all(probe is not None and probe.status is None for probe in asked)
+
+
+def pages(facts: Facts) -> Tuple[ErrorPage, ...]:
+    """The error pages in force at the place that answers."""
+    route = facts.route
+    return error_pages(route.level) if route is not None and route.level is not None else ()
+
+
+def hidden_failure(facts: Facts, suspects: Sequence[Suspect], probe: Probe) -> List[Finding]:
+    """nginx got no answer of the backend, and an error_page shows something else in place of its 502 or 504.
+
+    The refused connection and nginx's own log decide, never the look of the page.
+    """
+    route = facts.route
+    if route is None or route.answer.kind != "proxy" or probe.status in (502, 504):
+        return []
+    line = no_answer.upstream_line(facts.log)
+    if line is not None and line.code == "capture-lost":
+        return []  # No backend was asked at all.
+    unresolved = line is not None and line.code in ("upstream-host-not-found", "resolver-missing")
+    if not unresolved and not backend_is_silent(facts):
+        return []
+    hiding = [page for page in pages(facts) if page.status in FAILURES]
+    if line is None and (facts.log_readable or not hiding):
+        return []
+    found = no_answer.unreachable_backend(facts, suspects, probe)
+    for finding in found[:1]:
+        finding.evidence += _hiding(hiding[:1], f"nginx's own answer is replaced by this: {probe.status}")
+    return found
+
+
+def _hiding(found: Sequence[ErrorPage], words: str) -> Iterator[Evidence]:
+    for page in found:
+        if page.directive is not None:
+            yield from at(page.directive, f"{words_of(page.directive)}: {words}")
+
+
+def hidden_refusal(facts: Facts, suspects: Sequence[Suspect], probe: Probe) -> List[Finding]:
+    """``proxy_intercept_errors``: the client sees a page, the backend said something else."""
+    suspect = next((suspect for suspect in suspects if suspect.code == "error-page-intercept"), None)
+    if suspect is None:
+        return []
+    for backend in facts.backends:
+        direct = backend.search.as_sent if backend.search is not None else None
+        if (
+            direct is not None
+            and direct.status is not None
+            and direct.status >= 300
+            and any(page.status == direct.status for page in pages(facts))
+            and (direct.status, direct.body) != (probe.status, probe.body)
+        ):
+            own = refusals.refused_by_backend(facts, suspects, direct)
+            said = f"the backend itself, asked the same: {direct.status} {direct.reason}"
+            hiding = [*suspect.finding.evidence, Evidence("probe", said)]
+            if own and own[0].code in HEADER_FAULTS:
+                # Without the page it would be as shut as before: what it hides is the cause.
+                own[0].evidence += hiding
+                return own
+            return [Finding("error-page-intercept", evidence=hiding), *own]
+    return []
+
+
+def shown_as(facts: Facts, statuses: Sequence[int], probe: Probe) -> bool:
+    """Whether nginx's own refusal with one of these statuses may reach the client as this answer."""
+    for page in pages(facts):
+        if page.status not in statuses:
+            continue
+        external = re.match(r"https?://", page.target) is not None
+        if page.answers:
+            if page.answers == probe.status:
+                return True
+        elif external:
+            if probe.status in REDIRECTS:
+                return True
+        elif page.answers == 0 or probe.status == 404:
+            return True  # The target answers with what it likes; a page whose file is missing is a 404.
+    return False

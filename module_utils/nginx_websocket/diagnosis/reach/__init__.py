@@ -1,0 +1,1 @@
+"""Family: the way from nginx to the backend."""

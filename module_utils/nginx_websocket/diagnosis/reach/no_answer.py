@@ -1,0 +1,262 @@
+"""nginx got no answer of the backend to pass on: nobody is there, silence, another protocol."""
+
+from __future__ import annotations
+
+import re
+from typing import List, Optional, Sequence
+
+from ...behaviour.upgrade.hops import own_hops
+from ...exchange.result import Probe
+from ..backend.refusals import is_this_nginx, said
+from ..capacity.limits import socket_limits
+from ..capacity.timing import read_timeout, timeout_evidence
+from ..evidence import host_state
+from ..evidence.errorlog import LogLine
+from ..evidence.facts import BackendFacts, Facts
+from ..evidence.host_state import covering
+from ..words.findings import Evidence, Finding
+from ..words.suspect import Suspect
+
+
+def unreachable_backend(facts: Facts, suspects: Sequence[Suspect], probe: Probe) -> List[Finding]:
+    """502, 504 or silence: nginx did not get an answer it could pass on."""
+    passing = next((s.finding for s in suspects if s.certain and s.code == "wrong-pass-directive"), None)
+    if passing is not None:
+        return [passing]  # Whatever became of it, no answer in that protocol could have been an upgrade.
+    line = upstream_line(facts.log)
+    logged = [line.evidence()] if line is not None else []
+    code = line.code if line is not None else ""
+    if code == "upstream-host-not-found":
+        return [_unresolved(facts, logged)]
+    if code in (
+        "upstream-header-too-big",
+        "upstream-permission-denied",
+        "resolver-missing",
+        "http2-upstream",
+    ):
+        return [Finding(code, evidence=[*_known(suspects, code), *logged])]
+    if code == "upstream-marked-down":
+        return [_no_live(facts, logged)]
+    if code == "upstream-sni-missing":
+        return [Finding(code, evidence=logged)]
+    for backend in facts.backends:
+        found = _broken(facts, backend, logged, line)
+        if found is not None:
+            return [found]
+    certain = [
+        suspect.finding
+        for suspect in suspects
+        if suspect.certain
+        and suspect.code in ("resolver-missing", "http2-upstream", "upgrade-hardcoded-no-tunnel")
+    ]
+    if certain:
+        return certain[:1]
+    if code:
+        return [Finding(code, evidence=logged)]
+    return []
+
+
+def behind_own_hop(facts: Facts, probe: Probe) -> List[Finding]:
+    """The backend is this nginx again, and what that server passes on to is what broke, by the log."""
+    if probe.status not in (502, 504) or facts.route is None:
+        return []
+    line = upstream_line(facts.log)
+    if line is None or not any(is_this_nginx(facts, backend) for backend in facts.backends):
+        return []
+    inner = [hop.upstream.directive for hop in own_hops(facts.route) if hop.upstream is not None][1:]
+    where = [
+        Evidence(
+            "configuration", "a second hop, in this configuration too, passes it on", item.file, item.line
+        )
+        for item in inner[-1:]
+    ]
+    return [Finding(line.code, evidence=[line.evidence(), *where])]
+
+
+def upstream_line(log: Sequence[LogLine]) -> Optional[LogLine]:
+    """The log line about the upstream; "no live upstreams" only when nothing says why."""
+    names = ("resolver-missing", "upstream-host-not-found")
+    lines = [line for line in log if "upstream" in line.text or line.code in names]
+    lines = [line for line in lines if line.code and line.code != "location-without-handler"]
+    return next((line for line in lines if line.code != "upstream-marked-down"), lines[0] if lines else None)
+
+
+def _known(suspects: Sequence[Suspect], code: str) -> List[Evidence]:
+    return next((suspect.finding.evidence for suspect in suspects if suspect.code == code), [])
+
+
+def _no_live(facts: Facts, logged: List[Evidence]) -> Finding:
+    limit = next((limit for limit in socket_limits(facts) if limit.code == "upstream-max-conns"), None)
+    answering = [b for b in facts.backends if b.search is not None and b.search.as_sent.opened]
+    if limit is not None and limit.directive is not None and answering:
+        return Finding(
+            "upstream-max-conns",
+            evidence=[
+                Evidence("configuration", limit.words, limit.directive.file, limit.directive.line),
+                *logged,
+            ],
+        )
+    evidence = logged + [
+        said(f"{b.server}, asked directly", b.search.as_sent) for b in facts.backends if b.search
+    ]
+    if not answering:
+        kinds = ("connect-refused", "connect-failed")
+        down = [b for b in facts.backends if b.search and b.search.as_sent.error_kind in kinds]
+        if down and len(down) == len(facts.backends):
+            return _nobody_there(down[0], evidence)
+    return Finding("upstream-marked-down", evidence=evidence)
+
+
+def _unresolved(facts: Facts, evidence: List[Evidence]) -> Finding:
+    """nginx runs, so it did take the configuration: the name is looked up at each request."""
+    route = facts.route
+    upstream = route.upstream if route is not None else None
+    if route is None or route.level is None or upstream is None or not upstream.resolver_needed:
+        return Finding("upstream-host-not-found", evidence=evidence)
+    detail = "nginx cannot resolve the name of the backend when a request comes, and answers 502"
+    lines = route.level.nearest(b"resolver")[1]
+    if not lines:
+        return Finding("upstream-host-not-found", evidence=evidence, detail=detail)
+    asked = " ".join(argument.decode("utf-8", "replace") for argument in lines[-1].args)
+    words = f"nginx asks the name server {asked}, not /etc/hosts nor the host's own resolver"
+    shown = [*evidence, Evidence("configuration", words, lines[-1].file, lines[-1].line)]
+    known = host_state.resolve(upstream.host)
+    silent = any(re.search(r"timed out|refused", item.text) for item in evidence)
+    if silent:
+        detail = f"the name server that nginx asks for the backend's name ({asked}) does not answer"
+    elif known:
+        detail = "the name of the backend is known to this host, and not to the name server that nginx asks"
+    fix = "name a resolver that answers and knows the name, or correct the name"
+    if known:
+        shown.append(Evidence("socket", f"this host itself resolves {upstream.host} to {', '.join(known)}"))
+        fix = (
+            "name the backend in an upstream block, or in proxy_pass without a variable: nginx then looks it "
+            "up as this host does, when it starts; or name a resolver that knows it"
+        )
+    return Finding("upstream-host-not-found", evidence=shown, detail=detail, fix=fix)
+
+
+def _broken(
+    facts: Facts, backend: BackendFacts, logged: List[Evidence], line: Optional[LogLine]
+) -> Optional[Finding]:
+    """Why this backend's address gives nginx no answer."""
+    stale = _stale_address(backend, line)
+    if stale is not None:
+        stale.evidence += logged
+        return stale
+    if backend.address is None:
+        if backend.search is None and backend.plain is None and not backend.server.startswith("unix:"):
+            unknown = Evidence("socket", f"{backend.server} does not resolve on this host")
+            return _unresolved(facts, [unknown, *logged])
+        return None
+    direct = backend.search.as_sent if backend.search is not None else backend.plain
+    if direct is None:
+        return None
+    asked = [*logged, said(f"{backend.server}, asked directly", direct)]
+    kind = direct.error_kind
+    if kind in ("connect-refused", "connect-failed"):
+        if line is not None and line.code == "upstream-permission-denied":
+            return Finding("upstream-permission-denied", evidence=asked)
+        return _nobody_there(backend, asked)
+    if kind == "connect-timeout":
+        return Finding("backend-connect-timeout", evidence=asked)
+    if kind == "answer-timeout":
+        if backend.other_scheme is not None and (backend.other_scheme.opened or backend.other_scheme.status):
+            return Finding(
+                "upstream-scheme-mismatch",
+                evidence=[*asked, said("in the other scheme", backend.other_scheme)],
+            )
+        return _silent(facts, asked)
+    if (
+        kind == "tls"
+        and backend.with_name is not None
+        and (backend.with_name.opened or backend.with_name.status)
+    ):
+        return Finding(
+            "upstream-sni-missing", evidence=[*asked, said("with a server name", backend.with_name)]
+        )
+    if kind in ("closed-without-answer", "not-http", "tls"):
+        other = backend.other_scheme
+        if other is not None and (other.opened or other.status is not None):
+            return Finding("upstream-scheme-mismatch", evidence=[*asked, said("in the other scheme", other)])
+        if kind == "tls":
+            return Finding("upstream-tls-failed", evidence=asked)
+        return Finding("wrong-backend-protocol", evidence=asked)
+    if line is not None and line.code == "backend-connect-timeout":
+        return Finding("backend-connect-timeout", evidence=asked)
+    if line is not None and line.code == "backend-hang":
+        return _late(facts, direct, asked) or _silent(facts, asked)
+    return None
+
+
+def _silent(facts: Facts, evidence: List[Evidence]) -> Finding:
+    """The backend says nothing; where nginx gave up on it, the line that says when."""
+    hop = facts.main_hop
+    gave_up = hop is not None and hop.probe.status == 504
+    return Finding("backend-hang", evidence=evidence + (timeout_evidence(facts.route) if gave_up else []))
+
+
+def _late(facts: Facts, direct: Probe, evidence: List[Evidence]) -> Optional[Finding]:
+    """The backend does answer, but later than nginx waits."""
+    timeout = read_timeout(facts.route)
+    if timeout is None or direct.status is None or direct.seconds < timeout:
+        return None
+    return Finding(
+        "timeout-short",
+        evidence=timeout_evidence(facts.route) + evidence,
+        detail=(
+            f"the backend answers the handshake after {direct.seconds:.1f} s, and nginx waits {timeout:g} s "
+            "(proxy_read_timeout)"
+        ),
+        fix="a proxy_read_timeout above what the backend needs (1h suits a WebSocket), or a faster backend",
+    )
+
+
+def _stale_address(backend: BackendFacts, line: Optional[LogLine]) -> Optional[Finding]:
+    """nginx connects to an address that the backend's name no longer has."""
+    if line is None or not backend.resolved or backend.server.replace(".", "").replace(":", "").isdigit():
+        return None
+    match = re.search(r'upstream: "\w+://(\[[^\]]+\]|[^:/"]+)', line.text)
+    used = match.group(1).strip("[]") if match else ""
+    if not used or used in backend.resolved or not re.match(r"^[0-9a-f.:]+$", used):
+        return None
+    return Finding(
+        "stale-upstream-dns",
+        evidence=[
+            Evidence(
+                "socket", f"nginx uses {used}; {backend.server} resolves to {', '.join(backend.resolved)} now"
+            )
+        ],
+    )
+
+
+def _nobody_there(backend: BackendFacts, evidence: List[Evidence]) -> Finding:
+    """The connection is refused: is the backend on another address, another port, or not there at all?"""
+    heard = [
+        Evidence("socket", f"{item.address}:{item.port} is open: {item.describe()}")
+        for item in backend.listeners
+    ]
+    address = backend.address
+    if isinstance(address, tuple) and backend.listeners and covering(backend.listeners, *address) is None:
+        other_family = [item for item in backend.listeners if (item.family == "tcp6") != (":" in address[0])]
+        if other_family:
+            return Finding("backend-ipv6-localhost", evidence=evidence + heard)
+    if backend.other_port is not None:
+        listener, answer = backend.other_port
+        place = f"{listener.address}:{listener.port}"
+        return Finding(
+            "backend-down",
+            evidence=[*evidence, said(f"{place} of this host", answer)],
+            detail=f"nothing listens at {backend.server}; the WebSocket opens at {place}",
+            fix=f"proxy_pass to {place}",
+        )
+    return Finding("backend-down", evidence=evidence + heard)
+
+
+def by_status_of_nginx(facts: Facts, suspects: Sequence[Suspect], probe: Probe) -> List[Finding]:
+    """nginx answers by itself in a location that proxies, and no directive of the route says why."""
+    code = next((line.code for line in facts.log if line.code), "")
+    if code == "access-denied":
+        line = facts.logged(code)
+        return [Finding(code, evidence=[line.evidence()] if line else [])]
+    return []

@@ -1,0 +1,163 @@
+"""Why nginx refuses a configuration: from its own message, or, without nginx, from the tree."""
+
+from __future__ import annotations
+
+import re
+from typing import Iterator, List, Optional, Sequence, Set, Tuple
+
+from ...behaviour.location import split_name
+from ...behaviour.variables import has_variables, variable_names
+from ...conf.load import read_file
+from ...conf.tree import Configuration, Directive
+from ..evidence.facts import ConfigTest, Facts
+from ..words.findings import Evidence, Finding
+
+_PLACE = re.compile(r" in (\S+):(\d+)$")
+# nginx's words: ngx_conf_handler, ngx_http_variables_init_vars, ngx_http_proxy_pass, ngx_parse_url,
+# ngx_http_upstream_add, ngx_conf_set_enum_slot.
+_MESSAGES: Sequence[Tuple[str, str]] = (
+    (r'"map" directive is not allowed here', "map-wrong-context"),
+    (r'unknown "(\w*)" variable', "missing-map"),
+    (r'"proxy_pass" cannot have URI part', "proxy-pass-uri-in-regex"),
+    (r"invalid URL prefix", "proxy-pass-ws-scheme"),
+    (r"host not found in upstream", "upstream-host-not-found"),
+)
+
+
+def refused(facts: Facts) -> Optional[Finding]:
+    """The finding for a configuration on disk that ``nginx -t`` refuses; None when it takes it."""
+    if facts.test is None or facts.test.valid:
+        return None
+    return from_message(facts.test, facts.configuration)
+
+
+def from_message(test: ConfigTest, configuration: Optional[Configuration] = None) -> Finding:
+    """The finding for a failed test."""
+    message = test.error
+    place = _PLACE.search(message)
+    file, line = (place.group(1), int(place.group(2))) if place else ("", 0)
+    code = next((code for pattern, code in _MESSAGES if re.search(pattern, message)), "")
+    unknown = re.search(r'unknown "(\w*)" variable', message)
+    if unknown and not re.search(r"upgrade|connection", unknown.group(1), re.I):
+        code = ""  # No map for the handshake is missing: some other variable is.
+    if not code and re.search(r'number of arguments in "proxy_set_header"|invalid value "2"', message):
+        text = _line_text(file, line)
+        if re.search(r"proxy_set_header\s+Upgrade\b", text, re.I):
+            code = "upgrade-header-wrong-value"
+        elif "proxy_http_version" in text:
+            code = "http2-upstream"
+    words = _PLACE.sub("", message)
+    detail = "" if code else f"nginx -t refuses the configuration on disk: {words}"
+    return Finding(
+        code or "nginx-config-invalid",
+        detail=detail,
+        weight=100,
+        evidence=[Evidence("nginx", f"{test.command or 'nginx -t'}: {words}", file, line)],
+    )
+
+
+def _line_text(path: str, line: int) -> str:
+    try:
+        return read_file(path).decode("utf-8", "replace").split("\n")[line - 1]
+    except (OSError, IndexError):
+        return ""
+
+
+def refusals_in_tree(configuration: Configuration, version: Tuple[int, ...]) -> List[Finding]:
+    """What nginx would refuse, as far as the tree shows it: used where no nginx can be asked."""
+    found = list(_contexts(configuration.root, ()))
+    for directive in configuration.walk():
+        if directive.name == b"proxy_pass" and directive.args:
+            found += _proxy_pass(directive)
+        elif directive.name == b"proxy_set_header" and len(directive.args) != 2:
+            if directive.args and directive.args[0].lower() == b"upgrade":
+                found.append(
+                    _finding(
+                        "upgrade-header-wrong-value",
+                        directive,
+                        "invalid number of arguments: Upgrade has no value",
+                    )
+                )
+        elif directive.name == b"proxy_http_version" and directive.args == (b"2",) and version < (1, 29, 4):
+            found.append(_finding("http2-upstream", directive, "before nginx 1.29.4 the value 2 is refused"))
+    found += _unknown_variables(configuration)
+    return found
+
+
+def _finding(code: str, directive: Directive, text: str) -> Finding:
+    return Finding(
+        code, evidence=[Evidence("configuration", text, directive.file, directive.line)], weight=100
+    )
+
+
+def _contexts(directives: Sequence[Directive], outer: Tuple[bytes, ...]) -> Iterator[Finding]:
+    for directive in directives:
+        if directive.name == b"map" and directive.block is not None and (not outer or outer[-1] != b"http"):
+            words = outer[-1].decode() if outer else "main"
+            yield _finding(
+                "map-wrong-context", directive, f'"map" directive is not allowed here ({words} context)'
+            )
+        elif directive.block and directive.name in (b"http", b"server", b"location", b"if"):
+            yield from _contexts(directive.block, (*outer, directive.name))
+
+
+def _proxy_pass(directive: Directive) -> Iterator[Finding]:
+    value = directive.args[0]
+    if has_variables(value.split(b"/")[0]):
+        return
+    low = value.lower()
+    if not low.startswith((b"http://", b"https://")) and not has_variables(value):
+        yield _finding(
+            "proxy-pass-ws-scheme", directive, "invalid URL prefix in " + value.decode("utf-8", "replace")
+        )
+        return
+    rest = value.split(b"://", 1)[-1]
+    rest = rest[5:].partition(b":")[2] if rest.startswith(b"unix:") else rest[len(rest.split(b"/")[0]) :]
+    parent = directive.parent
+    if rest and parent is not None and not has_variables(value) and _no_prefix(parent):
+        yield _finding(
+            "proxy-pass-uri-in-regex",
+            directive,
+            "proxy_pass cannot have a URI part here: " + value.decode("utf-8", "replace"),
+        )
+
+
+def _no_prefix(block: Directive) -> bool:
+    """Where a URI part is refused (ngx_http_proxy_pass): named and regex locations, if, limit_except."""
+    if block.name in (b"if", b"limit_except"):
+        return True
+    return block.name == b"location" and split_name(block.args)[0] in (b"~", b"~*", b"@")
+
+
+def _unknown_variables(configuration: Configuration) -> Iterator[Finding]:
+    """A variable with upgrade in its name that nothing defines: no module of nginx has one but
+    $http_upgrade."""
+    defined: Set[bytes] = set()
+    used: List[Tuple[bytes, Directive]] = []
+    for directive in configuration.walk():
+        if directive.name in (b"map", b"geo", b"split_clients") and directive.args:
+            defined.add(directive.args[-1][1:])
+        elif (
+            directive.name
+            in (
+                b"set",
+                b"perl_set",
+                b"js_set",
+                b"js_var",
+                b"auth_request_set",
+                b"set_by_lua_block",
+                b"set_by_lua",
+            )
+            and directive.args
+        ):
+            defined.add(directive.args[0][1:])
+        if directive.name == b"proxy_set_header":
+            used += [(name, directive) for argument in directive.args for name in variable_names(argument)]
+    for name, directive in used:
+        if (
+            b"upgrade" in name
+            and name not in defined
+            and not name.startswith((b"http_", b"sent_http_", b"upstream_http_", b"arg_", b"cookie_"))
+        ):
+            yield _finding("missing-map", directive, f'unknown "{name.decode()}" variable')
+            return

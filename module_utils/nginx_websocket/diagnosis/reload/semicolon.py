@@ -1,0 +1,76 @@
+"""A missing semicolon that nginx takes: the next directive becomes arguments of the one before."""
+
+from __future__ import annotations
+
+import re
+from typing import Dict, List, Optional, Tuple
+
+from ...behaviour.effective import Level
+from ...conf.tree import Directive
+from ..evidence.facts import Facts
+from ..words.findings import Change, Finding
+from ..words.suspect import at
+
+# Directives that take any number of arguments, so that nginx sees nothing wrong (ngx_http_core_commands).
+GREEDY = (b"server_name", b"index", b"try_files", b"valid_referers", b"ssl_protocols", b"proxy_next_upstream",
+          b"gzip_types", b"proxy_cache_bypass", b"proxy_no_cache", b"access_log", b"env")  # fmt: skip
+_NEXT = re.compile(
+    rb"([ \t]*(?:#[^\n]*)?)\r?\n\s*(proxy_\w+|location|listen|root|ssl_\w+|client_\w+|return|rewrite|"
+    rb"underscores_in_headers|auth_\w+|include|set|server_name|index)\s"
+)
+WANTED_BY: Dict[str, Tuple[bytes, ...]] = {
+    "http10-upstream": (b"proxy_http_version",),
+    "timeout-short": (b"proxy_read_timeout",),
+    "no-upgrade-header": (b"proxy_set_header", b"include"),
+    "upgrade-header-wrong-value": (b"proxy_set_header", b"include"),
+    "connection-header-wrong": (b"proxy_set_header", b"include"),
+    "host-header-wrong": (b"proxy_set_header", b"include"),
+    "forwarded-proto-missing": (b"proxy_set_header", b"include"),
+    "location-without-handler": (b"proxy_pass", b"include", b"location"),
+    "header-underscore-dropped": (b"underscores_in_headers",),
+    "cert-invalid": (b"ssl_certificate",),
+}
+
+
+def swallowed(level: Optional[Level]) -> Dict[bytes, Tuple[Directive, int]]:
+    """Names of directives that became arguments, each with the directive that took it.
+
+    Returns:
+        By name: the directive, and the offset in its file at which the semicolon is missing.
+    """
+    found: Dict[bytes, Tuple[Directive, int]] = {}
+    for outer in level.chain() if level is not None else []:
+        for directive in outer.own(*GREEDY):
+            raw = directive.source.data[directive.start : directive.end]
+            for match in _NEXT.finditer(raw):
+                found.setdefault(match.group(2), (directive, directive.start + match.start()))
+    return found
+
+
+def explained(facts: Facts, findings: List[Finding]) -> List[Finding]:
+    """The findings, with the missing semicolon before the first that it explains."""
+    route = facts.route
+    taken = swallowed(route.level or route.server) if route is not None else {}
+    for index, finding in enumerate(findings):
+        name = next((name for name in WANTED_BY.get(finding.code, ()) if name in taken), None)
+        if name is not None:
+            earlier = _missing(*taken[name], name)
+            earlier.is_cause, earlier.weight = finding.is_cause, finding.weight + 1
+            return [*findings[:index], earlier, *findings[index:]]
+    return findings
+
+
+def _missing(directive: Directive, offset: int, name: bytes) -> Finding:
+    data = directive.source.data
+    begin, end = data.rfind(b"\n", 0, offset) + 1, data.find(b"\n", offset)
+    line = data.count(b"\n", 0, begin) + 1
+    old = data[begin:end].decode("utf-8", "replace").rstrip("\r")
+    at_column = len(data[begin:offset].decode("utf-8", "replace"))
+    took, taken = directive.name.decode(), name.decode()
+    words = f"no semicolon ends this {took}, so {taken} of the next line is taken for "
+    return Finding(
+        "semicolon-missing",
+        evidence=at(directive, words + "one of its arguments"),
+        detail=f"a semicolon is missing after {took}: {taken} in the next line has no effect",
+        change=Change(directive.file, line, [old], [old[:at_column] + ";" + old[at_column:]]),
+    )
