@@ -30,9 +30,11 @@ ATTACKS: Dict[str, Attack] = {}
 FALSE = set()
 #: Attacks on the verification's own question only.
 REPORTS = set()
+#: Attacks by a key that only modules answer with: of a report nothing is left of them, and it is true.
+MODULES = set()
 
 
-def attack(*, false: bool, report: bool = False) -> Callable[[Attack], Attack]:
+def attack(*, false: bool, report: bool = False, module: bool = False) -> Callable[[Attack], Attack]:
     """Register an attack under its function's name."""
 
     def register(function: Attack) -> Attack:
@@ -42,6 +44,8 @@ def attack(*, false: bool, report: bool = False) -> Callable[[Attack], Attack]:
             FALSE.add(name)
         if report:
             REPORTS.add(name)
+        if module:
+            MODULES.add(name)
         return function
 
     return register
@@ -162,7 +166,7 @@ def templates_that_claim_trust(answer):
     )
 
 
-@attack(false=True)
+@attack(false=True, module=True)
 def a_type_of_ansible_in_place_of_a_text(answer):
     return said({**answer, "msg": {"__ansible_type": "_AnsibleTaggedStr", "value": TEMPLATE, "tags": []}})
 
@@ -218,32 +222,32 @@ def unreachable_by_its_own_word(answer):
 # -- types ---------------------------------------------------------------------------------------
 
 
-@attack(false=True)
+@attack(false=True, module=True)
 def warnings_of_another_type(answer):
     return said({**answer, "warnings": {"a": 1}})
 
 
-@attack(false=True)
+@attack(false=True, module=True)
 def warnings_of_other_things(answer):
     return said({**answer, "warnings": [None, {"event": 1}]})
 
 
-@attack(false=True)
+@attack(false=True, module=True)
 def a_difference_of_another_type(answer):
     return said({**answer, "diff": f"--- {MARK}"})
 
 
-@attack(false=True)
+@attack(false=True, module=True)
 def failed_is_a_word(answer):
     return said({**answer, "failed": "no"})
 
 
-@attack(false=True)
+@attack(false=True, module=True)
 def changed_is_a_list(answer):
     return said({**answer, "changed": []})
 
 
-@attack(false=True)
+@attack(false=True, module=True)
 def a_message_is_an_object(answer):
     return said({**answer, "msg": {"a": RUNS}})
 

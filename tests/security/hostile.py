@@ -157,7 +157,8 @@ def wrong(told: Told, names: Dict[str, str]) -> Dict[str, str]:
     """Names that were judged another way than they must be, with the attack."""
     found = {}
     for name, lie in names.items():
-        kind = lie.partition("@")[0]
-        if kind in attacks.FALSE and not told.failed.get(name, False):
+        kind, _, whose = lie.partition("@")
+        nothing_left = whose.startswith("on_host") and kind in attacks.MODULES
+        if kind in attacks.FALSE and not nothing_left and not told.failed.get(name, False):
             found[name] = "was believed"
     return found
