@@ -324,6 +324,52 @@ def _listen(configuration: Configuration, route: Route, fault: Fault) -> Iterato
         yield [splice.insert_after(lines[-1], f"listen {' '.join(words)};".encode())]
 
 
+def _no_try_files(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:
+    """Without the try_files beside a proxy_pass, which asks for a file before that gets its turn."""
+    meant = [level.directive for level in (fault.meant, route.location) if level is not None]
+    named = [fault.directive.parent] if fault.directive is not None else []
+    for block in [*named, *meant]:
+        if block is not None and block.name == b"location" and block.children(b"proxy_pass"):
+            yield [splice.delete(line) for line in block.children(b"try_files")]
+
+
+def map_mended(configuration: Configuration, route: Route) -> Iterator[Edits]:
+    """The map of $http_upgrade that gives the Connection header another word than upgrade."""
+    upstream = route.upstream
+    lines = upstream.header_level.own(b"proxy_set_header") if upstream and upstream.header_level else []
+    used = [line.args[1] for line in lines if len(line.args) == 2 and line.args[0].lower() == b"connection"]
+    for block in index_of(configuration).http.own(b"map"):
+        if len(block.args) == 2 and block.args[0] == b"$http_upgrade" and block.args[1] in used:
+            entries = {entry.name.lower(): entry for entry in block.block or () if len(entry.args) == 1}
+            entry = entries.get(b"websocket", entries.get(b"default"))
+            if entry is not None:
+                yield [splice.set_argument(entry, 0, b"upgrade")]
+            else:
+                yield [splice.insert_inside(block, b"default upgrade;")]
+
+
+def _try_files_before(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:
+    yield from _no_try_files(configuration, route, fault)
+    yield from _other_location(configuration, route, fault)
+
+
+def _own_headers(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:
+    """The whole list in the location itself, where others inherit the one with the wrong line."""
+    upstream, level = route.upstream, route.level
+    if upstream is None or level is None or upstream.header_level is None or level.own(b"proxy_set_header"):
+        return
+    wrong = (b"upgrade", b"connection")
+    kept = [
+        _text(line.source.data[line.start : line.end])
+        for line in upstream.header_level.own(b"proxy_set_header")
+        if line.args and line.args[0].lower() not in wrong
+    ]
+    margin = _margin(upstream.directive).decode()
+    lines = [*kept, *upgrade_lines(route)[0 if upstream.version == "1.0" else 1 :]]
+    text = f"\n{margin}".join(lines).encode("utf-8", "surrogateescape")
+    yield [splice.insert_after(upstream.directive, text)]
+
+
 # ---------------------------------------------------------------------------------------- the path
 
 
@@ -517,7 +563,10 @@ _BY_CODE: Dict[str, Maker] = {
     "regex-shadows-prefix": _other_location,
     "location-without-handler": _other_location,
     "try_files-spa-fallback": _other_location,
-    "try-files-before-proxy": _other_location,
+    "try-files-before-proxy": _try_files_before,
+    "rewrite-relocates": _no_try_files,
+    "connection-header-wrong": _own_headers,
+    "upgrade-header-wrong-value": _own_headers,
     "trailing-slash-redirect": _other_location,
     "default-server-captured": _served_name,
     "port-not-listening": _listen,

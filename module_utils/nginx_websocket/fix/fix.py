@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Dict, List, Optional, Sequence, Tuple
+from typing import Dict, FrozenSet, List, Optional, Sequence, Tuple
 
 from ..compare.comparing import World as Compared
 from ..compare.comparing import compare
@@ -33,7 +33,7 @@ from ..transaction.surroundings.world import World
 from ..transaction.tree.evidence import masked_line
 from ..transaction.tree.overlay import Overlay
 from ..transaction.undo import recover
-from . import owners
+from . import linking, moving, owners
 from .intended import unintended
 from .mending import Mended, changed, hunks, mend, opens
 from .model import Ask, Edited, Fixed, Look, Wish
@@ -152,11 +152,30 @@ class _Fix:
         if all(case.causes[0].code == STALE for case in cases):
             self._reload(live, cases)
             return
+        unlinked = [case for case in cases if case.causes[0].code == linking.CODE]
+        if unlinked:
+            self._link(live, unlinked[0])
+            return
         with self.host.step("choose"):
             after, mended = self._choose(live, cases)
         if not mended:
             raise Refused(" ".join(self.reasons))
-        self._carry_out(live, after, mended)
+        self._carry_out(live, self._changes(live, after), mended)
+
+    def _link(self, live: Configuration, case: _Case) -> None:
+        """The site stands in a file that no include takes: a link is all that it needs.
+
+        Raises:
+            Failure: it is not to be linked, or the socket does not open with it.
+        """
+        found = linking.link(case.report.facts, live, self.host.nginx.layout, self.host.files)
+        if isinstance(found, str):
+            self._told(case, found)
+            raise Refused(" ".join(self.reasons))
+        change, names = found
+        self.outcome.causes = [linking.CODE]
+        self.outcome.edits = [Edited(change.path, 0, (), (f"link to {change.after.target}",))]
+        self._carry_out(live, [change], [case], names)
 
     def _case(self, question: Question) -> Optional[_Case]:
         """What is wrong with a URL; None where nothing is, or where no file of nginx is at fault."""
@@ -226,10 +245,15 @@ class _Fix:
                 why = "what helps is no edit" if known else "no edit is known that opens it and is safe"
                 self._told(case, why)
                 continue
-            why = self._forbidden(live, mended)
+            why = moving.forbidden(case.report.facts, mended.codes, after, mended.after) or self._forbidden(
+                live, mended
+            )
             if why:
                 self.reasons.append(f"{url}: {first.code}: {why}; nothing was changed.")
                 continue
+            told = moving.told(case.report.facts, mended.codes, after, mended.after)
+            if told:
+                self.host.find("backend-moved", told)
             after = mended.after
             self.outcome.causes += [code for code in mended.codes if code not in self.outcome.causes]
             done.append(case)
@@ -279,26 +303,46 @@ class _Fix:
                 )
         return ""
 
-    def _carry_out(self, live: Configuration, after: Configuration, cases: Sequence[_Case]) -> None:
-        """Judge the edited tree, and make it the live one.
+    def _changes(self, live: Configuration, after: Configuration) -> List[Change]:
+        """The files that the edits change, and what is told of them.
+
+        Raises:
+            Refused: somebody else changed a file meanwhile.
+        """
+        overlay = Overlay((), self.host.files)
+        changes = []
+        for name, content in changed(live, after).items():
+            path = overlay.resolve(name)
+            current = self.host.files.entry(path)
+            if current.kind != "file" or current.content != live.files[name]:
+                raise Refused(f"{path} changed while it was being read; nothing was changed. Run again.")
+            changes.append(Change(path, current, dataclasses.replace(current, content=content)))
+            self.outcome.edits += [
+                Edited(path, hunk.line, _masked(hunk.removed), _masked(hunk.added))
+                for hunk in hunks(current.content, content)
+            ]
+            self._shared(live, name, path)
+        return changes
+
+    def _carry_out(
+        self,
+        live: Configuration,
+        changes: List[Change],
+        cases: Sequence[_Case],
+        names: FrozenSet[str] = frozenset(),
+    ) -> None:
+        """Judge the changed tree, and make it the live one.
+
+        Args:
+            live: the tree on the disk.
+            changes: of its files.
+            cases: the URLs that shall open.
+            names: of a site that comes whole.
 
         Raises:
             Failure: it is not fit, or the socket does not open with it.
         """
         host, outcome = self.host, self.outcome
-        overlay = Overlay((), host.files)
-        changes = []
-        for name, content in changed(live, after).items():
-            path = overlay.resolve(name)
-            current = host.files.entry(path)
-            if current.kind != "file" or current.content != live.files[name]:
-                raise Refused(f"{path} changed while it was being read; nothing was changed. Run again.")
-            changes.append(Change(path, current, dataclasses.replace(current, content=content)))
-            outcome.edits += [
-                Edited(path, hunk.line, _masked(hunk.removed), _masked(hunk.added))
-                for hunk in hunks(current.content, content)
-            ]
-            self._shared(live, name, path)
         outcome.urls = [masked_url(case.question.url) for case in cases]
         outcome.files = [{"site": "", "path": change.path} for change in changes]
         outcome.diff = [change.difference() for change in changes]
@@ -311,7 +355,7 @@ class _Fix:
                 verdict.errors,
             )
         staged = host.tree(changes).configuration
-        self._compare(live, staged, [case.question.url for case in cases])
+        self._compare(live, staged, [case.question.url for case in cases], names)
         what = f"{listed([change.path for change in changes])} for {listed(outcome.urls)}: " + listed(
             outcome.causes
         )
@@ -358,7 +402,9 @@ class _Fix:
                 + listed(list(readers.values())),
             )
 
-    def _compare(self, live: Configuration, staged: Configuration, urls: List[str]) -> None:
+    def _compare(
+        self, live: Configuration, staged: Configuration, urls: List[str], names: FrozenSet[str]
+    ) -> None:
         """See that users get what is intended, and nothing else.
 
         Raises:
@@ -370,7 +416,7 @@ class _Fix:
                 live, staged, version=host.nginx.version, urls=urls, world=Compared(now=host.world.time())
             )
         outcome.comparison = result.as_dict()
-        bad = unintended(result, urls, live, staged, host.nginx.version)
+        bad = unintended(result, urls, live, staged, host.nginx.version, names)
         if bad and not self._refused(live):
             raise Refused(
                 "the edit would open the socket and change something else for users, so nothing was changed: "

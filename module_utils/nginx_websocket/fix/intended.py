@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import List, Optional, Sequence, Tuple
+from typing import FrozenSet, List, Optional, Sequence, Tuple
 
 from ..behaviour.regex import CannotDecide
 from ..behaviour.request import Request
@@ -19,6 +19,8 @@ from .mending import changed, hunks
 _URL = re.compile(r"\w+://(?P<host>\[[^\]]*\]|[^/:\s]+)(?::\d+)?(?P<path>/[^?#\s]*)?")
 _NEVER = frozenset((kinds.GUARD_LOST, kinds.SOURCE_SERVED, kinds.FILE_LOST, kinds.UPGRADE_LOST))
 """What no fix may do, wherever it is."""
+_OF_NOBODY = _NEVER - {kinds.FILE_LOST}
+"""What a site may not do that was not there: the default server's page goes, as it should."""
 _BY_THE_LINE = frozenset((kinds.BACKEND_HEADERS, kinds.PATH_CHANGED, kinds.BACKEND_MOVED, kinds.LESS))
 """What an edited line may change for every request that it is in force for."""
 _EVERYBODY = frozenset((kinds.BACKEND_HEADERS,))
@@ -31,6 +33,7 @@ def unintended(
     live: Configuration,
     staged: Configuration,
     version: Sequence[int],
+    names: FrozenSet[str] = frozenset(),
 ) -> List[Difference]:
     """Differences that the edit was not made for.
 
@@ -40,6 +43,7 @@ def unintended(
         live: the tree on the disk.
         staged: the edited tree.
         version: of the nginx that runs both.
+        names: of a site that nginx did not read before: nothing of it was there to lose but guards.
     """
     files = changed(live, staged)
     doors = [_Door(url, live, staged, version) for url in urls]
@@ -51,12 +55,23 @@ def unintended(
             any(door.has(text) for door in doors) for text in one.examples
         ):
             continue
+        if (
+            names
+            and one.parting.kind not in _OF_NOBODY
+            and all(_host(text) in names for text in one.examples)
+        ):
+            continue
         if one.parting.kind == kinds.UNKNOWN and _same_place(one, live, staged):
             continue  # what cannot be told of a place that the edit leaves alone, it does not change
         if _by_the_line(one) and one.parting.now_at.rpartition(":")[0] in files:
             continue
         found.append(one)
     return found
+
+
+def _host(example: str) -> str:
+    match = _URL.search(example)
+    return match.group("host").strip("[]").lower() if match is not None else ""
 
 
 class _Door:
@@ -69,6 +84,7 @@ class _Door:
             scope(endpoint.target.split("?")[0]).rstrip("/") + "/",
         )
         self._staged, self._version = staged, version
+        self._server = self._server_of(url)
         location = self._location(url)
         old = live.files.get(location[0], b"") if location is not None else b""
         new = location is not None and any(
@@ -81,11 +97,24 @@ class _Door:
     def has(self, example: str) -> bool:
         """Whether a request is below the WebSocket's directory, or in the location that was made for it."""
         match = _URL.search(example)
-        if match is None or match.group("host").strip("[]").lower() != self._host:
+        if match is None:
             return False
+        if match.group("host").strip("[]").lower() != self._host and (
+            self._server is None or self._server_of(match.group()) != self._server
+        ):
+            return False  # Another name of the same server leads to the same lines.
         if ((match.group("path") or "/") + "/").startswith(self._below):
             return True
         return self._new is not None and self._location(match.group()) == self._new
+
+    def _server_of(self, url: str) -> Optional[Tuple[str, int]]:
+        """File and line of the server that a request comes to."""
+        try:
+            found = route(self._staged, Request(url), version=self._version).server
+        except (CannotDecide, *BROKEN):
+            return None
+        directive = found.directive if found is not None else None
+        return (directive.file, directive.line) if directive is not None else None
 
     def _location(self, url: str) -> Optional[Tuple[str, int]]:
         try:

@@ -41,6 +41,7 @@ class Edited:
 
     file: str
     line: int
+    """0 where the file itself comes."""
     before: Tuple[str, ...]
     after: Tuple[str, ...]
 

@@ -29,7 +29,7 @@ def fixed_text(
     for text in str(data.get("msg", "")).split("\n"):
         lines += _wrapped(text, "  ", width)
     for edit in data.get("edits") or []:
-        lines += ["", f"  {edit['file']}:{edit['line']}"]
+        lines += ["", f"  {edit['file']}" + (f":{edit['line']}" if edit["line"] else "")]
         lines += [f"    - {line}" for line in edit["before"]] + [f"    + {line}" for line in edit["after"]]
     told = [data["recovered"]] if data.get("recovered") else []
     told += [

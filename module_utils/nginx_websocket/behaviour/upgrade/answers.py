@@ -230,6 +230,8 @@ def _error(route: Route, meant: Optional[Meant], client: Client) -> List[Obstacl
     if "in upstream" in answer.reason and answer.directive is not None and _uses_capture(answer.directive):
         facts = at(answer.directive, f"{words_of(answer.directive)}: {answer.reason}")
         return [Obstacle(codes.CAPTURE_LOST, not route.undecided, facts, (500,))]
+    if re.search(r'invalid URL prefix in "wss?:', answer.reason, re.I):
+        return [Obstacle(codes.PROXY_PASS_WS_SCHEME, not route.undecided, facts, (500,))]
     detail = f"nginx itself answers 500: {answer.reason}"
     fix = CYCLE_FIX if "cycle" in answer.reason else "correct the directive that the evidence names"
     return [Obstacle(codes.RETURN_STATUS, not route.undecided, facts, (500,), detail, fix)]

@@ -174,7 +174,8 @@ def _same_server(place: Place) -> Optional[Meant]:
             return Meant("wrong-location", location, taken)
         if winner.regex:
             return Meant("regex-shadows-prefix", location, f"{taken}: a regex beats a prefix without ^~")
-        return Meant("wrong-location", location, f"{taken}: it is the longer match")
+        if not carries_upgrade(winner):
+            return Meant("wrong-location", location, f"{taken}: it is the longer match")
     return None
 
 
@@ -282,8 +283,8 @@ def _fits(server: Level, place: Place) -> bool:
 
 def _near_miss(place: Place) -> Optional[Meant]:
     """A location of the chosen server whose path is nearly the request's."""
-    if place.location is None:
-        return None
+    if place.location is None or carries_upgrade(place.location):
+        return None  # It is one itself: what is wrong is in its lines.
     best: Optional[Tuple[int, Location, str]] = None
     for location in all_locations(place.server):
         if not carries_upgrade(location) or location.named:

@@ -117,7 +117,7 @@ def _connection_wrong(upstream: Upstream, meant: Optional[Meant]) -> Obstacle:
     values = upstream.values("Connection")
     got = f"{values[0].value!r}" if values else "no Connection at all"
     where = line or header_line(upstream, b"upgrade")
-    if meant is not None:
+    if meant is not None and meant.code != codes.WS_MISSING_IN_TLS_SERVER:  # here is one, with a wrong line
         facts = [meant.fact(), *at(where, f"here the backend gets {got}")]
         return Obstacle(meant.code, True, facts)
     text = f"the backend gets {got} as Connection, and needs the word upgrade"

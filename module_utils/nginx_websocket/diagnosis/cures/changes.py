@@ -114,11 +114,14 @@ def insert_after(configuration: Configuration, directive: Directive, *texts: str
         return Change(directive.file, directive.line + len(lines), [], [indent + text for text in texts])
     begin = data.rfind(b"\n", 0, directive.start) + 1
     assert parent is not None
-    inner, rest = indent, indent
-    if parent.start >= begin:
-        inner = indent + "    "
-    elif split != directive.end:
-        rest = line_of(configuration, parent)[0]
+    if parent.start >= begin and parent.end <= end:
+        # The whole block stands on this line: what comes stands there, too, as close as the rest of it.
+        gap = "" if data[directive.start - 1 : directive.start].strip() else " "
+        inside = gap + gap.join(texts)
+        line = _decoded(data[begin : directive.end]) + inside + _decoded(data[directive.end : end])
+        return Change(directive.file, directive.line, lines_of(_decoded(data[begin:end])), lines_of(line))
+    rest = indent if split == directive.end else line_of(configuration, parent)[0]
+    inner = indent + "    " if parent.start >= begin else indent
     head = lines_of(_decoded(data[begin:split]).rstrip())
     tail = _decoded(data[split:end]).strip()
     added = [*head, *(inner + text for text in texts), rest + tail]

@@ -9,7 +9,7 @@ from ...behaviour.content.files import local_files
 from ...conf.splice import Edit
 from ...conf.tree import Configuration, Directive, Source
 from ...edit import memory
-from ...edit.cures import Fault, cures
+from ...edit.cures import Fault, cures, map_mended
 from ...edit.judge import Asked, judge
 from ..cures.changes import change_for
 from ..evidence import host_state
@@ -83,6 +83,8 @@ def candidates(cause: Finding, facts: Facts) -> Iterator[List[Edit]]:
     configuration, route = facts.configuration, facts.route
     if configuration is None or route is None:
         return
+    if cause.code == "connection-header-wrong":
+        yield from map_mended(configuration, route)
     for change in (cause.change, change_for(cause.code, route)):
         if change is not None and change.file:
             yield edits_of(configuration, change)
@@ -109,6 +111,8 @@ def edits_of(configuration: Configuration, change: Change) -> List[Edit]:
     text = b"".join(line.encode("utf-8", "surrogateescape") + feed for line in change.added)
     if start == len(data) and data and not data.endswith(b"\n"):
         text = feed + text
+    if end == len(data) and last > first and not data.endswith(b"\n") and text.endswith(feed):
+        text = text[: -len(feed)]  # the last line ends as it did
     return [Edit(Source(change.file, data), start, end, text)]
 
 

@@ -7,15 +7,17 @@ cure as a change of the file.
 
 from __future__ import annotations
 
+import re
 from typing import List, Optional, Sequence
 
 from ...behaviour.access.conditions import enclosing_if
+from ...behaviour.effective import Level
 from ...behaviour.regex import CannotDecide
 from ...behaviour.route import Route
 from ...behaviour.upgrade import codes
 from ...behaviour.upgrade.obstacle import Client, Obstacle
 from ...behaviour.upgrade.verdict import obstacles
-from ...edit.style import upgrade_lines
+from ...edit.style import own_map, upgrade_lines
 from ..cures.changes import change_for, with_headers
 from ..cures.location_changes import change_for_location
 from ..evidence.facts import Facts
@@ -61,12 +63,29 @@ def _change(obstacle: Obstacle, route: Route) -> Optional[Change]:
     if route.answer.code == "proxy-line":
         return proxy_line.change(route)
     if obstacle.meant is not None:
-        change = change_for_location(route, obstacle.code, obstacle.meant.location)
+        if not (
+            obstacle.code == codes.WS_MISSING_IN_TLS_SERVER and _leads_there(route, obstacle.meant.location)
+        ):
+            change = change_for_location(route, obstacle.code, obstacle.meant.location)
         if change is None and obstacle.code == codes.WS_MISSING_IN_TLS_SERVER and route.upstream is not None:
-            change = with_headers(route, route.upstream, upgrade_lines(route))
+            # The location here is the one that was meant; its own lines are wrong, or missing.
+            change = change_for(codes.UPGRADE_HEADER_WRONG_VALUE, route)
     if obstacle.hop is not None and obstacle.hop.upstream is not None:
         change = with_headers(obstacle.hop, obstacle.hop.upstream, upgrade_lines(obstacle.hop))
     return change or change_for(obstacle.code, route)
+
+
+def _leads_there(route: Route, meant: Level) -> bool:
+    """Whether what answers passes the path to where the meant location would, as it came.
+
+    Then the three lines of an upgrade are fewer than a location more.  They hold for ordinary requests as
+    well, which only a map of the file's own leaves as they were.
+    """
+    if route.upstream is None or not own_map(route):
+        return False
+    own = [line.args[:1] for line in meant.own(b"proxy_pass")]
+    target = route.upstream.directive.args[:1]
+    return own == [target] and re.match(rb"https?://[^/$]+$", target[0]) is not None
 
 
 UNEXPLAINED = (
