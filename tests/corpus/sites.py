@@ -37,6 +37,13 @@ class Live:
     files: FrozenSet[str] = PAGES
 
 
+def servers(site: Live) -> str:
+    """The live text as whole servers."""
+    if site.text.startswith(("server ", "map ", "geo ", "upstream ", "proxy_cache_path ", "limit_req_zone ")):
+        return site.text
+    return f"server {{ listen 80; server_name {NAME}; {site.text} }}"
+
+
 def proxy(to: str = "http://127.0.0.1:8000", more: str = "") -> str:
     """A location's body that passes to a backend."""
     return f"{{ proxy_pass {to}; proxy_set_header Host $host; {more}}}"

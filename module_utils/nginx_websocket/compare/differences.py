@@ -49,7 +49,10 @@ KINDS: Dict[str, Tuple[str, str]] = {
     STATUS: (CHANGE, "an error has another status or page"),
     BACKEND_HEADERS: (CHANGE, "the backend gets other headers or parameters"),
     HEADERS: (CHANGE, "browsers get other headers"),
-    SETTINGS: (CHANGE, "compression, error pages or limits on requests change"),
+    SETTINGS: (
+        CHANGE,
+        "compression, error pages, limits, filters, caches or any other directive in force change",
+    ),
     LOGS: (CHANGE, "requests are logged elsewhere"),
     STRANGERS: (CHANGE, "another server answers for names that no site has"),
     MORE: (GAIN, "something is answered that was not, or a WebSocket opens that did not"),

@@ -12,6 +12,7 @@ from ..behaviour.location import Location
 from ..behaviour.response import Added
 from ..conf.tree import Directive
 from ..conf.units import seconds_of
+from ..exchange.masking import masked_headers
 from .destination import BACKEND, Destination
 from .differences import BACKEND_HEADERS, HEADERS, LESS, LOGS, PATH_CHANGED, SETTINGS, Parting
 
@@ -79,7 +80,7 @@ def _lines(old: _Lines, new: _Lines, at: Places) -> Iterator[Parting]:
             continue
         kind = PATH_CHANGED if key in _PATHS else BACKEND_HEADERS
         was, now = (
-            f"the backend gets {name}: {known(value)}" if value != "" else f"the backend gets no {name}"
+            f"the backend gets {name}: {known(value, name)}" if value != "" else f"the backend gets no {name}"
             for value in (before, after)
         )
         # One difference for all requests: by the lines that make the value, not by the value.
@@ -93,9 +94,9 @@ def _source(directive: Optional[Directive], value: Optional[str]) -> str:
     return "of the client" if value else "none"
 
 
-def known(value: Optional[str]) -> str:
-    """A value for people; it may be one that cannot be told."""
-    return "a value that cannot be told" if value is None else value
+def known(value: Optional[str], name: str) -> str:
+    """The value of a header for people, secrets masked; it may be one that cannot be told."""
+    return "a value that cannot be told" if value is None else masked_headers([(name, value)])[0][1]
 
 
 def _same(
@@ -154,7 +155,9 @@ def answer_headers(
         if one is not None and other is not None and _unchanged(one, other):
             continue
         texts = [
-            f"nginx adds {name}: {known(header.value)}" if header is not None else f"nginx adds no {name}"
+            f"nginx adds {name}: {known(header.value, name)}"
+            if header is not None
+            else f"nginx adds no {name}"
             for header in (one, other)
         ]
         if one is None and now.kind == BACKEND and key not in after.hidden:

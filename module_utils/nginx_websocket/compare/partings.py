@@ -36,6 +36,7 @@ from .differences import (
     Parting,
 )
 from .effects import place
+from .in_force import in_force
 
 _OF_GUARDS = frozenset((codes.ACCESS_DENIED, codes.METHOD_NOT_ALLOWED, codes.AUTH_BASIC, codes.AUTH_REQUEST))
 _ACME = b"/.well-known/acme-challenge/"
@@ -112,6 +113,9 @@ def _effects(pair: Pair, was: Destination, now: Destination) -> Iterator[Parting
         if not pair.handshake:
             yield from effects.settings(before, after, was, now)
         yield from effects.logs(before, after)
+    if was.kind == now.kind and was.kind in (*to.REAL, to.ANSWER, to.REFUSED):
+        protocols = frozenset((was.protocol, now.protocol)) if was.protocol == now.protocol else frozenset()
+        yield from in_force(before.route.level, after.route.level, protocols)
 
 
 def _unknown(pair: Pair, was: Destination, now: Destination) -> Optional[Parting]:

@@ -20,7 +20,8 @@ from module_utils.nginx_websocket.compare.differences import LOSS
 from module_utils.nginx_websocket.compare.requests import REMOTE
 from module_utils.nginx_websocket.conf.load import load
 from module_utils.nginx_websocket.conf.tree import Configuration
-from tests.corpus.sites import NAME, SITES, Live
+from tests.corpus.more_sites import MORE
+from tests.corpus.sites import NAME, SITES, Live, servers
 from tests.unit.compare.trees import PHP, SNIPPET
 from tests.unit.role.rendering import rendered
 
@@ -44,9 +45,7 @@ def trees(site: Live, base: Path) -> Tuple[Configuration, Configuration]:
         path = base / name.lstrip("/")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("")
-    text = site.text
-    if not text.startswith(("server {", "map ")):
-        text = f"server {{ listen 80; server_name {NAME}; {text} }}"
+    text = servers(site)
     variables = json.loads(json.dumps(site.variables).replace("/srv/", f"{base}/srv/"))
     staged = rendered({"name": NAME, **variables})[0].replace("@RELEASE@", "abc")
     return tree(text.replace("/srv/", f"{base}/srv/")), tree(staged)
@@ -86,9 +85,15 @@ NAMED = {
 
 def request(asked: str) -> Request:
     method, headers, scheme, host, port = "GET", [], "http", NAME, 80
-    for word in ("POST", "OPTIONS"):
+    for word in ("POST", "OPTIONS", "PUT", "DELETE"):
         if asked.startswith(word + ":"):
             method, asked = word, asked[len(word) + 1 :]
+    if asked.startswith("auth:"):
+        headers, asked = [("Authorization", "Basic dTpw")], asked[5:]
+    if asked.startswith("header:"):
+        line, _colon, asked = asked[7:].rpartition(":/")
+        name, _equals, value = line.partition("=")
+        headers, asked = [(name, value)], "/" + asked
     if asked.startswith("ws:"):
         headers, asked = [*HANDSHAKE], asked[3:]
     if asked.startswith("s:"):
@@ -125,7 +130,7 @@ def outcome(found: Behaviour) -> Tuple[object, ...]:
     )
 
 
-@pytest.mark.parametrize("site", SITES, ids=lambda site: site.title)
+@pytest.mark.parametrize("site", [*SITES, *MORE], ids=lambda site: site.title)
 def test_no_request_changes_in_silence(site: Live, tmp_path: Path) -> None:
     live, staged = trees(site, tmp_path)
     found = compare(live, staged, version=VERSION, world=WORLD)
