@@ -204,6 +204,32 @@ def test_a_stopped_nginx_is_started_only_when_asked(host: LabHost) -> None:
     assert opened(host).opened
 
 
+STAND_IN = """\
+#!/bin/sh
+# Not the real dnf, which no Debian has: it unpacks what the test put aside, and starts nothing.
+echo "$@" >> /root/dnf.log
+mv /root/aside/nginx /usr/sbin/nginx && mv /root/aside/etc /etc/nginx
+"""
+
+
+def test_nginx_is_installed_by_another_package_manager(lab_up: LabUp) -> None:
+    bare = lab_up("role-options-dnf")
+    bare.sh(
+        "systemctl disable -q --now nginx; mkdir /root/aside && mv /usr/sbin/nginx /root/aside/nginx && "
+        "mv /etc/nginx /root/aside/etc && mv /usr/bin/apt-get /root/aside/apt-get"
+    )
+    wanted = {"nginx_websocket_install": True}
+    done = bare.playbook("playbooks/deploy.yml", variables=wanted)
+    assert done.returncode == 2 and "none of apt-get, dnf, yum" in " ".join(done.stdout.split()), done.stdout
+    bare.write("/usr/local/bin/dnf", STAND_IN)
+    bare.sh("chmod 755 /usr/local/bin/dnf")
+    done = bare.playbook("playbooks/deploy.yml", variables=wanted)
+    assert done.returncode == 0, done.stdout
+    assert bare.sh("cat /root/dnf.log") == "install -q -y nginx\n"
+    assert bare.sh("systemctl is-enabled nginx").strip() == "enabled"
+    assert opened(bare).opened
+
+
 def test_nginx_is_installed_when_asked(lab_up: LabUp) -> None:
     """Where packages can be had: the host has its own sources."""
     bare = lab_up("role-options-bare")
