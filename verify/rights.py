@@ -17,7 +17,7 @@ from typing import Iterator, List, Set, Tuple
 
 #: nginx's words: a comment; what ends a statement; quoted; bare.
 _WORD = re.compile(
-    rb"""\s*(?:\#[^\n]*|(?P<end>[;{}])|"(?P<double>(?:\\.|[^"\\])*)"|'(?P<single>(?:\\.|[^'\\])*)'"""
+    rb"""(?:\#[^\n]*|(?P<end>[;{}])|"(?P<double>(?:\\.|[^"\\])*)"|'(?P<single>(?:\\.|[^'\\])*)'"""
     rb"""|(?P<bare>(?:\\.|\$\{|[^\s;{\\])+))""",
     re.DOTALL,
 )
@@ -27,7 +27,9 @@ _CODE = (b"load_module", b"perl_modules", b"perl_require", b"init_by_lua_file")
 #: Modules with which every file of the configuration may bring code: loaded, or compiled in (``nginx -V``).
 _RUNS_CODE = re.compile(rb"(?:^|/)ngx_(?:http|stream)_(?:perl|lua)_module\.so$")
 _BUILT_IN = re.compile(r"--with-http_perl_module(?!=dynamic)|--add-module=\S*lua")
-_MOST_FILES, _MOST_BYTES = 5000, 16 * 2**20
+_WORTH_READING = re.compile(rb"include|load_module|engine:|perl_|_lua_")
+#: What is looked at of a configuration, files and bytes: whoever may write a part of it may write much.
+_MOST_FILES, _MOST_BYTES, _MOST_WORDS = 5000, 256 * 2**20, 8 * 2**20
 
 
 def ours(*uids: int) -> bool:
@@ -102,12 +104,19 @@ def strangers_code(conf: str, prefix: str, built: str) -> str:
     everywhere = bool(_BUILT_IN.search(built))
     left = [(conf, True)]
     seen: Set[Tuple[str, bool]] = set()
-    while left and len(seen) < _MOST_FILES:
+    size = words_size = 0
+    while left:
         file, main = left.pop()
         if (file, main) in seen:
             continue
         seen.add((file, main))
-        for depth, (name, *words) in statements(_content(file)):
+        content = _content(file)
+        size += len(content)
+        content = content if _WORTH_READING.search(content) else b""
+        words_size += len(content)
+        if len(seen) > _MOST_FILES or size > _MOST_BYTES or words_size > _MOST_WORDS:
+            return f"{conf} includes more than can be looked at ({len(seen)} files, {size} bytes)"
+        for depth, (name, *words) in statements(content):
             paths = [os.fsdecode(word) for word in words]
             if name in _CODE:
                 found += [os.path.join(prefix, path) for path in paths]
@@ -149,6 +158,6 @@ def _content(path: str) -> bytes:
     try:
         with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as stream:
             status = os.fstat(stream.fileno())
-            return stream.read(_MOST_BYTES) if stat.S_ISREG(status.st_mode) else b""
+            return stream.read(_MOST_BYTES + 1) if stat.S_ISREG(status.st_mode) else b""
     except OSError:
         return b""

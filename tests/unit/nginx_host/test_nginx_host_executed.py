@@ -13,6 +13,7 @@ from module_utils.nginx_websocket.transaction.live import instance
 from module_utils.nginx_websocket.transaction.site.model import Refused
 from tests.unit.nginx_host.fake_proc import FakeProc
 from verify import on_host
+from verify.rights import statements
 
 MALLORY = 65534
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="gives files to other users")
@@ -125,6 +126,23 @@ def test_with_an_interpreter_every_file_may_bring_code(tree, tmp_path, module):
     os.chown(tree / "conf.d/site.conf", MALLORY, 0)
     assert not look(tmp_path).found
     assert verified(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "files, text, size", [(1, b"", 300 * 2**20), (9, b"include x;" + b" " * 2**20, 0), (5100, b"", 0)]
+)
+def test_what_is_too_large_to_be_looked_at_is_not_run(tree, tmp_path, files, text, size):
+    for number in range(files):
+        with (tree / f"conf.d/{number}.conf").open("wb") as stream:
+            stream.write(text)
+            stream.truncate(size or len(text))
+    assert verified(tmp_path, "more than can be looked at")
+
+
+@pytest.mark.parametrize("filling", [b" ", b"\n", b"#x {\n", b"a;", b'"b\\" {";', b"${x};"])
+def test_words_are_found_behind_whatever_a_stranger_writes(filling):
+    found = list(statements(filling * (2**18 // len(filling)) + b"\ninclude 'x y';"))
+    assert found[-1] == (0, [b"include", b"x y"])
 
 
 def test_a_broken_tree_is_looked_at_too(tree, tmp_path):
