@@ -21,7 +21,7 @@ DIAGNOSE = """
 import json, resource, sys
 sys.path.insert(0, sys.argv[1])
 from module_utils.nginx_websocket.diagnosis.engine import diagnose_dump
-from module_utils.nginx_websocket.diagnosis.facts import Question
+from module_utils.nginx_websocket.diagnosis.evidence.facts import Question
 started = resource.getrusage(resource.RUSAGE_SELF)
 report = diagnose_dump(Question(sys.argv[3], host=sys.argv[4]), open(sys.argv[2], "rb").read())
 data = json.dumps(report.as_data())

@@ -26,12 +26,13 @@ FLOORS = (
 INSIDE = {
     "diagnosis": (
         ("words", "experiments"),
-        ("evidence", "tls"),
+        ("evidence",),
         ("asking", "cures"),
         ("access", "backend", "headers", "reload"),
         ("capacity",),
         ("reach",),
         ("location",),
+        ("tls",),
         ("deciding",),
         ("",),
     ),

@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from module_utils.nginx_websocket.diagnosis import observe
+from module_utils.nginx_websocket.diagnosis import hops
 from module_utils.nginx_websocket.diagnosis.asking import backend as backend_module
 from module_utils.nginx_websocket.diagnosis.engine import conclude_live
 from tests.cases.lab_backend import LabBackend
@@ -67,14 +67,14 @@ def patiently(monkeypatch):
             timeouts.append(question.timeout)
             return second
 
-        monkeypatch.setattr(observe, "handshake", again)
+        monkeypatch.setattr(hops, "handshake", again)
         facts = host(body or site(proxied()), {})
         monkeypatch.setattr(
-            observe,
+            hops,
             "ask_backends",
             lambda facts, is_open, patient: facts.backends.append(backend(direct)),
         )
-        probe, words = observe._patiently(facts, ("127.0.0.1", 443), SILENT, "through nginx on this host")
+        probe, words = hops._patiently(facts, ("127.0.0.1", 443), SILENT, "through nginx on this host")
         return facts, probe, words, timeouts
 
     return run

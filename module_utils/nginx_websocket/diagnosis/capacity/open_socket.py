@@ -9,7 +9,7 @@ from ..backend import refusals
 from ..evidence.facts import Facts, Hop
 from ..evidence.way import told
 from ..words.findings import Evidence, Finding
-from ..words.suspect import Suspect, at
+from ..words.suspect import Suspect, at, certain_cause
 from .limits import socket_limits
 from .timing import read_timeout, timeout_evidence
 
@@ -209,12 +209,4 @@ def alpn_refused(facts: Facts) -> List[Finding]:
     alpn = facts.hop("alpn")
     if alpn is not None and not alpn.probe.opened and alpn.probe.tls.get("alpn") == "h2":
         return [Finding("http2-only", evidence=[told(alpn)])]
-    return []
-
-
-def certain_cause(suspects: Sequence[Suspect], codes: Sequence[str] = ()) -> List[Finding]:
-    """The first suspect that is certain (and has one of the codes)."""
-    for suspect in suspects:
-        if suspect.certain and (not codes or suspect.code in codes):
-            return [suspect.finding]
     return []

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import List, Optional, Sequence
+from typing import Callable, Dict, List, NamedTuple, Optional, Sequence
 
 from ...behaviour.upgrade.hops import own_hops
 from ...exchange.result import Probe
-from ..backend.refusals import is_this_nginx, said
+from ..backend.answers import is_this_nginx, said
 from ..capacity.limits import socket_limits
 from ..capacity.timing import read_timeout, timeout_evidence
 from ..evidence import host_state
@@ -15,7 +15,7 @@ from ..evidence.errorlog import LogLine
 from ..evidence.facts import BackendFacts, Facts
 from ..evidence.host_state import covering
 from ..words.findings import Evidence, Finding
-from ..words.suspect import Suspect
+from ..words.suspect import Suspect, evidence_of
 
 
 def unreachable_backend(facts: Facts, suspects: Sequence[Suspect], probe: Probe) -> List[Finding]:
@@ -34,7 +34,7 @@ def unreachable_backend(facts: Facts, suspects: Sequence[Suspect], probe: Probe)
         "resolver-missing",
         "http2-upstream",
     ):
-        return [Finding(code, evidence=[*_known(suspects, code), *logged])]
+        return [Finding(code, evidence=[*evidence_of(suspects, code), *logged])]
     if code == "upstream-marked-down":
         return [_no_live(facts, logged)]
     if code == "upstream-sni-missing":
@@ -79,10 +79,6 @@ def upstream_line(log: Sequence[LogLine]) -> Optional[LogLine]:
     lines = [line for line in log if "upstream" in line.text or line.code in names]
     lines = [line for line in lines if line.code and line.code != "location-without-handler"]
     return next((line for line in lines if line.code != "upstream-marked-down"), lines[0] if lines else None)
-
-
-def _known(suspects: Sequence[Suspect], code: str) -> List[Evidence]:
-    return next((suspect.finding.evidence for suspect in suspects if suspect.code == code), [])
 
 
 def _no_live(facts: Facts, logged: List[Evidence]) -> Finding:
@@ -152,41 +148,75 @@ def _broken(
     direct = backend.search.as_sent if backend.search is not None else backend.plain
     if direct is None:
         return None
-    asked = [*logged, said(f"{backend.server}, asked directly", direct)]
-    kind = direct.error_kind
-    if kind in ("connect-refused", "connect-failed"):
-        if line is not None and line.code == "upstream-permission-denied":
-            return Finding("upstream-permission-denied", evidence=asked)
-        return _nobody_there(backend, asked)
-    if kind == "connect-timeout":
-        return Finding("backend-connect-timeout", evidence=asked)
-    if kind == "answer-timeout":
-        if backend.other_scheme is not None and (backend.other_scheme.opened or backend.other_scheme.status):
-            return Finding(
-                "upstream-scheme-mismatch",
-                evidence=[*asked, said("in the other scheme", backend.other_scheme)],
-            )
-        return _silent(facts, asked)
-    if (
-        kind == "tls"
-        and backend.with_name is not None
-        and (backend.with_name.opened or backend.with_name.status)
-    ):
-        return Finding(
-            "upstream-sni-missing", evidence=[*asked, said("with a server name", backend.with_name)]
-        )
-    if kind in ("closed-without-answer", "not-http", "tls"):
-        other = backend.other_scheme
-        if other is not None and (other.opened or other.status is not None):
-            return Finding("upstream-scheme-mismatch", evidence=[*asked, said("in the other scheme", other)])
-        if kind == "tls":
-            return Finding("upstream-tls-failed", evidence=asked)
-        return Finding("wrong-backend-protocol", evidence=asked)
-    if line is not None and line.code == "backend-connect-timeout":
-        return Finding("backend-connect-timeout", evidence=asked)
-    if line is not None and line.code == "backend-hang":
-        return _late(facts, direct, asked) or _silent(facts, asked)
+    evidence = [*logged, said(f"{backend.server}, asked directly", direct)]
+    asked = Asked(facts, backend, direct, line.code if line is not None else "", evidence)
+    rule = BY_ERROR.get(direct.error_kind, _logged_only)
+    return rule(asked)
+
+
+class Asked(NamedTuple):
+    """A backend that was asked directly and gave no answer that opens the socket."""
+
+    facts: Facts
+    backend: BackendFacts
+    direct: Probe
+    logged: str
+    """The code of what nginx's log says of it; "" for nothing."""
+    evidence: List[Evidence]
+
+
+def _refused(asked: Asked) -> Finding:
+    if asked.logged == "upstream-permission-denied":
+        return Finding("upstream-permission-denied", evidence=asked.evidence)
+    return _nobody_there(asked.backend, asked.evidence)
+
+
+def _no_connection(asked: Asked) -> Finding:
+    return Finding("backend-connect-timeout", evidence=asked.evidence)
+
+
+def _no_word(asked: Asked) -> Finding:
+    return _other_scheme(asked) or _silent(asked.facts, asked.evidence)
+
+
+def _no_tls(asked: Asked) -> Finding:
+    named = asked.backend.with_name
+    if named is not None and (named.opened or named.status):
+        return Finding("upstream-sni-missing", evidence=[*asked.evidence, said("with a server name", named)])
+    return _other_scheme(asked) or Finding("upstream-tls-failed", evidence=asked.evidence)
+
+
+def _no_http(asked: Asked) -> Finding:
+    return _other_scheme(asked) or Finding("wrong-backend-protocol", evidence=asked.evidence)
+
+
+def _other_scheme(asked: Asked) -> Optional[Finding]:
+    """The backend answers in TLS where nginx speaks without, or the reverse."""
+    other = asked.backend.other_scheme
+    if other is None or not (other.opened or other.status is not None):
+        return None
+    return Finding("upstream-scheme-mismatch", evidence=[*asked.evidence, said("in the other scheme", other)])
+
+
+def _logged_only(asked: Asked) -> Optional[Finding]:
+    """The backend does answer when it is asked directly: then nginx's log alone has the reason."""
+    if asked.logged == "backend-connect-timeout":
+        return _no_connection(asked)
+    if asked.logged == "backend-hang":
+        return _late(asked.facts, asked.direct, asked.evidence) or _silent(asked.facts, asked.evidence)
     return None
+
+
+BY_ERROR: Dict[str, Callable[[Asked], Optional[Finding]]] = {
+    "connect-refused": _refused,
+    "connect-failed": _refused,
+    "connect-timeout": _no_connection,
+    "answer-timeout": _no_word,
+    "tls": _no_tls,
+    "closed-without-answer": _no_http,
+    "not-http": _no_http,
+}
+"""What became of a direct handshake (``exchange.result.ERROR_KINDS``), and the rule for it."""
 
 
 def _silent(facts: Facts, evidence: List[Evidence]) -> Finding:

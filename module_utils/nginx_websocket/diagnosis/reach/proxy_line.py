@@ -1,12 +1,15 @@
-"""``stream {}`` in front: a PROXY line that is sent and not expected, or the reverse."""
+"""The line of the PROXY protocol: sent and not expected, or the reverse."""
 
 from __future__ import annotations
 
-from typing import Optional
+from typing import List, Optional, Sequence
 
 from ...behaviour.route import Route
 from ..cures.changes import insert_after, replace
-from ..words.findings import Change
+from ..evidence.facts import Facts
+from ..evidence.way import told
+from ..words.findings import Change, Finding
+from ..words.suspect import Suspect, evidence_of
 
 
 def change(route: Route) -> Optional[Change]:
@@ -18,3 +21,21 @@ def change(route: Route) -> Optional[Change]:
         return insert_after(route.configuration, directive, "proxy_protocol on;")
     sending = next((item for item in directive.parent.children(b"proxy_protocol")), None)
     return replace(route.configuration, sending) if sending is not None else None
+
+
+def waits_for_line(facts: Facts, suspects: Sequence[Suspect]) -> List[Finding]:
+    """The port waits for a line of the PROXY protocol: the log says so, or the line helps."""
+    proxied = facts.hop("with PROXY")
+    line = facts.logged("proxy-protocol-mismatch")
+    # A server that does not expect the line takes it for a bad request.
+    helped = proxied is not None and (
+        proxied.probe.opened
+        or proxied.probe.status not in (None, 400)
+        or bool(proxied.probe.tls.get("verify_error"))
+    )
+    if line is None and not helped:
+        return []
+    evidence = evidence_of(suspects, "proxy-protocol-mismatch")
+    evidence = evidence + ([line.evidence()] if line is not None else [])
+    evidence += [told(proxied)] if proxied is not None else []
+    return [Finding("proxy-protocol-mismatch", evidence=evidence)]

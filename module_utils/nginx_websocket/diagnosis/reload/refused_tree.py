@@ -9,8 +9,9 @@ from ...behaviour.location import split_name
 from ...behaviour.variables import has_variables, variable_names
 from ...conf.load import read_file
 from ...conf.tree import Configuration, Directive
-from ..evidence.facts import ConfigTest, Facts
+from ..evidence.facts import ConfigTest, Facts, Hop
 from ..words.findings import Evidence, Finding
+from ..words.suspect import Suspect
 
 _PLACE = re.compile(r" in (\S+):(\d+)$")
 # nginx's words: ngx_conf_handler, ngx_http_variables_init_vars, ngx_http_proxy_pass, ngx_parse_url,
@@ -161,3 +162,18 @@ def _unknown_variables(configuration: Configuration) -> Iterator[Finding]:
         ):
             yield _finding("missing-map", directive, f'unknown "{name.decode()}" variable')
             return
+
+
+def not_loaded(facts: Facts, suspects: Sequence[Suspect], hop: Optional[Hop]) -> List[Finding]:
+    """nginx refuses the configuration on disk, and so what runs is another one or none."""
+    finding = refused(facts)
+    if finding is None:
+        return []
+    running = facts.nginx is not None and facts.nginx.master is not None
+    words = (
+        "nginx goes on with the configuration that it loaded before"
+        if running
+        else "nginx does not start with it"
+    )
+    finding.evidence.append(Evidence("process", words))
+    return [finding]

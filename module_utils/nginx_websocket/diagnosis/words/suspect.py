@@ -10,7 +10,16 @@ from ...behaviour.upgrade.obstacle import Obstacle, words_of
 from ...conf.tree import Directive
 from .findings import Evidence, Finding
 
-__all__ = ["HEADER_FAULTS", "Suspect", "at", "finding_of", "with_those_behind", "words_of"]
+__all__ = [
+    "HEADER_FAULTS",
+    "Suspect",
+    "at",
+    "certain_cause",
+    "evidence_of",
+    "finding_of",
+    "with_those_behind",
+    "words_of",
+]
 
 
 @dataclasses.dataclass
@@ -71,3 +80,16 @@ def at(directive: Optional[Directive], text: str) -> List[Evidence]:
     if directive is None:
         return [Evidence("configuration", text)]
     return [Evidence("configuration", text, directive.file, directive.line)]
+
+
+def certain_cause(suspects: Sequence[Suspect], codes: Sequence[str] = ()) -> List[Finding]:
+    """The first suspect that is certain (and has one of the codes)."""
+    for suspect in suspects:
+        if suspect.certain and (not codes or suspect.code in codes):
+            return [suspect.finding]
+    return []
+
+
+def evidence_of(suspects: Sequence[Suspect], code: str) -> List[Evidence]:
+    """The evidence of a suspect, whether it is certain or not; empty when nothing suspects it."""
+    return next((suspect.finding.evidence for suspect in suspects if suspect.code == code), [])

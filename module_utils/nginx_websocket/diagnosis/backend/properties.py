@@ -1,0 +1,214 @@
+"""The property of nginx's request for which the backend refuses it, found by experiment."""
+
+from __future__ import annotations
+
+import re
+from typing import List, Optional, Sequence
+
+from ...behaviour.upgrade.request import handshake_header, path_change, rewrite_before
+from ...conf.tree import Directive
+from ..cures.changes import header_change, header_line
+from ..evidence.facts import BackendFacts, Facts
+from ..experiments.search import WITH_SLASH
+from ..words.findings import Evidence, Finding
+from ..words.suspect import HEADER_FAULTS, Suspect, at, finding_of
+from .answers import said
+
+HOP_CODES = (
+    *HEADER_FAULTS,
+    "outer-proxy-strips-upgrade",
+    "upgrade-hardcoded-no-tunnel",
+    "wrong-location",
+    "shadowed-by-prefix-caret",
+    "regex-shadows-prefix",
+    "regex-order",
+    "rewrite-relocates",
+    "default-server-captured",
+    "duplicate-server-name",
+    "listen-address-captured",
+    "ws-missing-in-tls-server",
+    "not-included-file",
+)
+HOP_HEADERS = {"Upgrade": "no-upgrade-header", "Connection": "connection-header-wrong"}
+NAMED = (
+    "Host",
+    "Origin",
+    "X-Forwarded-Host",
+    "X-Forwarded-Server",
+    "X-Original-Host",
+    "X-Forwarded-Port",
+    "X-Forwarded-Proto",
+    "X-Forwarded-Scheme",
+    "Forwarded",
+)
+"""Headers by which applications know who asks, and by which name."""
+BY_PROPERTY = {
+    "method": "method-changed",
+    "version": "http10-upstream",
+    "Sec-WebSocket-Key": "request-headers-not-passed",
+    "Sec-WebSocket-Version": "request-headers-not-passed",
+    "hosts": "duplicate-host-header",
+    "Host": "host-header-wrong",
+    "query": "query-string-lost",
+    "X-Forwarded-For": "backend-untrusted-proxy",
+    "X-Forwarded-Host": "host-header-wrong",
+    "X-Forwarded-Server": "host-header-wrong",
+    "X-Original-Host": "host-header-wrong",
+    "X-Forwarded-Port": "host-header-wrong",
+    "X-Forwarded-Scheme": "forwarded-proto-missing",
+    "Forwarded": "host-header-wrong",
+    "X-Forwarded-Proto": "forwarded-proto-missing",
+    "Origin": "origin-rejected",
+    "Sec-WebSocket-Protocol": "subprotocol-stripped",
+}
+
+
+def for_property(
+    facts: Facts, suspects: Sequence[Suspect], backend: BackendFacts, name: str
+) -> Optional[Finding]:
+    """The finding for a property of nginx's request that breaks it.
+
+    Args:
+        facts: all that was seen.
+        suspects: what the configuration says.
+        backend: the one that opens without this property as nginx sends it.
+        name: of the property, or of a header.
+
+    Returns:
+        None where the property has no code.
+    """
+    search = backend.search
+    assert search is not None and search.opening_probe is not None
+    evidence = [
+        said(f"nginx's own request, sent to {backend.server}", search.as_sent),
+        said(f"the same, {search.tried[-1 - _after_opening(backend)][0]}", search.opening_probe),
+    ]
+    finding: Optional[Finding]
+    if name in HOP_HEADERS:
+        finding = _hop_header(suspects, name)
+    else:
+        finding = _of_request(facts, suspects, backend, name)
+    if name in NAMED:
+        evidence += _sent_header(facts, backend, name)
+    if finding is not None:
+        finding.evidence = finding.evidence + evidence
+    return finding
+
+
+def _hop_header(suspects: Sequence[Suspect], name: str) -> Finding:
+    """Upgrade or Connection: the certain fault that explains why it does not reach the backend."""
+    certain = [suspect.finding for suspect in suspects if suspect.certain]
+    known = [finding for finding in certain if finding.code in HOP_CODES] or certain
+    return known[0] if known else Finding(HOP_HEADERS[name])
+
+
+def _of_request(
+    facts: Facts, suspects: Sequence[Suspect], backend: BackendFacts, name: str
+) -> Optional[Finding]:
+    """Any other property, with the lines of the configuration that make it what it is."""
+    code = _code(facts, backend, name)
+    if not code:
+        return None
+    known = next((suspect.finding for suspect in suspects if suspect.code == code), None)
+    finding = known or Finding(code)
+    if name in NAMED:
+        _mend_header(facts, backend, finding, name)
+    if code == "request-headers-not-passed":
+        line = _line_in_force(facts, name)
+        finding = finding_of(handshake_header(name, line)) if line is not None else finding
+    return finding
+
+
+def _code(facts: Facts, backend: BackendFacts, name: str) -> str:
+    """The code of a property; "" where it has none."""
+    if name == "path":
+        return _path_code(facts, backend)
+    return BY_PROPERTY.get(name) or ("header-underscore-dropped" if "_" in name else "")
+
+
+def _line_in_force(facts: Facts, name: str) -> Optional[Directive]:
+    upstream = facts.route.upstream if facts.route is not None else None
+    return header_line(upstream, name.lower().encode()) if upstream is not None else None
+
+
+def _sent_header(facts: Facts, backend: BackendFacts, name: str) -> List[Evidence]:
+    """What nginx sends as a header, with the line that says so."""
+    value = backend.sent.value(name) if backend.sent is not None else None
+    upstream = facts.route.upstream if facts.route is not None else None
+    line = _line_in_force(facts, name)
+    words = f"nginx sends {name}: {value}" if value is not None else f"nginx sends no {name}"
+    where = line or (upstream.directive if upstream is not None else None)
+    return at(where, words)
+
+
+def _mend_header(facts: Facts, backend: BackendFacts, finding: Finding, name: str) -> None:
+    """The header with the value that opened, written as nginx's variables have it."""
+    route = facts.route
+    if backend.search is None or backend.search.opening is None or route is None or route.upstream is None:
+        return
+    value = backend.search.opening.value(name)
+    if finding.code == "host-header-wrong" and name != "Host":
+        sent = backend.sent.value(name) if backend.sent is not None else ""
+        finding.detail = (
+            f"the backend goes by {name}, and nginx sends {sent} there, which is not the page's host"
+        )
+    text = expression(facts, backend, name, value)
+    if text is None:
+        return
+    finding.fix = f"proxy_set_header {name} {text}" if text else f"leave proxy_set_header {name} out"
+    finding.change = header_change(route, route.upstream, name, text)
+
+
+def expression(facts: Facts, backend: BackendFacts, name: str, value: Optional[str]) -> Optional[str]:
+    """How nginx writes a value that opened the socket; "" for none at all, None where it cannot say it."""
+    question, upstream = facts.question, facts.route.upstream if facts.route is not None else None
+    if value is None:
+        return ""
+    address = backend.address
+    port = address[1] if isinstance(address, tuple) else 0
+    host = re.sub(r":\d+$", "", question.host_header)
+    if name in ("X-Forwarded-Proto", "X-Forwarded-Scheme"):
+        if value == ("https" if question.endpoint.tls else "http"):
+            return "$scheme"
+        given = any(key.lower() == name.lower() for key, _ in question.headers)
+        return "$http_" + name.lower().replace("-", "_") if given else value
+    if name == "X-Forwarded-Port":
+        return "$server_port" if value == str(question.endpoint.port) else value if value.isdigit() else None
+    if name == "Origin":
+        return "$http_origin" if value == question.sent_origin else None
+    if value == question.host_header:
+        return "$http_host"
+    if value == host:
+        return "$host"
+    if value == f"{host}:{port}":
+        return f"$host:{port}"
+    if upstream is not None and value == f"{upstream.host}:{upstream.port}" and upstream.block is None:
+        return "$proxy_host"
+    return value if re.match(r"^[A-Za-z0-9.:-]+$", value) else None
+
+
+def _after_opening(backend: BackendFacts) -> int:
+    """How many experiments were made after the one that opened."""
+    assert backend.search is not None
+    for index, (_, probe) in enumerate(reversed(backend.search.tried)):
+        if probe is backend.search.opening_probe:
+            return index
+    return 0
+
+
+def _path_code(facts: Facts, backend: BackendFacts) -> str:
+    assert backend.search is not None and backend.search.opening is not None
+    assert backend.sent is not None and backend.client is not None
+    route = facts.route
+    if route is not None and route.upstream is not None and rewrite_before(route, route.upstream) is not None:
+        return "rewrite-changes-path"
+    opening, sent, client = backend.search.opening.path, backend.sent.path, backend.client.path
+    if any(
+        words == WITH_SLASH and probe is backend.search.opening_probe for words, probe in backend.search.tried
+    ):
+        return "proxy-pass-double-slash"
+    if opening == client and route is not None and route.upstream is not None:
+        return path_change(route, route.upstream, client) or "proxy-pass-strips-prefix"
+    if sent.endswith(opening) or len(opening) < len(sent):
+        return "proxy-pass-keeps-prefix"
+    return "proxy-pass-strips-prefix"

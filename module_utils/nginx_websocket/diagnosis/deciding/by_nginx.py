@@ -1,0 +1,150 @@
+"""nginx made the answer itself: which directive, or which failure of the way to the backend.
+
+One rule a cause, in the order in which they are sure: what nginx's own page says, what broke, what the log
+says, what the configuration says.
+"""
+
+from __future__ import annotations
+
+from typing import Callable, List, Sequence
+
+from ..backend.answers import TO_HTTPS_PORT
+from ..evidence.errorlog import LogLine
+from ..evidence.facts import Facts, Hop
+from ..evidence.way import told
+from ..location import error_pages
+from ..location.other_server import not_served, unserved
+from ..reach import no_answer
+from ..reload.stale import other_upstream, stale
+from ..words.findings import Evidence, Finding
+from ..words.suspect import Suspect, at, certain_cause, evidence_of, words_of
+
+PLAIN_ANSWERS = ("return-status", "location-without-handler", "try_files-spa-fallback")
+
+# ngx_http_special_response.c, for 495 and 496, which clients see as 400.
+NO_CLIENT_CERTIFICATE = ("No required SSL certificate was sent", "The SSL certificate error")
+NO_REFUSAL = (200, 301, 302, 303, 307, 308, 404)
+"""Statuses that no guard answers with."""
+
+
+def by_nginx(facts: Facts, suspects: Sequence[Suspect], hop: Hop) -> List[Finding]:
+    """The cause of an answer that nginx made itself; empty when nothing explains it."""
+    return next((found for rule in RULES for found in (rule(facts, suspects, hop),) if found), [])
+
+
+def _plain_http(facts: Facts, suspects: Sequence[Suspect], hop: Hop) -> List[Finding]:
+    """The port speaks TLS, and the client does not."""
+    if hop.probe.status != 400 or TO_HTTPS_PORT not in hop.probe.body:
+        return []
+    known = certain_cause(suspects, ("plain-http-to-tls-port",))
+    return known or [Finding("plain-http-to-tls-port", evidence=[told(hop)])]
+
+
+def _client_certificate(facts: Facts, suspects: Sequence[Suspect], hop: Hop) -> List[Finding]:
+    if hop.probe.status != 400 or not any(words in hop.probe.body for words in NO_CLIENT_CERTIFICATE):
+        return []
+    server = facts.route.server if facts.route is not None else None
+    asked = server.nearest(b"ssl_verify_client")[1] if server is not None else []
+    where = at(asked[-1], words_of(asked[-1])) if asked else []
+    return [Finding("client-certificate-required", evidence=[*where, told(hop)])]
+
+
+def _large_header(facts: Facts, suspects: Sequence[Suspect], hop: Hop) -> List[Finding]:
+    status = hop.probe.status
+    if status in (414, 431, 494) or (status == 400 and "Header Or Cookie Too Large" in hop.probe.body):
+        return [Finding("request-header-too-large", evidence=[told(hop)])]
+    return []
+
+
+def _backend_failed(facts: Facts, suspects: Sequence[Suspect], hop: Hop) -> List[Finding]:
+    """Not the configuration's own answer: the way to the backend broke."""
+    if hop.probe.status not in (502, 504):
+        return []
+    return other_upstream(facts) or no_answer.unreachable_backend(facts, suspects, hop.probe)
+
+
+def _settled_by_log(facts: Facts, suspects: Sequence[Suspect], hop: Hop) -> List[Finding]:
+    for code in ("modsecurity", "capture-lost"):
+        logged = facts.logged(code)
+        if logged is not None:
+            return [_by_log(facts, code, logged)]
+    return []
+
+
+def _guard_in_log(facts: Facts, suspects: Sequence[Suspect], hop: Hop) -> List[Finding]:
+    codes = ("limit-req", "limit-conn", "auth-request")
+    line = next((line for line in facts.log if line.code in codes), None)
+    if line is None or hop.probe.status in NO_REFUSAL:
+        return []
+    return [Finding(line.code, evidence=[*evidence_of(suspects, line.code), line.evidence()])]
+
+
+def _plain_answer_of_other(facts: Facts, suspects: Sequence[Suspect], hop: Hop) -> List[Finding]:
+    """What another server answers says nothing of the one that was meant."""
+    if not suspects or suspects[0].code not in PLAIN_ANSWERS:
+        return []
+    return _other_server(facts, suspects, hop)
+
+
+def _by_status(facts: Facts, suspects: Sequence[Suspect], hop: Hop) -> List[Finding]:
+    """The suspect that answers with this status, or whose page this is."""
+    for suspect in suspects:
+        shown = hop.probe.status in suspect.answers or error_pages.shown_as(facts, suspect.answers, hop.probe)
+        if shown and (suspect.certain or _supported(facts, suspect)):
+            return [suspect.finding]
+    return []
+
+
+def _other_server(facts: Facts, suspects: Sequence[Suspect], hop: Hop) -> List[Finding]:
+    return (stale(facts) or [not_served(facts)]) if unserved(facts) else []
+
+
+def _old_configuration(facts: Facts, suspects: Sequence[Suspect], hop: Hop) -> List[Finding]:
+    return stale(facts)
+
+
+def _certain(facts: Facts, suspects: Sequence[Suspect], hop: Hop) -> List[Finding]:
+    """What is certain without a status of its own; else what the log says, else the first certain one."""
+    certain = [suspect.finding for suspect in suspects if suspect.certain and not suspect.answers]
+    if facts.route is not None and facts.route.answer.kind == "proxy" and not certain:
+        return no_answer.by_status_of_nginx(facts, suspects, hop.probe)
+    return certain or certain_cause(suspects)
+
+
+def _by_log(facts: Facts, code: str, line: LogLine) -> Finding:
+    """What nginx's own words settle, with the directive that they are about."""
+    route = facts.route
+    where: List[Evidence] = []
+    if route is not None and route.level is not None:
+        name = b"proxy_pass" if code == "capture-lost" else b"modsecurity"
+        for directive in route.level.nearest(name)[1][-1:]:
+            where = at(directive, words_of(directive))
+    return Finding(code, evidence=[*where, line.evidence()])
+
+
+def _supported(facts: Facts, suspect: Suspect) -> bool:
+    """Whether the log or the nature of the rule confirms a suspect that the configuration leaves open."""
+    if suspect.code in ("access-denied", "method-not-allowed"):
+        return facts.logged("access-denied") is not None or not facts.log_readable
+    return (
+        suspect.code in ("auth-request", "auth-basic")
+        or facts.logged(suspect.code) is not None
+        or (suspect.code not in ("undecided", "cache", "error-page-intercept"))
+    )
+
+
+Rule = Callable[[Facts, Sequence[Suspect], Hop], List[Finding]]
+RULES: Sequence[Rule] = (
+    _plain_http,
+    _client_certificate,
+    _large_header,
+    _backend_failed,
+    _settled_by_log,
+    _guard_in_log,
+    _plain_answer_of_other,
+    _by_status,
+    _other_server,
+    _old_configuration,
+    _certain,
+)
+"""The first that finds something has the cause."""

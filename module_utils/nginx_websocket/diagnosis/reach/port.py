@@ -1,0 +1,80 @@
+"""The client does not reach nginx: its name, its port, and who holds that."""
+
+from __future__ import annotations
+
+import os
+from typing import List, Optional, Sequence
+
+from ...host.listeners import Listener
+from ..capacity.open_socket import CONNECT_KINDS
+from ..evidence.facts import Facts, Hop
+from ..evidence.way import told
+from ..reload.stale import stale
+from ..words.findings import Evidence, Finding
+from ..words.suspect import Suspect, certain_cause
+
+
+def not_running(facts: Facts, suspects: Sequence[Suspect], hop: Optional[Hop]) -> List[Finding]:
+    """Something else has the port, or no nginx runs at all."""
+    unseen = facts.owner is not None and facts.owner.pid is None
+    if unseen and os.geteuid() != 0:
+        facts.notes.append("without root nobody can see which process holds the port")
+    elif facts.owner is not None and not facts.owner_is_nginx and _contained(facts.owner):
+        return [_in_container(facts, facts.owner)]
+    elif facts.owner is not None and not facts.owner_is_nginx:
+        return [
+            Finding(
+                "other-process-on-port",
+                evidence=[
+                    Evidence(
+                        "process",
+                        f"port {facts.owner.port} on {facts.owner.address}: {facts.owner.describe()}",
+                    )
+                ],
+            )
+        ]
+    if facts.nginx is None or facts.nginx.master is None:
+        return [
+            Finding(
+                "nginx-not-running", evidence=[Evidence("process", facts.nginx_choice or "no nginx master")]
+            )
+        ]
+    return []
+
+
+def _contained(owner: Listener) -> bool:
+    """Whether a port is published by a container, or held in another namespace."""
+    return owner.pid is None or owner.origin == "container" or owner.exe.endswith("docker-proxy")
+
+
+def _in_container(facts: Facts, owner: Listener) -> Finding:
+    port = facts.question.endpoint.port
+    words = f"port {owner.port} on {owner.address}: {owner.describe()}"
+    return Finding(
+        "other-process-on-port",
+        evidence=[Evidence("process", words)],
+        detail=f"port {port} belongs to a container: the nginx that answers runs there, with its own files",
+        fix=f"see which one publishes it (docker ps --filter publish={port}) and look at its nginx "
+        "(docker exec NAME nginx -T, which -e dump=FILE reads)",
+    )
+
+
+def unconnected(facts: Facts, suspects: Sequence[Suspect], hop: Optional[Hop]) -> List[Finding]:
+    """The name has no address, or no connection comes about."""
+    if hop is None or hop.probe.error_kind not in CONNECT_KINDS:
+        return []
+    if hop.probe.error_kind == "dns":
+        return [Finding("name-not-resolved", evidence=[told(hop)])]
+    static = certain_cause(suspects, ("listen-ipv6-missing", "port-not-listening"))
+    if static:
+        return stale(facts) or static
+    address = facts.route.request.local_address()[0] if facts.route is not None else ""
+    if hop.probe.error_kind == "connect-refused":
+        old = stale(facts)
+        if old:
+            return old
+        if ":" in address and facts.listeners:
+            return [Finding("listen-ipv6-missing", evidence=[told(hop)])]
+        return [Finding("port-not-listening", evidence=[told(hop)])]
+    evidence = [told(hop)] + [Evidence("firewall", line) for line in facts.firewall]
+    return [Finding("address-unreachable", evidence=evidence)]

@@ -1,0 +1,110 @@
+"""The connection stands, and no HTTP comes about on it: TLS, HTTP/2, a PROXY line."""
+
+from __future__ import annotations
+
+from typing import List, Optional, Sequence
+
+from ...behaviour.route import index_of
+from ...behaviour.server.names import server_names
+from ..capacity.open_socket import alpn_refused
+from ..evidence.facts import Facts, Hop
+from ..evidence.way import told
+from ..location.other_server import other_site
+from ..reach.proxy_line import waits_for_line
+from ..reload.stale import stale
+from ..words.findings import Evidence, Finding
+from ..words.suspect import Suspect, certain_cause
+from .issuer import certificate_fault
+
+
+def no_tls(facts: Facts, suspects: Sequence[Suspect], hop: Optional[Hop]) -> List[Finding]:
+    """The TLS handshake fails."""
+    if hop is None or hop.probe.error_kind != "tls":
+        return []
+    problem = str(hop.probe.tls.get("verify_error", ""))
+    if problem and facts.question.verify:
+        certificate = _certificate_finding(facts, hop, problem)
+        other = other_site(facts, suspects) if "it is for " in certificate.detail else []
+        return [*other, certificate]
+    # nginx takes the client's hello for the line that it waits for, and hangs up.
+    asked = [suspect.finding for suspect in suspects if suspect.code == "proxy-protocol-mismatch"]
+    mismatch = waits_for_line(facts, suspects) or asked[:1]
+    if mismatch:
+        return mismatch
+    static = certain_cause(suspects, ("tls-not-enabled",))
+    if static:
+        _name_tls_port(facts, static[0])
+        return static
+    if "does not speak TLS" in hop.probe.error:
+        return stale(facts) or [Finding("tls-not-enabled", evidence=[told(hop)])]
+    return [Finding("tls-handshake-failed", evidence=[told(hop)])]
+
+
+def _name_tls_port(facts: Facts, finding: Finding) -> None:
+    """Where the same name is served with TLS on another port, that is the port to open."""
+    route, endpoint = facts.route, facts.question.endpoint
+    if route is None:
+        return
+    name = endpoint.host.lower().encode()
+    for group in index_of(route.configuration).groups:
+        if group.ssl and any(name in map(bytes.lower, server_names(server)) for server in group.servers):
+            port = group.address.port
+            url = f"wss://{endpoint.host}" + ("" if port == 443 else f":{port}")
+            finding.detail = (
+                f"the client speaks TLS to port {endpoint.port}, and this name has TLS on port {port}"
+            )
+            finding.fix = f"open {url} in the client; port {endpoint.port} must stay plain"
+            return
+
+
+def _certificate_finding(facts: Facts, hop: Hop, problem: str) -> Finding:
+    """The finding for a certificate that does not verify."""
+    tls = hop.probe.tls
+    problem = certificate_fault(hop.probe, facts.question.url) or problem
+    shown = ", ".join(
+        f"{key} {tls[key]}" for key in ("subject", "issuer", "names", "not_after") if tls.get(key)
+    )
+    return Finding(
+        "cert-invalid",
+        evidence=[told(hop), Evidence("probe", f"certificate: {problem}; {shown}")],
+        detail=f"the certificate is not valid: {problem}; clients give up without asking",
+    )
+
+
+def no_http(facts: Facts, suspects: Sequence[Suspect], hop: Optional[Hop]) -> List[Finding]:
+    """What comes back is no HTTP/1.1 answer."""
+    refused = alpn_refused(facts)
+    if refused:
+        return refused
+    if hop is None:
+        return []
+    kind = hop.probe.error_kind
+    if kind == "not-http":
+        static = certain_cause(suspects, ("h2c-on-plain-port", "http2-only"))
+        if static:
+            return static
+        if "HTTP/2" in hop.probe.error:
+            return [Finding("h2c-on-plain-port", evidence=[told(hop)])]
+        return []
+    if kind != "closed-without-answer":
+        return []
+    mismatch = waits_for_line(facts, suspects)
+    if mismatch:
+        return mismatch
+    for code in ("worker-connections", "open-file-limit"):
+        line = facts.logged(code)
+        if line is not None:
+            return [Finding(code, evidence=[line.evidence()])]
+    return certain_cause(
+        suspects,
+        (
+            "return-status",
+            "origin-rejected",
+            "default-server-captured",
+            "duplicate-server-name",
+            "listen-address-captured",
+            "wrong-location",
+            "regex-order",
+            "regex-shadows-prefix",
+        ),
+    )
