@@ -20,9 +20,9 @@ import sys
 import tempfile
 from typing import Any, Dict, List
 
+from module_utils.nginx_websocket.diagnosis.asking.browsers_view import handshake
 from module_utils.nginx_websocket.diagnosis.engine import Report, diagnose
 from module_utils.nginx_websocket.diagnosis.evidence.facts import Question
-from module_utils.nginx_websocket.diagnosis.asking.browsers_view import handshake
 from tests.cases.replay import (
     DATA,
     Replay,

@@ -10,6 +10,8 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[2] / "module_utils/nginx_websocket"
 MOST_MODULES = 15
+MOST_DECISIONS = 24
+"""Cyclomatic complexity of a function, as radon counts it (``radon cc -s``)."""
 
 FLOORS = (
     ("conf", "exchange", "importing", "report"),
@@ -27,7 +29,7 @@ INSIDE = {
     "diagnosis": (
         ("words", "experiments"),
         ("evidence",),
-        ("asking", "cures"),
+        ("asking",),
         ("access", "backend", "headers", "reload"),
         ("capacity",),
         ("reach",),
@@ -150,6 +152,57 @@ def test_no_folder_is_crowded():
             folder = path.parent.relative_to(PACKAGE).as_posix()
             folders[folder] = folders.get(folder, 0) + 1
     assert {folder for folder, count in folders.items() if count > MOST_MODULES} == set()
+
+
+def decisions(function: ast.AST) -> int:
+    """One, and one more for each way that a function may go: branches, loops, conditions, comprehensions."""
+    count = 1
+    waiting = list(ast.iter_child_nodes(function))
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.FunctionDef):
+            continue  # It is counted by itself.
+        if isinstance(node, ast.Assert):
+            count += 1  # Whatever it asserts: either that holds, or there is no way on.
+            continue
+        waiting += ast.iter_child_nodes(node)
+        if isinstance(node, (ast.If, ast.IfExp, ast.ExceptHandler)):
+            count += 1
+        elif isinstance(node, (ast.For, ast.While)):
+            count += 1 + bool(node.orelse)
+        elif isinstance(node, ast.Try):
+            count += bool(node.orelse)
+        elif isinstance(node, ast.comprehension):
+            count += 1 + len(node.ifs)
+        elif isinstance(node, ast.BoolOp):
+            count += len(node.values) - 1
+    return count
+
+
+def test_no_function_takes_more_decisions_than_a_reader_can_follow():
+    counted = {
+        f"{path.relative_to(PACKAGE)}:{node.name}": decisions(node)
+        for path in PACKAGE.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef)
+    }
+    assert {name: count for name, count in counted.items() if count > MOST_DECISIONS} == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("return 1", 1),
+        ("if a and b or c: pass\n    elif d: pass", 5),
+        ("for x in y: pass\n    else: pass", 3),
+        ("try: pass\n    except E: pass\n    except F: pass", 3),
+        ("assert a and b", 2),
+        ("def g():\n        if a: pass\n    return g", 1),
+        ("return [x for x in y if x if z] if a else lambda: b", 5),
+    ],
+)
+def test_decisions_are_counted(text, expected):
+    assert decisions(ast.parse(f"def f():\n    {text}").body[0]) == expected
 
 
 @pytest.mark.parametrize(

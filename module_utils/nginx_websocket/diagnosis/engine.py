@@ -8,9 +8,10 @@ from typing import Any, Dict, List, Sequence
 from ..behaviour.regex import CannotDecide
 from ..behaviour.secret_values import SecretValues, secret_values
 from ..conf.tree import Configuration, ConfSyntaxError
+from ..edit.changes.change import Change
 from ..exchange.masking import header_secrets, masked_url, url_secrets
-from .cures.changes import commands_for
 from .deciding import mending, risks
+from .deciding.commands import commands_for
 from .deciding.static_rules import BROKEN, suspects
 from .evidence import way
 from .evidence.dumps import NoConfiguration, read_dump
@@ -18,7 +19,7 @@ from .evidence.facts import DEFAULT_VERSION, Facts, Question
 from .evidence.following import followed
 from .reload import refused_tree, semicolon
 from .words.discreet import discreet
-from .words.findings import CANNOT_TELL, FAILS, WORKS, Change, Evidence, Finding, conclude, ranked, scrubbed
+from .words.findings import CANNOT_TELL, FAILS, WORKS, Evidence, Finding, conclude, ranked, scrubbed
 from .words.suspect import Suspect, with_those_behind
 
 MAY_EXPLAIN = ("undecided", "static-live-disagree")

@@ -11,13 +11,13 @@ import pytest
 from module_utils.nginx_websocket.diagnosis.engine import diagnose_dump
 from module_utils.nginx_websocket.diagnosis.evidence.facts import Question
 from module_utils.nginx_websocket.diagnosis.words.findings import (
-    Change,
     Evidence,
     Finding,
     conclude,
     ranked,
     scrubbed,
 )
+from module_utils.nginx_websocket.edit.changes.change import Change
 
 ROOT = os.path.join(os.path.dirname(__file__), "..", "..", "..")
 SPEC = importlib.util.spec_from_file_location(

@@ -13,8 +13,9 @@ import yaml
 
 from host_answers.modules import BACKUP, CERTIFICATE, DIAGNOSIS, MODULES, NGINX, OUTCOMES, cut
 from module_utils.nginx_websocket.diagnosis.evidence.way import Step as WayStep
-from module_utils.nginx_websocket.diagnosis.words.findings import Change, Evidence, Finding
+from module_utils.nginx_websocket.diagnosis.words.findings import Evidence, Finding
 from module_utils.nginx_websocket.diagnosis.words.vocabulary import CODES
+from module_utils.nginx_websocket.edit.changes.change import Change
 from module_utils.nginx_websocket.host.certificates import Certificate
 from module_utils.nginx_websocket.host.masters import Choice
 from module_utils.nginx_websocket.host.sites import ServerBlock

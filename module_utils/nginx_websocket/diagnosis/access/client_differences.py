@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import List
 
+from ...edit.changes.locations import replace_head
 from ..asking.browsers_view import connection_conditions
-from ..cures.location_changes import replace_head
 from ..evidence.facts import Facts
 from ..evidence.way import told
 from ..words.findings import Finding

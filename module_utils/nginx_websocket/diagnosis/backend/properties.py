@@ -7,7 +7,7 @@ from typing import List, Optional, Sequence
 
 from ...behaviour.upgrade.request import handshake_header, path_change, rewrite_before
 from ...conf.tree import Directive
-from ..cures.changes import header_change, header_line
+from ...edit.changes.headers import header_change, header_line
 from ..evidence.facts import BackendFacts, Facts
 from ..experiments.search import WITH_SLASH
 from ..words.findings import Evidence, Finding

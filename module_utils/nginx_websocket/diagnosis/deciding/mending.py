@@ -9,13 +9,14 @@ from ...behaviour.content.files import local_files
 from ...conf.splice import Edit
 from ...conf.tree import Configuration, Directive, Source
 from ...edit import memory
+from ...edit.changes.by_code import change_for
+from ...edit.changes.change import Change
 from ...edit.cures import Fault, cures, map_mended
 from ...edit.judge import Asked, judge
-from ..cures.changes import change_for
 from ..evidence import host_state
 from ..evidence.facts import BackendFacts, Facts
 from ..reload import refused_tree
-from ..words.findings import Change, Finding
+from ..words.findings import Finding
 
 MOST = 6
 """Candidates for one cause."""

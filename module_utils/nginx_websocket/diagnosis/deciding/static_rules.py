@@ -17,13 +17,15 @@ from ...behaviour.route import Route
 from ...behaviour.upgrade import codes
 from ...behaviour.upgrade.obstacle import Client, Obstacle
 from ...behaviour.upgrade.verdict import obstacles
+from ...edit.changes.by_code import change_for
+from ...edit.changes.change import Change
+from ...edit.changes.headers import with_headers
+from ...edit.changes.locations import change_for_location
 from ...edit.style import own_map, upgrade_lines
-from ..cures.changes import change_for, with_headers
-from ..cures.location_changes import change_for_location
 from ..evidence.facts import Facts
 from ..headers import other_modules
 from ..reach import proxy_line
-from ..words.findings import Change, Evidence, Finding
+from ..words.findings import Evidence, Finding
 from ..words.suspect import Suspect, finding_of
 
 # A configuration that nginx refuses may hold directives without their arguments; rules that read them say

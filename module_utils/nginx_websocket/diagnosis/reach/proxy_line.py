@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import List, Optional, Sequence
 
 from ...behaviour.route import Route
-from ..cures.changes import insert_after, replace
+from ...edit.changes.change import Change, insert_after, replace
 from ..evidence.facts import Facts
 from ..evidence.way import told
-from ..words.findings import Change, Finding
+from ..words.findings import Finding
 from ..words.suspect import Suspect, evidence_of
 
 

@@ -7,8 +7,9 @@ from typing import Dict, List, Optional, Tuple
 
 from ...behaviour.effective import Level
 from ...conf.tree import Directive
+from ...edit.changes.change import Change
 from ..evidence.facts import Facts
-from ..words.findings import Change, Finding
+from ..words.findings import Finding
 from ..words.suspect import at
 
 # Directives that take any number of arguments, so that nginx sees nothing wrong (ngx_http_core_commands).

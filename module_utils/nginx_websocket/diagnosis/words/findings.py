@@ -6,7 +6,7 @@ import dataclasses
 from typing import Any, Dict, List, Optional, Sequence
 
 from ...behaviour.effective import Level
-from ...conf.splice import Edit
+from ...edit.changes.change import Change
 from ...exchange.masking import without
 from .discreet import discreet
 from .vocabulary import CODES
@@ -27,32 +27,6 @@ class Evidence:
     def shown(self) -> str:
         """The evidence in one line."""
         return f"{self.text} ({self.file}:{self.line})" if self.file else self.text
-
-
-@dataclasses.dataclass
-class Change:
-    """The cure as a change of one file: lines that go and lines that come, or commands."""
-
-    file: str = ""
-    line: int = 0
-    removed: List[str] = dataclasses.field(default_factory=list)
-    added: List[str] = dataclasses.field(default_factory=list)
-    commands: List[str] = dataclasses.field(default_factory=list)
-    text: str = ""
-    """The change as it was judged, already a unified diff."""
-    edits: List[Edit] = dataclasses.field(default_factory=list)
-    """The same as edits of bytes."""
-
-    def diff(self) -> str:
-        """A unified diff of the change; empty when it is no change of a file."""
-        if self.text or not self.file:
-            return self.text
-        before, after = len(self.removed), len(self.added)
-        # In a unified diff an empty side names the line before it (POSIX diff, "-U").
-        old, new = (self.line if before else self.line - 1), (self.line if after else self.line - 1)
-        lines = [f"--- {self.file}", f"+++ {self.file}", f"@@ -{old},{before} +{new},{after} @@"]
-        lines += [f"-{line}" for line in self.removed] + [f"+{line}" for line in self.added]
-        return "\n".join(lines) + "\n"
 
 
 @dataclasses.dataclass

@@ -9,8 +9,7 @@ from ...behaviour.effective import Level, header_list
 from ...behaviour.location import Location, all_locations
 from ...behaviour.route import Route
 from ...conf.tree import Configuration, Directive
-from ..words.findings import Change
-from .changes import end_of_line, line_of, lines_of, written
+from .change import Change, end_of_line, line_of, lines_of, written
 
 
 def replace_head(

@@ -1,1 +1,0 @@
-"""Cures as changes of the user's own files."""

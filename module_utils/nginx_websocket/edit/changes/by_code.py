@@ -1,0 +1,173 @@
+"""The change of the files that cures a cause, by the code of the cause."""
+
+from __future__ import annotations
+
+from typing import Callable, Dict, NamedTuple, Optional
+
+from ...behaviour.content.upstream import Upstream
+from ...behaviour.effective import Level
+from ...behaviour.route import Route
+from ..style import upgrade_lines
+from .change import Change, insert_after, replace
+from .headers import header_line, mended_headers, with_headers
+
+
+class Hop(NamedTuple):
+    """What a change of a hop looks at."""
+
+    route: Route
+    upstream: Upstream
+    level: Level
+
+
+Maker = Callable[[str, Hop], Optional[Change]]
+HEADER_CURES = {
+    "host-header-wrong": (b"host", "proxy_set_header Host $http_host;"),
+    "forwarded-proto-missing": (b"x-forwarded-proto", "proxy_set_header X-Forwarded-Proto $scheme;"),
+}
+LINES_TO_ADD = {
+    "http10-upstream": ["proxy_http_version 1.1;"],
+    "timeout-short": ["proxy_read_timeout 1h;"],
+    "upstream-header-too-big": [
+        "proxy_buffer_size 16k;",
+        "proxy_buffers 8 16k;",
+        "proxy_busy_buffers_size 32k;",
+    ],
+    "cache": ["proxy_cache off;"],
+}
+HANDSHAKE_HEADERS = (b"sec-websocket-key", b"sec-websocket-version")
+DIRECTIVES_TO_DROP = {
+    "request-headers-not-passed": b"proxy_pass_request_headers",
+    "response-header-hidden": b"proxy_hide_header",
+    "method-changed": b"proxy_method",
+}
+HEADERS_TO_DROP = {"subprotocol-stripped": b"sec-websocket-protocol", "duplicate-host-header": b"host"}
+
+
+def change_for(code: str, route: Route) -> Optional[Change]:
+    """The change that cures a cause in the configuration.
+
+    Args:
+        code: of docs/findings.md.
+        route: of the request that fails.
+
+    Returns:
+        None where no single change cures it.
+    """
+    if code == "internal-location":
+        answer = route.answer.directive
+        return (
+            replace(route.configuration, answer)
+            if answer is not None and answer.name == b"internal"
+            else None
+        )
+    maker = BY_CODE.get(code)
+    if maker is None or route.upstream is None or route.level is None:
+        return None
+    return maker(code, Hop(route, route.upstream, route.level))
+
+
+def _upgrade_lines(code: str, hop: Hop) -> Optional[Change]:
+    """The lines for the upgrade that the level in force lacks."""
+    own = hop.upstream.header_level if code == "hop-header-inheritance" else None
+    known = {line.args[0].lower() for line in (own.own(b"proxy_set_header") if own else ()) if line.args}
+    wanted = [
+        line
+        for line in upgrade_lines(hop.route)[0 if hop.upstream.version == "1.0" else 1 :]
+        if not line.startswith("proxy_set_header") or line.split()[1].lower().encode() not in known
+    ]
+    return with_headers(hop.route, hop.upstream, wanted)
+
+
+def _wrong_headers(code: str, hop: Hop) -> Optional[Change]:
+    return mended_headers(code, hop.route, hop.upstream)
+
+
+def _header(code: str, hop: Hop) -> Optional[Change]:
+    """Another value of one header."""
+    name, cure = HEADER_CURES[code]
+    line = header_line(hop.upstream, name)
+    if line is None:
+        return with_headers(hop.route, hop.upstream, [cure])
+    return replace(hop.route.configuration, line, cure)
+
+
+def _added(code: str, hop: Hop) -> Optional[Change]:
+    """Lines that are missing; several of them only where the location has none yet."""
+    lines = LINES_TO_ADD[code]
+    own = next(iter(hop.level.own(lines[0].split()[0].encode())), None)
+    if own is None:
+        return insert_after(hop.route.configuration, hop.upstream.directive, *lines)
+    return replace(hop.route.configuration, own, *lines) if len(lines) == 1 else None
+
+
+def _dropped(code: str, hop: Hop) -> Optional[Change]:
+    """A line in force that has to go."""
+    dropped = hop.level.nearest(DIRECTIVES_TO_DROP[code])[1]
+    if code == "request-headers-not-passed" and not dropped:
+        found = [header_line(hop.upstream, name) for name in HANDSHAKE_HEADERS]
+        dropped = [line for line in found if line is not None]
+    return replace(hop.route.configuration, dropped[0]) if dropped else None
+
+
+def _rewrite(code: str, hop: Hop) -> Optional[Change]:
+    """The last rewrite goes; one of the server is there for other requests as well."""
+    steps = reversed(hop.route.steps)
+    rewrite = next((step.directive for step in steps if step.kind == "rewrite"), None)
+    if rewrite is None or hop.level.directive is None or rewrite.parent is not hop.level.directive:
+        return None
+    return replace(hop.route.configuration, rewrite)
+
+
+def _header_dropped(code: str, hop: Hop) -> Optional[Change]:
+    line = header_line(hop.upstream, HEADERS_TO_DROP[code])
+    return replace(hop.route.configuration, line) if line is not None else None
+
+
+def _proxy_pass(code: str, hop: Hop) -> Optional[Change]:
+    """Another proxy_pass: with or without its URI part, with the query, with the other scheme."""
+    written = hop.upstream.directive.args[0].decode("utf-8", "replace")
+    scheme, _, rest = written.partition("://")
+    server = rest.split("/")[0] if not rest.startswith("unix:") else ""
+    new = ""
+    if code == "upstream-scheme-mismatch":
+        new = f"{'https' if scheme == 'http' else 'http'}://{rest}"
+    elif code == "query-string-lost":
+        new = f"{written}$is_args$args"
+    elif (
+        code in ("proxy-pass-strips-prefix", "proxy-pass-normalizes-path", "proxy-pass-variable-uri")
+        and server
+    ):
+        new = f"{scheme}://{server}"
+    elif code == "proxy-pass-keeps-prefix" and server and "/" not in rest and "$" not in rest:
+        location = hop.route.location
+        if location is not None and not location.regex and location.name.endswith(b"/"):
+            new = f"{scheme}://{server}/"
+    if not new or new == written:
+        return None
+    return replace(hop.route.configuration, hop.upstream.directive, f"proxy_pass {new};")
+
+
+PROXY_PASS = (
+    "upstream-scheme-mismatch",
+    "query-string-lost",
+    "proxy-pass-strips-prefix",
+    "proxy-pass-normalizes-path",
+    "proxy-pass-variable-uri",
+    "proxy-pass-keeps-prefix",
+)
+BY_CODE: Dict[str, Maker] = {
+    "no-upgrade-header": _upgrade_lines,
+    "hop-header-inheritance": _upgrade_lines,
+    "add-header-not-proxy-set-header": _upgrade_lines,
+    "outer-proxy-strips-upgrade": _upgrade_lines,
+    "upgrade-header-wrong-value": _wrong_headers,
+    "upgrade-hardcoded-no-tunnel": _wrong_headers,
+    "connection-header-wrong": _wrong_headers,
+    "rewrite-changes-path": _rewrite,
+    **dict.fromkeys(HEADER_CURES, _header),
+    **dict.fromkeys(LINES_TO_ADD, _added),
+    **dict.fromkeys(DIRECTIVES_TO_DROP, _dropped),
+    **dict.fromkeys(HEADERS_TO_DROP, _header_dropped),
+    **dict.fromkeys(PROXY_PASS, _proxy_pass),
+}
