@@ -8,6 +8,7 @@ import tempfile
 from typing import Dict, List, Sequence
 
 _TIMEOUT = 120.0
+_LAST_LINES = 5
 QUIETLY = ("--output=cat", "--quiet", "--no-pager")
 
 
@@ -65,7 +66,7 @@ def verify(name: str, content: bytes) -> List[str]:
     return [line.replace(path, name) for line in said.splitlines() if name in line]
 
 
-def last_words(unit: str, since: float, lines: int = 5) -> Sequence[str]:
+def last_words(unit: str, since: float) -> Sequence[str]:
     """The end of what a unit's own processes have printed; systemd's words on it where they printed nothing.
 
     systemd's own lines come last and say only that it failed.
@@ -73,11 +74,10 @@ def last_words(unit: str, since: float, lines: int = 5) -> Sequence[str]:
     Args:
         unit: with its ``.service``.
         since: seconds since the epoch; what was said before says nothing of this start.
-        lines: how many.
     """
     for whose in (f"_SYSTEMD_UNIT={unit}", f"--unit={unit}"):
         try:
-            said = run("journalctl", whose, f"--since=@{int(since)}", f"--lines={lines}", *QUIETLY)
+            said = run("journalctl", whose, f"--since=@{int(since)}", f"--lines={_LAST_LINES}", *QUIETLY)
         except SystemdError:
             return ()
         if said.strip():

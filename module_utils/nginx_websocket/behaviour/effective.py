@@ -168,12 +168,12 @@ def scalar(level: Level, name: str, default: str, version: Version) -> Effective
     return Effective(name, value, directive, directive.where(), found_level.kind)
 
 
-def header_list(level: Level, name: bytes = b"proxy_set_header") -> Tuple[Optional[Level], List[Directive]]:
-    """The whole list in force: the nearest level with any of them (all or nothing).
+def header_list(level: Level) -> Tuple[Optional[Level], List[Directive]]:
+    """The whole list of ``proxy_set_header`` in force: the nearest level with any of them (all or nothing).
 
-    ``proxy_set_header`` is not legal in ``if`` and ``limit_except``, so the chain skips those by itself.
+    The directive is not legal in ``if`` and ``limit_except``, so the chain skips those by itself.
     """
-    return level.nearest(name)
+    return level.nearest(b"proxy_set_header")
 
 
 def effective_directives(level: Level, version: Version) -> Dict[str, Effective]:

@@ -19,16 +19,15 @@ from .uri import escape_args
 _NAME_BYTES = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
 
 Part = Tuple[str, Union[bytes, int]]
-"""("text", bytes), ("variable", name), ("capture", number) or ("args", b"")."""
+"""("text", bytes), ("variable", name) or ("capture", number)."""
 
 
 @functools.lru_cache(maxsize=8192)
-def parse_template(source: bytes, split_args: bool = False) -> Tuple[Part, ...]:
+def parse_template(source: bytes) -> Tuple[Part, ...]:
     """Cut a value into text, variables and captures (``ngx_http_script_compile``).
 
     Args:
-        source: the value as it stands in the directive, quotes and escapes already removed.
-        split_args: mark the first literal ``?`` as the start of the arguments (rewrite without redirect).
+        source: the value as it stands in the directive, quotes and escapes already removed..
     """
     parts: List[Part] = []
     text = bytearray()
@@ -41,12 +40,6 @@ def parse_template(source: bytes, split_args: bool = False) -> Tuple[Part, ...]:
     index, size = 0, len(source)
     while index < size:
         code = source[index]
-        if code == 0x3F and split_args:
-            flush()
-            parts.append(("args", b""))
-            split_args = False
-            index += 1
-            continue
         if code != 0x24 or index + 1 >= size:
             text.append(code)
             index += 1

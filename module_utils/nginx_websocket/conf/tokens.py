@@ -10,7 +10,7 @@ comment!) with all that must be seen to end it has to fit.
 from __future__ import annotations
 
 import re
-from typing import Iterator, List, Match, Tuple
+from typing import List, Match, Tuple
 
 from .tree import ConfSyntaxError, Source, printable
 
@@ -129,22 +129,6 @@ def skip_blank(source: Source, pos: int) -> int:
 def words(source: Source, pos: int) -> List[Token]:
     """The words of the statement that starts at that offset, the name first."""
     return read_statement(source, pos)[0]
-
-
-def tokens(source: Source) -> Iterator[Token]:
-    """All tokens of a file, words and punctuation, in order; opaque blocks are not known here.
-
-    Raises:
-        ConfSyntaxError: at the first token that nginx would not read.
-    """
-    pos = 0
-    while True:
-        found, last = read_statement(source, pos)
-        yield from found
-        if last.kind == "end":
-            return
-        yield last
-        pos = last.end
 
 
 def unescape(raw: bytes) -> bytes:

@@ -142,7 +142,7 @@ def diagnose_dump(
     try:
         configuration = read_dump(dump, name)
     except NoConfiguration as error:
-        facts = Facts(question, version=tuple(version), configuration_error=str(error))
+        facts = Facts(question, version=tuple(version))
         sentence = f"{masked_url(question.url)}: cannot tell: {error}."
         return Report(question, CANNOT_TELL, sentence, [], facts)
     except ConfSyntaxError as error:
@@ -152,7 +152,7 @@ def diagnose_dump(
             evidence=[Evidence("configuration", error.message, error.file, error.line)],
             detail=f"the configuration cannot be read: {error.message}",
         )
-        facts = Facts(question, version=tuple(version), configuration_error=str(error))
+        facts = Facts(question, version=tuple(version))
         return Report(question, FAILS, _sentence(facts, FAILS, [unread]), [unread], facts)
     return diagnose_configuration(question, configuration, version=version)
 

@@ -129,7 +129,7 @@ def _read_configuration(facts: Facts, address: Tuple[str, int], conf_path: str) 
     """The configuration on disk, and what it does with the URL."""
     if facts.nginx is None:
         return
-    facts.configuration, facts.configuration_error = facts.nginx.configuration, facts.nginx.conf_error
+    facts.configuration = facts.nginx.configuration
     if facts.configuration is None and conf_path:
         with contextlib.suppress(ConfSyntaxError, OSError):
             facts.configuration = load(conf_path)

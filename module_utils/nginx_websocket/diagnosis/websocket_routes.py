@@ -27,6 +27,9 @@ MOST = 200
 """Routes that are listed; handshakes are sent to the first ``ASKED``."""
 ASKED = 40
 
+_SECONDS = 3.0
+"""For each handshake."""
+
 
 @dataclasses.dataclass
 class WebSocketRoute:
@@ -93,13 +96,12 @@ def described(server: Level, location: Location, address: Address, tls: bool, pa
     )
 
 
-def list_routes(*, binary: str = "", conf_path: str = "", timeout: float = 3.0) -> Dict[str, Any]:
+def list_routes(*, binary: str = "", conf_path: str = "") -> Dict[str, Any]:
     """The WebSocket routes of every nginx that runs on this host, each asked once.
 
     Args:
         binary: nginx binary, where none runs.
         conf_path: main configuration file, likewise.
-        timeout: seconds for each handshake.
 
     Returns:
         ``routes`` (plain data) and ``notes``.
@@ -125,7 +127,7 @@ def list_routes(*, binary: str = "", conf_path: str = "", timeout: float = 3.0) 
                 notes.append(f"more than {MOST} routes; the rest is left out")
                 break
             asked = nginx.running and len(found) < ASKED
-            judge(item, nginx.configuration, nginx.version, address, asked, timeout)
+            judge(item, nginx.configuration, nginx.version, address, asked)
             found.append(item)
     return {"routes": [item.as_data() for item in found], "notes": notes}
 
@@ -170,10 +172,9 @@ def judge(
     version: Tuple[int, ...],
     address: str,
     asked: bool,
-    timeout: float,
 ) -> None:
     """Fill in the state of a route: by the configuration where that settles it, else by one handshake."""
-    question = Question(item.url, timeout=timeout, address=address)
+    question = Question(item.url, timeout=_SECONDS, address=address)
     facts = Facts(question, version=tuple(version), live=asked, configuration=configuration)
     facts.route = route(configuration, question.route_request(address), version=version)
     certain = next((suspect for suspect in suspects(facts) if suspect.certain), None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import List, Optional
+from typing import List
 
 from ..behaviour.route import Route, index_of
 from ..conf.tree import Directive
@@ -34,8 +34,3 @@ def own_map(route: Route) -> str:
 def _upgrades(block: Directive) -> bool:
     values = {entry.name.lower(): entry.args[0].lower() for entry in block.block or () if entry.args}
     return values.get(b"websocket", values.get(b"default", b"")) == b"upgrade"
-
-
-def single_line(directive: Optional[Directive]) -> bool:
-    """Whether a block stands on one line."""
-    return directive is not None and b"\n" not in directive.source.data[directive.start : directive.end]

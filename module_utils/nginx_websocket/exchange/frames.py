@@ -62,27 +62,26 @@ def mask(payload: bytes, key: bytes) -> bytes:
     return (int.from_bytes(payload, "big") ^ int.from_bytes(stream, "big")).to_bytes(size, "big")
 
 
-def build_frame(opcode: int, payload: bytes = b"", *, key: bytes, fin: bool = True) -> bytes:
+def build_frame(opcode: int, payload: bytes = b"", *, key: bytes) -> bytes:
     """Build one masked frame, as a client must send it (RFC 6455, sections 5.1 and 5.2).
 
     Args:
         opcode: ``TEXT``, ``BINARY``, ``PING``, ``PONG``, ``CLOSE`` or ``CONTINUATION``.
         payload: the unmasked payload; at most 125 bytes for a control frame.
         key: 4 unpredictable bytes.
-        fin: whether this is the message's last frame.
 
     Returns:
         The bytes for the wire.
 
     Raises:
-        ValueError: the key is not 4 bytes, or a control frame is too long or fragmented.
+        ValueError: the key is not 4 bytes, or a control frame is too long.
     """
     if len(key) != 4:
         raise ValueError(f"the masking key must be 4 bytes, not {len(key)}")
     size = len(payload)
-    if opcode >= CLOSE and (size > 125 or not fin):
-        raise ValueError("a control frame holds at most 125 bytes and is never fragmented")
-    head = struct.pack("!B", (0x80 if fin else 0) | opcode)
+    if opcode >= CLOSE and size > 125:
+        raise ValueError("a control frame holds at most 125 bytes")
+    head = struct.pack("!B", 0x80 | opcode)
     if size < 126:
         head += struct.pack("!B", 0x80 | size)
     elif size < 65536:
@@ -92,9 +91,9 @@ def build_frame(opcode: int, payload: bytes = b"", *, key: bytes, fin: bool = Tr
     return head + key + mask(payload, key)
 
 
-def close_payload(code: int, reason: str = "") -> bytes:
-    """Build the payload of a close frame: the code and at most 123 bytes of reason."""
-    return struct.pack("!H", code) + reason.encode("utf-8")[:123].decode("utf-8", "ignore").encode("utf-8")
+def close_payload(code: int) -> bytes:
+    """Build the payload of a close frame: the code, without a reason."""
+    return struct.pack("!H", code)
 
 
 def parse_close(payload: bytes) -> Tuple[int, str]:

@@ -69,7 +69,6 @@ def request_headers(
     origin: Optional[str] = None,
     subprotocols: Sequence[str] = (),
     changes: Sequence[HeaderChange] = (),
-    user_agent: str = "nginx-websocket-probe",
 ) -> List[Header]:
     """The headers of an opening handshake, or of a plain request when ``key`` is empty.
 
@@ -80,7 +79,6 @@ def request_headers(
         subprotocols: offered application protocols, best first.
         changes: headers to add; one with the name of a default replaces it in its place, and the
             value None leaves that default out.
-        user_agent: value of ``User-Agent``.
 
     Returns:
         Name and value pairs in the order of the wire.
@@ -88,7 +86,7 @@ def request_headers(
     Raises:
         ValueError: a name is not an HTTP token, or a value holds a control character.
     """
-    headers: List[Header] = [("Host", host), ("User-Agent", user_agent)]
+    headers: List[Header] = [("Host", host), ("User-Agent", "nginx-websocket-probe")]
     if key:
         headers += [("Connection", "Upgrade"), ("Upgrade", "websocket")]
         if origin is not None:

@@ -87,17 +87,11 @@ class Probe:
             line = line.rstrip(" :") + ": " + str(data["error"])
         return line + (f" [{self.who()}]" if self.address else "")
 
-    def to_dict(self, *, masked: bool = True) -> Dict[str, Any]:
-        """The probe as plain data, ready for JSON.
-
-        Args:
-            masked: hide tokens in URL, request, headers, body and messages.
-        """
+    def to_dict(self) -> Dict[str, Any]:
+        """The probe as plain data, ready for JSON, without the tokens in URL, request, headers and texts."""
         data = dataclasses.asdict(self)
         data["headers"] = [list(header) for header in self.headers]
         data["seconds"] = round(self.seconds, 4)
-        if not masked:
-            return data
         sent = [
             (name, value)
             for name, colon, value in (line.partition(": ") for line in self.request.split("\r\n")[1:])

@@ -55,10 +55,6 @@ class Layout:
         """Path of the site's file."""
         return os.path.join(self.site_dir, self.file_name(site))
 
-    def enabled_path(self, site: str) -> Optional[str]:
-        """Path of the symlink; None when there is none in this layout."""
-        return os.path.join(self.enabled_dir, self.file_name(site)) if self.enabled_dir else None
-
     def includes(self, path: str) -> bool:
         """Whether nginx's pattern finds a file of that path (glob(3): ``*`` finds no dot files)."""
         directory, name = os.path.split(path)

@@ -7,8 +7,8 @@ import random
 
 import pytest
 
-from module_utils.nginx_websocket.conf.tokens import tokens
 from module_utils.nginx_websocket.conf.tree import ConfSyntaxError, Source
+from tests.unit.conf.whole_files import tokens
 
 crossplane = pytest.importorskip("crossplane")
 

@@ -15,8 +15,8 @@ from module_utils.nginx_websocket.conf.splice import (
     set_argument,
     statement,
 )
-from module_utils.nginx_websocket.conf.tokens import tokens
 from module_utils.nginx_websocket.conf.tree import Source
+from tests.unit.conf.whole_files import tokens
 
 DATA = (
     b"# head\r\nevents {\n    worker_connections 768; # why\n\t# multi_accept on;\n}\na 'b c'   d;e;\nf{}\n"

@@ -2,8 +2,9 @@
 
 import pytest
 
-from module_utils.nginx_websocket.conf.tokens import read_statement, tokens
+from module_utils.nginx_websocket.conf.tokens import read_statement
 from module_utils.nginx_websocket.conf.tree import ConfSyntaxError, Source, printable
+from tests.unit.conf.whole_files import tokens
 
 
 def words(data):

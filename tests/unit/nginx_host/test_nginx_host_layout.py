@@ -36,7 +36,6 @@ def test_debian(conf, tmp_path):
     )
     assert layout.include_at == str(tmp_path / "nginx.conf") + ":4"
     assert layout.site_path("a.test") == str(tmp_path / "sites-available/a.test")
-    assert layout.enabled_path("a.test") == str(tmp_path / "sites-enabled/a.test")
 
 
 def test_conf_d_where_nothing_is_available(conf, tmp_path):
@@ -44,7 +43,6 @@ def test_conf_d_where_nothing_is_available(conf, tmp_path):
     assert (layout.kind, layout.site_dir, layout.enabled_dir) == ("conf.d", str(tmp_path / "conf.d"), None)
     assert layout.site_path("a.test") == str(tmp_path / "conf.d/a.test.conf")
     assert layout.site_path("a.conf") == str(tmp_path / "conf.d/a.conf")
-    assert layout.enabled_path("a.test") is None
 
 
 def test_panel(conf, tmp_path):

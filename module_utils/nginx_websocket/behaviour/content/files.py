@@ -74,18 +74,17 @@ def alias_length(exchange: Exchange) -> Optional[int]:
     return -1 if level.regex else len(level.name)
 
 
-def map_uri_to_path(exchange: Exchange, uri: Optional[bytes] = None) -> bytes:
-    """``ngx_http_map_uri_to_path``: the path of the current URI (or of another one).
+def map_uri_to_path(exchange: Exchange) -> bytes:
+    """``ngx_http_map_uri_to_path``: the path of the current URI.
 
     Raises:
         CannotDecide: the root depends on something unknown.
         AliasAfterRewrite: nginx would answer 500.
     """
     base, prefix = path_parts(exchange)
-    text = exchange.uri if uri is None else uri
     if prefix == -1:
-        return base + (text if exchange.add_uri_to_alias else b"")
-    return base + text[prefix:]
+        return base + (exchange.uri if exchange.add_uri_to_alias else b"")
+    return base + exchange.uri[prefix:]
 
 
 def path_parts(exchange: Exchange) -> Tuple[bytes, int]:

@@ -92,12 +92,11 @@ def _ports(text: str) -> List[int]:
     return list(range(low, high + 1))
 
 
-def parse_address(value: str, default_port: int = 80) -> List[Address]:
+def parse_address(value: str) -> List[Address]:
     """Addresses that one ``listen`` value stands for (``ngx_parse_url`` with ``listen``).
 
     Args:
         value: ``8080``, ``*:8080``, ``127.0.0.1``, ``[::]:80``, ``localhost:80``, ``unix:/path``.
-        default_port: port when none is written.
 
     Returns:
         One address a port; a host name other than ``localhost`` stays as it is written (only the
@@ -114,7 +113,7 @@ def parse_address(value: str, default_port: int = 80) -> List[Address]:
             raise ListenError("invalid host")
         if rest and not rest.startswith(":"):
             raise ListenError("invalid host")
-        ports = _ports(rest[1:]) if rest else [default_port]
+        ports = _ports(rest[1:]) if rest else [80]
         try:
             text = str(ipaddress.IPv6Address(host))
         except ValueError as error:
@@ -125,7 +124,7 @@ def parse_address(value: str, default_port: int = 80) -> List[Address]:
         return [Address("inet", WILDCARD4, port) for port in _ports(host)]
     if not host:
         raise ListenError("no host")
-    ports = _ports(rest) if colon else [default_port]
+    ports = _ports(rest) if colon else [80]
     if host == "*":
         host = WILDCARD4
     elif host == "localhost":
@@ -133,8 +132,8 @@ def parse_address(value: str, default_port: int = 80) -> List[Address]:
     return [Address("inet", host, port) for port in ports]
 
 
-def listens_of(server: Level, *, privileged: bool = True) -> List[Listen]:
-    """The ``listen`` directives of a server; without any ``*:80`` (``*:8000`` when not root)."""
+def listens_of(server: Level) -> List[Listen]:
+    """The ``listen`` directives of a server; without any ``*:80``, since a master is root."""
     result: List[Listen] = []
     for directive in server.own(b"listen"):
         if not directive.args:
@@ -147,15 +146,15 @@ def listens_of(server: Level, *, privileged: bool = True) -> List[Listen]:
             continue
         result.append(Listen(addresses, options, directive))
     if not server.own(b"listen"):
-        result.append(Listen([Address("inet", WILDCARD4, 80 if privileged else 8000)], (), None))
+        result.append(Listen([Address("inet", WILDCARD4, 80)], (), None))
     return result
 
 
-def listen_groups(servers: Sequence[Level], *, privileged: bool = True) -> List[ListenGroup]:
+def listen_groups(servers: Sequence[Level]) -> List[ListenGroup]:
     """Group servers by address and port, in the order nginx meets them (``ngx_http_add_listen``)."""
     groups: Dict[Tuple[Address, bool], ListenGroup] = {}
     for server in servers:
-        for listen in listens_of(server, privileged=privileged):
+        for listen in listens_of(server):
             quic = listen.has("quic")
             for address in listen.addresses:
                 group = groups.get((address, quic))

@@ -31,7 +31,6 @@ BY_PATH = (
     "rewrite-changes-path",
     "query-string-lost",
 )
-BY_SERVER = ("backend-down", "wrong-backend", "wrong-location", "location-without-handler")
 
 
 def offer(causes: Sequence[Finding], facts: Facts) -> None:

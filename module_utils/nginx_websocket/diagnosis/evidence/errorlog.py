@@ -147,7 +147,7 @@ class LogWatch:
         """Whether there is any log to read."""
         return bool(self._ends)
 
-    def added(self, target: str, user_agent: str = "") -> List[LogLine]:
+    def added(self, target: str) -> List[LogLine]:
         """Lines since the beginning that are about a request for this target, or about none in particular."""
         path = target.split("?")[0]
         found = []

@@ -188,7 +188,6 @@ class Facts:
     live: bool = False
     """Whether a host was asked at all; False when only a dump was read."""
     configuration: Optional[Configuration] = None
-    configuration_error: str = ""
     route: Optional[Route] = None
     request: Optional[RouteRequest] = None
     """The request that the route follows, as it reaches the first server of nginx."""

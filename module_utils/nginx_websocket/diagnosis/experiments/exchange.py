@@ -33,7 +33,6 @@ def ask(
     tls_name: Optional[str] = None,
     timeout: float = 4.0,
     hold: float = 0.0,
-    ping: bool = True,
 ) -> Probe:
     """Send one request exactly as given and report the answer.
 
@@ -47,7 +46,6 @@ def ask(
             No certificate is checked: nginx does not check a backend's either by default.
         timeout: seconds up to the answer (and the pong).
         hold: seconds to keep an opened WebSocket in silence.
-        ping: after the 101 send a ping.
 
     Returns:
         The probe; its ``url`` is a description, since no URL leads to a backend this way.
@@ -72,7 +70,7 @@ def ask(
             deadline,
             key=header_value(headers, "Sec-WebSocket-Key") or "",
             subprotocols=[name for name in offered if name],
-            ping=ping,
+            ping=True,
             hold=hold,
         )
     return result

@@ -12,7 +12,7 @@ import socket
 import ssl
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import Container, FrozenSet, List, Optional, Sequence, Tuple
+from typing import FrozenSet, List, Optional, Sequence, Tuple
 
 from ...behaviour.server.listen import Address, Listen
 from ...conf.tree import Configuration
@@ -89,22 +89,19 @@ def _ours(family: str, host: str) -> bool:
         return False
 
 
-def questions(
-    configuration: Configuration, nginx: Instance, files: Optional[Container[str]] = None
-) -> List[Question]:
+def questions(configuration: Configuration, nginx: Instance) -> List[Question]:
     """Everything to ask about the releases in a configuration.
 
     Args:
         configuration: the tree that should be running.
         nginx: its version decides how ``http2`` sockets speak.
-        files: only servers of these files; None for all.
     """
     found = servers(configuration)
     taken = frozenset(address for server in found for address in server.addresses())
     asked: List[Question] = []
     for server in found:
         host = host_name(server)
-        if not server.release or not host or (files is not None and server.file not in files):
+        if not server.release or not host:
             continue
         for listen in server.listens:
             tls = listen.has("ssl") or any(

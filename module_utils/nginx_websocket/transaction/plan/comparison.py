@@ -17,7 +17,6 @@ from ..surroundings.host import Host
 from ..tree.takeover import settings_gone
 
 FAIL, OVERWRITE, ACCEPT = "fail", "overwrite", "accept"
-ON_TAKEOVER, ON_LOSS = (FAIL, OVERWRITE), (FAIL, ACCEPT)
 _SHOWN = 8
 _NO_CERTIFICATES = (
     " (a site of this role cannot ask every client for a certificate, because nothing could be proven then: "
