@@ -77,6 +77,7 @@ backup:
 
 import ansible.module_utils.nginx_websocket.importing.once  # noqa: F401 - first, so that it serves those below
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.nginx_websocket.arguments.transactions import leave, warn
 from ansible.module_utils.nginx_websocket.transaction.confirm import confirm
 
 
@@ -99,12 +100,8 @@ def main() -> None:
         keep=given["keep"],
         lock_timeout=given["lock_timeout"],
     )
-    for finding in outcome.findings:
-        module.warn(finding.message)
-    result = {"outcome": outcome.outcome, "backup": outcome.backup, "changed": False}
-    if outcome.failed:
-        module.fail_json(msg=outcome.message, **result)
-    module.exit_json(msg=outcome.message, **result)
+    warn(module, outcome)
+    leave(module, outcome, {"outcome": outcome.outcome, "backup": outcome.backup, "changed": False})
 
 
 if __name__ == "__main__":

@@ -308,9 +308,9 @@ remedy:
 
 import ansible.module_utils.nginx_websocket.importing.once  # noqa: F401 - first, so that it serves those below
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.nginx_websocket.arguments.transactions import leave, meant_nginx, warn
 from ansible.module_utils.nginx_websocket.transaction.deploy import deploy
-from ansible.module_utils.nginx_websocket.transaction.live.instance import find_instance
-from ansible.module_utils.nginx_websocket.transaction.site.model import Refused, Site
+from ansible.module_utils.nginx_websocket.transaction.site.model import Site
 
 ROUTE = {
     "url": {"type": "str", "required": True},
@@ -352,12 +352,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     given = module.params
-    try:
-        nginx = find_instance(
-            **{name: given[name] for name in ("binary", "conf_path", "site_dir", "enabled_dir")}
-        )
-    except Refused as refusal:
-        module.fail_json(msg=str(refusal), outcome="refused", changed=False)
+    nginx = meant_nginx(module)
     outcome = deploy(
         [Site.of(one, one["content"].encode("utf-8", "surrogateescape")) for one in given["sites"]],
         nginx=nginx,
@@ -374,13 +369,8 @@ def main() -> None:
         start=given["start"],
         confirm_window=given["confirm_window"],
     )
-    result = outcome.as_dict(diff=module._diff)
-    for message in [outcome.recovered, *(finding.message for finding in outcome.findings)]:
-        if message:
-            module.warn(message)
-    if outcome.failed:
-        module.fail_json(msg=outcome.message, **result)
-    module.exit_json(msg=outcome.message, **result)
+    warn(module, outcome)
+    leave(module, outcome, outcome.as_dict(diff=module._diff))
 
 
 if __name__ == "__main__":

@@ -162,12 +162,11 @@ remedy:
 
 import ansible.module_utils.nginx_websocket.importing.once  # noqa: F401 - first, so that it serves those below
 from ansible.module_utils.nginx_websocket.arguments.discreet import DiscreetModule, header_pairs
+from ansible.module_utils.nginx_websocket.arguments.transactions import leave, meant_nginx
 from ansible.module_utils.nginx_websocket.diagnosis.evidence.facts import Question
 from ansible.module_utils.nginx_websocket.exchange.masking import masked_url
 from ansible.module_utils.nginx_websocket.fix.fix import fix
 from ansible.module_utils.nginx_websocket.fix.model import Wish
-from ansible.module_utils.nginx_websocket.transaction.live.instance import find_instance
-from ansible.module_utils.nginx_websocket.transaction.site.model import Refused
 
 
 def main() -> None:
@@ -210,10 +209,7 @@ def main() -> None:
             question.endpoint  # noqa: B018  the URL is judged before anything is asked
         except ValueError as error:
             module.fail_json(msg=f"url {masked_url(given['url'])}: {error}", outcome="refused", changed=False)
-    try:
-        nginx = find_instance(binary=given["binary"], conf_path=given["conf_path"])
-    except Refused as refusal:
-        module.fail_json(msg=str(refusal), outcome="refused", changed=False)
+    nginx = meant_nginx(module)
     outcome = fix(
         question,
         nginx=nginx,
@@ -226,10 +222,7 @@ def main() -> None:
         confirm_window=given["confirm_window"],
         reason=given["reason"],
     )
-    result = outcome.as_dict(diff=module._diff)
-    if outcome.failed:
-        module.fail_json(msg=outcome.message, **result)
-    module.exit_json(msg=outcome.message, **result)
+    leave(module, outcome, outcome.as_dict(diff=module._diff))
 
 
 if __name__ == "__main__":

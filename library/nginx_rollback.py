@@ -154,7 +154,7 @@ remedy:
 
 import ansible.module_utils.nginx_websocket.importing.once  # noqa: F401 - first, so that it serves those below
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.nginx_websocket.transaction.live.instance import find_instance
+from ansible.module_utils.nginx_websocket.arguments.transactions import leave, meant_nginx, warn
 from ansible.module_utils.nginx_websocket.transaction.rollback import kept, rollback
 from ansible.module_utils.nginx_websocket.transaction.site.model import Refused
 
@@ -183,10 +183,7 @@ def main() -> None:
             module.exit_json(changed=False, backups=kept(state_dir=given["state_dir"]))
         except Refused as refusal:
             module.fail_json(msg=str(refusal))
-    try:
-        nginx = find_instance(binary=given["binary"], conf_path=given["conf_path"])
-    except Refused as refusal:
-        module.fail_json(msg=str(refusal), outcome="refused", changed=False)
+    nginx = meant_nginx(module)
     outcome = rollback(
         given["to"],
         nginx=nginx,
@@ -199,13 +196,8 @@ def main() -> None:
         reason=given["reason"],
         on_drift=given["on_drift"],
     )
-    result = outcome.as_dict(diff=module._diff)
-    for message in [outcome.recovered, *(finding.message for finding in outcome.findings)]:
-        if message:
-            module.warn(message)
-    if outcome.failed:
-        module.fail_json(msg=outcome.message, **result)
-    module.exit_json(msg=outcome.message, **result)
+    warn(module, outcome)
+    leave(module, outcome, outcome.as_dict(diff=module._diff))
 
 
 if __name__ == "__main__":

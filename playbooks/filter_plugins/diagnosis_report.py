@@ -11,6 +11,7 @@ from typing import Any, Callable, Dict, List
 # The package that does the work stands in the checkout; Ansible loads plugins by their path.
 sys.path.append(str(Path(__file__).resolve().parents[2]))
 
+from module_utils.nginx_websocket.report.none import no_request
 from module_utils.nginx_websocket.report.text import MARKS, STATIONS, WORDS, diagnosis_text, place
 from rollout import pages
 from rollout.fault import station_at_fault
@@ -128,18 +129,7 @@ def _excerpt(excerpt: Data) -> Data:
 
 def no_diagnosis(reason: str) -> Data:
     """The entry of a host that could not be asked."""
-    return {
-        "url": "",
-        "verdict": "cannot tell",
-        "sentence": f"The host could not be diagnosed: {reason}",
-        "findings": [],
-        "route": None,
-        "way": [],
-        "excerpts": [],
-        "probes": [],
-        "nginx": {},
-        "notes": [reason],
-    }
+    return no_request("cannot tell", f"The host could not be diagnosed: {reason}", [reason])
 
 
 class FilterModule:

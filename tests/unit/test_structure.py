@@ -15,13 +15,13 @@ MOST_DECISIONS = 24
 
 FLOORS = (
     ("conf", "exchange", "importing", "report"),
-    ("arguments", "behaviour", "host"),
+    ("behaviour", "host"),
     ("compare",),
     ("edit",),
     ("transaction",),
     ("backend_service", "diagnosis"),
     ("fix",),
-    ("command",),
+    ("arguments", "command"),
 )
 """A room imports rooms of the floors above it in this list, and none beside it."""
 

@@ -17,6 +17,7 @@ from ..exchange.masking import masked_url
 from ..host.binary import NginxError, find_binary
 from ..host.describe import describe
 from ..host.masters import masters
+from ..report.none import no_request
 from .asking.browsers_view import handshake
 from .deciding.static_rules import suspects
 from .evidence.facts import DEFAULT_VERSION, Facts, Question
@@ -151,19 +152,7 @@ def routes_report(*, binary: str = "", conf_path: str = "") -> Dict[str, Any]:
     )
     if not states and data["notes"]:
         sentence = "No WebSocket route was found: " + "; ".join(data["notes"])
-    return {
-        "url": "",
-        "verdict": verdict,
-        "sentence": sentence,
-        "findings": [],
-        "route": None,
-        "way": [],
-        "excerpts": [],
-        "probes": [],
-        "nginx": {},
-        "notes": data["notes"],
-        "routes": data["routes"],
-    }
+    return {**no_request(verdict, sentence, data["notes"]), "routes": data["routes"]}
 
 
 def judge(
