@@ -23,7 +23,8 @@ STARTER = (
 
 def command(interpreter: str) -> List[str]:
     """Return the command that makes the host report about itself; it must run as root and reads `asking`."""
-    return [*shlex.split(interpreter), "-c", STARTER]
+    # -I: not a module of whoever may write the directory that the login begins in.
+    return [*shlex.split(interpreter), "-I", "-c", STARTER]
 
 
 def asking(asked: Dict[str, Any]) -> str:

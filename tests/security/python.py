@@ -28,7 +28,7 @@ def asked(words, text):
 def main():
     words = sys.argv[1:]
     # The verification's question and its program come by standard input (verify/asking.py).
-    program = words[1] if words[:1] == ["-c"] else ""
+    program = words[words.index("-c") + 1] if "-c" in words else ""
     silent = sys.stdin.isatty() or (program and "stdin" not in program)
     text = b"" if silent else sys.stdin.buffer.read()
     sent = Path(words[0]) if words and "AnsiballZ_" in words[0] else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import subprocess
 import sys
 import zipfile
@@ -139,3 +140,18 @@ def test_what_the_guard_imports_later_is_there_too(carried):
                     missing.append(f"{name}:{node.lineno}: {wanted}")
     assert not missing
     assert len(seen) > 40
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="gives files to other users")
+def test_a_python_that_others_can_write_is_not_run_later(tmp_path, monkeypatch):
+    ours, systems = tmp_path / "python", tmp_path / "python3"
+    for path in (ours, systems):
+        path.write_text("")
+    monkeypatch.setattr(sys, "executable", str(ours))
+    monkeypatch.setattr(guard, "SYSTEM_PYTHON", str(systems))
+    assert guard._python() == str(ours)
+    os.chown(ours, 65534, 0)
+    assert guard._python() == str(systems)
+    systems.chmod(0o777)
+    with pytest.raises(OSError, match="only root may be able to write it"):
+        guard._python()

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import socket
+import subprocess
+import sys
 import threading
 
 import pytest
 
 from verify import on_host
+from verify.asking import asking, command
 
 TEMPLATE = (
     b"# @RELEASE@\nserver { location = /.well-known/nginx-websocket/@RELEASE@ { return 200 @RELEASE@; } }\n"
@@ -21,6 +25,16 @@ def dump(*paths):
     return b"".join(
         b"# configuration file %s:\n%s\n" % (str(path).encode(), path.read_bytes()) for path in paths
     )
+
+
+def test_modules_in_the_working_directory_are_not_run(tmp_path):
+    for name in ("json", "types", "ssl", "verify"):
+        (tmp_path / f"{name}.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n")
+    asked = asking({"timeout": 1.0, "releases": [], "backends": []})
+    done = subprocess.run(
+        command(sys.executable), input=asked, cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert json.loads(done.stdout)["releases"] == [] and not (tmp_path / "ran").exists()
 
 
 def test_a_release_is_found_in_its_file(tmp_path):

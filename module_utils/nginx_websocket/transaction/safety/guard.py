@@ -190,9 +190,17 @@ def this_boot() -> str:
 
 
 def _python() -> str:
-    """The Python to run later, as root: ours, unless others may write it."""
-    ours = sys.executable or SYSTEM_PYTHON
-    return SYSTEM_PYTHON if weakness(ours) and os.path.exists(SYSTEM_PYTHON) else ours
+    """The Python to run later, as root: ours, unless others may write it; the system's then.
+
+    Raises:
+        OSError: there is none that root alone can write.
+    """
+    found = weakness(sys.executable or SYSTEM_PYTHON)
+    if found is None:
+        return sys.executable or SYSTEM_PYTHON
+    if os.path.exists(SYSTEM_PYTHON) and weakness(SYSTEM_PYTHON) is None:
+        return SYSTEM_PYTHON
+    raise OSError(found.sentence())
 
 
 def _quoted(word: str) -> str:
