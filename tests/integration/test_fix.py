@@ -31,6 +31,8 @@ server {{
     }}
 }}
 """
+WRONG_PORT = SITE.replace("127.0.0.1:8000", "127.0.0.1:8001")
+OWN_API = "    location /api/ { proxy_pass http://127.0.0.1:8000; }\n"
 SOCKET = f"ws://chat.test:{PORT}/api/mqtt/ws/hints/x"
 PATH = "/etc/nginx/conf.d/chat.conf"
 
@@ -70,6 +72,7 @@ def test_the_broken_scene_is_opened_by_one_run_and_taken_back_byte_for_byte(host
     status, done = run(host, "fix", URL)
     assert (status, done["outcome"]) == (0, "applied"), done["msg"]
     assert done["causes"] == ["ws-missing-in-tls-server"]
+    assert [(len(one["before"]), len(one["after"])) for one in done["edits"]] == [(0, 3)]
     new = host.sh(f"cat {LIVE}")
     start = next(index for index, (one, other) in enumerate(zip(old, new)) if one != other)
     assert new.endswith(old[start:]), "a block came, and every other byte is as it was"
@@ -85,7 +88,7 @@ def test_the_broken_scene_is_opened_by_one_run_and_taken_back_byte_for_byte(host
     [
         (without("proxy_http_version", "Upgrade $http_upgrade", 'Connection "upgrade"'), 3),
         (SITE.replace('Connection "upgrade"', "Connection close"), 2),
-        (SITE.replace("127.0.0.1:8000", "127.0.0.1:8001"), 2),
+        (WRONG_PORT.replace("    location / {", OWN_API + "    location / {"), 2),
         (SITE.replace("127.0.0.1:8000;", "127.0.0.1:8000/;"), 2),
         (SITE.replace("    location / {", "    location ~ x$ { return 404; }\n    location / {"), 2),
     ],
@@ -105,6 +108,29 @@ def test_a_cause_is_cured_with_few_lines_and_nothing_else_changes(host, text, mo
     assert run(host, "fix", SOCKET)[1]["changed"] is False
     status, _ = run(host, "rollback")
     assert (status, host.digest("/etc/nginx")) == (0, before)
+
+
+def test_no_request_goes_to_the_application_of_another_site(host):
+    load(host, WRONG_PORT)
+    before = host.digest("/etc/nginx")
+    status, refused = run(host, "fix", SOCKET)
+    assert (status, host.digest("/etc/nginx")) == (1, before)
+    assert "lammp.test" in refused["msg"] and "another site" in refused["msg"], refused["msg"]
+
+
+def test_a_site_that_was_never_linked_is_linked_and_the_link_is_taken_back(host):
+    load(host, "")
+    host.sh(f"rm {PATH}")
+    host.write("/etc/nginx/sites-available/chat.test", SITE)
+    host.sh("systemctl reload nginx; sleep 0.3")
+    before = host.digest("/etc/nginx")
+    status, done = run(host, "fix", SOCKET)
+    assert (status, done["causes"]) == (0, ["not-included-file"]), done["msg"]
+    target = host.sh("readlink /etc/nginx/sites-enabled/chat.test").strip()
+    assert target == "/etc/nginx/sites-available/chat.test"
+    assert run(host, "fix", SOCKET)[1]["changed"] is False
+    assert (run(host, "rollback")[0], host.digest("/etc/nginx")) == (0, before)
+    host.sh("rm /etc/nginx/sites-available/chat.test")
 
 
 def test_killed_at_any_moment_the_next_run_heals(host):

@@ -7,6 +7,7 @@ from typing import Dict, FrozenSet, List, Optional, Sequence, Tuple
 
 from ..compare.comparing import World as Compared
 from ..compare.comparing import compare
+from ..compare.differences import Difference
 from ..conf.tree import Configuration
 from ..diagnosis.engine import Report
 from ..diagnosis.evidence.facts import Question
@@ -269,7 +270,7 @@ class _Fix:
         )
         self.reasons.append(
             f"{case.report.sentence.rstrip('.')} ({first.code}); nothing was changed: {why}. "
-            f"{first.fix[:1].upper()}{first.fix[1:]}.{commands}"
+            f"What helps: {first.fix}.{commands}"
         )
 
     def _site_of_ours(self, case: _Case) -> str:
@@ -422,9 +423,13 @@ class _Fix:
                 "the edit would open the socket and change something else for users, so nothing was changed: "
                 + "; ".join(one.sentence() for one in bad[:_SHOWN])
             )
-        told = [one.sentence() for one in result.differences]
+        told = [_difference(one) for one in result.differences]
         if told:
-            host.find("changes-for-users", f"what users get: {'; '.join(told[:_SHOWN])}")
+            more = [f"and {len(told) - _SHOWN} more"] if len(told) > _SHOWN else []
+            host.find(
+                "changes-for-users",
+                "\n".join(["What changes for users:", *told[:_SHOWN], *more]),
+            )
 
     def _refused(self, live: Configuration) -> bool:
         """Whether nginx refuses the files as they are, so that what it serves is something else.
@@ -433,6 +438,14 @@ class _Fix:
         """
         nginx = self.host.nginx
         return bool(refusals_in_tree(live, nginx.version)) or not self.host.world.validate([], nginx).valid
+
+
+def _difference(one: Difference) -> str:
+    """What a request got and gets, on one line; where it stands, the edits show."""
+    more = f" and {one.requests - 1} more like it" if one.requests > 1 else ""
+    whose = f" ({one.whose})" if one.whose else ""
+    often = f", {one.hits:,} of the last day's requests" if one.hits else ""
+    return f"- {one.examples[0]}{more}{whose}{often}: before, {one.parting.was}; after, {one.parting.now}"
 
 
 def _masked(lines: Sequence[str]) -> Tuple[str, ...]:

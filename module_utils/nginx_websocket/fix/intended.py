@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import FrozenSet, List, Optional, Sequence, Tuple
+from typing import Dict, FrozenSet, List, Optional, Sequence, Tuple
 
 from ..behaviour.regex import CannotDecide
 from ..behaviour.request import Request
@@ -23,6 +23,8 @@ _OF_NOBODY = _NEVER - {kinds.FILE_LOST}
 """What a site may not do that was not there: the default server's page goes, as it should."""
 _BY_THE_LINE = frozenset((kinds.BACKEND_HEADERS, kinds.PATH_CHANGED, kinds.BACKEND_MOVED, kinds.LESS))
 """What an edited line may change for every request that it is in force for."""
+_BY_THE_MAP = frozenset((kinds.BACKEND_HEADERS, kinds.MORE))
+"""What a map that gives the right word now does for every location that uses it: that is what it is for."""
 _EVERYBODY = frozenset((kinds.BACKEND_HEADERS,))
 """What a line of an include may change for the other sites that read it; they are listed."""
 
@@ -46,6 +48,7 @@ def unintended(
         names: of a site that nginx did not read before: nothing of it was there to lose but guards.
     """
     files = changed(live, staged)
+    by_map = _only_maps(live, files)
     doors = [_Door(url, live, staged, version) for url in urls]
     found = []
     for one in result.differences:
@@ -63,10 +66,24 @@ def unintended(
             continue
         if one.parting.kind == kinds.UNKNOWN and _same_place(one, live, staged):
             continue  # what cannot be told of a place that the edit leaves alone, it does not change
+        if by_map and one.parting.kind in _BY_THE_MAP:
+            continue
         if _by_the_line(one) and one.parting.now_at.rpartition(":")[0] in files:
             continue
         found.append(one)
     return found
+
+
+def _only_maps(live: Configuration, files: Dict[str, bytes]) -> bool:
+    """Whether nothing but values of maps is edited."""
+    values = {
+        (one.file, one.line) for one in live.walk() if one.parent is not None and one.parent.name == b"map"
+    }
+    return bool(files) and all(
+        (path, hunk.line) in values
+        for path, content in files.items()
+        for hunk in hunks(live.files[path], content)
+    )
 
 
 def _host(example: str) -> str:

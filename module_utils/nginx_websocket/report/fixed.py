@@ -36,7 +36,9 @@ def fixed_text(
         one["message"] + (f". {one['fix']}" if one.get("fix") else "") for one in data.get("findings") or []
     ]
     for text in told:
-        lines += ["", *_wrapped(text, "  ", width)]
+        lines.append("")
+        for line in text.split("\n"):
+            lines += _wrapped(line, "  ", width)
     lines += [f"  $ {command}" for command in data.get("commands") or []]
     lines += [f"  $ {command}" for command in data.get("remedy") or []]
     if data.get("outcome") == "applied" and data.get("edits"):

@@ -76,6 +76,17 @@ def test_a_map_that_gives_the_wrong_word_is_mended_itself(host):
     assert changed_lines(text, host.text()) == ["-     default close;", "+     default upgrade;"]
 
 
+def test_a_map_that_other_sites_use_opens_theirs_as_well(host):
+    wrong = "map $http_upgrade $how {\n    default close;\n    '' close;\n}\n"
+    text = GOOD.replace('"upgrade"', "$how")
+    host.put(wrong, f"{ROOT}/conf.d/a-map.conf")
+    host.put(text)
+    host.put(text.replace("chat.test", "talk.test"), f"{ROOT}/conf.d/talk.conf")
+    done = host.fix()
+    assert done.outcome == "applied", done.message
+    assert host.text(f"{ROOT}/conf.d/a-map.conf") == wrong.replace("default close", "default upgrade")
+
+
 def test_try_files_beside_proxy_pass_goes(host):
     text = GOOD.replace("    location /ws/ {\n", "    location /ws/ {\n        try_files $uri /index.html;\n")
     host.put(text)
