@@ -96,6 +96,13 @@ options:
     type: str
     choices: [fail, accept]
     default: fail
+  accept_losses:
+    description: >-
+      Paths (V(/health), V(/old/*)) or URLs (V(https://a.example.org/old/*)) whose losses are meant, in a
+      takeover and in a change. They are told and do not refuse; every other loss does.
+    type: list
+    elements: str
+    default: []
   keep:
     description: >-
       How many backups to keep. The one from before the first deployment and the newest always stay; states
@@ -336,6 +343,7 @@ def main() -> None:
             "on_drift": {"type": "str", "choices": ["fail", "overwrite", "keep"], "default": "fail"},
             "on_takeover": {"type": "str", "choices": ["fail", "overwrite"], "default": "fail"},
             "on_loss": {"type": "str", "choices": ["fail", "accept"], "default": "fail"},
+            "accept_losses": {"type": "list", "elements": "str", "default": []},
             "keep": {"type": "int", "default": 10},
             "proof_timeout": {"type": "float", "default": 15.0},
             "lock_timeout": {"type": "float", "default": 60.0},
@@ -361,6 +369,7 @@ def main() -> None:
         on_drift=given["on_drift"],
         on_takeover=given["on_takeover"],
         on_loss=given["on_loss"],
+        accept_losses=given["accept_losses"],
         keep=given["keep"],
         deadline=given["proof_timeout"],
         lock_timeout=given["lock_timeout"],

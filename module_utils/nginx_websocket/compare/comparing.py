@@ -22,6 +22,7 @@ from .differences import (
     PLACES,
     SETTINGS,
     STRANGERS,
+    Accepted,
     Comparison,
     Gathering,
     Parting,
@@ -55,6 +56,8 @@ class World:
     now: float = 0.0
     """Seconds since 1970; 0 for the clock's."""
     seconds: float = SECONDS
+    accepted: Tuple[str, ...] = ()
+    """Paths (``/old/*``) or URLs (``https://a.test/old/*``) whose losses are meant."""
 
 
 def compare(
@@ -88,7 +91,7 @@ class _Comparing:
         self.started = time.process_time()
         self.until = self.started + world.seconds
         self.scope = Scope(Side(before, version), Side(after, version))
-        self.gathering = Gathering()
+        self.gathering = Gathering(Accepted(world.accepted) if world.accepted else None)
         self.result = Comparison()
         self._asked: Dict[Tuple[Door, str, Variant], List[Parting]] = {}
         self._files: Dict[str, str] = {}

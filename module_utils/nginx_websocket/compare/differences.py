@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Dict, List, Sequence, Tuple
+import itertools
+import re
+import urllib.parse
+from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple
 
 from ..exchange.masking import masked_url
 
@@ -76,6 +79,8 @@ _BESIDE = frozenset((BACKEND_HEADERS, HEADERS, SETTINGS, LOGS, LESS))
 """Kinds of requests that go the same way all the same."""
 _ANYWHERE = frozenset((BACKEND_HEADERS, HEADERS, SETTINGS, LOGS, LESS, REDIRECTED))
 """Kinds that are one difference wherever they stand: a header that ten locations add, say."""
+_USABLE = re.compile(r"(?:https?://[^/?#*\s]+)?/[^?#*\s]*\*?\Z")
+"""A path or a URL whose losses are accepted."""
 _EXAMPLES = 3
 _TOLD = 3
 
@@ -124,6 +129,8 @@ class Difference:
     """How many requests of the last day were such ones."""
     whose: str = ""
     """Name of the neighbour whose request it is; "" for the site's own."""
+    accepted: bool = False
+    """Whether somebody has said that these requests may lose what they lose."""
 
     @property
     def weight(self) -> str:
@@ -145,11 +152,21 @@ class Difference:
             if masked not in self.examples:
                 self.examples.append(masked)
 
+    def where(self) -> str:
+        """One word for the requests: the path, or what the paths of all examples begin with."""
+        if len(self.examples) < 2:
+            return self.examples[0] if self.examples else ""
+        parts = [example.rpartition("/")[0].split("/") for example in self.examples]
+        shared = "/".join(
+            each[0] for each in itertools.takewhile(lambda column: len({*column}) == 1, zip(*parts))
+        )
+        return f"{shared}/…" if shared.count("/") > 2 else self.examples[0]
+
     def sentence(self) -> str:
         """For people: which requests, what becomes of them now, and what would."""
         parting = self.parting
         more = self.requests - len(self.examples)
-        asked = ", ".join(self.examples) + (f" and {more} more like these" if more > 0 else "")
+        asked = ", ".join(self.examples) + (f" and {more:,} more like these" if more > 0 else "")
         often = f" ({self.hits:,} of the last day's requests)" if self.hits else ""
         was = f"{parting.was} ({parting.was_at})" if parting.was_at else parting.was
         now = f"{parting.now} ({parting.now_at})" if parting.now_at else parting.now
@@ -171,6 +188,7 @@ class Difference:
             "requests": self.requests,
             "hits": self.hits,
             "neighbour": self.whose,
+            "accepted": self.accepted,
         }
 
 
@@ -204,7 +222,7 @@ class Comparison:
             return f"{self.asked:,} requests were compared, and {same}"
         left = f"; {self.day - self.hits:,} rare ones were not compared" if self.day > self.hits else ""
         others = "".join(
-            f"; {one.hits:,} ({one.examples[0]}) would not: now {one.parting.was}, then {one.parting.now}"
+            f"; {one.hits:,} ({one.where()}) would not: now {one.parting.was}, then {one.parting.now}"
             for one in [one for one in self.differences if one.hits and other_way(one.parting)][:_TOLD]
         )
         return f"of {self.day:,} requests of the last day {self.same_hits:,} go the same way{others}{left}"
@@ -225,8 +243,13 @@ class Comparison:
 class Gathering:
     """Collects differences while requests are asked."""
 
-    def __init__(self) -> None:
-        """Begin with none."""
+    def __init__(self, accepted: Optional[Callable[[str], bool]] = None) -> None:
+        """Begin with none.
+
+        Args:
+            accepted: tells of a URL whether its request may lose what it has; by default none may.
+        """
+        self._accepted = accepted
         self._found: Dict[Tuple[object, ...], Difference] = {}
 
     def take(
@@ -242,9 +265,11 @@ class Gathering:
             new: whether it was not asked before.
         """
         for parting in partings:
-            key = (*parting.key(), whose)
+            lost = not whose and KINDS[parting.kind][0] == LOSS
+            accepted = lost and self._accepted is not None and self._accepted(example.rpartition(" ")[2])
+            key = (*parting.key(), whose, accepted)
             if key not in self._found:
-                self._found[key] = Difference(parting, whose=whose)
+                self._found[key] = Difference(parting, whose=whose, accepted=accepted)
             self._found[key].take(example, hits, new=new)
 
     def differences(self) -> List[Difference]:
@@ -261,3 +286,35 @@ def shown(example: str) -> str:
     words, _space, url = example.rpartition(" ")
     masked = masked_url(url)
     return f"{words} {masked}" if words else masked
+
+
+def unusable(patterns: Iterable[str]) -> List[str]:
+    """Those that are no path and no URL; ``*`` may stand at the end alone."""
+    return [one for one in patterns if not _USABLE.match(one)]
+
+
+class Accepted:
+    """Tells whether a request's loss is accepted: by its whole path, or by what its path begins with."""
+
+    def __init__(self, patterns: Iterable[str]) -> None:
+        """Take patterns that are usable: ``/health``, ``/old/*``, ``https://a.test/old/*``."""
+        self._patterns = [self._normal(one) for one in patterns]
+
+    def __call__(self, url: str) -> bool:
+        """Whether one of the patterns fits a URL, whatever its query."""
+        asked = self._normal(url.partition("?")[0])
+        path = "/" + asked.partition("://")[2].partition("/")[2]
+        return any(
+            (seen.startswith(pattern[:-1]) if pattern.endswith("*") else seen == pattern)
+            for pattern in self._patterns
+            for seen in ((path,) if pattern.startswith("/") else (asked,))
+        )
+
+    @staticmethod
+    def _normal(text: str) -> str:
+        """A URL or path without escapes, so that both are written alike; the host in lower case."""
+        scheme, mark, rest = text.partition("://")
+        if not mark:
+            return urllib.parse.unquote(text)
+        host, slash, path = rest.partition("/")
+        return f"{scheme.lower()}://{host.lower()}{slash}{urllib.parse.unquote(path)}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Dict, Iterator, Optional, Sequence, Tuple, Union
+from typing import Dict, FrozenSet, Iterator, Optional, Sequence, Tuple, Union
 
 from ..behaviour.access.guards import LIMIT_CONN, LIMIT_REQ
 from ..behaviour.behaviour import Behaviour
@@ -18,8 +18,9 @@ from .differences import BACKEND_HEADERS, HEADERS, LESS, LOGS, PATH_CHANGED, SET
 
 _TIMES = ("proxy_read_timeout", "proxy_send_timeout")
 _BUFFERS = ("proxy_buffering", "proxy_request_buffering")
-_OF_THE_HOP = frozenset(("connection", "upgrade"))
-"""Headers that concern one connection; whether an upgrade survives is told by itself."""
+_CONNECTION = frozenset(("connection",))
+_OF_THE_HOP = _CONNECTION | {"upgrade"}
+"""Headers that concern one connection."""
 _PATHS = frozenset(("SCRIPT_FILENAME", "SCRIPT_NAME", "PATH_INFO", "REQUEST_URI", "DOCUMENT_URI"))
 """Parameters of FastCGI and its kin that say what is asked for."""
 Places = Tuple[str, str]
@@ -32,14 +33,18 @@ def place(directive: Optional[Directive], otherwise: str = "") -> str:
     return directive.where() if directive is not None else otherwise
 
 
-def asked_of_backend(before: Behaviour, after: Behaviour, at: Places) -> Iterator[Parting]:
+def asked_of_backend(
+    before: Behaviour, after: Behaviour, at: Places, *, handshake: bool = False
+) -> Iterator[Parting]:
     """Path, headers and parameters that the backend gets; both trees ask one of the same protocol.
 
     Args:
         before: in the live tree.
         after: in the staged one.
         at: where both pass the request on.
+        handshake: of a WebSocket: whether it survives is told by itself, whatever its headers are.
     """
+    hop = _OF_THE_HOP if handshake else _CONNECTION
     if before.upstream is not None and after.upstream is not None:
         asked = [f"{one.method} {one.uri}" for one in (before.upstream, after.upstream)]
         if asked[0] != asked[1]:
@@ -50,10 +55,10 @@ def asked_of_backend(before: Behaviour, after: Behaviour, at: Places) -> Iterato
             was, now = (f"the backend is asked with HTTP/{version}" for version in versions)
             yield Parting(SETTINGS, was, now, *at, (*versions,), "proxy_http_version")
         old, new = (_by_name(one.headers) for one in (before.upstream, after.upstream))
-        yield from _lines(old, new, at)
+        yield from _lines(old, new, at, hop)
     elif before.gateway is not None and after.gateway is not None:
         old, new = (_by_name(side.parameters, lower=False) for side in (before.gateway, after.gateway))
-        yield from _lines(old, new, at)
+        yield from _lines(old, new, at, hop)
 
 
 def _by_name(lines: Sequence[Union[Header, Parameter]], *, lower: bool = True) -> _Lines:
@@ -69,23 +74,29 @@ def _by_name(lines: Sequence[Union[Header, Parameter]], *, lower: bool = True) -
     return found
 
 
-def _lines(old: _Lines, new: _Lines, at: Places) -> Iterator[Parting]:
+def _lines(old: _Lines, new: _Lines, at: Places, hop: FrozenSet[str]) -> Iterator[Parting]:
     for key in dict.fromkeys((*old, *new)):
-        if key in _OF_THE_HOP:
+        if key in hop:
             continue
         name = (old.get(key) or new[key])[0]
+        sent = [_sent(side.get(key)) for side in (old, new)]
         before, line = old[key][1:] if key in old else ("", None)
         after, other = new[key][1:] if key in new else ("", None)
-        if _same(before, line, after, other):
+        if sent[0] == sent[1] and (not sent[0] or _same(before, line, after, other)):
             continue
         kind = PATH_CHANGED if key in _PATHS else BACKEND_HEADERS
         was, now = (
-            f"the backend gets {name}: {known(value, name)}" if value != "" else f"the backend gets no {name}"
-            for value in (before, after)
+            f"the backend gets {name}: {known(value, name)}" if here else f"the backend gets no {name}"
+            for value, here in zip((before, after), sent)
         )
         # One difference for all requests: by the lines that make the value, not by the value.
         group = (_source(line, before), _source(other, after))
         yield Parting(kind, was, now, place(line, at[0]), place(other, at[1]), group, name)
+
+
+def _sent(line: Optional[Tuple[str, Optional[str], Optional[Directive]]]) -> bool:
+    """Whether a line is sent: an empty value of the configuration is not, a client's own one is."""
+    return line is not None and (line[1] != "" or line[2] is None)
 
 
 def _source(directive: Optional[Directive], value: Optional[str]) -> str:

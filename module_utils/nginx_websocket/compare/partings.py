@@ -66,6 +66,11 @@ class Pair:
     same_text: bool = False
     """Whether both servers say the same, so that what is unknown is unknown in the same way."""
 
+    @property
+    def opening(self) -> bool:
+        """Whether it opens a WebSocket; an Upgrade with another method is a header like others (RFC 6455)."""
+        return self.handshake and self.method == "GET"
+
 
 def partings(pair: Pair) -> List[Parting]:
     """Where the two part.
@@ -78,9 +83,9 @@ def partings(pair: Pair) -> List[Parting]:
     if unknown is not None:
         return [unknown]
     found = list(_guards(pair, was, now))
-    if pair.handshake:
+    if pair.opening:
         found += _upgrade(pair, was, now)
-    if not found or not (pair.handshake or KINDS[found[0].kind][0] == LOSS):
+    if not found or not (pair.opening or KINDS[found[0].kind][0] == LOSS):
         found += _places(pair, was, now)
     if pair.end is not pair.after and was.kind != to.NOBODY:
         step = destination(pair.after)
@@ -110,7 +115,7 @@ def _effects(pair: Pair, was: Destination, now: Destination) -> Iterator[Parting
         yield from effects.limits(before, after, was, now)
     yield from effects.answer_headers(before, after, was, now)
     if was.kind in to.REAL and now.kind in to.REAL:
-        if not pair.handshake:
+        if not pair.opening:
             yield from effects.settings(before, after, was, now)
         yield from effects.logs(before, after)
     if was.kind == now.kind and was.kind in (*to.REAL, to.ANSWER, to.REFUSED):
@@ -205,13 +210,20 @@ def _upgrade(pair: Pair, was: Destination, now: Destination) -> Iterator[Parting
             "",
             bool(pair.foreign),
         )
-    elif old.survives and new.survives is None:
-        yield Parting(
-            UNKNOWN, opens, f"cannot be told: {new.reason}", was.at, place(new.directive), ("upgrade",)
-        )
-    elif new.survives and not pair.foreign:
-        text = f"does not open: {old.reason}"
-        yield Parting(MORE, text, opens, place(old.directive) or was.at, now.at, (old.code, "upgrade"))
+    elif old.survives is not False and not new.survives:
+        was_text = opens if old.survives else f"may open: {old.reason}"
+        kind = UNKNOWN
+        if new.survives is None:
+            not_now = f"cannot be told: {new.reason}"
+        elif pair.end is not pair.after:
+            kind, not_now = REDIRECTED, "is redirected, which a WebSocket does not follow"
+        elif pair.foreign and now.kind == to.REFUSED:
+            kind = CLOSED
+        yield Parting(kind, was_text, not_now, was.at, place(new.directive) or now.at, ("upgrade",))
+    elif not pair.foreign:
+        text = f"may open: {old.reason}" if old.survives is None else f"does not open: {old.reason}"
+        then = opens if new.survives else f"may open: {new.reason}"
+        yield Parting(MORE, text, then, place(old.directive) or was.at, now.at, (old.code, "upgrade"))
 
 
 # -- where it ends up -----------------------------------------------------------------------------
@@ -224,7 +236,8 @@ def _places(pair: Pair, was: Destination, now: Destination) -> Iterator[Parting]
         anywhere = kind == CLOSED and bool(pair.foreign)
         yield Parting(kind, was.text, now.text, was.at, now.at, group, "", anywhere)
     if was.kind == now.kind == to.BACKEND and was.protocol == now.protocol:
-        yield from effects.asked_of_backend(pair.before, pair.end, (was.at, now.at))
+        at = was.at, now.at
+        yield from effects.asked_of_backend(pair.before, pair.end, at, handshake=pair.opening)
 
 
 def _told(kind: str, was: Destination, now: Destination, pair: Pair) -> Tuple[str, ...]:

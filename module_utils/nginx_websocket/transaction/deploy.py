@@ -39,6 +39,7 @@ def deploy(
     on_drift: str = "fail",
     on_takeover: str = "fail",
     on_loss: str = "fail",
+    accept_losses: Sequence[str] = (),
     keep: int = 10,
     deadline: float = 15.0,
     lock_timeout: float = 60.0,
@@ -59,6 +60,7 @@ def deploy(
         on_takeover: what to do where a file that is not ours does more than the site in its place would:
             ``fail`` or ``overwrite``.
         on_loss: what to do where users would lose what a release before gave them: ``fail`` or ``accept``.
+        accept_losses: paths (``/old/*``) or URLs whose losses are meant, in a takeover and in a change.
         keep: how many backups to keep.
         deadline: seconds that reload and proof may take.
         lock_timeout: seconds to wait for another transaction, or for certbot.
@@ -79,7 +81,14 @@ def deploy(
         with host.locked(lock_timeout):
             leave_to_others(host, sites)
             host.outcome.recovered = recover(host)
-            _deploy(host, sites, on_drift, (on_takeover, on_loss), max_sockets, START if start else REFUSE)
+            _deploy(
+                host,
+                sites,
+                on_drift,
+                (on_takeover, on_loss, accept_losses),
+                max_sockets,
+                START if start else REFUSE,
+            )
     except Failure as failure:
         outcome = host.outcome
         outcome.failed = True
@@ -131,7 +140,7 @@ def _deploy(
     host: Host,
     sites: Sequence[Site],
     on_drift: str,
-    losses: Tuple[str, str],
+    losses: Tuple[str, str, Sequence[str]],
     max_sockets: int,
     stopped: str,
 ) -> None:
@@ -167,7 +176,7 @@ def _deploy(
 
     foreign = [path for placement in placements for path in placement.foreign]
     see_ahead(host, tree.configuration, staged, placements)
-    judge_change(host, tree.configuration, staged, chosen, foreign, on_takeover=losses[0], on_loss=losses[1])
+    judge_change(host, tree.configuration, staged, chosen, foreign, losses)
     broken = broken_today(chosen, tree.configuration, nginx)
     if host.check:
         outcome.changed, outcome.cured = True, broken

@@ -197,6 +197,7 @@ class ActionModule(Asking):
             "on_drift": settings["on_drift"],
             "on_takeover": settings["on_takeover"],
             "on_loss": settings["on_loss"],
+            "accept_losses": settings["accept_losses"],
             "proof_timeout": settings["proof_timeout"],
             "max_sockets": settings["max_sockets"],
             "start": settings["start"],

@@ -112,6 +112,7 @@ RULES: Dict[str, Callable[[Any], Problem]] = {
     "nginx_websocket_verify_ca_file": values.local_file,
     "nginx_websocket_verify_timeout": values.number(1, 300, "seconds"),
     "nginx_websocket_accept[]": values.finding,
+    "nginx_websocket_accept_losses[]": values.asked,
     "nginx_websocket_serial[]": values.batch,
     "nginx_websocket_max_fail_percentage": values.number(0, 100, "percent"),
     "nginx_websocket_soak": values.number(0, 86400, "seconds"),

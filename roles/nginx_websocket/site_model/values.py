@@ -306,6 +306,13 @@ def finding(value: str) -> Problem:
     return "the name of a finding, such as dns-unknown", "It stands before the finding in the summary."
 
 
+def asked(value: str) -> Problem:
+    """Accept a path or URL of requests; ``*`` at its end stands for whatever follows."""
+    if re.fullmatch(r"(?:https?://[^/?#*\s]+)?/[^?#*\s]*\*?", value) and len(value) <= LONGEST_PATH:
+        return None
+    return "a path such as /old/* or https://example.org/old/*", "A star may stand at the end alone."
+
+
 def batch(value: str) -> Problem:
     """Accept the size of a batch of hosts, as a number or a share."""
     if re.match(r"\A[1-9][0-9]{0,5}\Z|\A(100|[1-9][0-9]?)%\Z", value):

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import List, Tuple
 
 import pytest
 
+from module_utils.nginx_websocket.behaviour.behaviour import behaviour
+from module_utils.nginx_websocket.behaviour.request import Request
 from module_utils.nginx_websocket.compare.differences import CHANGE, KINDS, LOSS
-from tests.unit.compare.trees import API, FILE, NAMED, PROXY, SNIPPET, SOCKET, SPA, UPGRADE, compared
+from module_utils.nginx_websocket.compare.partings import Pair, partings
+from tests.unit.compare.trees import API, FILE, NAMED, PROXY, SNIPPET, SOCKET, SPA, UPGRADE, compared, tree
 
 ROOT = Path(__file__).resolve().parents[3]
 FALLBACK = f"location / {{ try_files $uri @app; }} location @app {{ {PROXY} }} "
@@ -290,3 +294,29 @@ def test_the_name_of_a_directory_without_an_index_was_nothing_to_lose() -> None:
     about = [one for one in found if any(example.endswith("/assets") for example in one.examples)]
     assert [one.parting.kind for one in about] == ["rerouted"], [one.sentence() for one in found]
     assert not [one.sentence() for one in found if one.weight == LOSS]
+
+
+def test_a_websocket_that_may_open_is_told_both_ways() -> None:
+    """Over HTTP/1.0 some backends upgrade and some do not, so nothing is certain, and nothing equal."""
+    may = f"location / {{ {UPGRADE.replace('proxy_http_version 1.1;', '')} }}"
+    lost = [one for one in compared(may, API.replace(SOCKET, "")).of(LOSS) if "may open" in one.parting.was]
+    assert {one.parting.kind for one in lost} == {"unknown"}
+    gained = compared(API.replace(SOCKET, ""), may).differences
+    assert any(one.parting.kind == "more" and "may open" in one.parting.now for one in gained)
+
+
+def test_an_upgrade_to_something_else_and_an_empty_header_are_headers() -> None:
+    """What the configuration empties is not sent; what the client sends empty is."""
+
+    def kinds(live: str, staged: str, *headers: Tuple[str, str], method: str = "GET") -> List[str]:
+        request = Request("http://a.test/", headers=headers, address="127.0.0.1:80", method=method)
+        one, other = (behaviour(tree(text), request, version=(1, 22, 1)) for text in (live, staged))
+        pair = Pair(one, other, end=other, handshake=request.websocket, method=method)
+        return [f"{found.kind} {found.name}" for found in partings(pair)]
+
+    plain, socket = (f"location / {{ {body} }}" for body in (PROXY, UPGRADE))
+    emptied = f'location / {{ proxy_set_header X ""; {PROXY} }}'
+    assert kinds(plain, emptied, ("X", "")) == ["backend-headers X"]
+    assert kinds(plain, emptied) == []
+    sent = ("Upgrade", "websocket"), ("Connection", "Upgrade")
+    assert "backend-headers Upgrade" in kinds(socket, plain, *sent, method="PUT")

@@ -31,8 +31,9 @@ def tree(body: str, before: str = "", other: str = "") -> Configuration:
 def judged(live: Configuration, staged: Configuration, *foreign: str, **modes: str) -> Tuple[str, List[str]]:
     """Why it is refused, and the codes of what is told."""
     host = Host(Instance("/usr/sbin/nginx", MAIN, version=(1, 22, 1)))
+    losses = modes.get("on_takeover", "fail"), modes.get("on_loss", "fail"), modes.get("accept", "").split()
     try:
-        judge_change(host, live, staged, [], foreign, **modes)
+        judge_change(host, live, staged, [], foreign, losses)
     except Refused as refusal:
         return str(refusal), []
     assert host.outcome.comparison["summary"]
@@ -59,6 +60,38 @@ def test_a_takeover_loses_nothing_in_silence() -> None:
     assert "nginx_websocket_on_takeover to overwrite" in said and "http://a.test/old/" in said
     said, codes = judged(tree(ELSEWHERE + API), tree(API), FILE, on_takeover="overwrite")
     assert said == "" and "lost-in-takeover" in codes
+
+
+def test_one_loss_is_accepted_and_every_other_still_refuses() -> None:
+    """By its path, by what it begins with, by the whole URL; a loss of another path is no part of it."""
+    other = "location /older { proxy_pass http://127.0.0.1:9001; } "
+    for accept in ("/old/*", "/old/ /old/websocket-route-check", "http://a.test/old/*"):
+        said, codes = judged(tree(ELSEWHERE + API), tree(API), FILE, accept=accept)
+        assert said == "" and "lost-in-takeover" in codes, (accept, said)
+        said, _codes = judged(tree(ELSEWHERE + other + API), tree(API), FILE, accept=accept)
+        assert "http://a.test/older" in said and "/old/" not in said.partition("(1)")[2], (accept, said)
+        assert "nginx_websocket_accept_losses" in said
+    for accept in ("/old", "https://a.test/old/*", "http://b.test/old/*"):
+        assert judged(tree(ELSEWHERE + API), tree(API), FILE, accept=accept)[0], accept
+    for unusable in ("old/*", "/a*b", "*"):
+        assert (
+            "must" in judged(tree(API), tree(API), accept=unusable)[0]
+            or "write /path" in (judged(tree(API), tree(API), accept=unusable)[0])
+        )
+
+
+def test_many_header_differences_are_one_line_and_losses_come_first() -> None:
+    headers = "".join(f"add_header X-{number} a; " for number in range(12))
+    said, _codes = judged(tree(headers + ELSEWHERE + API), tree(API), FILE)
+    lines = said.splitlines()
+    assert "/old/" in lines[1] and lines[1].startswith("  (1) ") and "X-" not in said
+    host = Host(Instance("/usr/sbin/nginx", MAIN, version=(1, 22, 1)))
+    tell_change(host, tree(headers + ELSEWHERE + API), tree(API))
+    [finding] = host.outcome.findings
+    summary, path, *rest = finding.message.splitlines()
+    assert "part in" in summary and "/old/" in path
+    [line] = [one for one in rest if "browsers get other headers" in one]
+    assert f"gone: X-0 ({FILE}:1), X-1 ({FILE}:1)" in line and line.count("X-") == 12
 
 
 def test_a_neighbour_is_touched_by_nothing() -> None:
