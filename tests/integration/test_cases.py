@@ -86,12 +86,14 @@ def run_cases(suite, data, words):
 
 
 @pytest.mark.parametrize("suite", ["bullseye", "bookworm", "trixie", "forky"])
-@pytest.mark.parametrize("data", ["tests/cases/data", "tests/cases/own", "tests/cases/reported"])
+@pytest.mark.parametrize(
+    "data", ["tests/cases/data", "tests/cases/own", "tests/cases/reported", "tests/cases/applications"]
+)
 def test_cases(suite, data):
     from tests.cases.run_cases import table
 
     words = [] if suite == "bookworm" or os.environ.get("CASES_ALL") else EDGES
-    if words and data.endswith("reported"):
+    if words and data.endswith(("reported", "applications")):
         pytest.skip("what differs between versions stands in the others; CASES_ALL=1 runs these, too")
     results = run_cases(suite, data, words)
     print("\n" + table(results))

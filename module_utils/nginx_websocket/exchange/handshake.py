@@ -62,6 +62,10 @@ def accept_for(key: str) -> str:
     return base64.b64encode(digest).decode("ascii")
 
 
+USER_AGENT = "Mozilla/5.0 (compatible; nginx-websocket-probe)"
+"""As browsers begin, for sites that refuse whoever does not; and who it really is."""
+
+
 def request_headers(
     host: str,
     *,
@@ -86,7 +90,7 @@ def request_headers(
     Raises:
         ValueError: a name is not an HTTP token, or a value holds a control character.
     """
-    headers: List[Header] = [("Host", host), ("User-Agent", "nginx-websocket-probe")]
+    headers: List[Header] = [("Host", host), ("User-Agent", USER_AGENT)]
     if key:
         headers += [("Connection", "Upgrade"), ("Upgrade", "websocket")]
         if origin is not None:

@@ -12,7 +12,7 @@ from ..compare import differences as kinds
 from ..compare.differences import GAIN, Comparison, Difference
 from ..conf.tree import Configuration
 from ..diagnosis.deciding.static_rules import BROKEN
-from ..edit.cures import scope
+from ..edit.places import scope
 from ..exchange.endpoint import parse_url
 from .mending import changed, hunks
 

@@ -68,11 +68,13 @@ PROXY_PASS_VARIABLE_URI = "proxy-pass-variable-uri"
 PROXY_PASS_NORMALIZES_PATH = "proxy-pass-normalizes-path"
 PROXY_PASS_STRIPS_PREFIX = "proxy-pass-strips-prefix"
 RESOLVER_MISSING = "resolver-missing"
+PROXY_LOOP = "proxy-loop"
 NO_STICKY_SESSION = "no-sticky-session"
 
 # the answer on its way back
 RESPONSE_HEADER_HIDDEN = "response-header-hidden"
 ERROR_PAGE_INTERCEPT = "error-page-intercept"
+SSI_HOLDS_UPGRADE = "ssi-holds-upgrade"
 CACHE = "cache"
 
 UNDECIDED = "undecided"
@@ -81,6 +83,7 @@ RISKS = frozenset(
     (
         CACHE,
         ERROR_PAGE_INTERCEPT,
+        SSI_HOLDS_UPGRADE,
         NO_STICKY_SESSION,
         REWRITE_CHANGES_PATH,
         PROXY_PASS_DOUBLE_SLASH,

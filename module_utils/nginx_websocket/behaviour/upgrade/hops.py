@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Iterator, Optional, Tuple
 
 from ..content.upstream import Upstream
@@ -9,6 +10,9 @@ from ..request import Request
 from ..route import Route, index_of
 from ..route import route as follow_route
 from ..server.listen import canonical_host, groups_for
+from . import codes
+from .meant import titled
+from .obstacle import Obstacle, at
 
 MOST_HOPS = 6
 
@@ -54,3 +58,32 @@ def _target(upstream: Upstream) -> Tuple[str, int, str]:
     host, _, port = server.rpartition(":")
     host = {"localhost": "127.0.0.1"}.get(host, host)
     return (host.strip("[]"), int(port), f"{host}:{port}") if port.isdigit() else ("", 0, "")
+
+
+def own_server(route: Route, upstream: Upstream) -> Iterator[Obstacle]:
+    """The backend is a server of this configuration which cannot take the request, or which is this one."""
+    inner = next_hop(route)
+    if inner is None or inner.listen is None:
+        return
+    here = at(upstream.directive, "this hop passes the request on to it")
+    if inner.listen.proxy_protocol:
+        line = next((item.directive for item in inner.listen.listens if item.has("proxy_protocol")), None)
+        text = "the inner server waits for a PROXY line, and proxy_pass in http sends none"
+        fix = "a listen without proxy_protocol for what nginx itself passes on"
+        facts = at(line, "this listen waits for a PROXY line")
+        yield Obstacle(codes.PROXY_PROTOCOL_MISMATCH, True, facts + here, (502,), text, fix)
+        return
+    if route.location is not None and any(
+        _again(route, hop) for hop in itertools.islice(own_hops(route), 1, None)
+    ):
+        text = f"{titled(route.location)} passes the request on to nginx itself, where it comes here again"
+        fix = "the port on which the application listens, in proxy_pass"
+        yield Obstacle(codes.PROXY_LOOP, True, at(upstream.directive, text), (500, 502, 504), text, fix)
+
+
+def _again(route: Route, hop: Route) -> bool:
+    """Whether a further hop is the first one once more: same location, same request, so without an end."""
+    if route.location is None or hop.location is None or route.upstream is None or hop.upstream is None:
+        return False
+    same = hop.location.directive is route.location.directive and route.location.directive is not None
+    return same and (hop.upstream.servers, hop.upstream.uri) == (route.upstream.servers, route.upstream.uri)

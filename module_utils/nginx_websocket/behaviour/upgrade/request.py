@@ -12,7 +12,7 @@ from ..location import Location
 from ..route import Route
 from ..variables import has_variables
 from . import codes
-from .hops import next_hop, own_hops
+from .hops import next_hop, own_hops, own_server
 from .meant import Meant, titled
 from .obstacle import Client, Obstacle, at, header_of
 
@@ -26,6 +26,7 @@ def request_obstacles(route: Route, meant: Optional[Meant], client: Client) -> L
     if upstream is None:
         return []
     found: List[Obstacle] = []
+    found += own_server(route, upstream)
     found += _method_and_version(upstream)
     found += _hop_headers(route, upstream, meant, client)
     found += _other_headers(route, upstream)
@@ -280,7 +281,7 @@ def handshake_header(name: str, line: Optional[Directive], certain: bool = False
 
 
 def _answer_headers(route: Route) -> Iterator[Obstacle]:
-    """What spoils the 101 on its way back (ngx_http_proxy_module, ngx_http_send_header)."""
+    """What spoils the 101 on its way back (ngx_http_{proxy,ssi_filter}_module, ngx_http_send_header)."""
     if route.level is None:
         return
     if route.answer.err_status:
@@ -293,6 +294,10 @@ def _answer_headers(route: Route) -> Iterator[Obstacle]:
         if name in NEEDED:
             text = f"{name.decode()} of the 101 is hidden from the client"
             yield Obstacle(codes.RESPONSE_HEADER_HIDDEN, True, at(line, text))
+    if route.level.on(b"ssi", False):
+        text = "ssi is on: a 101 that names a type of ssi_types (text/html is always one) never gets out"
+        line = route.level.nearest(b"ssi")[1][-1]
+        yield Obstacle(codes.SSI_HOLDS_UPGRADE, False, at(line, text), weight=25)
 
 
 def _target(route: Route, upstream: Upstream) -> Iterator[Obstacle]:
@@ -338,7 +343,7 @@ def path_change(route: Route, upstream: Upstream, client_target: str) -> str:
         prefix = location.name.decode("utf-8", "backslashreplace")
         # "location /ws { proxy_pass http://b/; }" makes "//x", "location /ws/ { proxy_pass http://b/a; }"
         # makes "/ax".
-        if prefix.endswith("/") != written.endswith(b"/"):
+        if len(client) > len(prefix) and prefix.endswith("/") != written.endswith(b"/"):
             return codes.PROXY_PASS_DOUBLE_SLASH
     return codes.PROXY_PASS_STRIPS_PREFIX if len(sent) < len(client) else codes.PROXY_PASS_NORMALIZES_PATH
 

@@ -238,10 +238,14 @@ def other_paths(facts: Facts) -> List[Tuple[str, str]]:
     path, mark, query = upstream.uri.partition("?")
     found: List[Tuple[str, str]] = []
     for location in route.locations:
-        if location.regex or location.named:
+        if location.named:
             continue
         prefix = location.name.decode("utf-8", "replace")
-        found += [(f"without the prefix {prefix}", target) for target in without_prefix(upstream.uri, prefix)]
+        if location.regex:
+            prefix = literal_prefix(prefix)
+        # A proxy_pass with variables may have lost the path: then the client's own is what to strip.
+        for whole in (upstream.uri, facts.question.endpoint.target):
+            found += [(f"without the prefix {prefix}", target) for target in without_prefix(whole, prefix)]
     uri_part = uri_part_of(upstream)
     if uri_part and path.startswith(uri_part) and not uri_part.endswith("/"):
         rest = path[len(uri_part) :]
@@ -250,6 +254,18 @@ def other_paths(facts: Facts) -> List[Tuple[str, str]]:
     if "//" in path:
         found.append((WITH_SLASH, re.sub("/+", "/", path) + mark + query))
     return found
+
+
+def literal_prefix(regex: str) -> str:
+    """The whole parts of a path with which everything begins that a regex matches; "" for none."""
+    if not regex.startswith("^/") or "|" in re.sub(r"\([^()]*\)", "", regex):
+        return ""
+    plain = re.match(r"[\w/-]*", regex[1:])
+    text = plain.group() if plain is not None else ""
+    if regex[1 + len(text) : 2 + len(text)] in ("?", "*", "+", "{"):
+        text = text[:-1]  # what is repeated or may be missing
+    whole = regex[1 + len(text) :].startswith(("(/", "(.*)", "$"))
+    return text if whole else text[: text.rfind("/") + 1]
 
 
 def _ask_other_pass(facts: Facts) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import List, Optional, Sequence
 
+from ...behaviour.upgrade import codes
 from ...behaviour.upgrade.request import handshake_header, path_change, rewrite_before
 from ...conf.tree import Directive
 from ...edit.changes.headers import header_change, header_line
@@ -207,8 +208,11 @@ def _path_code(facts: Facts, backend: BackendFacts) -> str:
         words == WITH_SLASH and probe is backend.search.opening_probe for words, probe in backend.search.tried
     ):
         return "proxy-pass-double-slash"
-    if opening == client and route is not None and route.upstream is not None:
-        return path_change(route, route.upstream, client) or "proxy-pass-strips-prefix"
+    if re.sub("/+", "/", sent) == opening:
+        return "proxy-pass-double-slash"
+    change = path_change(route, route.upstream, client) if route is not None and route.upstream else ""
+    if opening == client or change == codes.PROXY_PASS_VARIABLE_URI:
+        return change or "proxy-pass-strips-prefix"
     if sent.endswith(opening) or len(opening) < len(sent):
         return "proxy-pass-keeps-prefix"
     return "proxy-pass-strips-prefix"

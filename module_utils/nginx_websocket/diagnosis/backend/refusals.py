@@ -73,7 +73,7 @@ def _by_properties(facts: Facts, suspects: Sequence[Suspect], backend: BackendFa
 
 def _elsewhere(facts: Facts, suspects: Sequence[Suspect], probe: Probe) -> List[Finding]:
     """It opens at another backend to which this configuration leads."""
-    better = _other_location(facts)
+    better = _other_location(facts, suspects)
     if better is None:
         return []
     for finding in [finding for finding in _certain(suspects) if finding.code in HEADER_FAULTS][:1]:
@@ -102,7 +102,7 @@ def _by_itself(facts: Facts, suspects: Sequence[Suspect], probe: Probe) -> List[
     return own_refusal(facts, probe)
 
 
-def _other_location(facts: Facts) -> Optional[Finding]:
+def _other_location(facts: Facts, suspects: Sequence[Suspect]) -> Optional[Finding]:
     """No request opens at this backend, and it opens at another one to which this configuration leads."""
     named = elsewhere.named_ports(facts.configuration)
     for backend in facts.backends:
@@ -116,6 +116,12 @@ def _other_location(facts: Facts) -> Optional[Finding]:
             said(f"and to port {listener.port}, to which this configuration leads as well", answer),
         ]
         place = elsewhere.leading_to(facts.configuration, listener.port)
+        for suspect in suspects:
+            # A location for this very path leads there: why it does not answer is the cause.
+            meant = suspect.finding.meant.directive if suspect.finding.meant is not None else None
+            if place is not None and meant is not None and place.parent is meant:
+                suspect.finding.evidence += evidence
+                return suspect.finding
         where = at(place, f"{words_of(place)} leads there") if place is not None else []
         return Finding(
             "wrong-location",

@@ -64,7 +64,7 @@ def _backend_failed(facts: Facts, suspects: Sequence[Suspect], hop: Hop) -> List
 
 
 def _settled_by_log(facts: Facts, suspects: Sequence[Suspect], hop: Hop) -> List[Finding]:
-    for code in ("modsecurity", "capture-lost"):
+    for code in ("modsecurity", "capture-lost", "proxy-bind-failed"):
         logged = facts.logged(code)
         if logged is not None:
             return [_by_log(facts, code, logged)]
@@ -116,7 +116,7 @@ def _by_log(facts: Facts, code: str, line: LogLine) -> Finding:
     route = facts.route
     where: List[Evidence] = []
     if route is not None and route.level is not None:
-        name = b"proxy_pass" if code == "capture-lost" else b"modsecurity"
+        name = {"capture-lost": b"proxy_pass", "proxy-bind-failed": b"proxy_bind"}.get(code, b"modsecurity")
         for directive in route.level.nearest(name)[1][-1:]:
             where = at(directive, words_of(directive))
     return Finding(code, evidence=[*where, line.evidence()])

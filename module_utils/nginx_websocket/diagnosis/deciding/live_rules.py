@@ -13,7 +13,7 @@ from ..backend import refusals
 from ..capacity.open_socket import after_open, closed, front_differs
 from ..evidence.facts import Facts, Hop
 from ..evidence.way import told
-from ..reach import no_answer
+from ..reach import held_back, no_answer, stream_target
 from ..reach.port import not_running, unconnected
 from ..reload.refused_tree import not_loaded
 from ..reload.stale import other_upstream
@@ -63,6 +63,10 @@ def _page_refused(facts: Facts, hop: Optional[Hop]) -> List[Finding]:
     ]
 
 
+def _in_front(facts: Facts, suspects: Sequence[Suspect], hop: Optional[Hop]) -> List[Finding]:
+    return stream_target.refused(facts)
+
+
 def _hanging(facts: Facts, suspects: Sequence[Suspect], hop: Optional[Hop]) -> List[Finding]:
     if hop is None or hop.probe.error_kind != "answer-timeout":
         return []
@@ -72,7 +76,8 @@ def _hanging(facts: Facts, suspects: Sequence[Suspect], hop: Optional[Hop]) -> L
     line = facts.logged("open-file-limit")
     if line is not None:
         return [Finding("open-file-limit", evidence=[line.evidence()])]
-    return other_upstream(facts) or no_answer.unreachable_backend(facts, suspects, hop.probe)
+    held = held_back.by_ssi(facts, suspects)
+    return held or other_upstream(facts) or no_answer.unreachable_backend(facts, suspects, hop.probe)
 
 
 def _handshake(facts: Facts, suspects: Sequence[Suspect], hop: Optional[Hop]) -> List[Finding]:
@@ -113,6 +118,7 @@ STEPS: Sequence[Step] = (
     not_loaded,
     not_running,
     unconnected,
+    _in_front,
     no_tls,
     no_http,
     refused_answer,

@@ -11,8 +11,9 @@ from ...conf.tree import Configuration, Directive, Source
 from ...edit import memory
 from ...edit.changes.by_code import change_for
 from ...edit.changes.change import Change
-from ...edit.cures import Fault, cures, map_mended
+from ...edit.cures import Fault, cures
 from ...edit.judge import Asked, judge
+from ...edit.lines import map_mended
 from ..evidence import host_state
 from ..evidence.facts import BackendFacts, Facts
 from ..reload import refused_tree
@@ -144,6 +145,8 @@ def opening_server(facts: Facts, code: str) -> str:
         good = [name for name, probe in backend.each if probe.opened and probe.closed_after is None]
         if good and code == "upstream-servers-differ":
             return good[0]
+        if code == "wrong-pass-directive" and backend.plain is not None and backend.plain.opened:
+            return backend.server
         if code == "backend-ipv6-localhost" and backend.listeners:
             listener = backend.listeners[0]
             host = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "::1": "[::1]"}.get(  # nosec B104 # read, not bound

@@ -35,6 +35,7 @@ PATTERNS: Sequence[Tuple[str, str]] = (
     (r"could not be resolved|while resolving, resolver:", "upstream-host-not-found"),
     (r"ModSecurity: Access denied", "modsecurity"),
     (r"invalid port in upstream|invalid host in upstream|no host in upstream", "capture-lost"),
+    (r"bind\([^)]*\) failed .* while connecting to upstream", "proxy-bind-failed"),
     (r"upstream sent too big header", "upstream-header-too-big"),
     (r"upstream sent too large http2 frame", "http2-upstream"),
     (r"no live upstreams", "upstream-marked-down"),

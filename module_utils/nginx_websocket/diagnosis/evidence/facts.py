@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Dict, List, Optional, Sequence, Tuple
 
 from ...behaviour.request import Request as RouteRequest
 from ...exchange.endpoint import Address, Endpoint, parse_url
+from ...exchange.handshake import USER_AGENT
 
 if TYPE_CHECKING:
     from ...behaviour.route import Route
@@ -78,6 +79,8 @@ class Question:
     def client_headers(self) -> List[Tuple[str, str]]:
         """Everything that the client sends besides the handshake's own headers."""
         found: List[Tuple[str, str]] = [("Host", self.host_header)]
+        if not any(name.lower() == "user-agent" for name, _ in self.headers):
+            found.append(("User-Agent", USER_AGENT))
         if self.sent_origin is not None and not any(name.lower() == "origin" for name, _ in self.headers):
             found.append(("Origin", self.sent_origin))
         if self.subprotocols:

@@ -20,9 +20,10 @@ from ..words.suspect import Suspect, evidence_of
 
 def unreachable_backend(facts: Facts, suspects: Sequence[Suspect], probe: Probe) -> List[Finding]:
     """502, 504 or silence: nginx did not get an answer it could pass on."""
-    passing = next((s.finding for s in suspects if s.certain and s.code == "wrong-pass-directive"), None)
+    settled = ("wrong-pass-directive", "proxy-protocol-mismatch", "proxy-loop")
+    passing = next((s.finding for s in suspects if s.certain and s.code in settled), None)
     if passing is not None:
-        return [passing]  # Whatever became of it, no answer in that protocol could have been an upgrade.
+        return [passing]  # Whatever became of it, no answer on that way could have been an upgrade.
     line = upstream_line(facts.log)
     logged = [line.evidence()] if line is not None else []
     code = line.code if line is not None else ""

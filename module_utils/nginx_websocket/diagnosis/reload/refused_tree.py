@@ -68,7 +68,7 @@ def refusals_in_tree(configuration: Configuration, version: Tuple[int, ...]) -> 
     """What nginx would refuse, as far as the tree shows it: used where no nginx can be asked."""
     found = list(_contexts(configuration.root, ()))
     for directive in configuration.walk():
-        if directive.name == b"proxy_pass" and directive.args:
+        if directive.name == b"proxy_pass" and directive.args and not _outside_http(directive):
             found += _proxy_pass(directive)
         elif directive.name == b"proxy_set_header" and len(directive.args) != 2:
             if directive.args and directive.args[0].lower() == b"upgrade":
@@ -121,6 +121,14 @@ def _proxy_pass(directive: Directive) -> Iterator[Finding]:
             directive,
             "proxy_pass cannot have a URI part here: " + value.decode("utf-8", "replace"),
         )
+
+
+def _outside_http(directive: Directive) -> bool:
+    """Whether a directive is that of ``stream`` or ``mail``, whose proxy_pass has no scheme."""
+    block = directive.parent
+    while block is not None and block.parent is not None:
+        block = block.parent
+    return block is not None and block.name in (b"stream", b"mail")
 
 
 def _no_prefix(block: Directive) -> bool:

@@ -11,6 +11,7 @@ from ..evidence.facts import Facts, Hop
 from ..evidence.way import told
 from ..location.other_server import other_site
 from ..reach.proxy_line import waits_for_line
+from ..reload.on_disk import only_reload_missing
 from ..reload.stale import stale
 from ..words.findings import Evidence, Finding
 from ..words.suspect import Suspect, certain_cause
@@ -64,11 +65,13 @@ def _certificate_finding(facts: Facts, hop: Hop, problem: str) -> Finding:
     shown = ", ".join(
         f"{key} {tls[key]}" for key in ("subject", "issuer", "names", "not_after") if tls.get(key)
     )
-    return Finding(
+    found = Finding(
         "cert-invalid",
         evidence=[told(hop), Evidence("probe", f"certificate: {problem}; {shown}")],
         detail=f"the certificate is not valid: {problem}; clients give up without asking",
     )
+    only_reload_missing(facts, found)
+    return found
 
 
 def no_http(facts: Facts, suspects: Sequence[Suspect], hop: Optional[Hop]) -> List[Finding]:

@@ -326,6 +326,11 @@ NGINX_CODES: Dict[str, Entry] = {
         "proxy_cache off on the WebSocket path",
         PROXY + "#proxy_cache",
     ),
+    "ssi-holds-upgrade": Entry(
+        "nginx's SSI filter holds the 101 back: the backend gave it a Content-Type that SSI takes",
+        "ssi off in the WebSocket location",
+        DOCS + "http/ngx_http_ssi_module.html#ssi",
+    ),
     "worker-connections": Entry(
         "worker_connections are used up: each socket takes two",
         "worker_connections above twice the sockets a worker carries, and worker_rlimit_nofile above that",

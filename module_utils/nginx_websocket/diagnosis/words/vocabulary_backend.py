@@ -117,6 +117,16 @@ BACKEND_CODES: Dict[str, Entry] = {
         "raise max_conns to the number of sockets expected",
         UPSTREAM + "#max_conns",
     ),
+    "proxy-loop": Entry(
+        "proxy_pass leads back to nginx itself, to the very location that it stands in",
+        "the port on which the application listens, in proxy_pass",
+        PROXY + "#proxy_pass",
+    ),
+    "proxy-bind-failed": Entry(
+        "nginx cannot send from the address that proxy_bind names: this host does not have it",
+        "an address of this host in proxy_bind, or no proxy_bind",
+        PROXY + "#proxy_bind",
+    ),
     "resolver-missing": Entry(
         "proxy_pass holds a name in a variable, and no resolver is configured",
         "add resolver, or use an address or an upstream block",

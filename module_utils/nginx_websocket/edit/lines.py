@@ -1,0 +1,192 @@
+"""Cures of one line, beside the proxy_pass or in place of another."""
+
+from __future__ import annotations
+
+import re
+from typing import Callable, Iterator
+
+from ..behaviour.location import Location
+from ..behaviour.route import Route, index_of
+from ..conf import splice
+from ..conf.splice import Edit
+from ..conf.tree import Configuration
+from .fault import Edits, Fault, margin_of, text_of
+from .places import new_location
+from .style import upgrade_lines
+
+_ADDRESS = re.compile(r"[\d.]+$|\[")
+
+
+def line(text: str, block: bool = False) -> Callable[[Configuration, Route, Fault], Iterator[Edits]]:
+    """One more line at the location's proxy_pass (or in its upstream block)."""
+
+    def make(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:
+        upstream = route.upstream
+        if upstream is None:
+            return
+        if block:
+            yield [splice.insert_inside(upstream.block, text.encode())] if upstream.block is not None else []
+        else:
+            yield [splice.insert_after(upstream.directive, text.encode())]
+
+    return make
+
+
+def server_name(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:
+    """The name in TLS; nginx sends none for an address, which gets the name that the client asked for.
+
+    Where the client asked for an address, too, nobody knows the backend's name.
+    """
+    upstream, level = route.upstream, route.level
+    if upstream is None or level is None:
+        return
+    lines = [] if level.on(b"proxy_ssl_server_name", False) else ["proxy_ssl_server_name on;"]
+    if _ADDRESS.match(upstream.host) and not level.nearest(b"proxy_ssl_name")[1]:
+        if _ADDRESS.match(route.host.decode("latin-1")):
+            return
+        lines.append("proxy_ssl_name $host;")
+    margin = margin_of(upstream.directive).decode()
+    yield [splice.insert_after(upstream.directive, f"\n{margin}".join(lines).encode())] if lines else []
+
+
+def underscores(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:
+    """Headers after Host are read by the rules of the chosen server, those before it by the default's."""
+    for level in dict.fromkeys((route.server, route.listen.default if route.listen is not None else None)):
+        if level is not None and level.directive is not None:
+            yield [splice.insert_inside(level.directive, b"underscores_in_headers on;")]
+
+
+def buffers(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:
+    """Larger buffers for the headers of requests, for the whole server."""
+    if route.server is None or route.server.directive is None:
+        return
+    own = route.server.own(b"large_client_header_buffers")
+    line = b"large_client_header_buffers 4 64k;"
+    if own:
+        yield [Edit(own[0].source, own[0].start, own[0].end, line)]
+    else:
+        yield [splice.insert_inside(route.server.directive, line)]
+
+
+def connections(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:
+    """More connections for each worker."""
+    for directive in configuration.walk():
+        count = directive.args[0] if directive.name == b"worker_connections" and directive.args else b""
+        if count.isdigit() and int(count) < 4096:
+            yield [splice.set_argument(directive, 0, b"4096")]
+
+
+def without_proxy_line(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:
+    """A listen of nginx's own inner server that no longer waits for a PROXY line.
+
+    Nothing is offered where a stream server of the same nginx sends such lines: it may be the one that
+    comes there.
+    """
+    listen = fault.directive
+    if listen is None or listen.name != b"listen" or b"proxy_protocol" not in listen.args:
+        return
+    if any(item.name == b"proxy_protocol" and item.args == (b"on",) for item in configuration.walk()):
+        return
+    kept = [word for word in listen.args if word != b"proxy_protocol"]
+    yield [Edit(listen.source, listen.start, listen.end, splice.statement(b"listen", kept))]
+
+
+def delete_named(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:
+    """The directive that the finding names, taken out; of several words only those of the handshake."""
+    line = fault.directive
+    if line is None:
+        return
+    handshake = (b"upgrade", b"connection", b"sec-websocket-key", b"sec-websocket-version")
+    kept = [word for arg in line.args for word in arg.split() if word.lower() not in handshake]
+    if kept and line.name == b"more_clear_input_headers":
+        yield [Edit(line.source, line.start, line.end, splice.statement(line.name, kept))]
+    else:
+        yield [splice.delete(line)]
+
+
+def localhost(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:
+    """The one address of the backend's name at which it listens."""
+    upstream = route.upstream
+    if upstream is None or not fault.server:
+        return
+    host = fault.server.rpartition(":")[0].encode()
+    lines = [item for item in upstream.block.block or () if item.name == b"server"] if upstream.block else []
+    for line in lines or [upstream.directive]:
+        for name in (b"localhost", b"[::1]", b"127.0.0.1"):
+            if line.args and name in line.args[0] and name != host:
+                yield [splice.set_argument(line, 0, line.args[0].replace(name, host, 1))]
+    if upstream.block is not None and len(lines) > 1:
+        yield from new_location(route, f"http://{fault.server}", fault)
+
+
+def literal_name(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:
+    """The name without a variable: nginx then looks it up when it starts, as the host itself does."""
+    upstream = route.upstream
+    if upstream is None or not fault.host_known or not upstream.directive.args:
+        return
+    written = upstream.directive.args[0]
+    values = {
+        step.directive.args[0]: step.directive.args[1]
+        for step in route.steps
+        if step.kind == "set" and step.directive is not None and len(step.directive.args) == 2
+    }
+    new = written
+    for name, value in values.items():
+        if b"$" not in value:
+            new = new.replace(b"${" + name[1:] + b"}", value).replace(name, value)
+    # The path goes out as it came; a URI part of variables alone says the same.
+    new = re.sub(rb"(\$request_uri|\$uri\$is_args\$args)$", b"", new)
+    if b"$" not in new and new != written:
+        yield [splice.set_argument(upstream.directive, 0, new)]
+
+
+def name_capture(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:
+    """The numbered capture under a name of its own, in the location and in proxy_pass."""
+    location = route.location or fault.meant
+    line = fault.directive
+    if not isinstance(location, Location) or location.directive is None or line is None or not line.args:
+        return
+    regex = location.name
+    groups = [match.start() for match in re.finditer(rb"(?<!\\)\((?!\?)", regex)]
+    value = line.args[0]
+    for number in sorted({int(item) for item in re.findall(rb"\$\{?([1-9])", value)}, reverse=True):
+        if number > len(groups):
+            return
+        name = b"part%d" % number
+        at = groups[number - 1] + 1
+        regex = regex[:at] + b"?<" + name + b">" + regex[at:]
+        value = re.sub(rb"\$(?:%d(?!\d)|\{%d\})" % (number, number), b"${" + name + b"}", value)
+    index = len(location.directive.args) - 1
+    yield [splice.set_argument(location.directive, index, regex), splice.set_argument(line, 0, value)]
+
+
+def map_mended(configuration: Configuration, route: Route) -> Iterator[Edits]:
+    """The map of $http_upgrade that gives the Connection header another word than upgrade."""
+    upstream = route.upstream
+    lines = upstream.header_level.own(b"proxy_set_header") if upstream and upstream.header_level else []
+    used = [line.args[1] for line in lines if len(line.args) == 2 and line.args[0].lower() == b"connection"]
+    for block in index_of(configuration).http.own(b"map"):
+        if len(block.args) == 2 and block.args[0] == b"$http_upgrade" and block.args[1] in used:
+            entries = {entry.name.lower(): entry for entry in block.block or () if len(entry.args) == 1}
+            entry = entries.get(b"websocket", entries.get(b"default"))
+            if entry is not None:
+                yield [splice.set_argument(entry, 0, b"upgrade")]
+            else:
+                yield [splice.insert_inside(block, b"default upgrade;")]
+
+
+def own_headers(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:
+    """The whole list in the location itself, where others inherit the one with the wrong line."""
+    upstream, level = route.upstream, route.level
+    if upstream is None or level is None or upstream.header_level is None or level.own(b"proxy_set_header"):
+        return
+    wrong = (b"upgrade", b"connection")
+    kept = [
+        text_of(line.source.data[line.start : line.end])
+        for line in upstream.header_level.own(b"proxy_set_header")
+        if line.args and line.args[0].lower() not in wrong
+    ]
+    margin = margin_of(upstream.directive).decode()
+    lines = [*kept, *upgrade_lines(route)[0 if upstream.version == "1.0" else 1 :]]
+    text = f"\n{margin}".join(lines).encode("utf-8", "surrogateescape")
+    yield [splice.insert_after(upstream.directive, text)]

@@ -1,0 +1,94 @@
+"""Cures for what nginx does not load."""
+
+from __future__ import annotations
+
+import re
+from typing import Iterator, Optional
+
+from ..behaviour.route import Route
+from ..conf import splice
+from ..conf.tree import Configuration, Directive
+from .fault import Edits, Fault
+
+
+def map_missing(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:
+    """The map that nginx's documentation has, before the server that uses its variable."""
+    known = {d.args[-1] for d in configuration.walk() if d.name in (b"map", b"geo") and d.args}
+    known |= {d.args[0] for d in configuration.walk() if d.name == b"set" and d.args}
+    for directive in configuration.walk():
+        if directive.name != b"proxy_set_header" or len(directive.args) != 2:
+            continue
+        for name in re.findall(rb"\$\{?(\w+)", directive.args[1]):
+            if (
+                b"$" + name in known
+                or not re.search(rb"upgrade|connection", name)
+                or name.startswith(b"http_")
+            ):
+                continue
+            block = _outermost(directive)
+            if block is not None:
+                yield [splice.insert_before(block, _map_text(name, block))]
+            return
+
+
+def _map_text(name: bytes, before: Directive) -> bytes:
+    data = before.source.data
+    indent = data[data.rfind(b"\n", 0, before.start) + 1 : before.start]
+    indent = indent if not indent.strip() else b""
+    lines = [b"map $http_upgrade $" + name + b" {", b"    default upgrade;", b"    ''      close;", b"}"]
+    return (b"\n" + indent).join(lines)
+
+
+def _outermost(directive: Directive) -> Optional[Directive]:
+    """The block directly below http (or at the top of an included file) that a directive stands in."""
+    current = directive
+    while current.parent is not None and current.parent.name != b"http":
+        current = current.parent
+    return current if current.name in (b"server", b"proxy_set_header") else None
+
+
+def map_misplaced(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:
+    """The same map, where nginx allows one: before the server it stands in, or first in http."""
+    for directive in configuration.walk():
+        if directive.name != b"map" or directive.block is None:
+            continue
+        if directive.parent is not None and directive.parent.name == b"http":
+            continue
+        text = directive.source.data[directive.start : directive.end]
+        server = directive.parent
+        while server is not None and server.name != b"server":
+            server = server.parent
+        if server is not None:
+            yield [splice.delete(directive), splice.insert_before(server, text)]
+        else:
+            http = next((item for item in configuration.root if item.name == b"http"), None)
+            if http is not None:
+                yield [splice.delete(directive), splice.insert_inside(http, text)]
+
+
+def scheme(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:
+    """ws:// and wss:// are the browser's words; nginx says http:// and https://."""
+    edits = []
+    for directive in configuration.walk():
+        if directive.name == b"proxy_pass" and directive.args:
+            match = re.match(rb"(?i)ws(s?)://", directive.args[0])
+            if match is not None:
+                new = b"http" + match.group(1).lower() + b"://" + directive.args[0][match.end() :]
+                edits.append(splice.set_argument(directive, 0, new))
+    yield edits
+
+
+def uri_in_regex(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:
+    """Without its URI part; the path then goes out as it came."""
+    edits = []
+    for directive in configuration.walk():
+        parent = directive.parent
+        if directive.name != b"proxy_pass" or not directive.args or parent is None:
+            continue
+        regex = parent.name == b"location" and parent.args[:1] in ((b"~",), (b"~*",))
+        named = parent.name == b"location" and parent.args and parent.args[0].startswith((b"@", b"~"))
+        inside = parent.name in (b"if", b"limit_except")
+        match = re.match(rb"(https?://[^/$]+)/\S*$", directive.args[0])
+        if (regex or named or inside) and match is not None:
+            edits.append(splice.set_argument(directive, 0, match.group(1)))
+    yield edits

@@ -1,0 +1,98 @@
+"""Cures by which the backend gets the path that it knows."""
+
+from __future__ import annotations
+
+import re
+from typing import Iterator
+
+from ..behaviour.location import Location
+from ..behaviour.route import Route
+from ..conf import splice
+from ..conf.splice import Edit
+from ..conf.tree import Configuration, Directive
+from .fault import Edits, Fault, replace_head, text_of
+
+
+def path(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:
+    """Another proxy_pass, location or rewrite, such that the backend gets the path that it knows."""
+    upstream, location = route.upstream, route.location
+    if upstream is None or not upstream.directive.args:
+        return
+    for step in route.steps:
+        if step.kind == "rewrite" and step.directive is not None and len(step.directive.args) >= 2:
+            yield from _rewrites(step.directive)
+    line = upstream.directive
+    written = text_of(line.args[0])
+    if "$" in written or (isinstance(location, Location) and location.regex):
+        yield from _stripped(route, fault, line)
+    match = re.match(r"(https?://(?:unix:[^:/]+:?|[^/]+))(/.*)?$", written)
+    base, uri = (match.group(1), match.group(2) or "") if match is not None else ("", "")
+    if base:
+        yield from _uri_parts(route, line, base, uri)
+    if isinstance(location, Location):
+        yield from _slashes(location, line, base)
+
+
+def _passing(line: Directive, text: str) -> Edit:
+    return splice.set_argument(line, 0, text.encode("utf-8", "surrogateescape"))
+
+
+def _uri_parts(route: Route, line: Directive, base: str, uri: str) -> Iterator[Edits]:
+    """proxy_pass with another URI part, or with none."""
+    rewritten = any(step.kind == "rewrite" for step in route.steps)
+    # What a rewrite makes of other paths is wanted by somebody.
+    as_it_came = [] if rewritten else [base + "$request_uri"]
+    for new in (base, base + "/", base + uri.rstrip("/"), base + uri + "/", *as_it_came):
+        if new != base + uri:
+            yield [_passing(line, new)]
+    if "?" not in uri:
+        yield [_passing(line, base + uri + "$is_args$args")]
+
+
+def _slashes(location: Location, line: Directive, base: str) -> Iterator[Edits]:
+    """The location with a slash more or less at its end, alone and with another URI part."""
+    name = location.name
+    if location.directive is None or location.regex or location.exact or location.named or not base:
+        return
+    other = name.rstrip(b"/") if name.endswith(b"/") else name + b"/"
+    caret = b"^~ " if location.noregex else b""
+    head = replace_head(location.directive, caret + splice.quote(other or b"/"))
+    yield [head]
+    yield [head, _passing(line, base + "/")]
+    yield [head, _passing(line, base)]
+
+
+def _stripped(route: Route, fault: Fault, line: Directive) -> Iterator[Edits]:
+    """Where no URI part can do it: the capture without a slash too many, or a rewrite that strips a prefix.
+
+    A regex location and a proxy_pass with variables replace no prefix (ngx_http_proxy_module).
+    """
+    written = text_of(line.args[0])
+    match = re.match(r"([\w$]+://[^/]+)(/.*)?$", written)
+    if match is None:
+        return
+    base, uri = match.group(1), match.group(2) or ""
+    if uri.startswith("/$"):
+        yield [splice.set_argument(line, 0, (base + uri[1:]).encode("utf-8", "surrogateescape"))]
+    known = fault.target.split("?")[0]
+    client = text_of(route.first_uri)
+    prefix = client[: -len(known)] if known.startswith("/") and client.endswith(known) else ""
+    if not re.match(r"^/[\w/-]+$", prefix):
+        return
+    rewrite = splice.insert_before(line, f"rewrite ^{prefix}(/.*)$ $1 break;".encode())
+    yield (
+        [rewrite, splice.set_argument(line, 0, base.encode("utf-8", "surrogateescape"))] if uri else [rewrite]
+    )
+
+
+def _rewrites(directive: Directive) -> Iterator[Edits]:
+    """A rewrite whose replacement has no slash too many, keeps the query, or strips a prefix as meant."""
+    regex, new = directive.args[0], directive.args[1]
+    if new.endswith(b"?"):
+        yield [splice.set_argument(directive, 1, new[:-1])]
+    if new.startswith(b"/$"):
+        yield [splice.set_argument(directive, 1, new[1:])]
+    if re.match(rb"\^?/[^()]*\(\.\*\)\$?$", regex) and new == b"/$1":
+        yield [splice.set_argument(directive, 0, regex.replace(b"(", b"/?(", 1))]
+    if directive.parent is not None and directive.parent.name == b"location":
+        yield [splice.delete(directive)]  # One of the server is there for other requests as well.

@@ -1,0 +1,194 @@
+"""Cures that lead a request to another place: a port, a location, a server, an address."""
+
+from __future__ import annotations
+
+import re
+from typing import Dict, Iterator, List
+
+from ..behaviour.effective import Level
+from ..behaviour.location import Location
+from ..behaviour.route import Route, index_of
+from ..behaviour.server.names import server_names
+from ..conf import splice
+from ..conf.splice import Edit
+from ..conf.tree import Configuration
+from .fault import Edits, Fault, host_of, margin_of, replace_head, text_of
+from .style import upgrade_lines
+
+
+def other_port(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:
+    """proxy_pass (or the one server of its upstream) to the port on which the socket opens."""
+    upstream = route.upstream
+    if upstream is None or not fault.server:
+        return
+    host, _, number = fault.server.rpartition(":")
+    port, near = number.encode(), host in ("127.0.0.1", "[::1]", "localhost")
+    lines = [item for item in upstream.block.block or () if item.name == b"server"] if upstream.block else []
+    line = lines[0] if len(lines) == 1 else upstream.directive if upstream.block is None else None
+    if line is None or not line.args:
+        return
+    if near:
+        new = re.sub(rb"(?<=[^/]):\d+(?=/|$)", b":" + port, line.args[0], count=1)
+    else:
+        new = re.sub(rb"(?:(?<=//)|^)[\w.-]+:\d+(?=/|$)", fault.server.encode(), line.args[0], count=1)
+    if new != line.args[0]:
+        yield [splice.set_argument(line, 0, new)]
+
+
+def other_location(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:
+    """A location for the path of the WebSocket, beside what answers it now."""
+    yield from _head(configuration, route, fault)
+    if fault.meant is not None:
+        yield from _copied(route, fault.meant)
+    if fault.server:
+        yield from new_location(route, f"http://{_target_of(configuration, fault.server)}", fault)
+    elif fault.meant is None:
+        targets = _targets(route)
+        if len(targets) == 1:
+            yield from new_location(route, targets[0], fault)
+
+
+def _head(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:
+    """The head of the location that was meant, so that it matches or wins."""
+    location = fault.meant
+    if not isinstance(location, Location) or location.directive is None or not location.directive.args:
+        return
+    directive, path = location.directive, route.first_uri
+    modifier = directive.args[0] if len(directive.args) == 2 else b""
+    if modifier == b"=" and path.startswith(location.name):
+        yield [replace_head(directive, location.name)]
+    if modifier == b"~":
+        yield [replace_head(directive, b"~* " + splice.quote(location.name))]
+    if not modifier and location.name.endswith(b"/") and path == location.name[:-1]:
+        yield [replace_head(directive, path)]
+    if not modifier and len(location.name) > 1:
+        yield [replace_head(directive, b"^~ " + splice.quote(location.name))]
+
+
+def scope(path: str) -> str:
+    """The location's name for a path: the path itself, or the directory of its last part."""
+    parts = path.split("/")
+    return path if len(parts) <= 2 else "/".join(parts[:-1]) + "/"
+
+
+def _copied(route: Route, meant: Level) -> Iterator[Edits]:
+    """The location that was meant once more, with the path of the WebSocket as its own."""
+    source = meant.directive
+    if source is None or source.block is None or not isinstance(meant, Location) or meant.named:
+        return
+    body = source.source.data[source.body : source.end - 1]
+    for name in dict.fromkeys((scope(text_of(route.first_uri)), text_of(route.first_uri))):
+        head = b"location ^~ " + splice.quote(name.encode("utf-8", "surrogateescape"))
+        yield _into_server(route, head + b" {" + body.rstrip() + b"\n" + margin_of(source) + b"}")
+
+
+def other_pass(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:
+    """A location of its own for the WebSocket, where what listens behind another pass speaks HTTP, too."""
+    if fault.server:
+        yield from new_location(route, f"http://{fault.server}", fault)
+
+
+def new_location(route: Route, target: str, fault: Fault) -> Iterator[Edits]:
+    """A location of its own for the path of the WebSocket, passed to a target."""
+    lines = [f"proxy_pass {target};", *upgrade_lines(route), "proxy_set_header Host $http_host;"]
+    path = text_of(route.first_uri)
+    heads = [f"^~ {scope(path)}", f"= {path}"]
+    if fault.code == "try-files-before-proxy":
+        heads.reverse()  # There are files below that path.
+    for head in heads:
+        text = "\n".join([f"location {head} {{", *(f"    {line}" for line in lines), "}"])
+        yield _into_server(route, text.encode("utf-8", "surrogateescape"))
+
+
+def _into_server(route: Route, text: bytes) -> Edits:
+    """A location before the first one of the server that answers, with that one's indentation."""
+    server = route.server.directive if route.server is not None else None
+    if server is None or server.block is None:
+        return []
+    first = next(
+        (item for item in server.block if item.name == b"location" and item.source is server.source), None
+    )
+    if first is None:
+        inner = next((item for item in server.block if item.source is server.source), None)
+        margin = margin_of(inner) if inner is not None else b"    "
+        return [splice.insert_inside(server, _indented(text, margin))]
+    return [splice.insert_before(first, _indented(text, margin_of(first)))]
+
+
+def _indented(text: bytes, margin: bytes) -> bytes:
+    """The text with its own first line's margin taken for the given one."""
+    lines = text.split(b"\n")
+    own = lines[-1][: len(lines[-1]) - len(lines[-1].lstrip())]
+    rest = [line[len(own) :] if line.startswith(own) else line for line in lines[1:]]
+    return b"\n".join([lines[0], *(margin + line if line.strip() else line for line in rest)])
+
+
+def _targets(route: Route) -> List[str]:
+    """What the proxy_pass lines of the server that answers lead to, without their paths."""
+    found: Dict[str, None] = {}
+    server = route.server.directive if route.server is not None else None
+    waiting = list(server.block or ()) if server is not None else []
+    while waiting:
+        directive = waiting.pop()
+        waiting += directive.block or ()
+        if directive.name == b"proxy_pass" and directive.args:
+            match = re.match(r"https?://(?:unix:[^:]+|[^/$]+)", text_of(directive.args[0]))
+            if match is not None:
+                found.setdefault(match.group())
+    return list(found)
+
+
+def _target_of(configuration: Configuration, server: str) -> str:
+    """The upstream block that has this server alone, else the server itself."""
+    port = server.rpartition(":")[2]
+    for block in configuration.walk():
+        if block.name == b"upstream" and block.args:
+            lines = [item for item in block.block or () if item.name == b"server" and item.args]
+            if len(lines) == 1 and text_of(lines[0].args[0]).endswith(":" + port):
+                return text_of(block.args[0])
+    return server
+
+
+def served_name(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:
+    """The name that the client uses, added to the server that has the location."""
+    location, host = fault.meant, host_of(route)
+    server = location.server() if location is not None else None
+    line = next(iter(server.own(b"server_name")), None) if server is not None else None
+    if line is None or not host or not line.args or not server_names(server or Level("", None, None)):
+        return
+    data = line.source.data
+    end = line.end - 1 if data[line.end - 1 : line.end] == b";" else line.end
+    yield [Edit(line.source, end, end, b" " + splice.quote(host))]
+
+
+def listen(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:
+    """One more listen beside the one that the server of this name has."""
+    address, port = route.request.local_address()
+    host = host_of(route)
+    for server in index_of(configuration).servers:
+        names = server_names(server)
+        lines = server.own(b"listen")
+        if (host not in names and len(index_of(configuration).servers) > 1) or not lines or not lines[0].args:
+            continue
+        ssl = any(b"ssl" in line.args for line in lines)
+        if route.request.tls and not ssl and not server.nearest(b"ssl_certificate")[1]:
+            continue
+        if ssl and not route.request.tls:
+            continue
+        words = [f"[::]:{port}" if ":" in address else str(port)] + (["ssl"] if route.request.tls else [])
+        yield [splice.insert_after(lines[-1], f"listen {' '.join(words)};".encode())]
+
+
+def no_try_files(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:
+    """Without the try_files beside a proxy_pass, which asks for a file before that gets its turn."""
+    meant = [level.directive for level in (fault.meant, route.location) if level is not None]
+    named = [fault.directive.parent] if fault.directive is not None else []
+    for block in [*named, *meant]:
+        if block is not None and block.name == b"location" and block.children(b"proxy_pass"):
+            yield [splice.delete(line) for line in block.children(b"try_files")]
+
+
+def try_files_before(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:
+    """Without the try_files, or with a location of its own."""
+    yield from no_try_files(configuration, route, fault)
+    yield from other_location(configuration, route, fault)
