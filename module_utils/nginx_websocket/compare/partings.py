@@ -118,7 +118,7 @@ def _effects(pair: Pair, was: Destination, now: Destination) -> Iterator[Parting
         if not pair.opening:
             yield from effects.settings(before, after, was, now)
         yield from effects.logs(before, after)
-    if was.kind == now.kind and was.kind in (*to.REAL, to.ANSWER, to.REFUSED):
+    if was.kind == now.kind and was.kind in (*to.REAL, to.ANSWER, to.REDIRECT, to.REFUSED):
         protocols = frozenset((was.protocol, now.protocol)) if was.protocol == now.protocol else frozenset()
         yield from in_force(before.route.level, after.route.level, protocols)
 

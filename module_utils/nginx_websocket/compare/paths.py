@@ -23,12 +23,18 @@ _TRIED = 400
 _ENDING = re.compile(rb"\.\w{1,8}\Z")
 
 
-def askable(path: bytes, version: Version) -> bool:
-    """Whether nginx sees this very path when a browser asks for it."""
+def askable(path: bytes, version: Version, *, merged: bool = True) -> bool:
+    """Whether nginx sees this very path when a browser asks for it.
+
+    Args:
+        path: not escaped.
+        version: nginx's version.
+        merged: whether two slashes become one, as they do unless ``merge_slashes`` is off.
+    """
     if not path.startswith(b"/") or len(path) > 2000:
         return False
     try:
-        return parse_target(escape_uri(path), version=version).uri == path
+        return parse_target(escape_uri(path), merge_slashes=merged, version=version).uri == path
     except BadRequest:
         return False
 
@@ -116,4 +122,5 @@ def paths_to(location: Location, version: Version) -> List[bytes]:
         found = [name, name + TAIL]
     else:
         found = [name, name + b"/" + TAIL, name + TAIL]
-    return [path for path in found if askable(path, version)]
+    # Who names two slashes has switched their merging off, or the location is asked for in vain.
+    return [path for path in found if askable(path, version, merged=b"//" not in name)]

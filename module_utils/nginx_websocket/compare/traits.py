@@ -165,7 +165,7 @@ class Reader:
     def _methods(self, names: List[bytes]) -> None:
         for name in names:
             text = name.decode("latin-1").upper()
-            if text.isalpha() and text not in ("GET", "HEAD", *self.traits.methods):
+            if text.isalpha() and text not in ("GET", *self.traits.methods):
                 self.traits.methods.append(text)
         del self.traits.methods[_OF_METHODS:]
 

@@ -20,6 +20,7 @@ from module_utils.nginx_websocket.compare.differences import LOSS
 from module_utils.nginx_websocket.compare.requests import REMOTE
 from module_utils.nginx_websocket.conf.load import load
 from module_utils.nginx_websocket.conf.tree import Configuration
+from tests.corpus.further_sites import FURTHER
 from tests.corpus.more_sites import MORE
 from tests.corpus.sites import NAME, SITES, Live, servers
 from tests.unit.compare.trees import PHP, SNIPPET
@@ -130,7 +131,7 @@ def outcome(found: Behaviour) -> Tuple[object, ...]:
     )
 
 
-@pytest.mark.parametrize("site", [*SITES, *MORE], ids=lambda site: site.title)
+@pytest.mark.parametrize("site", [*SITES, *MORE, *FURTHER], ids=lambda site: site.title)
 def test_no_request_changes_in_silence(site: Live, tmp_path: Path) -> None:
     live, staged = trees(site, tmp_path)
     found = compare(live, staged, version=VERSION, world=WORLD)

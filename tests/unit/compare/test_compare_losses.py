@@ -124,6 +124,20 @@ PHP_SITE = (
             "the backend gets X-Tenant: a",
             id="a header to the backend",
         ),
+        pytest.param(
+            "merge_slashes off; location //x/ { return 403; } " + API,
+            "merge_slashes off; " + API,
+            "opened",
+            "now is answered with 403",
+            id="a path of two slashes",
+        ),
+        pytest.param(
+            API.replace(PROXY + " } ", "if ($request_method = HEAD) { return 204; } " + PROXY + " } "),
+            API,
+            "elsewhere",
+            "HEAD http://a.test/",
+            id="a head",
+        ),
         pytest.param("gzip on; " + API, API, "settings", "gzip is on", id="compression"),
         pytest.param("error_log /var/log/a; " + API, API, "logs", "error log is /var/log/a", id="a log"),
         pytest.param(

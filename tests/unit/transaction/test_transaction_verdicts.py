@@ -74,6 +74,17 @@ def test_whose_fault(through, direct, code):
         assert not found.failure and found.finding is not None and found.finding.code == code
 
 
+def test_a_password_of_nginx_is_its_answer_and_no_fault() -> None:
+    """With WWW-Authenticate, and only so: nothing was tried, and nothing is said to work."""
+    asked = probe(401, body=NGINX_PAGE)
+    assert verdict("a", CHECK, asked, probe(101, opened=True)).failure
+    asked.headers.append(("WWW-Authenticate", 'Basic realm="S"'))
+    for direct in (probe(101, opened=True), probe(None, kind="connect-refused"), None):
+        found = verdict("a", CHECK, asked, direct)
+        assert found.finding is not None and not found.failure
+        assert found.finding.code == "behind-password" and "was not tried" in found.finding.message
+
+
 @pytest.mark.parametrize(
     ("through", "servers", "code"),
     [

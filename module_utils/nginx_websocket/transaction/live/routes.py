@@ -140,7 +140,7 @@ def verdict(site: str, check: RouteCheck, through: Probe, direct: Optional[Probe
     if through.status == 401 and through.header("www-authenticate"):
         return LiveCheck(
             finding=Finding(
-                "behind-a-password",
+                "behind-password",
                 f"site {site}: {url} stands behind a password: nginx answered 401, and whether the WebSocket "
                 "opens for who has it was not tried",
             )
