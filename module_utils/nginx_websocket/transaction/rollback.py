@@ -122,9 +122,9 @@ def _rollback(host: Host, to: str, start: bool, on_drift: str) -> None:
     with host.step("validate"):
         verdict = host.world.validate(changes, nginx)
         outcome.method, outcome.warnings = verdict.method, verdict.warnings
-        if not verdict.valid:
-            raise Refused(_invalid(verdict, changes, goal.named), verdict.errors)
         overlay = Overlay(changes, host.files)
+        if not verdict.valid:
+            raise Refused(_invalid(verdict, overlay, changes, goal.named), verdict.errors)
         staged = host.tree(changes).configuration
         after = _read_sites(overlay, staged, changes, after)
     from .plan.comparison import tell_change
@@ -209,10 +209,11 @@ def _read_sites(
     return sites
 
 
-def _invalid(verdict: Validation, changes: Sequence[Change], what: str) -> str:
+def _invalid(verdict: Validation, overlay: Overlay, changes: Sequence[Change], what: str) -> str:
     """Why a tree with the older state in it does not pass, and whose fault that is."""
     first = verdict.errors[0]
-    if first.file and first.file not in {change.path for change in changes}:
+    # nginx names a file by the path that it reads it under, which may be a link.
+    if first.file and overlay.resolve(first.file) not in {change.path for change in changes}:
         return (
             f"nginx's configuration would not be valid with {what} either, and nothing was changed: "
             f"{first.sentence()}. Repair that file first; it is not part of what is restored."
