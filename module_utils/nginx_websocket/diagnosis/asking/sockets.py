@@ -103,7 +103,7 @@ def session_probe(ask: Callable[[str, bool], Probe], target: str, first: Probe) 
             break
         try:
             sid = str(json.loads(match.group())["sid"])
-        except (ValueError, KeyError):
+        except (ValueError, KeyError, RecursionError):  # who answers may nest as deep as he likes
             break
         upgrades.append(ask(with_query(target, transport="websocket", sid=sid), True))
         if upgrades[-1].opened is False:
