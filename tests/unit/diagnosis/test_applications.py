@@ -28,6 +28,7 @@ from module_utils.nginx_websocket.diagnosis.evidence.facts import Question
 from module_utils.nginx_websocket.diagnosis.experiments.search import Request
 from module_utils.nginx_websocket.diagnosis.reload import on_disk
 from module_utils.nginx_websocket.host.certificates import Certificate
+from module_utils.nginx_websocket.host.stopped_units import StoppedUnit
 
 SILENT = broken("answer-timeout", "connected, but no answer within 5.0 s")
 
@@ -305,3 +306,20 @@ def test_a_renewed_certificate_that_nginx_does_not_show(monkeypatch, days, missi
     assert causes(report) == ["cert-invalid"]
     assert asked == ["/etc/ssl/app.pem"]
     assert ("only the reload is missing" in report.findings[0].title) == said
+
+
+def test_the_unit_that_should_listen_is_named_with_what_it_said_last():
+    nobody = backend(broken("connect-refused", "127.0.0.1:8000 refused the connection"))
+    nobody.unit = StoppedUnit(
+        "app.service", "failed (exit-code)", ["ModuleNotFoundError: No module named 'app'"]
+    )
+    line = about_upstream(
+        "connect() failed (111: Connection refused) while connecting to upstream",
+        "http://127.0.0.1:8000/ws/x",
+    )
+    report = conclude_live(host(site(proxied()), {"loopback": page(502)}, backends=[nobody], log=[line]))
+    assert causes(report) == ["backend-down"]
+    assert "app.service is failed (exit-code)" in report.sentence
+    first = report.findings[0]
+    assert any("ModuleNotFoundError" in item.text for item in first.evidence)
+    assert "systemctl start app.service" in first.change.commands

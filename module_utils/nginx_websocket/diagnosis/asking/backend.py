@@ -14,6 +14,7 @@ from ...exchange.handshake import new_key
 from ...exchange.result import Probe
 from ...host.listeners import listeners
 from ...host.processes.proc import Proc
+from ...host.stopped_units import StoppedUnit, stopped_unit
 from ..evidence import host_state
 from ..evidence.facts import BackendFacts, Facts, Question
 from ..experiments.search import (
@@ -210,6 +211,7 @@ def _ask_one(facts: Facts, found: BackendFacts, address: Address, upstream: Upst
         found.with_name = Laboratory(address, upstream.host, 3.0).send(good_handshake(found.sent))
     if answer.error_kind in ("connect-refused", "connect-timeout", "connect-failed"):
         look_elsewhere(facts, found)
+        found.unit = _stopped(found, answer, address)
         return
     client = found.client
     if answer.status is not None and found.search.opening is None:
@@ -227,6 +229,15 @@ def _ask_one(facts: Facts, found: BackendFacts, address: Address, upstream: Upst
         found.session = session[-1] if session else None
         if not any(probe.opened for _, probe in found.search.tried):
             look_elsewhere(facts, found)
+
+
+def _stopped(found: BackendFacts, answer: Probe, address: Address) -> Optional[StoppedUnit]:
+    """The unit that should be there, where nobody is and the address is one of this host's."""
+    if found.other_port is not None or answer.error_kind == "connect-timeout":
+        return None
+    if isinstance(address, str):
+        return stopped_unit(address)
+    return stopped_unit(str(address[1])) if host_state.is_local(address[0]) else None
 
 
 def other_paths(facts: Facts) -> List[Tuple[str, str]]:

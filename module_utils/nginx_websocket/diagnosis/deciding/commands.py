@@ -16,6 +16,8 @@ def commands_for(code: str, facts: Facts) -> List[str]:
         f"systemctl reload {unit}" if unit else f"{binary} -s reload -c {nginx.conf_path if nginx else ''}"
     )
     port = next((str(item.listeners[0].port) for item in facts.backends if item.listeners), "")
+    stopped = next((item.unit.name for item in facts.backends if item.unit is not None), "")
+    start = [f"systemctl start {stopped}", f"journalctl -u {stopped} -n 50"] if stopped else ["ss -ltnp"]
     return {
         "stale-config-not-reloaded": [f"{binary} -t", reload],
         "reload-failed": [f"{binary} -t", reload],
@@ -23,7 +25,7 @@ def commands_for(code: str, facts: Facts) -> List[str]:
         "nginx-not-running": [f"{binary} -t", f"systemctl start {unit or 'nginx.service'}"],
         "stale-upstream-dns": [reload],
         "cert-invalid": [reload],
-        "backend-down": ["ss -ltnp"],
+        "backend-down": start,
         "other-process-on-port": [f"ss -ltnp 'sport = :{facts.question.endpoint.port}'"],
         "backend-ipv6-localhost": [f"ss -ltnp 'sport = :{port}'"] if port else ["ss -ltnp"],
         "backend-connect-timeout": ["ss -ltn", "nft list ruleset"],

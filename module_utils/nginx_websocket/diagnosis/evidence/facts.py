@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ...exchange.result import Probe
     from ...host.describe import Nginx
     from ...host.listeners import Listener
+    from ...host.stopped_units import StoppedUnit
     from ..experiments.search import Request, Search
     from .errorlog import LogLine
 
@@ -164,6 +165,8 @@ class BackendFacts:
     """With TLS and a server name, where nginx sends none."""
     other_port: Optional[Tuple[Listener, Probe]] = None
     """Another port of this host on which the path opens."""
+    unit: Optional[StoppedUnit] = None
+    """Where nobody listens: the unit that speaks of this port or socket, and does not run."""
     others: List[Listener] = dataclasses.field(default_factory=list)
     """Other processes of this host that listen and were not asked: they may be strangers."""
     sent: Optional[Request] = None

@@ -281,7 +281,14 @@ def _nobody_there(backend: BackendFacts, evidence: List[Evidence]) -> Finding:
             detail=f"nothing listens at {backend.server}; the WebSocket opens at {place}",
             fix=f"proxy_pass to {place}",
         )
-    return Finding("backend-down", evidence=evidence + heard)
+    found = Finding("backend-down", evidence=evidence + heard)
+    unit = backend.unit
+    if unit is not None:
+        found.evidence.append(Evidence("process", f"{unit.name} speaks of it, and is {unit.state}"))
+        found.evidence += [Evidence("log", f"{unit.name}: {line}") for line in unit.lines]
+        found.detail = f"nothing listens at {backend.server}: {unit.name} is {unit.state}"
+        found.fix = f"start {unit.name}, and read why it stopped"
+    return found
 
 
 def by_status_of_nginx(facts: Facts, suspects: Sequence[Suspect], probe: Probe) -> List[Finding]:
