@@ -51,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
                             help="why a WebSocket does not open; changes nothing")  # fmt: skip
     verb.add_argument("url", metavar="URL", help="such as wss://example.org/ws/")
     verb.add_argument("--dump", default="", metavar="FILE|-", help="ask the output of nginx -T, no host")
-    verb.add_argument("--hold", type=float, default=0.5, metavar="SECONDS",
+    verb.add_argument("--hold", type=float, default=0.3, metavar="SECONDS",
                       help="how long an open socket is watched (0: as its timeouts say)")  # fmt: skip
     verb.add_argument("--nginx-version", default="1.22.1", metavar="VERSION", help="of that dump")
     verb.set_defaults(run=looking.diagnose)

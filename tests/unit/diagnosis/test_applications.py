@@ -58,11 +58,16 @@ def test_ssi_holds_a_101_of_its_types_alone(lines, kind, found):
     assert [code for code in causes(conclude_live(facts)) if code == "ssi-holds-upgrade"] == found
 
 
-def test_ssi_beside_a_socket_that_opens_is_no_cause():
-    facts = host(
-        site(proxied(lines="ssi on;")), {"loopback": opened()}, backends=[backend(typed("text/html"))]
+@pytest.mark.parametrize(("answer", "told"), [(opened(), False), (refused(404, "no route"), True)])
+def test_what_a_socket_that_opens_refutes_is_not_told(answer, told):
+    body = site(proxied("http://127.0.0.1:8000/other/", "ssi on;"))
+    report = conclude_live(host(body, {"loopback": answer}, backends=[backend(answer)]))
+    codes = [finding.code for finding in report.findings]
+    assert ("ssi-holds-upgrade" in codes, any(code.startswith("proxy-pass-") for code in codes)) == (
+        told,
+        told,
     )
-    assert conclude_live(facts).verdict == "works"
+    assert report.verdict == ("fails" if told else "works")
 
 
 def test_the_cure_of_ssi_is_for_the_location():

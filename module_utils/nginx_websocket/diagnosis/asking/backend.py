@@ -195,8 +195,7 @@ def _ask_one(facts: Facts, found: BackendFacts, address: Address, upstream: Upst
         closed + 0.3 if closed is not None and closed < 2.0 else 0.0,
     )
     if opened:
-        stays = any(other.held is not None and other.held.opened for other in facts.backends)
-        found.held = laboratory.send(found.sent, hold=BRIEFLY if stays else LOOK)
+        found.held = laboratory.send(found.sent, hold=_watched(facts))
         return
     paths = other_paths(facts)
     scheme = page_scheme(question)
@@ -229,6 +228,13 @@ def _ask_one(facts: Facts, found: BackendFacts, address: Address, upstream: Upst
         found.session = session[-1] if session else None
         if not any(probe.opened for _, probe in found.search.tried):
             look_elsewhere(facts, found)
+
+
+def _watched(facts: Facts) -> float:
+    """Seconds for which an open socket of a backend is watched: one that stays open speaks for the others."""
+    if any(other.held is not None and other.held.opened for other in facts.backends):
+        return BRIEFLY
+    return min(LOOK, facts.question.hold or LOOK)
 
 
 def _stopped(found: BackendFacts, answer: Probe, address: Address) -> Optional[StoppedUnit]:

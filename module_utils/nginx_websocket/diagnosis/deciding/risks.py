@@ -6,6 +6,7 @@ import time
 from typing import Dict, Iterator, List, Optional, Sequence
 
 from ...behaviour.route import index_of, virtual_names
+from ...behaviour.upgrade import codes
 from ...behaviour.variables import variable_names
 from ...conf.tree import Directive
 from ...conf.units import seconds_of
@@ -18,6 +19,15 @@ from ..words.findings import Evidence, Finding
 from ..words.suspect import Suspect
 
 CERT_DAYS = 14
+REFUTED = (
+    codes.REWRITE_CHANGES_PATH,
+    codes.PROXY_PASS_DOUBLE_SLASH,
+    codes.PROXY_PASS_VARIABLE_URI,
+    codes.PROXY_PASS_NORMALIZES_PATH,
+    codes.PROXY_PASS_STRIPS_PREFIX,
+    codes.SSI_HOLDS_UPGRADE,
+)
+"""What a backend may mind of this very request: it has opened, so it does not."""
 IDLE_LIMIT = 120.0
 """A proxy_read_timeout below this is worth a word: applications often ping once a minute, or not at all."""
 
@@ -31,7 +41,10 @@ def _at(directive: Optional[Directive], text: str) -> List[Evidence]:
 def risks(facts: Facts, suspects: Sequence[Suspect]) -> List[Finding]:
     """Everything that is worth saying and is not the cause."""
     found: List[Finding] = []
+    hop = facts.main_hop
     for suspect in suspects:
+        if hop is not None and hop.opened and suspect.code in REFUTED:
+            continue
         finding = suspect.finding
         finding.weight = finding.weight or (70 if suspect.certain else 40)
         if suspect.code != "proxy-protocol-mismatch" or not facts.live:
