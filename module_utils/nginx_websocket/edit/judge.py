@@ -101,6 +101,7 @@ def judge(
 
 
 SINGLE = frozenset(
+    b"proxy_buffer_size proxy_buffers proxy_busy_buffers_size "
     b"proxy_pass proxy_http_version proxy_read_timeout proxy_ssl_server_name proxy_ssl_name root alias "
     b"underscores_in_headers large_client_header_buffers worker_connections proxy_buffering ip_hash".split()
 )

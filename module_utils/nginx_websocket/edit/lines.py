@@ -91,6 +91,38 @@ def without_proxy_line(configuration: Configuration, route: Route, fault: Fault)
     yield [Edit(listen.source, listen.start, listen.end, splice.statement(b"listen", kept))]
 
 
+def without_http2(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:
+    """A plain listen that no longer speaks HTTP/2 alone."""
+    listen = fault.directive
+    if listen is not None and listen.name == b"listen" and b"http2" in listen.args:
+        kept = [word for word in listen.args if word != b"http2"]
+        yield [Edit(listen.source, listen.start, listen.end, splice.statement(b"listen", kept))]
+
+
+BUFFERS = ((b"proxy_buffer_size", (b"32k",)), (b"proxy_buffers", (b"8", b"32k")),
+           (b"proxy_busy_buffers_size", (b"64k",)))  # fmt: skip
+"""Room for an answer's headers; the three hang on each other (ngx_http_upstream_merge_loc_conf)."""
+
+
+def answer_buffers(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:
+    """Buffers for the headers of the backend's answer, in the location."""
+    upstream, level = route.upstream, route.level
+    if upstream is None or level is None:
+        return
+    edits, missing = [], []
+    for name, words in BUFFERS:
+        own = level.own(name)
+        text = splice.statement(name, list(words))
+        if own:
+            edits.append(Edit(own[-1].source, own[-1].start, own[-1].end, text))
+        else:
+            missing.append(text)
+    if missing:
+        margin = margin_of(upstream.directive)
+        edits.append(splice.insert_after(upstream.directive, (b"\n" + margin).join(missing)))
+    yield edits
+
+
 def delete_named(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:
     """The directive that the finding names, taken out; of several words only those of the handshake."""
     line = fault.directive

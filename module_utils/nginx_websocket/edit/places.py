@@ -82,6 +82,34 @@ def _copied(route: Route, meant: Level) -> Iterator[Edits]:
         yield _into_server(route, head + b" {" + body.rstrip() + b"\n" + margin_of(source) + b"}")
 
 
+def same_address(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:
+    """The exact address of the listen that hides the server that was meant, in that server, too."""
+    server = fault.meant.server() if fault.meant is not None else None
+    lines = server.own(b"listen") if server is not None else []
+    if server is None or not lines or route.listen is None:
+        return
+    tls = route.request.tls
+    if tls and not server.nearest(b"ssl_certificate")[1]:
+        return
+    words = f"listen {route.listen.address}{' ssl' if tls else ''};"
+    yield [splice.insert_after(lines[-1], words.encode("utf-8", "surrogateescape"))]
+
+
+def rewrite_stays(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:
+    """The rewrite that leaves the location with proxy_pass stays in it: break in place of last."""
+    for step in route.steps:
+        line = step.directive
+        if step.kind != "rewrite" or line is None or line.parent is None or len(line.args) < 2:
+            continue
+        if line.parent.name == b"location" and line.parent.children(b"proxy_pass"):
+            if line.args[2:3] == (b"last",):
+                yield [splice.set_argument(line, 2, b"break")]
+            elif len(line.args) == 2:
+                text = splice.statement(line.name, [*line.args, b"break"])
+                yield [Edit(line.source, line.start, line.end, text)]
+    yield from no_try_files(configuration, route, fault)
+
+
 def other_pass(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:
     """A location of its own for the WebSocket, where what listens behind another pass speaks HTTP, too."""
     if fault.server:
