@@ -25,8 +25,8 @@ _ESCAPED = re.compile(rb"""\\([\\"' ])""")
 _WILDCARD = re.compile(r"[*?\[]")
 _CODE = (b"load_module", b"perl_modules", b"perl_require", b"init_by_lua_file")
 #: Modules with which every file of the configuration may bring code: loaded, or compiled in (``nginx -V``).
-_RUNS_CODE = re.compile(rb"(?:^|/)ngx_(?:http|stream)_(?:perl|lua)_module\.so$")
-_BUILT_IN = re.compile(r"--with-http_perl_module(?!=dynamic)|--add-module=\S*lua")
+_RUNS_CODE = re.compile(rb"(?:^|/)ngx_(?:http|stream)_(?:perl|lua|mruby)_module\.so$")
+_BUILT_IN = re.compile(r"--with-http_perl_module(?!=dynamic)|--add-module=\S*(?:perl|lua|mruby)")
 _WORTH_READING = re.compile(rb"include|load_module|engine:|perl_|_lua_")
 #: What is looked at of a configuration, files and bytes: whoever may write a part of it may write much.
 _MOST_FILES, _MOST_BYTES, _MOST_WORDS = 5000, 256 * 2**20, 8 * 2**20

@@ -236,7 +236,9 @@ def _read_configuration(nginx: Nginx, given: str, site_dir: str, enabled_dir: st
 
 def _look_for_strangers(nginx: Nginx, configuration: Optional[Configuration]) -> None:
     modules = [*nginx.binary.modules, *nginx.loaded_modules]
-    found, nginx.writable = strangers_code(nginx.conf_path, nginx.prefix, configuration, modules)
+    found, nginx.writable = strangers_code(
+        nginx.conf_path, nginx.prefix, configuration, modules, nginx.binary.configure
+    )
     if found is not None:
         nginx.unsafe = (
             f"nginx is not tested, reloaded or started: whoever can write {found.path} has root run his "

@@ -21,12 +21,18 @@ _QUOTED = re.compile(r'"[^"]*"')
 _WILDCARD = re.compile(r"[*?\[]")
 _CODE = (b"perl_modules", b"perl_require", b"init_by_lua_file")
 """Directives whose files are run while the configuration is read."""
-_RUNS_CODE = re.compile(r"(?:^|ngx_)(?:http|stream)_(?:perl|lua)(?:_module\.so)?\Z")
+_RUNS_CODE = re.compile(r"(?:^|ngx_)(?:http|stream)_(?:perl|lua|mruby)(?:_module\.so)?\Z")
 """Modules with which every file of the configuration may bring code."""
+_COMPILED_IN = re.compile(r"--add-module=.*(perl|lua|mruby)")
+"""The same from other sources, as OpenResty has them; ``nginx -V`` knows their directories alone."""
 
 
 def strangers_code(
-    conf_path: str, prefix: str, configuration: Optional[Configuration], modules: Sequence[str]
+    conf_path: str,
+    prefix: str,
+    configuration: Optional[Configuration],
+    modules: Sequence[str],
+    configure: Sequence[str] = (),
 ) -> Tuple[Optional[Weakness], List[Weakness]]:
     """Look at all that a test of the configuration reads.
 
@@ -35,6 +41,7 @@ def strangers_code(
         prefix: nginx's prefix, on which relative paths hang.
         configuration: what is read; None when it cannot be.
         modules: the modules compiled in, and the files of those that are loaded.
+        configure: the options that the binary was built with.
 
     Returns:
         What gives root's rights away, None where nothing does; and the other files and directories that
@@ -44,6 +51,7 @@ def strangers_code(
     code += [os.path.join(prefix, module) for module in modules if "." in module]
     data: List[str] = []
     everywhere = any(_RUNS_CODE.search(os.path.basename(module)) for module in modules)
+    everywhere = everywhere or any(map(_COMPILED_IN.match, configure))
     for include in configuration.includes if configuration is not None else ():
         (code if everywhere or include.directive.parent is None else data).extend(
             _read_for(include.pattern, include.files)

@@ -128,6 +128,16 @@ def test_with_an_interpreter_every_file_may_bring_code(tree, tmp_path, module):
     assert verified(tmp_path)
 
 
+@pytest.mark.parametrize("module", ["../ngx_lua-0.10.26", "/www/server/nginx/src/lua_nginx_module"])
+def test_so_it_may_with_one_that_is_compiled_in(tree, tmp_path, module):
+    binary = tmp_path / "bin/nginx"
+    binary.write_text(binary.read_text().replace("arguments: ", f"arguments: --add-module={module} "))
+    assert not verified(tmp_path)
+    os.chown(tree / "conf.d/site.conf", MALLORY, 0)
+    assert not look(tmp_path).found
+    assert verified(tmp_path)
+
+
 @pytest.mark.parametrize(
     "files, text, size", [(1, b"", 300 * 2**20), (9, b"include x;" + b" " * 2**20, 0), (5100, b"", 0)]
 )
