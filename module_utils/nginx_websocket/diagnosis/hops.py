@@ -47,8 +47,9 @@ def ask_hops(facts: Facts, address: Tuple[str, int]) -> None:
         _limits(facts, address)
         _origins(facts, address)
     tasks: List[Callable[[], None]] = []
-    if opened and hold_seconds(facts) > browsers_view.AT_ONCE:  # the first was silent for that long
-        tasks.append(lambda: _held(facts, address))
+    if opened:
+        if hold_seconds(facts) > browsers_view.AT_ONCE:  # the first was silent for that long
+            tasks.append(lambda: _held(facts, address))
     elif first.status is not None:
         _plain(facts, address)
     if not facts.backends:
