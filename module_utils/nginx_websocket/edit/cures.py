@@ -33,6 +33,7 @@ _BY_CODE: Dict[str, Maker] = {
     "map-wrong-context": loadable.map_misplaced,
     "proxy-pass-ws-scheme": loadable.scheme,
     "proxy-pass-uri-in-regex": loadable.uri_in_regex,
+    "http2-upstream": loadable.http2_to_backend,
     "backend-down": places.other_port,
     "wrong-backend": places.other_port,
     "wrong-location": places.other_location,

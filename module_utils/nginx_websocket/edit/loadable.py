@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import re
-from typing import Iterator, Optional
+from typing import Iterator, Optional, Set
 
 from ..behaviour.route import Route
 from ..conf import splice
@@ -15,6 +16,7 @@ def map_missing(configuration: Configuration, route: Route, fault: Fault) -> Ite
     """The map that nginx's documentation has, before the server that uses its variable."""
     known = {d.args[-1] for d in configuration.walk() if d.name in (b"map", b"geo") and d.args}
     known |= {d.args[0] for d in configuration.walk() if d.name == b"set" and d.args}
+    yield _misspelt(configuration, known)
     for directive in configuration.walk():
         if directive.name != b"proxy_set_header" or len(directive.args) != 2:
             continue
@@ -29,6 +31,30 @@ def map_missing(configuration: Configuration, route: Route, fault: Fault) -> Ite
             if block is not None:
                 yield [splice.insert_before(block, _map_text(name, block))]
             return
+
+
+def _misspelt(configuration: Configuration, known: Set[bytes]) -> Edits:
+    """Header lines with a variable that nothing defines, by the name of one that is nearly the same."""
+    names = [name.decode("latin-1") for name in known if name.startswith(b"$")] + ["$http_upgrade"]
+    edits = []
+    for directive in configuration.walk():
+        if directive.name != b"proxy_set_header" or len(directive.args) != 2:
+            continue
+        value = directive.args[1].decode("latin-1")
+        if not re.match(r"\$\w+$", value) or value in names or "upgrade" not in value:
+            continue
+        near = difflib.get_close_matches(value, names, 1, 0.9)
+        if near:
+            edits.append(splice.set_argument(directive, 1, near[0].encode("latin-1")))
+    return edits
+
+
+def http2_to_backend(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:
+    """HTTP/1.1 to the backend in place of HTTP/2, in which no upgrade passes."""
+    lines = [item for item in configuration.walk() if item.name == b"proxy_http_version"]
+    if fault.directive in lines:
+        lines = [item for item in lines if item is fault.directive]
+    yield [splice.set_argument(item, 0, b"1.1") for item in lines if item.args == (b"2",)]
 
 
 def _map_text(name: bytes, before: Directive) -> bytes:

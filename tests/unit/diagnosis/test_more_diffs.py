@@ -82,3 +82,28 @@ def test_a_proxy_bind_that_cannot_be_goes():
     words = "bind(192.0.2.1) failed (99: Cannot assign requested address) while connecting to upstream"
     code, shown = by_log("proxy_bind 192.0.2.1;", words, "crit", 500)
     assert (code, shown) == ("proxy-bind-failed", ["-proxy_bind 192.0.2.1;"])
+
+
+def test_a_variable_that_is_misspelt_gets_the_name_that_is_meant():
+    maps = "map $http_upgrade $connection_upgrade {\n default upgrade;\n '' close;\n}\n"
+    head = "        proxy_http_version 1.1;\n        proxy_set_header Upgrade $http_upgraded;\n"
+    body = f"    location / {{\n{head}        proxy_set_header Connection $connection_upgraded;\n"
+    code, added = from_dump(maps + site(body + "        proxy_pass http://127.0.0.1:8000;\n    }", "80"))
+    assert code == "missing-map"
+    assert added == [
+        "proxy_set_header Upgrade $http_upgrade;",
+        "proxy_set_header Connection $connection_upgrade;",
+    ]
+
+
+def test_a_variable_like_no_other_gets_its_map():
+    body = proxied().replace('"upgrade"', "$upgrade_of_connections")
+    code, added = from_dump(site(body, "80"))
+    assert (code, added[0]) == ("missing-map", "map $http_upgrade $upgrade_of_connections {")
+
+
+@pytest.mark.parametrize("version", [(1, 22, 1), (1, 29, 4)])
+def test_http2_to_the_backend_becomes_http_1_1(version):
+    body = proxied().replace("proxy_http_version 1.1;", "proxy_http_version 2;")
+    assert from_dump(site(body, "80"), version=version)[0] == "http2-upstream"
+    assert "proxy_http_version 1.1;" in from_dump(site(body, "80"), version=version)[1][0]
