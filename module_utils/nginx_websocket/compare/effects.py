@@ -14,7 +14,7 @@ from ..conf.tree import Directive
 from ..conf.units import seconds_of
 from ..exchange.masking import masked_headers
 from .destination import BACKEND, Destination
-from .differences import BACKEND_HEADERS, HEADERS, LESS, LOGS, PATH_CHANGED, SETTINGS, Parting
+from .differences import BACKEND_HEADERS, HEADERS, LESS, LOGS, MORE, PATH_CHANGED, SETTINGS, Parting
 
 _TIMES = ("proxy_read_timeout", "proxy_send_timeout")
 _BUFFERS = ("proxy_buffering", "proxy_request_buffering")
@@ -135,12 +135,20 @@ def body_limit(found: Behaviour) -> Optional[int]:
     return min((size for size in sizes if size), default=0)
 
 
-def limits(before: Behaviour, after: Behaviour, was: Destination, now: Destination) -> Iterator[Parting]:
-    """A smaller body, a shorter time, or an answer that is held back, on the way to a backend."""
+def bodies(before: Behaviour, after: Behaviour, was: Destination, now: Destination) -> Iterator[Parting]:
+    """How long a body may be, whoever would get it: nginx answers 413 before it looks for a file."""
     old, new = body_limit(before), body_limit(after)
-    if old is not None and new and (not old or new < old):
-        texts = [f"client_max_body_size is {size or 'without limit'}" for size in (old, new)]
-        yield Parting(LESS, texts[0], texts[1], was.at, now.at, (str(old), str(new)), "client_max_body_size")
+    if old is None or new is None or old == new:
+        return
+    kind = LESS if new and (not old or new < old) else MORE
+    texts = [f"client_max_body_size is {size or 'without limit'}" for size in (old, new)]
+    yield Parting(
+        kind, texts[0], texts[1], was.at, now.at, (str(old), str(new)), "client_max_body_size", True
+    )
+
+
+def limits(before: Behaviour, after: Behaviour, was: Destination, now: Destination) -> Iterator[Parting]:
+    """A shorter time, or an answer that is held back, on the way to a backend."""
     if was.protocol not in ("http", "https") or now.protocol not in ("http", "https"):
         return
     for name in (*_TIMES, *_BUFFERS):

@@ -111,6 +111,7 @@ def _outside(before: Behaviour, after: Behaviour, *, told: bool) -> Iterator[Par
 
 def _effects(pair: Pair, was: Destination, now: Destination) -> Iterator[Parting]:
     before, after = pair.before, pair.end
+    yield from effects.bodies(before, after, was, now)
     if was.kind == now.kind == to.BACKEND:
         yield from effects.limits(before, after, was, now)
     yield from effects.answer_headers(before, after, was, now)
@@ -237,7 +238,9 @@ def _places(pair: Pair, was: Destination, now: Destination) -> Iterator[Parting]
         yield Parting(kind, was.text, now.text, was.at, now.at, group, "", anywhere)
     if was.kind == now.kind == to.BACKEND and was.protocol == now.protocol:
         at = was.at, now.at
-        yield from effects.asked_of_backend(pair.before, pair.end, at, handshake=pair.opening)
+        # Where no socket opens, or nobody can tell, an Upgrade is a header that the backend gets or not.
+        told = pair.opening and any(_verdict(one).survives for one in (pair.before, pair.after))
+        yield from effects.asked_of_backend(pair.before, pair.end, at, handshake=told)
 
 
 def _told(kind: str, was: Destination, now: Destination, pair: Pair) -> Tuple[str, ...]:

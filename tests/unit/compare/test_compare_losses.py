@@ -319,6 +319,14 @@ def test_a_websocket_that_may_open_is_told_both_ways() -> None:
     assert any(one.parting.kind == "more" and "may open" in one.parting.now for one in gained)
 
 
+def test_a_body_limit_counts_whoever_would_get_the_body() -> None:
+    """nginx answers 413 before it looks for a file or knows the method."""
+    for live, staged, kind in (("10m", "4", "less"), ("4", "10m", "more")):
+        found = compared(f"client_max_body_size {live}; {SPA}", f"client_max_body_size {staged}; {SPA}")
+        told = [(one.parting.kind, one.parting.name) for one in found.differences]
+        assert told == [(kind, "client_max_body_size")], told
+
+
 def test_an_upgrade_to_something_else_and_an_empty_header_are_headers() -> None:
     """What the configuration empties is not sent; what the client sends empty is."""
 
