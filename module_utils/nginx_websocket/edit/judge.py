@@ -31,6 +31,8 @@ BROKEN = (
 )
 MOST = 120
 """Other requests that are compared."""
+NOBODY = "proxy-line"
+"""Code of the answer where a PROXY line is missing or too much: no request whatever gets one."""
 STRANGER = "203.0.113.77"
 """Address of a client from outside (RFC 5737)."""
 
@@ -171,7 +173,7 @@ def _others(before: Configuration, after: Configuration, asked: Asked, was: Beha
             new = behaviour(after, request, version=asked.version, files=asked.files)
         except BROKEN:
             continue
-        if _same(old, new):
+        if _same(old, new) or _nobody_yet(old, new):
             continue
         if _place(old) not in named and _place(new) not in named:
             return f"{request.url} would get something else"
@@ -181,6 +183,11 @@ def _others(before: Configuration, after: Configuration, asked: Asked, was: Beha
         if _place(old) != _place(was) and old.answer.kind != new.answer.kind and not _below(request, asked):
             return f"{request.url} would be answered by {new.answer.kind}, and not by {old.answer.kind}"
     return ""
+
+
+def _nobody_yet(old: Behaviour, new: Behaviour) -> bool:
+    """Whether nobody was answered at all, and no rule on addresses now takes nginx's own for a client's."""
+    return old.answer.code == NOBODY and not any(guard.kind == "address" for guard in new.guards)
 
 
 def _same(old: Behaviour, new: Behaviour) -> bool:

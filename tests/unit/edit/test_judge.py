@@ -32,6 +32,17 @@ def judged(configuration, edits, url=URL, **more):
     return judge(configuration, edits, Asked(Request(url), **more))
 
 
+@pytest.mark.parametrize(("rules", "good"), [("", True), ("allow 127.0.0.1;\ndeny all;", False)])
+def test_a_proxy_line_goes_where_no_address_is_judged(rules, good):
+    text = (
+        "events {}\nstream {\nserver {\nlisten 80;\nproxy_pass 127.0.0.1:81;\nproxy_protocol on;\n}\n}\n"
+        "http {\nserver {\nlisten 127.0.0.1:81;\nserver_name app.test;\n"
+        f"location /ws/ {{\nproxy_pass http://b;\n{UP}}}\nlocation /staff/ {{\n{rules}\n}}\n}}\n}}\n"
+    )
+    before = load("/n.conf", read=lambda path: text.encode(), glob=lambda pattern: [])
+    assert judged(before, [splice.delete(named(before, b"proxy_protocol"))]).good == good
+
+
 def test_missing_headers_that_come_are_good():
     before = tree("location / {\nproxy_pass http://b;\n}")
     edit = splice.insert_after(named(before, b"proxy_pass"), UP.encode())
