@@ -76,6 +76,10 @@ security: setup-test ## Attack hosts of the lab as their local users could, and 
 molecule: setup-test ## Run the molecule scenarios on hosts of the lab
 	@tests/run molecule
 
+.PHONY: sanity
+sanity: setup-test ## Run ansible-test's sanity tests on the collection; needs the network
+	@$(PYTHON) tests/sanity.py
+
 NAMESPACE ?= proven
 .PHONY: collection
 collection: setup ## Build the collection NAMESPACE.nginx_websocket: out/NAMESPACE-nginx_websocket-VERSION.tar.gz

@@ -1,10 +1,7 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Ansible's own output, without the insides of this project's modules: those are for -v."""
 
 from __future__ import annotations
-
-from typing import Any, Dict, Mapping
-
-from ansible.plugins.callback.default import CallbackModule as Default
 
 DOCUMENTATION = r"""
 name: nginx_websocket_output
@@ -17,6 +14,10 @@ extends_documentation_fragment: [default_callback, result_format_callback]
 requirements:
   - set as C(stdout_callback) in ansible.cfg, as it is in this project
 """
+
+from typing import Any, Dict, Mapping
+
+from ansible.plugins.callback.default import CallbackModule as Default
 
 #: What a person reads of a result; the summary at the end has the findings.
 READ = ("changed", "msg", "outcome", "remedy", "exception", "ansible_loop_var", "item", "unreachable")

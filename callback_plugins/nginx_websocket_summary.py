@@ -1,29 +1,7 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Ansible callback: progress while batches run, a table at the end, and the same as files."""
 
 from __future__ import annotations
-
-import os
-import shutil
-import sys
-import tempfile
-import time
-from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, Optional, Tuple
-
-from ansible.plugins.callback import CallbackBase
-
-# The package that does the work stands beside this directory; Ansible loads plugins by their path.
-_CHECKOUT = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
-if _CHECKOUT not in sys.path:
-    sys.path.append(_CHECKOUT)
-
-from rollout import outcomes, page, record, report, table  # noqa: E402
-
-if TYPE_CHECKING:
-    from ansible.executor.stats import AggregateStats
-    from ansible.executor.task_result import CallbackTaskResult
-    from ansible.inventory.host import Host
-    from ansible.playbook.play import Play
-    from ansible.playbook.task import Task
 
 DOCUMENTATION = r"""
 name: nginx_websocket_summary
@@ -64,6 +42,29 @@ options:
     env: [{name: NGINX_WEBSOCKET_SUMMARY_RETRY}]
     ini: [{section: callback_nginx_websocket_summary, key: retry}]
 """
+
+import os
+import shutil
+import sys
+import tempfile
+import time
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, Optional, Tuple
+
+from ansible.plugins.callback import CallbackBase
+
+# The package that does the work stands beside this directory; Ansible loads plugins by their path.
+_CHECKOUT = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
+if _CHECKOUT not in sys.path:
+    sys.path.append(_CHECKOUT)
+
+from rollout import outcomes, page, record, report, table
+
+if TYPE_CHECKING:
+    from ansible.executor.stats import AggregateStats
+    from ansible.executor.task_result import CallbackTaskResult
+    from ansible.inventory.host import Host
+    from ansible.playbook.play import Play
+    from ansible.playbook.task import Task
 
 WRITERS: Dict[str, Callable[[List[record.Rollout]], str]] = {
     "json": report.as_json,

@@ -1,4 +1,5 @@
 #!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Ansible module: the systemd unit of the application behind nginx."""
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ notes:
 seealso:
   - module: nginx_deploy
 author:
-  - nginx-websocket project
+  - nginx-websocket project (!UNKNOWN)
 """
 
 EXAMPLES = r"""

@@ -1,4 +1,5 @@
 #!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Ansible module: say that a release is good, so that the host keeps it."""
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ seealso:
   - module: nginx_deploy
   - module: nginx_rollback
 author:
-  - nginx-websocket project
+  - nginx-websocket project (!UNKNOWN)
 """
 
 EXAMPLES = r"""

@@ -1,4 +1,5 @@
 #!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Ansible module: one transaction that turns candidates into live releases."""
 
 from __future__ import annotations
@@ -183,7 +184,7 @@ seealso:
   - module: nginx_rollback
   - module: nginx_confirm
 author:
-  - nginx-websocket project
+  - nginx-websocket project (!UNKNOWN)
 """
 
 EXAMPLES = r"""

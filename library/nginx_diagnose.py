@@ -1,4 +1,5 @@
 #!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Ansible module: why a WebSocket URL does not open through this host's nginx."""
 
 from __future__ import annotations
@@ -106,7 +107,7 @@ seealso:
   - module: nginx_facts
   - module: websocket_probe
 author:
-  - nginx-websocket project
+  - nginx-websocket project (!UNKNOWN)
 """
 
 EXAMPLES = r"""

@@ -1,4 +1,5 @@
 #!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Ansible module: what a host has by way of nginx, backends and certificates."""
 
 from __future__ import annotations
@@ -188,7 +189,7 @@ notes:
 seealso:
   - module: websocket_probe
 author:
-  - nginx-websocket project
+  - nginx-websocket project (!UNKNOWN)
 """
 
 EXAMPLES = r"""

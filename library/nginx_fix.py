@@ -1,4 +1,5 @@
 #!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Ansible module: mend the user's own nginx files so that a WebSocket opens."""
 
 from __future__ import annotations
@@ -101,7 +102,7 @@ seealso:
   - module: nginx_diagnose
   - module: nginx_rollback
 author:
-  - nginx-websocket project
+  - nginx-websocket project (!UNKNOWN)
 """
 
 EXAMPLES = r"""

@@ -1,4 +1,5 @@
 #!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Ansible module: one RFC 6455 opening handshake, with every header it sent and got."""
 
 from __future__ import annotations
@@ -94,7 +95,7 @@ attributes:
 seealso:
   - module: nginx_facts
 author:
-  - nginx-websocket project
+  - nginx-websocket project (!UNKNOWN)
 """
 
 EXAMPLES = r"""
