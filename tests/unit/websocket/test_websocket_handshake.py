@@ -41,7 +41,8 @@ def test_keys_are_sixteen_bytes_and_fresh():
 def test_request_bytes():
     headers = request_headers("a.test", key=KEY, origin="https://a.test", subprotocols=["x", "y"])
     assert build_request("/ws?a=b", headers) == (
-        b"GET /ws?a=b HTTP/1.1\r\nHost: a.test\r\nUser-Agent: nginx-websocket-probe\r\n"
+        b"GET /ws?a=b HTTP/1.1\r\nHost: a.test\r\n"
+        b"User-Agent: Mozilla/5.0 (compatible; nginx-websocket-probe)\r\n"
         b"Connection: Upgrade\r\nUpgrade: websocket\r\n"
         b"Origin: https://a.test\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " + KEY.encode() + b"\r\n"
         b"Sec-WebSocket-Protocol: x, y\r\n\r\n"
