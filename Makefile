@@ -56,6 +56,10 @@ fuzz: setup-test ## Hostile values for every variable, judged by real nginx: SEE
 faults: setup-test ## Kill, fill, cut and edit under real transactions: KILLS=200 SEED=1
 	@PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m tests.faults.run --kills $(or $(KILLS),200) --seed $(or $(SEED),1)
 
+.PHONY: fixing
+fixing: setup-test ## Mend configurations of real-life shape, broken in many ways, on the nginx of four Debians
+	@FIX_ALL=1 .venv/bin/pytest tests/integration/test_fix_corpus.py -q -s
+
 .PHONY: mutations
 mutations: setup-test ## Put faults into the code on purpose: a unit test must find each
 	@$(PYTHON) -m tests.mutations

@@ -18,10 +18,14 @@ from module_utils.nginx_websocket.diagnosis.engine import diagnose_configuration
 from module_utils.nginx_websocket.diagnosis.evidence.facts import Question  # noqa: E402
 from module_utils.nginx_websocket.diagnosis.words.vocabulary import CODES  # noqa: E402
 from module_utils.nginx_websocket.edit.cures import curable  # noqa: E402
+from module_utils.nginx_websocket.fix import linking, moving  # noqa: E402
+from module_utils.nginx_websocket.fix.fix import STALE  # noqa: E402
 from module_utils.nginx_websocket.fix.mending import hunks, mend  # noqa: E402
 
 PAGE = CHECKOUT / "docs" / "fix.md"
 BEGIN, END = "<!-- causes: written by docs/generate_fix.py -->", "<!-- end of causes -->"
+BY_OTHER_MEANS = {linking.CODE: " (the link is made)", STALE: " (one reload)"}
+"""What is cured, and by no edit."""
 MAIN = "/etc/nginx/nginx.conf"
 URL = "ws://chat.test/ws/room"
 UP = (
@@ -99,7 +103,8 @@ def table() -> str:
         "With what only the running host tells, such as the port on which the socket opens, also:",
         "",
     ]
-    lines += [f"- {code}: {CODES[code].title}" for code in curable() if code not in known]
+    also = [code for code in [*curable(), *BY_OTHER_MEANS] if code not in known and code != moving.WRONG]
+    lines += [f"- {code}: {CODES[code].title}{BY_OTHER_MEANS.get(code, '')}" for code in also]
     return "\n".join([*lines, "", END])
 
 

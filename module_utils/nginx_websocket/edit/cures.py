@@ -44,6 +44,7 @@ _BY_CODE: Dict[str, Maker] = {
     "try_files-spa-fallback": places.other_location,
     "try-files-before-proxy": places.try_files_before,
     "rewrite-relocates": places.rewrite_stays,
+    "return-status": places.no_try_files,
     "listen-address-captured": places.same_address,
     "h2c-on-plain-port": lines.without_http2,
     "connection-header-wrong": lines.own_headers,

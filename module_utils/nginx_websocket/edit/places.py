@@ -209,7 +209,8 @@ def listen(configuration: Configuration, route: Route, fault: Fault) -> Iterator
 
 def no_try_files(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:
     """Without the try_files beside a proxy_pass, which asks for a file before that gets its turn."""
-    meant = [level.directive for level in (fault.meant, route.location) if level is not None]
+    entered = [found.location for found in route.selections]
+    meant = [level.directive for level in (fault.meant, route.location, *entered) if level is not None]
     named = [fault.directive.parent] if fault.directive is not None else []
     for block in [*named, *meant]:
         if block is not None and block.name == b"location" and block.children(b"proxy_pass"):

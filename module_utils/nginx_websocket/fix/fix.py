@@ -44,6 +44,8 @@ STALE = "stale-config-not-reloaded"
 NAMES = ("default-server-captured",)
 """Causes whose cure has a server answer for a name that it did not have."""
 _SHOWN = 6
+_LONG, _AROUND, _MASKED = 200, 40, 4000
+"""Characters of a line that are shown, those before what changes, and those that are looked at."""
 _ROLES = (
     "{path} is a site of the role nginx_websocket and is not patched; its variables say what stands there. "
     "Change them, and run site.yml:\n"
@@ -319,7 +321,7 @@ class _Fix:
                 raise Refused(f"{path} changed while it was being read; nothing was changed. Run again.")
             changes.append(Change(path, current, dataclasses.replace(current, content=content)))
             self.outcome.edits += [
-                Edited(path, hunk.line, _masked(hunk.removed), _masked(hunk.added))
+                Edited(path, hunk.line, *_shown(hunk.removed, hunk.added))
                 for hunk in hunks(current.content, content)
             ]
             self._shared(live, name, path)
@@ -448,8 +450,22 @@ def _difference(one: Difference) -> str:
     return f"- {one.examples[0]}{more}{whose}{often}: before, {one.parting.was}; after, {one.parting.now}"
 
 
-def _masked(lines: Sequence[str]) -> Tuple[str, ...]:
-    return tuple(masked_line(line) for line in lines)
+def _shown(removed: Sequence[str], added: Sequence[str]) -> Tuple[Tuple[str, ...], Tuple[str, ...]]:
+    """Lines as they are shown: secrets masked, and of a long line the part that changes."""
+    old, new = ([masked_line(line, _MASKED) for line in lines] for lines in (removed, added))
+    first = 0
+    if old and new and max(len(old[0]), len(new[0])) > _LONG:
+        same = (number for number, (one, other) in enumerate(zip(old[0], new[0])) if one != other)
+        first = max(0, next(same, min(len(old[0]), len(new[0]))) - _AROUND)
+    lead = "…" if first else ""
+    cut = [
+        tuple(
+            lead + line[first : first + _LONG] if index == 0 else line[:_LONG]
+            for index, line in enumerate(lines)
+        )
+        for lines in (old, new)
+    ]
+    return cut[0], cut[1]
 
 
 def _sites(cases: Sequence[_Case], *, must_open: bool) -> List[Site]:

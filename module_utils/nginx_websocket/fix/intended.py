@@ -82,7 +82,7 @@ def _only_maps(live: Configuration, files: Dict[str, bytes]) -> bool:
     return bool(files) and all(
         (path, hunk.line) in values
         for path, content in files.items()
-        for hunk in hunks(live.files[path], content)
+        for hunk in hunks(live.files.get(path, b""), content)
     )
 
 

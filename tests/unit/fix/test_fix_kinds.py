@@ -44,6 +44,21 @@ def test_a_block_on_one_line_stays_on_one_line(host):
     ]
 
 
+def test_of_a_long_line_the_part_that_changes_is_shown(host):
+    long = "location /x/ { return 200 " + "y" * 300 + "; } location /ws/"
+    dense = "".join(line.strip() for line in LINE.splitlines()).replace("location /ws/", long)
+    host.put(dense)
+    [edit] = host.fix().edits
+    assert 'proxy_set_header Connection "upgrade";' in edit.after[0] and len(edit.after[0]) < 300
+
+
+def test_a_line_that_is_right_does_not_come_twice(host):
+    text = LINE.replace("proxy_http_version 1.1;", 'proxy_set_header Connection "upgrade";')
+    host.put(text)
+    host.fix()
+    assert host.text().count("Connection") == 1 and "Upgrade $http_upgrade" in host.text()
+
+
 def test_a_dense_file_without_a_last_line_feed_gets_none(host):
     dense = "".join(line.strip() for line in LINE.splitlines())
     host.put(dense)

@@ -39,6 +39,12 @@ def test_an_inventory_that_is_none_or_lacks_the_group(tmp_path, playbook):
         empty.write_text("[websockets]\nweb1\n")
 
 
+def test_a_list_of_names_has_no_group_to_misspell():
+    """A fix on a host of no inventory is taken back there as well."""
+    done = play("-i", "web1,", "--list-hosts", "playbooks/rollback.yml")
+    assert done.returncode == 0 and "web1" in done.stdout, done.stdout + done.stderr
+
+
 @pytest.mark.parametrize("playbook", PLAYBOOKS)
 def test_a_limit_that_leaves_no_host(inventory, playbook):
     done = play("-i", inventory, "--limit", "db1", playbook)

@@ -11,7 +11,6 @@ import re
 from typing import List, Optional, Sequence
 
 from ...behaviour.access.conditions import enclosing_if
-from ...behaviour.effective import Level
 from ...behaviour.regex import CannotDecide
 from ...behaviour.route import Route
 from ...behaviour.upgrade import codes
@@ -55,6 +54,8 @@ def suspects(facts: Facts) -> List[Suspect]:
 def _suspect(obstacle: Obstacle, route: Route) -> Suspect:
     finding = finding_of(obstacle)
     finding.change = _change(obstacle, route)
+    if _three_lines_do(obstacle, route):
+        finding.fix = "let the location that answers pass the upgrade on: it leads to the same application"
     finding.meant = obstacle.meant.location if obstacle.meant is not None else None
     return Suspect(finding, obstacle.certain, obstacle.answers)
 
@@ -65,9 +66,7 @@ def _change(obstacle: Obstacle, route: Route) -> Optional[Change]:
     if route.answer.code == "proxy-line":
         return proxy_line.change(route)
     if obstacle.meant is not None:
-        if not (
-            obstacle.code == codes.WS_MISSING_IN_TLS_SERVER and _leads_there(route, obstacle.meant.location)
-        ):
+        if not _three_lines_do(obstacle, route):
             change = change_for_location(route, obstacle.code, obstacle.meant.location)
         if change is None and obstacle.code == codes.WS_MISSING_IN_TLS_SERVER and route.upstream is not None:
             # The location here is the one that was meant; its own lines are wrong, or missing.
@@ -77,15 +76,17 @@ def _change(obstacle: Obstacle, route: Route) -> Optional[Change]:
     return change or change_for(obstacle.code, route)
 
 
-def _leads_there(route: Route, meant: Level) -> bool:
-    """Whether what answers passes the path to where the meant location would, as it came.
+def _three_lines_do(obstacle: Obstacle, route: Route) -> bool:
+    """Whether what answers in the other server passes the path to where the meant location would, as it came.
 
-    Then the three lines of an upgrade are fewer than a location more.  They hold for ordinary requests as
-    well, which only a map of the file's own leaves as they were.
+    Then the lines of an upgrade are fewer than a location more.  They hold for ordinary requests as well,
+    which only a map of the file's own leaves as they were.
     """
+    if obstacle.code != codes.WS_MISSING_IN_TLS_SERVER or obstacle.meant is None:
+        return False
     if route.upstream is None or not own_map(route):
         return False
-    own = [line.args[:1] for line in meant.own(b"proxy_pass")]
+    own = [line.args[:1] for line in obstacle.meant.location.own(b"proxy_pass")]
     target = route.upstream.directive.args[:1]
     return own == [target] and re.match(rb"https?://[^/$]+$", target[0]) is not None
 

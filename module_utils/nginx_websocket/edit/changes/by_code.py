@@ -71,6 +71,8 @@ def _upgrade_lines(code: str, hop: Hop) -> Optional[Change]:
     """The lines for the upgrade that the level in force lacks."""
     own = hop.upstream.header_level if code == "hop-header-inheritance" else None
     known = {line.args[0].lower() for line in (own.own(b"proxy_set_header") if own else ()) if line.args}
+    if any("upgrade" in (header.value or "").lower() for header in hop.upstream.values("Connection")):
+        known.add(b"connection")  # it is right as it is
     wanted = [
         line
         for line in upgrade_lines(hop.route)[0 if hop.upstream.version == "1.0" else 1 :]

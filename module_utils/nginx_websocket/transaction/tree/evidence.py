@@ -16,15 +16,19 @@ _BEARER = re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}")
 _IN_URL = re.compile(r"(://[^/\s:@]+:)[^/\s@]+@")
 
 
-def masked_line(line: str) -> str:
+def masked_line(line: str, limit: int = _LINE_LIMIT) -> str:
     """One line, its secrets replaced by ``***``, cut where it is long.
 
     Values of headers and variables whose names speak of tokens, keys or passwords, credentials after
     ``Bearer`` and ``Basic``, and passwords in URLs are secrets; variables (``$http_authorization``) are not.
+
+    Args:
+        line: as it stands in its file.
+        limit: so many characters are kept.
     """
     line = _NAMED.sub(r"\1***", line)
     line = _BEARER.sub(r"\1 ***", line)
-    return _IN_URL.sub(r"\1***@", line)[:_LINE_LIMIT]
+    return _IN_URL.sub(r"\1***@", line)[:limit]
 
 
 def hand_edit(release: bytes, live: bytes, path: str) -> str:
