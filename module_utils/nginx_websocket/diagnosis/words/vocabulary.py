@@ -180,8 +180,8 @@ NGINX_CODES: Dict[str, Entry] = {
     ),
     "ws-missing-in-tls-server": Entry(
         "the WebSocket location stands in another server block than the one for this scheme and port",
-        "pass the upgrade in this server block as well: in the location that takes this URL here, or in one like "
-        "that of the other server",
+        "pass the upgrade in this server block as well: in the location that takes this URL here, or in one "
+        "like that of the other server",
         WEBSOCKET,
     ),
     # ---- which location
