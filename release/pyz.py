@@ -35,6 +35,8 @@ def archive() -> bytes:
         root = CHECKOUT / "module_utils"
         for path in sorted(root.rglob("*.py")):
             _put(target, f"module_utils/{path.relative_to(root).as_posix()}", path.read_bytes())
+        style = CHECKOUT / "rollout" / "templates" / "page.css"
+        _put(target, "module_utils/nginx_websocket/command/page.css", style.read_bytes())
     return held.getvalue()
 
 

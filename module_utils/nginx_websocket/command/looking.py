@@ -44,7 +44,15 @@ def diagnose(given: argparse.Namespace) -> int:
             report = ask(question, binary=given.binary, conf_path=given.conf)
         except ValueError as error:
             raise WrongUse(str(error)) from error
-    return _told(report.as_data(), given, given.dump or here())
+    data, host = report.as_data(), given.dump or here()
+    if given.html:
+        from .page import write_page
+
+        try:
+            write_page(given.html, data, host)
+        except OSError as error:
+            raise WrongUse(f"--html {given.html} cannot be written: {error.strerror}") from error
+    return _told(data, given, host)
 
 
 def routes(given: argparse.Namespace) -> int:

@@ -53,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("--dump", default="", metavar="FILE|-", help="ask the output of nginx -T, no host")
     verb.add_argument("--hold", type=float, default=0.3, metavar="SECONDS",
                       help="how long an open socket is watched (0: as its timeouts say)")  # fmt: skip
+    verb.add_argument("--html", default="", metavar="FILE", help="write the report as a page, too")
     verb.add_argument("--nginx-version", default="1.22.1", metavar="VERSION", help="of that dump")
     verb.set_defaults(run=looking.diagnose)
 

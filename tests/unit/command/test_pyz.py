@@ -47,7 +47,7 @@ def test_the_same_checkout_gives_the_same_bytes(tmp_path):
     with zipfile.ZipFile(tmp_path / "it.pyz") as archive:
         names = archive.namelist()
     assert first.startswith(b"#!") and "__main__.py" in names
-    assert not [name for name in names if not name.endswith(".py") or "__pycache__" in name]
+    assert not [name for name in names if not name.endswith((".py", "/page.css")) or "__pycache__" in name]
 
 
 def test_a_dump_is_diagnosed_in_the_words_of_the_playbook(command):
@@ -62,6 +62,19 @@ def test_no_line_of_prose_is_longer_than_80_columns(command):
     done = command("diagnose", "ws://chat.test/ws/", "--dump", "-", given=BROKEN)
     prose = [line for line in done.stdout.split("\n") if " " in line.strip() and line.strip()[0] not in "+-$"]
     assert [line for line in prose if len(line) > 80] == []
+
+
+def test_a_page_says_the_same_and_shows_what_is_hostile_as_text(command, tmp_path):
+    page, hostile = tmp_path / "report.html", "</pre><script>alert(1)</script>\u202e"
+    dump = BROKEN.replace("9001;", f"9001/{hostile}; # {hostile}\n")
+    done = command("diagnose", "ws://chat.test/ws/<b>", "--dump", "-", "--html", str(page), given=dump)
+    assert done.returncode == 1, done.stderr
+    text = page.read_text(encoding="utf-8")
+    assert "<title>fails: ws://chat.test/ws/" in text
+    assert "Cause: <code>no-upgrade-header</code>" in text
+    assert '<span class="add">+' in text and "prefers-color-scheme" in text
+    assert "&lt;script&gt;" in text
+    assert "<script" not in text and "<b>" not in text and "\u202e" not in text
 
 
 def test_data_in_place_of_text(command):
@@ -89,6 +102,7 @@ def test_what_cannot_be_told_has_a_status_of_its_own(command):
         (("diagnose", "ftp://chat.test/"), "ftp"),
         (("diagnose", "ws://chat.test/", "--header", "nonsense"), "Name: value"),
         (("diagnose", "ws://chat.test/", "--dump", "/nowhere"), "/nowhere"),
+        (("diagnose", "ws://chat.test/", "--dump", "-", "--html", "/nowhere/page"), "/nowhere/page"),
         (("diagnose", "ws://chat.test/", "--dump", "-", "--nginx-version", "new"), "no version"),
         (("probe", "chat.test"), "chat.test"),
     ],
