@@ -13,6 +13,7 @@ from ..conf.load import load
 from ..conf.tree import ConfSyntaxError
 from ..exchange.endpoint import address_text
 from ..host.binary import NginxError, find_binary
+from ..host.containers import container_publishing
 from ..host.describe import describe
 from ..host.listeners import listeners
 from ..host.masters import Master, choose, masters, serving_since
@@ -21,6 +22,7 @@ from .evidence.errorlog import LogWatch, reload_failures
 from .evidence.facts import Facts, Question
 from .evidence.following import followed
 from .hops import ask_hops
+from .reach.port import contained
 
 
 def observe(question: Question, *, binary: str = "", conf_path: str = "", prefix: str = "") -> Facts:
@@ -43,6 +45,8 @@ def observe(question: Question, *, binary: str = "", conf_path: str = "", prefix
     running = masters(strangers=facts.notes)
     address = _local_target(question, facts, running)
     facts.owner = host_state.covering(facts.listeners, address[0], address[1])
+    if facts.owner is not None and contained(facts.owner):
+        facts.container = container_publishing(endpoint.port)
     _find_nginx(facts, running, binary, conf_path, prefix)
     _read_configuration(facts, address, conf_path)
     if facts.nginx is None or facts.nginx.master is None:

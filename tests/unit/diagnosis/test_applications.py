@@ -328,3 +328,14 @@ def test_the_unit_that_should_listen_is_named_with_what_it_said_last():
     first = report.findings[0]
     assert any("ModuleNotFoundError" in item.text for item in first.evidence)
     assert "systemctl start app.service" in first.change.commands
+
+
+@pytest.mark.parametrize("name", ["web", ""])
+def test_the_container_that_has_the_port_is_named_where_it_is_known(name):
+    facts = host(site(proxied()), {"loopback": refused(404)})
+    facts.owner_is_nginx, facts.container = False, name
+    facts.owner.exe = "/usr/bin/docker-proxy"
+    first = conclude_live(facts).findings[0]
+    assert first.code == "other-process-on-port"
+    assert ("docker exec web nginx -T" in first.fix) == bool(name)
+    assert "stop the other process" not in first.fix

@@ -211,6 +211,8 @@ class Facts:
     owner: Optional[Listener] = None
     """The one that takes the connection."""
     owner_is_nginx: bool = False
+    container: str = ""
+    """Name of the container that publishes the URL's port; "" where that is not known."""
     resolved: List[str] = dataclasses.field(default_factory=list)
     local: List[str] = dataclasses.field(default_factory=list)
     """Those of the resolved addresses that this host has."""

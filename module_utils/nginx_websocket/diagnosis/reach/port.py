@@ -19,7 +19,7 @@ def not_running(facts: Facts, suspects: Sequence[Suspect], hop: Optional[Hop]) -
     unseen = facts.owner is not None and facts.owner.pid is None
     if unseen and os.geteuid() != 0:
         facts.notes.append("without root nobody can see which process holds the port")
-    elif facts.owner is not None and not facts.owner_is_nginx and _contained(facts.owner):
+    elif facts.owner is not None and not facts.owner_is_nginx and contained(facts.owner):
         return [_in_container(facts, facts.owner)]
     elif facts.owner is not None and not facts.owner_is_nginx:
         return [
@@ -42,7 +42,7 @@ def not_running(facts: Facts, suspects: Sequence[Suspect], hop: Optional[Hop]) -
     return []
 
 
-def _contained(owner: Listener) -> bool:
+def contained(owner: Listener) -> bool:
     """Whether a port is published by a container, or held in another namespace."""
     return owner.pid is None or owner.origin == "container" or owner.exe.endswith("docker-proxy")
 
@@ -50,6 +50,18 @@ def _contained(owner: Listener) -> bool:
 def _in_container(facts: Facts, owner: Listener) -> Finding:
     port = facts.question.endpoint.port
     words = f"port {owner.port} on {owner.address}: {owner.describe()}"
+    name = facts.container
+    if name:
+        return Finding(
+            "other-process-on-port",
+            evidence=[
+                Evidence("process", words),
+                Evidence("process", f"container {name} publishes port {port}"),
+            ],
+            detail=f"port {port} belongs to the container {name}: the nginx that answers runs there, with "
+            "its own files",
+            fix=f"look at the nginx of that container: docker exec {name} nginx -T, which -e dump=FILE reads",
+        )
     return Finding(
         "other-process-on-port",
         evidence=[Evidence("process", words)],
