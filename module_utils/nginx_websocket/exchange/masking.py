@@ -150,7 +150,7 @@ def _masked_value(name: str, value: str) -> str:
     if lower == "set-cookie":
         first, semicolon, rest = value.partition(";")
         return first.split("=", 1)[0] + "=" + MASK + semicolon + rest
-    if lower in _URL_HEADERS:
+    if lower in _URL_HEADERS or (lower == "origin" and "://" in value):
         return masked_url(value)
     if lower == "sec-websocket-protocol":
         # Browsers cannot set Authorization, so tokens travel here.

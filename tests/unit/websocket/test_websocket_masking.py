@@ -100,6 +100,9 @@ def test_urls(url, shown):
         ("X-Whatever", JWT, "***"),
         ("WWW-Authenticate", 'Basic realm="x"', 'Basic realm="x"'),
         ("Origin", "https://a.test", "https://a.test"),
+        ("Origin", "http://app.example.test:18080", "http://app.example.test:18080"),
+        ("Origin", JWT, "***"),
+        ("Origin", f"https://a.test/?token={JWT}", "https://a.test/?token=***"),
         ("ETag", '"5f3a9c2b1d4e6f70a1b2"', '"5f3a9c2b1d4e6f70a1b2"'),
     ],
 )
