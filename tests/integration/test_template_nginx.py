@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from module_utils.nginx_websocket.exchange import probe
-from roles.nginx_websocket.site_model.quoting import quoted
+from roles.nginx_websocket.site_model.rendering.quoting import quoted
 from tests.unit.role.rendering import ROOT, rendered
 
 SITES = yaml.safe_load((ROOT / "tests/unit/role/sites.yml").read_text())

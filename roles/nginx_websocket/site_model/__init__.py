@@ -10,8 +10,8 @@ asked of the
 
 from .host import fit
 from .questions import answering, live_files
+from .rendering.templating import compile_templates, release_id, render_site, render_unit
 from .specification import options
-from .templating import compile_templates, release_id, render_site, render_unit
 from .variables import check
 
 

@@ -10,8 +10,8 @@ from .deployment import asked, deployment
 from .identifiers import all_names, bracketed, upstream
 from .nginx_modules import with_modules
 from .refusal import Refusal
-from .rendering import exists, model
-from .values import file_path
+from .rendering.site import exists, model
+from .values.kinds import file_path
 
 Site = Dict[str, Any]
 Facts = Mapping[str, Any]

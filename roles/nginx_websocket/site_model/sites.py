@@ -6,8 +6,8 @@ import contextlib
 import ipaddress
 from typing import Any, Dict, Iterator, List, Optional, Tuple
 
-from .regex import matches
 from .specification import Reader, options
+from .values.regex import matches
 
 Site = Dict[str, Any]
 

@@ -16,7 +16,7 @@ from typing import Any, Dict, List, Mapping, Optional, Tuple
 import yaml
 
 from .refusal import UNKNOWN, Refusal
-from .rules import RULES
+from .values.rules import RULES
 
 PREFIX = "nginx_websocket_"
 SPECIFICATION = Path(__file__).parent.parent / "meta" / "argument_specs.yml"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from roles.nginx_websocket.site_model.ambiguity import is_exponential
+from roles.nginx_websocket.site_model.values.ambiguity import is_exponential
 
 
 @pytest.mark.parametrize(

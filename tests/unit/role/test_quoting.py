@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from module_utils.nginx_websocket.conf.tokens import words
 from module_utils.nginx_websocket.conf.tree import Source
-from roles.nginx_websocket.site_model.quoting import quoted, regex_literal, token
-from roles.nginx_websocket.site_model.regex import matches
+from roles.nginx_websocket.site_model.rendering.quoting import quoted, regex_literal, token
+from roles.nginx_websocket.site_model.values.regex import matches
 
 TEXT = st.text(st.characters(codec="utf-8", min_codepoint=0x20, exclude_characters="\x7f"), max_size=60)
 NASTY = st.text(st.sampled_from("\\\"'{};#$ \ttrn/a"), max_size=20).filter(lambda text: "\t" not in text)

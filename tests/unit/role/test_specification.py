@@ -4,8 +4,8 @@ import pytest
 import yaml
 
 from docs.generate_variables import document
-from roles.nginx_websocket.site_model.rules import RULES
 from roles.nginx_websocket.site_model.specification import SPECIFICATION, options
+from roles.nginx_websocket.site_model.values.rules import RULES
 from tests.unit.role.rendering import ROOT
 
 #: What play keywords read before the role is there.

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os.path
 from typing import Any, Dict, List, Mapping, Optional, Sequence
 
-from .identifiers import all_names, bracketed, stem, upstream
+from ..identifiers import all_names, bracketed, stem, upstream
+from ..questions import CERTBOT_DHPARAM, CERTBOT_OPTIONS, IPV6_INTERFACES
+from ..sites import usual_ports
 from .limits import limits
-from .questions import CERTBOT_DHPARAM, CERTBOT_OPTIONS, IPV6_INTERFACES
 from .quoting import quoted, regex_literal, token
-from .sites import usual_ports
 
 Site = Dict[str, Any]
 Facts = Mapping[str, Any]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from .values import Problem
+from .kinds import Problem
 
 _UNIT = re.compile(r"[a-z][a-z0-9-]{0,62}\Z")
 _UNIT_FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9@_.-]{0,120}\.(?:service|target|socket|mount)\Z")

@@ -12,7 +12,7 @@ import warnings
 from typing import Optional
 
 from .ambiguity import is_exponential
-from .values import Problem
+from .kinds import Problem
 
 #: Constructs that PCRE has and Python's parser does not: such a pattern is judged by nginx alone.
 ONLY_PCRE = re.compile(r"\\[hHvVRKXNCGQEpPgk]|\(\?[|R&P>]|\(\?[0-9]|\(\*|\[\[:")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Dict, List, Mapping
 
-from .identifiers import stem
+from ..identifiers import stem
 
 #: Room for 160,000 addresses in limit_conn, 80,000 in limit_req (64 and 128 bytes each).
 ZONE_SIZE = "10m"

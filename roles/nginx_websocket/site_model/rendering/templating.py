@@ -13,7 +13,7 @@ from typing import Any, Dict, Mapping
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
-TEMPLATES = Path(__file__).parent.parent / "templates"
+TEMPLATES = Path(__file__).parents[2] / "templates"
 SITE = "site.conf.j2"
 UNIT = "backend.service.j2"
 

@@ -1,0 +1,1 @@
+"""Which kind of value each variable holds, and what each kind may look like."""

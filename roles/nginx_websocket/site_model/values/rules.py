@@ -1,0 +1,126 @@
+"""Which kind of value each variable holds.
+
+The key is the place in the specification: dots between keys, ``[]`` for an element of a list. A test makes
+sure that every text and number of the specification has a rule here.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Dict
+
+from . import kinds, service_kinds
+from .kinds import Problem
+from .regex import location_regex
+
+_SITES = "nginx_websocket_sites[]"
+
+_SITE: Dict[str, Callable[[Any], Problem]] = {
+    "name": kinds.site_name,
+    "server_names[]": kinds.server_name,
+    "listen.addresses[]": kinds.address,
+    "real_ip.trusted[]": kinds.network,
+    "real_ip.header": kinds.header_name_or("proxy_protocol"),
+    "http.port": kinds.port,
+    "http.acme_root": kinds.file_path,
+    "tls.port": kinds.port,
+    "tls.certificate": kinds.file_path,
+    "tls.certificate_key": kinds.file_path,
+    "tls.options_file": kinds.file_or("auto", "none"),
+    "tls.dhparam": kinds.file_or("auto", "none"),
+    "tls.hsts.max_age": kinds.number(0, 10 * 31536000, "seconds"),
+    "backends[].name": kinds.backend_name,
+    "backends[].host": kinds.host_or_address,
+    "backends[].ports[]": kinds.port,
+    "backends[].socket": kinds.socket_path,
+    "backends[].servers[].host": kinds.host_or_address,
+    "backends[].servers[].port": kinds.port,
+    "backends[].servers[].socket": kinds.socket_path,
+    "backends[].servers[].weight": kinds.number(1, 65535, "a share"),
+    "backends[].servers[].max_conns": kinds.number(0, 1_000_000, "a number of connections"),
+    "backends[].servers[].max_fails": kinds.number(0, 1000, "a number of attempts"),
+    "backends[].servers[].fail_timeout": kinds.time,
+    "backends[].keepalive": kinds.number(0, 4096, "a number of idle connections"),
+    "backends[].connect_timeout": kinds.time,
+    "backends[].path": kinds.url_path,
+    "backends[].tls.server_name": kinds.host_name,
+    "backends[].tls.ca": kinds.file_path,
+    "origins[]": kinds.origin,
+    "websockets[].path": kinds.url_path,
+    "websockets[].regex": location_regex,
+    "websockets[].backend": kinds.backend_name,
+    "websockets[].timeout": kinds.time,
+    "websockets[].origins[]": kinds.origin,
+    "websockets[].probe_path": kinds.url_path,
+    "websockets[].subprotocols[]": kinds.http_token,
+    "api[].path": kinds.url_path,
+    "api[].backend": kinds.backend_name,
+    "api[].timeout": kinds.time,
+    "api[].max_body_size": kinds.size,
+    "api[].cors.origins[]": kinds.origin,
+    "api[].cors.methods[]": kinds.http_token,
+    "api[].cors.headers[]": kinds.http_token,
+    "api[].cors.max_age": kinds.number(0, 31536000, "seconds"),
+    "uploads[].path": kinds.url_path,
+    "uploads[].backend": kinds.backend_name,
+    "uploads[].max_body_size": kinds.size,
+    "uploads[].timeout": kinds.time,
+    "max_body_size": kinds.size,
+    "limits.sockets": kinds.number(1, 100_000, "a number of sockets"),
+    "limits.handshakes_per_minute": kinds.number(1, 60_000, "a number of handshakes"),
+    "limits.requests_per_second": kinds.number(1, 100_000, "a number of requests"),
+    "limits.burst": kinds.number(1, 100_000, "a number of requests"),
+    "limits.header_size": kinds.header_size,
+    "spa.root": kinds.file_path,
+    "spa.assets[]": kinds.url_path,
+    "access_log": kinds.file_or("auto", "none"),
+    "security_headers.key": kinds.header_name,
+    "security_headers.value": kinds.header_value_or_none,
+    "includes[]": kinds.file_path,
+    "file": kinds.file_path,
+}
+
+_SERVICE: Dict[str, Callable[[Any], Problem]] = {
+    "name": service_kinds.unit_name,
+    "user": service_kinds.ordinary_user,
+    "group": service_kinds.ordinary_user,
+    "working_directory": kinds.file_path,
+    "command[]": service_kinds.command_word,
+    "port": kinds.port,
+    "environment.key": service_kinds.environment_name,
+    "environment.value": service_kinds.command_word,
+    "environment_file": kinds.file_path,
+    "writable_paths[]": kinds.file_path,
+    "after[]": service_kinds.unit_file_name,
+    "start_timeout": kinds.number(1, 600, "seconds"),
+}
+
+RULES: Dict[str, Callable[[Any], Problem]] = {
+    **{f"{_SITES}.{place}": rule for place, rule in _SITE.items()},
+    "nginx_websocket_max_sockets": kinds.number(0, 1_000_000, "a number of sockets"),
+    **{f"nginx_websocket_backend_service.{place}": rule for place, rule in _SERVICE.items()},
+    "nginx_websocket_binary": kinds.file_or(""),
+    "nginx_websocket_conf_path": kinds.file_or(""),
+    "nginx_websocket_site_dir": kinds.file_or(""),
+    "nginx_websocket_enabled_dir": kinds.file_or(""),
+    "nginx_websocket_state_dir": kinds.file_path,
+    "nginx_websocket_keep_backups": kinds.number(1, 1000, "a number of backups"),
+    "nginx_websocket_lock_timeout": kinds.number(0, 3600, "seconds"),
+    "nginx_websocket_proof_timeout": kinds.number(1, 600, "seconds"),
+    "nginx_websocket_confirm_window": kinds.number(0, 86400, "seconds"),
+    "nginx_websocket_detect_timeout": kinds.number(1, 60, "seconds"),
+    "nginx_websocket_verify_address": kinds.host_or_address,
+    "nginx_websocket_verify_ca_file": kinds.local_file,
+    "nginx_websocket_verify_timeout": kinds.number(1, 300, "seconds"),
+    "nginx_websocket_accept[]": kinds.finding,
+    "nginx_websocket_accept_losses[]": kinds.asked,
+    "nginx_websocket_serial[]": kinds.batch,
+    "nginx_websocket_max_fail_percentage": kinds.number(0, 100, "percent"),
+    "nginx_websocket_soak": kinds.number(0, 86400, "seconds"),
+    "nginx_websocket_soak_interval": kinds.number(1, 3600, "seconds"),
+    "nginx_websocket_summary_json": kinds.local_file,
+    "nginx_websocket_summary_junit": kinds.local_file,
+    "nginx_websocket_summary_html": kinds.local_file,
+    "nginx_websocket_summary_retry": kinds.local_file,
+    "nginx_websocket_rollback_to": kinds.rollback_point,
+    "nginx_websocket_reason": kinds.one_line,
+}
