@@ -52,6 +52,9 @@ class Application:
             known = self._knows and path.startswith(self._knows) and "room&" not in query
             if known:
                 asks = named.get("upgrade", "").lower() == "websocket"
+                if "sec-websocket-key" not in named:
+                    self._answer(connection, "400 Bad Request", "no Sec-WebSocket-Key")
+                    return
                 if version == "HTTP/1.1" and asks and "upgrade" in named.get("connection", "").lower():
                     self._open(connection, named)
                     return

@@ -31,6 +31,8 @@ class Fault:
     """The files are right, and nginx has not read them."""
     whole: bool = False
     """The site comes whole: its names had another server."""
+    told: bool = False
+    """Somebody wants it so: it is told, and no edit is made."""
 
 
 def _within(site: Site, change: Callable[[str], str], anywhere: bool = False) -> Optional[Files]:
@@ -273,12 +275,11 @@ FAULTS: Dict[str, Fault] = {
     "hidden": Fault(lambda site: _within(
         site, lambda text: text.replace("{", "{ proxy_hide_header Upgrade;", 1)), lines=2),
     "headers-off": Fault(lambda site: _within(
-        site, lambda text: text.replace("{", "{ proxy_pass_request_headers off;", 1)), lines=2),
+        site, lambda text: text.replace("{", "{ proxy_pass_request_headers off;", 1)), lines=2, moves=True),
     "try-files": Fault(lambda site: None if "@" in site.head else _within(
         site, lambda text: text.replace("{", "{ try_files $uri /index.html;", 1)), lines=8, moves=True),
     "redirect": Fault(lambda site: _within(
-        site, lambda text: text.replace("{", "{ return 301 https://elsewhere.test$request_uri;", 1)),
-        lines=8, moves=True),
+        site, lambda text: text.replace("{", "{ return 301 https://elsewhere.test$uri;", 1)), told=True),
     "error-page": Fault(
         lambda site: _within(
             site,

@@ -18,6 +18,7 @@ import traceback
 from typing import Any, Dict, List
 
 from . import trial
+from .faults import FAULTS
 from .sites import SITES
 
 NAMESPACES = ["unshare", "--net", "--pid", "--mount", "--fork", "--mount-proc"]
@@ -48,7 +49,7 @@ def apart(name: str) -> Dict[str, Any]:
         return {"name": name, "fault": True, "opened": False, "reason": "", "wrong": wrong, "shut": False}
     result = {"name": name, **json.loads(done.stdout)}
     site, fault = name.split(" ", 1)
-    result["shut"] = any(one.name == site and fault in one.shut for one in SITES)
+    result["shut"] = FAULTS[fault].told or any(one.name == site and fault in one.shut for one in SITES)
     return result
 
 
@@ -66,7 +67,7 @@ def table(results: List[Dict[str, Any]]) -> str:
             lines += [f"        {line}" for edit in one.get("edits", []) for line in edit.split("\n")]
     lines.append(
         f"{sum(one['opened'] for one in mendable)} of {len(mendable)} opened by one run; "
-        f"{len(counted) - len(mendable)} behind a password stayed shut; "
+        f"{len(counted) - len(mendable)} behind a password or redirect stayed as they were; "
         f"{sum(bool(one['wrong']) for one in counted)} wrong; "
         f"{len(results) - len(counted)} faults are none with this nginx"
     )

@@ -87,8 +87,8 @@ def run(site: Site, fault: Fault) -> Dict[str, Any]:
     done = _fix(site, wish)
     result.update(opened=_opens(site), reason=done.message, outcome=done.outcome, causes=done.causes)
     result["edits"] = [edit.text() for edit in done.edits]
-    if result["opened"] and any(FAULTS[name] is fault for name in site.shut):
-        wrong.append("a password was taken away")
+    if result["opened"] and (fault.told or any(FAULTS[name] is fault for name in site.shut)):
+        wrong.append("a guard or somebody's redirect was taken away")
     if not result["opened"]:
         if not done.failed:
             wrong.append(f"it says {done.outcome}, and the socket does not open: {done.message}")
