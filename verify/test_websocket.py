@@ -44,7 +44,7 @@ def test_websocket_opens(
             continue
         if asks_for_a_password(got):
             finding(
-                f"{route.shown} of {site.name} stands behind a password: 401, and no WebSocket was tried",
+                f"{route.shown} of {site.name} stands behind a password; 401, and no WebSocket was tried",
                 "behind-password",
             )
             continue

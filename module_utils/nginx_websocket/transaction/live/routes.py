@@ -141,8 +141,8 @@ def verdict(site: str, check: RouteCheck, through: Probe, direct: Optional[Probe
         return LiveCheck(
             finding=Finding(
                 "behind-password",
-                f"site {site}: {url} stands behind a password: nginx answered 401, and whether the WebSocket "
-                "opens for who has it was not tried",
+                f"site {site}: {url} stands behind a password; nginx answered 401, and whether the "
+                "WebSocket opens for who has it was not tried",
             )
         )
     if direct is None:
