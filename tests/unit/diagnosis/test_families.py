@@ -7,7 +7,9 @@ import dataclasses
 import pytest
 
 from module_utils.nginx_websocket.diagnosis.engine import conclude_live
+from module_utils.nginx_websocket.diagnosis.evidence.facts import ConfigTest
 from module_utils.nginx_websocket.diagnosis.experiments.search import Request, Search
+from module_utils.nginx_websocket.diagnosis.location.error_pages import shown_as
 from tests.unit.diagnosis.seen import (
     UP,
     about_upstream,
@@ -428,3 +430,57 @@ def test_a_page_of_the_site_itself_is_refused():
     finding = first(facts)
     assert finding.code == "origin-rejected" and "Origin https://app.test" in finding.title
     assert "the no origin handshake: 101" in shown(finding)
+
+
+# ---------------------------------------------------------------------------------------- nginx -t says no
+
+
+@pytest.mark.parametrize(
+    ("message", "line", "code"),
+    [
+        ('[emerg] "map" directive is not allowed here', "", "map-wrong-context"),
+        ('[emerg] unknown "connection_upgrade" variable', "", "missing-map"),
+        ('[emerg] unknown "colour" variable', "", "nginx-config-invalid"),
+        (
+            '[emerg] invalid number of arguments in "proxy_set_header" directive',
+            "proxy_set_header Upgrade;",
+            "upgrade-header-wrong-value",
+        ),
+        (
+            '[emerg] invalid number of arguments in "proxy_set_header" directive',
+            "proxy_set_header Host;",
+            "nginx-config-invalid",
+        ),
+        ('[emerg] invalid value "2"', "proxy_http_version 2;", "http2-upstream"),
+        ('[emerg] unknown directive "nonsense"', "", "nginx-config-invalid"),
+    ],
+)
+@pytest.mark.parametrize("running", [True, False])
+def test_a_configuration_that_nginx_refuses(tmp_path, message, line, code, running):
+    path = tmp_path / "nginx.conf"
+    path.write_text(f"events {{}}\n{line}\n")
+    facts = host(site(proxied()), {"loopback": page(502)})
+    facts.test = ConfigTest(False, [f"{message} in {path}:2"], "nginx -t")
+    if not running:
+        facts.nginx.master = None
+    finding = first(facts)
+    assert finding.code == code and (finding.evidence[0].file, finding.evidence[0].line) == (str(path), 2)
+    words = "goes on with the configuration that it loaded before" if running else "does not start with it"
+    assert words in shown(finding)
+
+
+@pytest.mark.parametrize(
+    ("page_line", "answered", "told"),
+    [
+        ("error_page 403 =404 /denied.html;", refused(404), True),
+        ("error_page 403 =404 /denied.html;", refused(200), False),
+        ("error_page 403 https://login.test/;", refused(302), True),
+        ("error_page 403 https://login.test/;", refused(200), False),
+        ("error_page 403 = /denied.html;", refused(200), True),
+        ("error_page 403 /denied.html;", refused(404), True),
+        ("error_page 500 /denied.html;", refused(404), False),
+    ],
+)
+def test_a_refusal_may_come_as_another_page(page_line, answered, told):
+    facts = host(site(proxied(lines=f"        deny all;\n        {page_line}")), {"loopback": answered})
+    assert shown_as(facts, (403,), answered) is told
