@@ -88,6 +88,8 @@ def judge(
     twice = _twice(after)
     if twice and twice != _twice(configuration):
         return Judgement(False, f"nginx would refuse it: duplicate {twice}")
+    if _misplaced(after) > _misplaced(configuration):
+        return Judgement(False, "nginx would refuse it: proxy_set_header is not allowed there")
     if refuses(after):
         return Judgement(False, "nginx would still refuse it")
     try:
@@ -125,6 +127,16 @@ def _twice(configuration: Configuration) -> str:
                 return b" ".join((child.name, *key)).decode("utf-8", "replace")
             seen.add(key)
     return ""
+
+
+def _misplaced(configuration: Configuration) -> int:
+    """How many header lines stand where nginx takes none (ngx_http_proxy_module: http, server, location)."""
+    return sum(
+        child.name == b"proxy_set_header"
+        for block in configuration.walk()
+        if block.name in (b"if", b"limit_except")
+        for child in block.block or ()
+    )
 
 
 def _of(configuration: Configuration, asked: Asked) -> Behaviour:

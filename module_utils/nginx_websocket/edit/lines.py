@@ -212,6 +212,8 @@ def own_headers(configuration: Configuration, route: Route, fault: Fault) -> Ite
     upstream, level = route.upstream, route.level
     if upstream is None or level is None or upstream.header_level is None or level.own(b"proxy_set_header"):
         return
+    if level.kind in ("if", "limit_except"):
+        return  # nginx takes no proxy_set_header there
     wrong = (b"upgrade", b"connection")
     kept = [
         text_of(line.source.data[line.start : line.end])

@@ -339,3 +339,15 @@ def test_the_container_that_has_the_port_is_named_where_it_is_known(name):
     assert first.code == "other-process-on-port"
     assert ("docker exec web nginx -T" in first.fix) == bool(name)
     assert "stop the other process" not in first.fix
+
+
+@pytest.mark.parametrize("value", ["Upgrade", "'Upgrade'"])
+def test_a_condition_on_the_whole_connection_header_looks_at_upgrade_instead(value):
+    body = (
+        f"    location / {{\n        if ($http_connection = {value}) {{\n"
+        "            proxy_pass http://127.0.0.1:8000;\n        }\n"
+        f"        {UP}\n    }}"
+    )
+    report = conclude_live(host(site(body), {"loopback": opened(), "other client": page(404)}))
+    assert causes(report) == ["connection-header-wrong"]
+    assert '+        if ($http_upgrade ~* "^websocket$") {' in report.findings[0].change.text

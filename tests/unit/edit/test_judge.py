@@ -185,3 +185,12 @@ def test_other_bytes_stay():
     edits = next(cures(configuration, found, Fault("proxy-pass-ws-scheme")))
     after = edited(configuration, edits).files["/n.conf"]
     assert after == configuration.files["/n.conf"].replace(b"ws://b", b"http://b")
+
+
+def test_header_lines_are_not_put_where_nginx_takes_none():
+    before = tree(f"location / {{\nif ($arg_a) {{\nproxy_pass http://b;\n}}\n{UP}}}")
+    inside = splice.insert_after(named(before, b"proxy_pass"), UP.encode())
+    assert "not allowed there" in judged(before, [inside], "ws://app.test/ws/x?a=1").reason
+    level = route(before, Request("ws://app.test/ws/x?a=1"))
+    assert level.level.kind == "if"
+    assert list(cures(before, level, Fault("connection-header-wrong"))) == []

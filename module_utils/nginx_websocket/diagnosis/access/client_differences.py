@@ -26,7 +26,8 @@ def clients_differ(facts: Facts) -> List[Finding]:
         detail="a condition compares the whole Connection header, which differs from browser to browser",
         fix='look at Upgrade, which is the same everywhere: if ($http_upgrade ~* "^websocket$")',
     )
-    if directive.name == b"if" and len(directive.args) == 3 and directive.args[1] == b"=":
+    # Behind a quoted value the closing bracket is a word of its own.
+    if directive.name == b"if" and len(directive.args) in (3, 4) and directive.args[1] == b"=":
         finding.change = replace_head(
             facts.configuration, directive, 'if ($http_upgrade ~* "^websocket$")', b"if"
         )
