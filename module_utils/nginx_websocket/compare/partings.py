@@ -106,6 +106,9 @@ def _outside(before: Behaviour, after: Behaviour, *, told: bool) -> Iterator[Par
     same = was.kind == now.kind and was.value == now.value and was.status == now.status
     if not same and not told:
         yield Parting(STATUS, was.text, now.text, was.at, now.at, (was.text, now.text))
+    if was.kind == now.kind == to.BACKEND and was.protocol == now.protocol:
+        # A backend makes the page for the refusal, from what it is asked for.
+        yield from effects.asked_of_backend(before, after, (was.at, now.at))
     yield from effects.answer_headers(before, after, was, now)
 
 

@@ -319,6 +319,13 @@ def test_a_websocket_that_may_open_is_told_both_ways() -> None:
     assert any(one.parting.kind == "more" and "may open" in one.parting.now for one in gained)
 
 
+def test_what_a_backend_gets_for_the_page_of_a_refusal() -> None:
+    """Who is not let in gets a page that a backend makes; its headers are compared as well."""
+    site = f"error_page 403 @no; location / {{ deny all; }} location @no {{ %s {PROXY} }} "
+    found = compared(site % "proxy_set_header X-Why a;", site % "proxy_set_header X-Why b;").differences
+    assert [(one.parting.kind, one.parting.name) for one in found] == [("backend-headers", "X-Why")]
+
+
 def test_a_body_limit_counts_whoever_would_get_the_body() -> None:
     """nginx answers 413 before it looks for a file or knows the method."""
     for live, staged, kind in (("10m", "4", "less"), ("4", "10m", "more")):
