@@ -85,6 +85,8 @@ def without_proxy_line(configuration: Configuration, route: Route, fault: Fault)
     listen = fault.directive
     if listen is None or listen.name != b"listen" or b"proxy_protocol" not in listen.args:
         return
+    if route.listen is not None and any(item.directive is listen for item in route.listen.listens):
+        return  # Clients come there, and a balancer in front of them may well send the line.
     if any(item.name == b"proxy_protocol" and item.args == (b"on",) for item in configuration.walk()):
         return
     kept = [word for word in listen.args if word != b"proxy_protocol"]
@@ -92,8 +94,10 @@ def without_proxy_line(configuration: Configuration, route: Route, fault: Fault)
 
 
 def without_http2(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:
-    """A plain listen that no longer speaks HTTP/2 alone."""
+    """A plain listen that no longer speaks HTTP/2 alone; not where gRPC may need it."""
     listen = fault.directive
+    if any(item.name == b"grpc_pass" for item in configuration.walk()):
+        return
     if listen is not None and listen.name == b"listen" and b"http2" in listen.args:
         kept = [word for word in listen.args if word != b"http2"]
         yield [Edit(listen.source, listen.start, listen.end, splice.statement(b"listen", kept))]

@@ -351,3 +351,14 @@ def test_a_condition_on_the_whole_connection_header_looks_at_upgrade_instead(val
     report = conclude_live(host(site(body), {"loopback": opened(), "other client": page(404)}))
     assert causes(report) == ["connection-header-wrong"]
     assert '+        if ($http_upgrade ~* "^websocket$") {' in report.findings[0].change.text
+
+
+def test_a_listen_that_a_balancer_may_feed_keeps_its_proxy_line():
+    closed = broken("closed-without-answer", "closed without a byte")
+    facts = host(site(proxied(), "80 proxy_protocol"), {"loopback": closed}, url="ws://app.test/ws/x")
+    facts.log = [
+        logged('broken header: "GET /ws/x HTTP/1.1" while reading PROXY protocol, client: 127.0.0.1')
+    ]
+    report = conclude_live(facts)
+    assert causes(report) == ["proxy-protocol-mismatch"]
+    assert report.findings[0].change is None or not report.findings[0].change.text

@@ -57,6 +57,8 @@ def test_tls_is_offered_to_a_server_with_a_certificate(own, added):
 
 def test_http2_goes_from_a_plain_listen():
     assert from_dump(site(proxied(), "80 http2")) == ("h2c-on-plain-port", ["listen 80;"])
+    grpc = "    location /rpc/ { grpc_pass grpc://127.0.0.1:9; }\n"
+    assert from_dump(site(grpc + proxied(), "80 http2")) == ("h2c-on-plain-port", [])
     assert from_dump(site(proxied(), "80 http2"), version=(1, 26, 0))[0] != "h2c-on-plain-port"
 
 

@@ -38,4 +38,6 @@ def waits_for_line(facts: Facts, suspects: Sequence[Suspect]) -> List[Finding]:
     evidence = evidence_of(suspects, "proxy-protocol-mismatch")
     evidence = evidence + ([line.evidence()] if line is not None else [])
     evidence += [told(proxied)] if proxied is not None else []
-    return [Finding("proxy-protocol-mismatch", evidence=evidence)]
+    known = next((item.finding for item in suspects if item.code == "proxy-protocol-mismatch"), None)
+    change = known.change if known is not None else None
+    return [Finding("proxy-protocol-mismatch", evidence=evidence, change=change)]
