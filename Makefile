@@ -14,7 +14,7 @@ setup: ## Install what the lab and the playbooks need
 setup-test: ## Install what the tests need
 	@lab/setup test
 
-demo: setup ## Show the whole story: a broken WebSocket, one playbook, a proven one
+demo: setup ## Show both stories: a hand-written file mended in place, then a site of the role's
 	@$(LAB) demo
 
 shell: setup ## Log in to the demo's host

@@ -1,4 +1,5 @@
-"""The whole story on one screen: a page whose WebSocket fails, one playbook, and the same page at work.
+"""Two stories on one screen: a page whose WebSocket fails, and one command that mends the file in place;
+then the same host with a site of the role.
 
 Nothing is told that is not looked at: the demo fails as soon as the host, the browser or Ansible show
 something else than the story says.
@@ -6,6 +7,7 @@ something else than the story says.
 
 from __future__ import annotations
 
+import difflib
 import json
 import os
 import re
@@ -22,6 +24,12 @@ SESSION = "session-874q8t"
 PAGE = f"https://lammp.test/play/{SESSION}"
 TOPIC = f"maze/hint/{SESSION}"
 HINT = "Turn left at the fountain: the key lies under the third lantern."
+URL = f"wss://lammp.test/api/mqtt/ws/hints/{SESSION}"
+FILE = "/etc/nginx/sites-available/lammp.test"
+LINES = 3
+"""So many lines is all that the hand-written file needs."""
+FIX = ["ansible-playbook", "-i", "inventory/lab", "playbooks/fix.yml", "-e", f"url={URL}"]
+BACK = ["ansible-playbook", "-i", "inventory/lab", "playbooks/rollback.yml"]
 PLAYBOOK = ["ansible-playbook", "-i", "inventory/lab", "site.yml"]
 RECAP = re.compile(r"^(\S+)\s+: (ok=\d+.*)$")
 STARS = re.compile(r" \*{3,}(?=\x1b|$)")  # Ansible fills the width of a terminal
@@ -39,8 +47,12 @@ def show() -> None:
     images.browser_image()
     names = scenes.addresses(host.address)
     _before(names)
+    found = hosts.run(host, "cat", FILE)
+    _fix(host)
+    _after(host, names, "3", "fixed.png")
+    _back(host, found)
     _deploy(host)
-    _after(host, names)
+    _after(host, names, "6", "after.png")
     _again(host)
     _next_steps()
 
@@ -57,19 +69,49 @@ def _before(names: Dict[str, str]) -> None:
     _say(f"page     status light: {_red(report['status'])} ({_relative(report['screenshot'])})")
 
 
+def _fix(host: hosts.Host) -> None:
+    """Mend the hand-written file in place, and show what changed in it."""
+    command = _limited(FIX, host)
+    _heading("2", f"the fix, in the file as it is: $ {' '.join(command)}")
+    old = hosts.run(host, "cat", FILE)
+    recap = _recap(_ansible(command, "demo-fix", visible=True), host)
+    new = hosts.run(host, "cat", FILE)
+    found = [
+        line
+        for line in difflib.unified_diff(old.splitlines(), new.splitlines(), lineterm="", n=1)
+        if not line.startswith(("---", "+++"))
+    ]
+    if recap.get("changed", 0) < 1 or sum(line[0] in "+-" for line in found) != LINES:
+        raise LabError(f"the fix was to change {LINES} lines of {FILE}: {recap}\n" + "\n".join(found))
+    _say("")
+    _say(f"All that changed in {FILE}:")
+    for line in found:
+        _say(_green(line) if line.startswith("+") else line)
+
+
+def _back(host: hosts.Host, found: str) -> None:
+    """Show that the fix is taken back byte for byte."""
+    command = _limited(BACK, host)
+    _heading("4", f"taken back, byte for byte: $ {' '.join(command)}")
+    lines = _ansible(command, "demo-back", visible=False)
+    if hosts.run(host, "cat", FILE) != found:
+        raise LabError(f"{FILE} is not as it was found")
+    _say(next(line for line in lines if RECAP.match(line)))
+
+
 def _deploy(host: hosts.Host) -> None:
     """Run the playbook; its own words are the story here."""
-    command = _playbook(host)
-    _heading("2", f"the fix: $ {' '.join(command)}")
+    command = _limited(PLAYBOOK, host)
+    _heading("5", f"or a site of the role, with all that it promises: $ {' '.join(command)}")
     lines = _ansible(command, "demo-first", visible=True)
     recap = _recap(lines, host)
     if recap.get("changed", 0) < 1:
-        raise LabError(f"the playbook changed nothing on a broken host: {recap}")
+        raise LabError(f"the playbook changed nothing on a host without the role's site: {recap}")
 
 
-def _after(host: hosts.Host, names: Dict[str, str]) -> None:
+def _after(host: hosts.Host, names: Dict[str, str], number: str, screenshot: str) -> None:
     """Show that the same page works, and that a hint gets from the broker into it."""
-    _heading("3", f"after: the same page, and a hint published to the MQTT topic {TOPIC}")
+    _heading(number, f"after: the same page, and a hint published to the MQTT topic {TOPIC}")
     publish = ["mosquitto_pub", "-h", "127.0.0.1", "-q", "1", "-t", TOPIC, "-m", json.dumps({"hint": HINT})]
     published: List[str] = []
 
@@ -78,7 +120,7 @@ def _after(host: hosts.Host, names: Dict[str, str]) -> None:
         if event["event"] == "status" and event["status"] == "open" and not published:
             published.append(hosts.run(host, *publish))
 
-    report = browser.visit(PAGE, names, until="open", hint=HINT, screenshot="after.png", on_event=on_event)
+    report = browser.visit(PAGE, names, until="open", hint=HINT, screenshot=screenshot, on_event=on_event)
     opened = [socket for socket in report["sockets"] if socket["status"] == 101]
     errors = [entry for entry in map(_console, report["console"]) if "WebSocket" in entry]
     if report["status"] != "open" or not opened or errors:
@@ -94,8 +136,8 @@ def _after(host: hosts.Host, names: Dict[str, str]) -> None:
 
 def _again(host: hosts.Host) -> None:
     """Show that a second run finds nothing to do."""
-    _heading("4", "the same command again")
-    lines = _ansible(_playbook(host), "demo-second", visible=False)
+    _heading("7", "the same command again")
+    lines = _ansible(_limited(PLAYBOOK, host), "demo-second", visible=False)
     recap = _recap(lines, host)
     if recap.get("changed") != 0:
         raise LabError(f"a second run must change nothing, but: {recap}\n" + "\n".join(lines[-40:]))
@@ -113,10 +155,10 @@ def _next_steps() -> None:
     _say("  make demo-down                   remove it; make demo tells the story again from its start")
 
 
-def _playbook(host: hosts.Host) -> List[str]:
+def _limited(command: List[str], host: hosts.Host) -> List[str]:
     """Return the command; other hosts of the lab that happen to run are left out."""
     others = [other for other in hosts.hosts() if other.name != host.name]
-    return [*PLAYBOOK, *(["--limit", host.name] if others else [])]
+    return [*command, *(["--limit", host.name] if others else [])]
 
 
 def _ansible(command: List[str], log: str, visible: bool) -> List[str]:

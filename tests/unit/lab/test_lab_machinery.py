@@ -113,11 +113,25 @@ def test_demo_fails_when_the_page_does_not_work_afterwards(monkeypatch, report, 
         demo.browser, "visit", lambda *_, **__: {"console": [], "screenshot": "x", "reached": False, **report}
     )
     with pytest.raises(LabError, match=words):
-        demo._after(HOST, {})
+        demo._after(HOST, {}, "3", "x.png")
+
+
+@pytest.mark.parametrize(
+    ("after", "recap"),
+    [("a\n1\n2\n3\n4\nb\n", "changed=1"), ("a\nb\n", "changed=1"), ("a\n1\n2\n3\nb\n", "changed=0")],
+    ids=["too many lines", "none", "says nothing changed"],
+)
+def test_demo_fails_when_the_fix_is_not_the_one_of_the_story(monkeypatch, after, recap):
+    contents = iter(["a\nb\n", after])
+    monkeypatch.setattr(demo, "_limited", lambda command, _: command)
+    monkeypatch.setattr(demo.hosts, "run", lambda *_: next(contents))
+    monkeypatch.setattr(demo, "_ansible", lambda *_, **__: [f"demo : ok=3 {recap} failed=0"])
+    with pytest.raises(LabError, match="3 lines"):
+        demo._fix(HOST)
 
 
 def test_demo_fails_when_the_second_run_changes_something(monkeypatch):
-    monkeypatch.setattr(demo, "_playbook", lambda _: [])
+    monkeypatch.setattr(demo, "_limited", lambda command, _: command)
     monkeypatch.setattr(demo, "_ansible", lambda *_, **__: ["demo : ok=3 changed=1 failed=0"])
     with pytest.raises(LabError, match="a second run must change nothing"):
         demo._again(HOST)
