@@ -158,6 +158,7 @@ class Bench:
         socket: str = "",
         also: Callable[[], str] = lambda: "",
         finish: Optional[Callable[[Site], points.Run]] = None,
+        same: bool = False,
     ) -> Row:
         """One fault, what is served meanwhile, and the next run.
 
@@ -172,8 +173,9 @@ class Bench:
             socket: ``n/a: why`` where the fault itself ends the socket.
             also: a further check of the end; "" or what is wrong.
             finish: the next run, when it is not the same deployment once more.
+            same: nothing of what the site serves shall change.
         """
-        old, new = self.live, self.revision()
+        old, new = self.live, self.live if same else self.revision()
         wanted = site.candidate(new, extra)
         open_socket = witness.Socket()
         with witness.Pages() as pages:

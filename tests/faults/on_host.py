@@ -16,7 +16,7 @@ import sys
 import time
 from typing import Callable, Iterator, List
 
-from . import points, site, witness
+from . import fixes, points, site, witness
 from .bench import STATE, Bench, Row, begins, shell
 from .masters import masters
 
@@ -325,6 +325,7 @@ def main() -> int:
         "edits": lambda: edits(bench, some(*STEPS)),
         "second": lambda: second_runs(bench, some(*STEPS)),
         "backends": lambda: backends(bench, some(*STEPS[1:])),
+        "fixes": lambda: fixes.fixes(bench, min(given.kills, 40), chance, given.short, small_disk),
         "masters": lambda: masters(
             bench, some, lambda faults: chance.sample(faults, 4) if given.short else faults
         ),

@@ -85,6 +85,7 @@ class Run:
         self,
         verb: str,
         *,
+        module: str = "",
         when: Optional[Callable[[int, str], bool]] = None,
         then: Happening = kill_myself,
         **arguments: Any,
@@ -100,7 +101,8 @@ class Run:
         try:
             points = Points(when or (lambda _number, _name: False), then)
             points.install()
-            transaction = getattr(import_module(f"module_utils.nginx_websocket.transaction.{verb}"), verb)
+            place = module or f"transaction.{verb}"
+            transaction = getattr(import_module(f"module_utils.nginx_websocket.{place}"), verb)
             outcome = transaction(nginx=find_instance(), **arguments)
             result = {**outcome.as_dict(), "failed": outcome.failed, "message": outcome.message}
             with os.fdopen(writer, "w") as stream:

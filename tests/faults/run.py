@@ -34,6 +34,7 @@ INSIDE = (
     "edits",
     "second",
     "backends",
+    "fixes",
     "masters",
 )
 
