@@ -139,7 +139,7 @@ def test_it_works_when_the_tree_is_broken(host):
     assert not host.valid()
     done = host.rollback()
     assert done["outcome"] == "applied", done["message"]
-    assert [finding["code"] for finding in done["findings"]] == ["drift"]
+    assert "drift" in [finding["code"] for finding in done["findings"]]
     assert host.valid() and served(host) == "two"
     saved = host.sh(f"cat /var/lib/nginx_websocket/backups/{done['backup']:04d}/before/*")
     assert "nonsense;" in saved

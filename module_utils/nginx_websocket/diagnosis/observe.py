@@ -146,12 +146,15 @@ def _read_configuration(facts: Facts, address: Tuple[str, int], conf_path: str) 
         # nginx refuses such a file too (nginx -t has the words for it): the old configuration serves.
         facts.notes.append(f"the configuration cannot be followed: {error}")
         return
-    if facts.route.server is not None and judge(facts.route).survives is not True:
+    if facts.route.listen is None or (
+        facts.route.server is not None and judge(facts.route).survives is not True
+    ):
         facts.stray_files = host_state.stray_files(
             facts.configuration,
             facts.route.server,
-            facts.route.first_uri,
-            host_of(facts.route),
+            # Where nginx listens on another port, the request goes no way at all.
+            facts.route.first_uri or facts.question.endpoint.target.partition("?")[0].encode(),
+            host_of(facts.route) or facts.question.endpoint.host.lower().encode(),
             facts.version,
             address[1],
         )

@@ -70,6 +70,8 @@ def unintended(
             continue
         if _by_the_line(one) and one.parting.now_at.rpartition(":")[0] in files:
             continue
+        if _moved(one, live, staged):
+            continue
         found.append(one)
     return found
 
@@ -150,6 +152,16 @@ def _by_the_line(one: Difference) -> bool:
     if one.parting.name == "proxy_http_version":
         return True
     return one.parting.kind in (_EVERYBODY if one.whose else _BY_THE_LINE)
+
+
+def _moved(one: Difference, live: Configuration, staged: Configuration) -> bool:
+    """Whether an edited proxy_pass leads to a backend that other locations of the site use.
+
+    Whether it may, `moving` has seen to.
+    """
+    (path, was), (other, now) = _line(one.parting.was_at, live), _line(one.parting.now_at, staged)
+    edited = path == other and was != now and b"proxy_pass" in was and b"proxy_pass" in now
+    return one.parting.kind == kinds.ELSEWHERE and not one.whose and edited
 
 
 def _same_place(one: Difference, live: Configuration, staged: Configuration) -> bool:

@@ -36,3 +36,20 @@ def test_a_server_of_another_port_could_not(tmp_path, file, found):
     assert [path for path, _, _ in stray if path.startswith(str(tmp_path))] == (
         [str(tmp_path / "sites-available" / "app")] if found else []
     )
+
+
+def test_a_site_on_a_port_where_nobody_listens(tmp_path):
+    """No server answers there, so only a server of the file could."""
+    for name, text in (
+        ("app", LOCATION),
+        ("site", f"server {{ listen 8443; server_name app.test; {LOCATION} }}"),
+    ):
+        (tmp_path / "sites-available").mkdir(exist_ok=True)
+        (tmp_path / "sites-available" / name).write_text(text)
+    (tmp_path / "sites-enabled").mkdir()
+    main = tmp_path / "nginx.conf"
+    main.write_text(f"events {{}}\nhttp {{ include {tmp_path}/sites-enabled/*; }}\n")
+    stray = stray_files(load(str(main)), None, b"/ws/x", b"app.test", (1, 22, 1), 8443)
+    assert [path for path, _, _ in stray if path.startswith(str(tmp_path))] == [
+        str(tmp_path / "sites-available" / "site")
+    ]

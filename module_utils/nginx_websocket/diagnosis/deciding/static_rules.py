@@ -97,6 +97,7 @@ UNEXPLAINED = (
     codes.TRY_FILES_SPA_FALLBACK,
     codes.RETURN_STATUS,
     codes.NOT_INCLUDED_FILE,
+    codes.PORT_NOT_LISTENING,
 )
 
 

@@ -229,7 +229,7 @@ def firewall_drops(port: int) -> List[str]:
 
 def stray_files(
     configuration: Configuration,
-    server: Level,
+    server: Optional[Level],
     uri: bytes,
     host: bytes,
     version: Tuple[int, ...],
@@ -240,7 +240,7 @@ def stray_files(
 
     Args:
         configuration: the one in force.
-        server: the server block that answers now.
+        server: the server block that answers now; None where nginx does not listen on the port.
         uri: normalised path of the request.
         host: its host name.
         version: of nginx.
@@ -250,11 +250,12 @@ def stray_files(
         Path of the file, the location in words, its line.
     """
     loaded = {os.path.realpath(path) for path in configuration.files}
+    http = Level("http", next((one for one in configuration.root if one.name == b"http"), None), None)
     found = []
     for path in _neighbours(configuration):
         if os.path.realpath(path) in loaded:
             continue
-        for location in _locations_in(path, server, host, port):
+        for location in _locations_in(path, server, http, host, port):
             if carries_upgrade(location) and own_match(location, uri, version):
                 line = location.directive.line if location.directive is not None else 0
                 found.append((path, titled(location), line))
@@ -289,7 +290,7 @@ def _neighbours(configuration: Configuration) -> List[str]:
     return seen[:STRAY_LIMIT]
 
 
-def _locations_in(path: str, server: Level, host: bytes, port: int) -> List[Location]:
+def _locations_in(path: str, server: Optional[Level], http: Level, host: bytes, port: int) -> List[Location]:
     """The locations that a file would bring in: its own ones into the server, those of servers with the
     name and the port."""
     try:
@@ -301,11 +302,11 @@ def _locations_in(path: str, server: Level, host: bytes, port: int) -> List[Loca
     found: List[Location] = []
     for directive in _top(parsed):
         if directive.name == b"location" and directive.block is not None:
-            found.append(Location(directive, server))
+            found += [Location(directive, server)] if server is not None else []
         elif directive.name == b"server" and directive.block is not None:
             names = [name.lower() for child in directive.children(b"server_name") for name in child.args]
             if host in names or not names or b"_" in names:
-                own = Level("server", directive, server.parent)
+                own = Level("server", directive, server.parent if server is not None else http)
                 ports = {address.port for listen in listens_of(own) for address in listen.addresses}
                 if port not in ports:
                     continue

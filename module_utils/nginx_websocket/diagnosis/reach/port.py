@@ -77,7 +77,7 @@ def unconnected(facts: Facts, suspects: Sequence[Suspect], hop: Optional[Hop]) -
         return []
     if hop.probe.error_kind == "dns":
         return [Finding("name-not-resolved", evidence=[told(hop)])]
-    static = certain_cause(suspects, ("listen-ipv6-missing", "port-not-listening"))
+    static = certain_cause(suspects, ("not-included-file", "listen-ipv6-missing", "port-not-listening"))
     if static:
         return stale(facts) or static
     address = facts.route.request.local_address()[0] if facts.route is not None else ""
