@@ -115,4 +115,4 @@ def test_cases(suite, data):
         if result["cured"] not in ("", "works") and result["name"] not in ANOTHER_CAUSE_BEHIND
     }
     assert not uncured
-    assert len(results) >= (60 if not words else 5)
+    assert len(results) >= (50 if not words else 5)
