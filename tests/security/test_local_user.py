@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import json
 import struct
-from pathlib import Path
 from typing import Any, Dict, Generator
 
 import pytest
 
 from tests.integration.conftest import LabHost
+from verify.asking import asking, command
 
-ROOT = Path(__file__).resolve().parents[2]
 PROOF = "/root/run-by-root"
 TITLE = "nginx: master process /usr/sbin/nginx"
 
@@ -87,9 +86,8 @@ def pose(host: LabHost, title: str, command: str) -> None:
 
 def asked(host: LabHost) -> Dict[str, Any]:
     """Return the verification's report of the host."""
-    question = json.dumps({"nginx": {}, "timeout": 2.0})
-    source = (ROOT / "verify/on_host.py").read_bytes()
-    report: Dict[str, Any] = json.loads(host.run("python3", "-", question, data=source))
+    question = asking({"nginx": {}, "timeout": 2.0})
+    report: Dict[str, Any] = json.loads(host.run(*command("python3"), data=question.encode()))
     return report
 
 
