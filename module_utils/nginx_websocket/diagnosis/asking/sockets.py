@@ -102,8 +102,10 @@ def session_probe(ask: Callable[[str, bool], Probe], target: str, first: Probe) 
         if polled.status != 200 or not match:
             break
         try:
-            sid = str(json.loads(match.group())["sid"])
+            sid = json.loads(match.group())["sid"]
         except (ValueError, KeyError, RecursionError):  # who answers may nest as deep as he likes
+            break
+        if not isinstance(sid, str):
             break
         upgrades.append(ask(with_query(target, transport="websocket", sid=sid), True))
         if upgrades[-1].opened is False:
