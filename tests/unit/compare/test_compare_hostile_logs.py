@@ -121,6 +121,7 @@ def test_a_line_of_another_format_takes_time_by_its_length(tmp_path, format_) ->
         "\n" * 400_000,
         "\r" * 400_000,
     ],
+    ids=map(str, range(12)),
 )
 def test_a_line_that_is_none(tmp_path, line) -> None:
     log = tmp_path / "access.log"

@@ -139,7 +139,9 @@ def test_so_it_may_with_one_that_is_compiled_in(tree, tmp_path, module):
 
 
 @pytest.mark.parametrize(
-    "files, text, size", [(1, b"", 300 * 2**20), (9, b"include x;" + b" " * 2**20, 0), (5100, b"", 0)]
+    "files, text, size",
+    [(1, b"", 300 * 2**20), (9, b"include x;" + b" " * 2**20, 0), (5100, b"", 0)],
+    ids=["sparse", "large", "many"],  # not their contents: the name of a test stands in its environment
 )
 def test_what_is_too_large_to_be_looked_at_is_not_run(tree, tmp_path, files, text, size):
     for number in range(files):
