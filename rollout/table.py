@@ -112,14 +112,18 @@ def _notes(host: HostRecord, shared: Container[str], width: int) -> List[str]:
 
 
 def _wrapped(note: str, width: int, indent: str) -> List[str]:
-    return textwrap.wrap(
-        note,
-        max(width, 40),
-        initial_indent=indent,
-        subsequent_indent=indent + "  ",
-        break_long_words=False,
-        break_on_hyphens=False,  # a path or an option stays one word, to be copied
-    )
+    """Return the lines of a note; those after its first one, of a list for example, stay lines."""
+    told: List[str] = []
+    for line in note.splitlines():
+        told += textwrap.wrap(
+            line.strip(),
+            max(width, 40),
+            initial_indent=indent + ("  " if told else ""),
+            subsequent_indent=indent + ("    " if told else "  "),
+            break_long_words=False,
+            break_on_hyphens=False,  # a path or an option stays one word, to be copied
+        )
+    return told
 
 
 def _conclusion(rollout: Rollout) -> str:

@@ -432,3 +432,12 @@ def test_a_file_that_cannot_be_written_fails_nothing(project: Project) -> None:
     assert project.run(ROLLOUT, {"web1": {}}, **env) == 0, project.output
     assert "The summary could not be written to" in project.output
     assert (project.directory / "retry").read_text() == ""
+
+
+def test_a_list_in_a_note_stays_a_list_and_within_its_host():
+    from rollout.table import _wrapped
+
+    note = "changes: what users see:\n  (1) /a is a file\n  (2) /etc/a-long-name is " + "gone " * 10
+    told = _wrapped(note, 60, "    ")
+    assert told[:2] == ["    changes: what users see:", "      (1) /a is a file"]
+    assert all(line.startswith("      ") for line in told[1:]) and len(told) == 4
