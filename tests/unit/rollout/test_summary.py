@@ -16,6 +16,7 @@ from typing import Any, Dict, List, Optional
 import pytest
 
 from module_utils.nginx_websocket.transaction.site.model import Outcome
+from rollout.table import _wrapped
 
 ROOT = Path(__file__).resolve().parents[3]
 PLAYBOOK = Path(sys.executable).with_name("ansible-playbook")
@@ -435,8 +436,6 @@ def test_a_file_that_cannot_be_written_fails_nothing(project: Project) -> None:
 
 
 def test_a_list_in_a_note_stays_a_list_and_within_its_host():
-    from rollout.table import _wrapped
-
     note = "changes: what users see:\n  (1) /a is a file\n  (2) /etc/a-long-name is " + "gone " * 10
     told = _wrapped(note, 60, "    ")
     assert told[:2] == ["    changes: what users see:", "      (1) /a is a file"]
