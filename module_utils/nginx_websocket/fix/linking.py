@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from typing import FrozenSet, Optional, Set, Tuple, Union
 
+from ..behaviour.effective import Level
 from ..behaviour.route import index_of
-from ..behaviour.server.names import server_names
+from ..behaviour.server.names import real_names
 from ..conf.load import load
 from ..conf.tree import Configuration, ConfSyntaxError
 from ..diagnosis.evidence.facts import Facts
@@ -54,12 +55,11 @@ def link(
     names: Set[bytes] = set()
     for server in alone.root:
         if server.name == b"server":
-            names |= {arg.lower() for line in server.children(b"server_name") for arg in line.args}
-    names -= {b"", b"_"}
+            names |= real_names(Level("server", server, None))
     host = parse_url(facts.question.url).host.lower()
     if host.encode() not in names:
         return f"{path} has no server_name {host}"
-    taken = names & {one.lower() for server in index_of(live).servers for one in server_names(server)}
+    taken = names & {one for server in index_of(live).servers for one in real_names(server)}
     if taken:
         return (
             f"with {path}, {listed(sorted(one.decode('utf-8', 'replace') for one in taken))} would have two "

@@ -9,6 +9,8 @@ import re
 import socket
 from typing import List, Optional, Sequence, Set
 
+from ..behaviour.effective import Level
+from ..behaviour.server.names import real_names
 from ..conf.tree import Configuration, Directive
 from ..diagnosis.evidence.facts import BackendFacts, Facts
 from ..transaction.surroundings.host import listed
@@ -119,7 +121,7 @@ def _readers(tree: Configuration, port: int) -> List[Directive]:
 
 
 def _names(server: Directive) -> Set[bytes]:
-    return {arg.lower() for line in server.children(b"server_name") for arg in line.args} - {b"", b"_"}
+    return real_names(Level("server", server, None))
 
 
 def _kin(one: Directive, other: Directive) -> bool:

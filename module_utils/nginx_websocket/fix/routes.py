@@ -10,7 +10,7 @@ from ..behaviour.location import all_locations
 from ..behaviour.route import index_of
 from ..behaviour.sample import sample_path
 from ..behaviour.server.listen import Address, listens_of
-from ..behaviour.server.names import server_names
+from ..behaviour.server.names import real_names
 from ..behaviour.upgrade.meant import carries_upgrade
 from ..conf.tree import Configuration
 from ..diagnosis.evidence.facts import DEFAULT_VERSION, Question
@@ -62,9 +62,7 @@ def _over_tls(server: Level, servers: Sequence[Level]) -> List[Level]:
     """The servers that have a name of this one and speak TLS, where this one speaks none."""
     if any(tls for _, tls in _addresses(server)):
         return []
-    names = set(server_names(server)) - {b"", b"_"}
+    names = real_names(server)
     return [
-        other
-        for other in servers
-        if names & set(server_names(other)) and any(tls for _, tls in _addresses(other))
+        other for other in servers if names & real_names(other) and any(tls for _, tls in _addresses(other))
     ]

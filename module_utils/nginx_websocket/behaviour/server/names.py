@@ -8,7 +8,7 @@ default server.
 from __future__ import annotations
 
 import dataclasses
-from typing import Dict, List, Optional, Tuple
+from typing import Dict, List, Optional, Set, Tuple
 
 from ..effective import Level
 from ..regex import Match, compiled
@@ -35,6 +35,11 @@ def server_names(server: Level) -> List[bytes]:
     """All names of a server, as written; a server without ``server_name`` has the empty name."""
     names = [name for directive in server.own(b"server_name") for name in directive.args]
     return names or [b""]
+
+
+def real_names(server: Level) -> Set[bytes]:
+    """The names of a server, lower case, without the two that stand for none: ``""`` and ``_``."""
+    return {name.lower() for name in server_names(server)} - {b"", b"_"}
 
 
 def primary_name(server: Level) -> bytes:
