@@ -93,10 +93,9 @@ _ANSWERS = frozenset(
 )
 """What makes the answer: without it, something else answers."""
 _GUARDS = frozenset(
-    b"""modsecurity SecRulesEnabled naxsi rewrite_by_lua rewrite_by_lua_block rewrite_by_lua_file secure_link
-    valid_referers""".split()
+    b"""modsecurity SecRulesEnabled naxsi rewrite_by_lua rewrite_by_lua_block rewrite_by_lua_file""".split()
 )
-"""What refuses requests by rules of its own; two of these speak through variables only."""
+"""What refuses requests by rules of its own; secure_link and valid_referers only set variables."""
 
 
 def in_force(before: Optional[Level], after: Optional[Level], protocols: FrozenSet[str]) -> Iterator[Parting]:
@@ -126,7 +125,7 @@ def in_force(before: Optional[Level], after: Optional[Level], protocols: FrozenS
         kind = SETTINGS
         if gone and name in _ANSWERS:
             kind = ELSEWHERE
-        elif gone and name in _GUARDS and name not in (b"secure_link", b"valid_referers"):
+        elif gone and name in _GUARDS:
             kind = GUARD_LOST
         yield Parting(kind, texts[0], texts[1], at[0], at[1], (repr(one), repr(other)), shown)
 

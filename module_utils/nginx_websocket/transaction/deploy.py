@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Dict, List, Mapping, Optional, Sequence
 
 from ..behaviour.effective import Level
 from ..conf.tree import Configuration
@@ -11,7 +11,7 @@ from .live.answers import questions
 from .live.instance import Instance
 from .plan.placement import Placement, left_behind, place
 from .running import REFUSE, START, confirm_running, expect_upgrades
-from .site.model import APPLIED, Change, ConfError, Failure, Outcome, Refused, Site, Validation
+from .site.model import APPLIED, Change, ConfError, Failure, Losses, Outcome, Refused, Site, Validation
 from .site.release import LITERAL, LOCATION, release_id
 from .site.servers import Server, servers_by_file
 from .socket_watch import SocketWatch
@@ -85,7 +85,7 @@ def deploy(
                 host,
                 sites,
                 on_drift,
-                (on_takeover, on_loss, accept_losses),
+                Losses(on_takeover, on_loss, accept_losses),
                 max_sockets,
                 START if start else REFUSE,
             )
@@ -140,7 +140,7 @@ def _deploy(
     host: Host,
     sites: Sequence[Site],
     on_drift: str,
-    losses: Tuple[str, str, Sequence[str]],
+    losses: Losses,
     max_sockets: int,
     stopped: str,
 ) -> None:

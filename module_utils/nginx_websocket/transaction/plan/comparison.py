@@ -12,7 +12,7 @@ from ...compare.comparing import World, compare
 from ...compare.differences import CHANGE, LOSS, Comparison, Difference, unusable
 from ...compare.logs_of import DEFAULT
 from ...conf.tree import Configuration
-from ..site.model import Finding, Refused, Site
+from ..site.model import Finding, Losses, Refused, Site
 from ..surroundings.host import Host
 from ..tree.takeover import settings_gone
 
@@ -38,7 +38,7 @@ def judge_change(
     staged: Configuration,
     sites: Sequence[Site],
     foreign: Sequence[str],
-    losses: Tuple[str, str, Sequence[str]] = (FAIL, FAIL, ()),
+    losses: Losses,
 ) -> None:
     """Compare both trees, and put into the outcome what users would see.
 
@@ -48,8 +48,7 @@ def judge_change(
         staged: the tree as it would be.
         sites: what is deployed; their WebSocket URLs are asked for, too.
         foreign: files of somebody else whose place the sites take.
-        losses: ``fail``, or ``overwrite`` to lose what such a file did; ``fail``, or ``accept`` to lose what
-            the release before did; paths or URLs whose losses are meant, in both cases.
+        losses: what may be lost.
 
     Raises:
         Refused: somebody would lose something.
@@ -114,11 +113,10 @@ def _sentence(loss: Difference) -> str:
 
 def _list(result: Comparison, told: Sequence[str]) -> str:
     """What the traffic says, and one line for each thing, the most important first."""
-    shown = list(told[:_SHOWN])
+    shown = [f"\n  ({number}) {one}" for number, one in enumerate(told[:_SHOWN], 1)]
     if len(told) > _SHOWN:
-        shown.append(f"and {len(told) - _SHOWN} more; all of it is in the result's comparison")
-    numbered = [f"\n  ({number}) {one}" for number, one in enumerate(shown, 1)]
-    return result.summary() + "".join(numbered)
+        shown.append(f"\n  and {len(told) - _SHOWN} more; all of it is in the result's comparison")
+    return result.summary() + "".join(shown)
 
 
 def lines(differences: Sequence[Difference]) -> List[str]:

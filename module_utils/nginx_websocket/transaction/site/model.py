@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from .release import claimed
 
@@ -120,6 +120,17 @@ class Change:
                 text, header = text.replace(release, "…"), f"{header} (release {release[:8]})"
             told.update({side: text, f"{side}_header": header})
         return told
+
+
+class Losses(NamedTuple):
+    """What users may lose by a change."""
+
+    on_takeover: str
+    """``fail``, or ``overwrite`` to lose what somebody else's file did."""
+    on_loss: str
+    """``fail``, or ``accept`` to lose what the release before did."""
+    accepted: Sequence[str]
+    """Paths or URLs whose losses are meant, in both cases."""
 
 
 @dataclasses.dataclass(frozen=True)
