@@ -50,16 +50,7 @@ def main() -> None:
         report.chmod(0o644)
         container = browser.start()
         docker.docker("cp", str(report), f"{container}:{PAGE}")
-    command = [
-        "docker",
-        "exec",
-        "--interactive",
-        "--user",
-        browser.USER,
-        "--env",
-        f"HOME=/home/{browser.USER}",
-    ]
-    subprocess.run([*command, container, "python3", "-"], input=TAKE, text=True, check=True)
+    browser.run_python(container, TAKE)
     docker.docker("cp", f"{container}:{SHOT}", str(PICTURE))
 
 

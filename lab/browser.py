@@ -46,6 +46,22 @@ def start() -> str:
     return container
 
 
+def run_python(container: str, source: str, *arguments: str) -> str:
+    """Run a program as the browser's user, on the container's Python; return what it prints.
+
+    Raises:
+        LabError: it failed; the message is what it said.
+    """
+    command = ["docker", "exec", "--interactive", "--user", USER, "--env", f"HOME=/home/{USER}", container]
+    done = subprocess.run(
+        [*command, "python3", "-", *arguments],
+        input=source, capture_output=True, text=True, check=False, timeout=300,
+    )  # fmt: skip
+    if done.returncode:
+        raise LabError(done.stderr)
+    return done.stdout
+
+
 def visit(
     url: str,
     addresses: Mapping[str, str],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import glob
 import json
@@ -41,6 +42,23 @@ class Row:
     def good(self) -> bool:
         """No column says no."""
         return not any(value.startswith("no") for value in (self.served, self.socket, self.healed))
+
+
+def filling(path: str) -> Callable[[], None]:
+    """What fills a disk with one file, to the last byte."""
+
+    def fill() -> None:
+        with contextlib.suppress(OSError), open(path, "wb", buffering=0) as stream:
+            while True:
+                stream.write(bytes(4096))
+
+    return fill
+
+
+def remove(path: str) -> None:
+    """Remove a file that may not be there."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
 
 
 def begins(step: str) -> Callable[[int, str], bool]:

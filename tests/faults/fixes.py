@@ -6,7 +6,6 @@ moment.
 
 from __future__ import annotations
 
-import contextlib
 import glob
 import os
 import random
@@ -16,7 +15,7 @@ from module_utils.nginx_websocket.diagnosis.evidence.facts import Question
 from module_utils.nginx_websocket.exchange.probe import probe
 
 from . import points, processes
-from .bench import STATE, Bench, Row, begins, shell
+from .bench import STATE, Bench, Row, begins, filling, remove, shell
 
 PORT = 8082
 URL = f"ws://mend.test:{PORT}/api/mqtt/ws/hints/session-mend"
@@ -47,7 +46,7 @@ def mend(**arguments: object) -> points.Run:
 
 def begin(bench: Bench) -> None:
     """The hand-written site is served, and the file is broken."""
-    remove()
+    clear()
     bench.reset_by_hand()
     with open(PATH, "w", encoding="utf-8") as stream:
         stream.write(BROKEN)
@@ -58,10 +57,10 @@ def begin(bench: Bench) -> None:
     processes.until(lambda: not old & set(processes.taking(master)), "the end of the old workers")
 
 
-def remove() -> None:
+def clear() -> None:
     """The file is gone."""
     for path in (LINK, PATH):
-        _gone(path)
+        remove(path)
 
 
 def text() -> str:
@@ -174,7 +173,7 @@ def fixes(bench: Bench, count: int, chance: random.Random, short: bool, small_di
             ),
             dark="n/a: nginx itself ends",
         )
-    remove()
+    clear()
     bench.reset()
 
 
@@ -194,23 +193,13 @@ def _full_disk(bench: Bench, small_disk: Disk, steps: List[str]) -> Iterator[Row
         os.makedirs(STATE, mode=0o700, exist_ok=True)
         with small_disk(directory):
             filler = os.path.join(directory, "filler")
-
-            def fill(filler: str = filler) -> None:
-                with contextlib.suppress(OSError), open(filler, "wb", buffering=0) as stream:
-                    while True:
-                        stream.write(bytes(4096))
-
+            fill = filling(filler)
             for step in steps:
                 yield trial(
                     bench,
                     f"disk full ({os.path.basename(directory)})",
                     step,
                     lambda step=step, fill=fill: mend(when=begins(step), then=fill),  # type: ignore[misc]
-                    repair=lambda filler=filler: _gone(filler),  # type: ignore[misc]
+                    repair=lambda filler=filler: remove(filler),  # type: ignore[misc]
                 )
         begin(bench)
-
-
-def _gone(path: str) -> None:
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(path)

@@ -17,7 +17,7 @@ import time
 from typing import Callable, Iterator, List
 
 from . import fixes, points, site, witness
-from .bench import STATE, Bench, Row, begins, shell
+from .bench import STATE, Bench, Row, begins, filling, remove, shell
 from .masters import masters
 
 STEPS = ("lock", "compare", "validate", "check", "snapshot", "activate", "reload", "prove", "commit")
@@ -123,34 +123,23 @@ def full_disks(bench: Bench, steps: List[str]) -> Iterator[Row]:
     for directory in (STATE, SITES):
         with small_disk(directory):
             filler = os.path.join(directory, "filler")
-
-            def fill(filler: str = filler) -> None:
-                with contextlib.suppress(OSError), open(filler, "wb", buffering=0) as stream:
-                    while True:
-                        stream.write(bytes(4096))
-
+            fill = filling(filler)
             for step in steps:
                 yield bench.trial(
                     f"disk full ({os.path.basename(directory)})",
                     step,
-                    lambda one, step=step: points.deploy(one, when=begins(step), then=fill),
+                    lambda one, step=step, fill=fill: points.deploy(one, when=begins(step), then=fill),
                     repair=lambda filler=filler: remove(filler),
                 )
             with thief() as stolen:
                 yield bench.trial(
                     f"disk full ({os.path.basename(directory)}) and port taken",
                     "reload",
-                    lambda one: points.deploy(one, when=begins("reload"), then=fill, deadline=8.0),
+                    lambda one, fill=fill: points.deploy(one, when=begins("reload"), then=fill, deadline=8.0),
                     extra=THIEF,
                     repair=lambda filler=filler, stolen=stolen: (remove(filler), stolen.close())[0],
                 )
         bench.reset()
-
-
-def remove(path: str) -> None:
-    """Remove a file that may not be there."""
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(path)
 
 
 @contextlib.contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from pathlib import Path
 from typing import Any, Dict, List
 
@@ -73,22 +72,9 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Dict[str, List[Dict[str, A
         local.chmod(0o644)
         paths.append(f"/tmp/report-{name}.html")
         docker.docker("cp", str(local), f"{container}:{paths[-1]}")
-    command = [
-        "docker",
-        "exec",
-        "--interactive",
-        "--user",
-        browser.USER,
-        "--env",
-        f"HOME=/home/{browser.USER}",
-    ]
-    done = subprocess.run(
-        [*command, container, "python3", "-", *paths],
-        input=SEES.read_text(), capture_output=True, text=True, check=False, timeout=300,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    told = browser.run_python(container, SEES.read_text(), *paths)
     found: Dict[str, List[Dict[str, Any]]] = {}
-    for line in done.stdout.splitlines():
+    for line in told.splitlines():
         look = json.loads(line)
         found.setdefault(Path(look["file"]).stem[len("report-") :], []).append(look)
     assert {name: len(looks) for name, looks in found.items()} == dict.fromkeys(pages, 6)
