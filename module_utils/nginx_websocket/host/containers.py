@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from typing import Any, Dict, List
 
+from ..conf import foreign_json
 from ..conf.regular import open_regular
 
 DOCKER = "/var/lib/docker/containers"
@@ -53,7 +53,7 @@ def _ports(bindings: Any) -> List[str]:  # noqa: ANN401  somebody's JSON
 def _read(path: str) -> Dict[str, Any]:
     try:
         with open_regular(path) as file:
-            data = json.loads(file.read(MOST_BYTES).decode("utf-8", "replace"))
-    except (OSError, ValueError, RecursionError):
+            data = foreign_json.loads(file.read(MOST_BYTES).decode("utf-8", "replace"))
+    except (OSError, ValueError):
         return {}
     return data if isinstance(data, dict) else {}

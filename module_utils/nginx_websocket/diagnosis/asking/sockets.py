@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 import socket
 import threading
 from typing import Callable, List, Optional, Tuple
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
+from ...conf import foreign_json
 from ...exchange.connection import Deadline, Failure, dial, receive
 from ...exchange.handshake import looks_like
 from ...exchange.result import Probe
@@ -102,8 +102,8 @@ def session_probe(ask: Callable[[str, bool], Probe], target: str, first: Probe) 
         if polled.status != 200 or not match:
             break
         try:
-            sid = json.loads(match.group())["sid"]
-        except (ValueError, KeyError, RecursionError):  # who answers may nest as deep as he likes
+            sid = foreign_json.loads(match.group())["sid"]
+        except (ValueError, KeyError):
             break
         if not isinstance(sid, str):
             break
