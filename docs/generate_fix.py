@@ -16,7 +16,7 @@ if str(CHECKOUT) not in sys.path:
 from module_utils.nginx_websocket.conf.load import load  # noqa: E402
 from module_utils.nginx_websocket.diagnosis.engine import diagnose_configuration  # noqa: E402
 from module_utils.nginx_websocket.diagnosis.evidence.facts import Question  # noqa: E402
-from module_utils.nginx_websocket.diagnosis.words.vocabulary import CODES  # noqa: E402
+from module_utils.nginx_websocket.diagnosis.vocabulary.whole import CODES  # noqa: E402
 from module_utils.nginx_websocket.edit.cures import curable  # noqa: E402
 from module_utils.nginx_websocket.fix import linking, moving  # noqa: E402
 from module_utils.nginx_websocket.fix.fix import STALE  # noqa: E402

@@ -33,13 +33,13 @@ from routing_nginx import Backend, Client, Nginx, Reply, nginx_version  # noqa: 
 from routing_nodes import Node, Renderer  # noqa: E402
 from routing_requests import Probe, Vocabulary, make_probe  # noqa: E402
 
+from module_utils.nginx_websocket import codes  # noqa: E402
 from module_utils.nginx_websocket.behaviour.behaviour import Behaviour, behaviour  # noqa: E402
 from module_utils.nginx_websocket.behaviour.content.files import local_files  # noqa: E402
 from module_utils.nginx_websocket.behaviour.content.upstream import Upstream  # noqa: E402
 from module_utils.nginx_websocket.behaviour.request import Request  # noqa: E402
 from module_utils.nginx_websocket.behaviour.response import SAFE  # noqa: E402
 from module_utils.nginx_websocket.behaviour.route import Route  # noqa: E402
-from module_utils.nginx_websocket.behaviour.upgrade import codes  # noqa: E402
 from module_utils.nginx_websocket.conf.load import load  # noqa: E402
 
 BATCH = 20

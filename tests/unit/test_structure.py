@@ -8,13 +8,15 @@ from typing import Dict, List, Set
 
 import pytest
 
+from module_utils.nginx_websocket import codes
+
 PACKAGE = Path(__file__).resolve().parents[2] / "module_utils/nginx_websocket"
 MOST_MODULES = 15
 MOST_DECISIONS = 24
 """Cyclomatic complexity of a function, as radon counts it (``radon cc -s``)."""
 
 FLOORS = (
-    ("conf", "exchange", "importing", "report"),
+    ("codes", "conf", "exchange", "importing", "report"),
     ("behaviour", "host"),
     ("compare",),
     ("edit",),
@@ -27,6 +29,7 @@ FLOORS = (
 
 INSIDE = {
     "diagnosis": (
+        ("vocabulary",),
         ("words", "experiments"),
         ("evidence",),
         ("asking",),
@@ -48,7 +51,7 @@ INSIDE = {
         ("",),
     ),
 }
-"""The same within a room; "" are the modules at its top."""
+"""The same within a room; "" are the modules at its top, "vocabulary" also that of each family."""
 
 
 def modules(root: Path) -> Dict[str, Path]:
@@ -139,10 +142,47 @@ def test_parts_of_a_room_know_only_the_parts_below_them(room):
     parts = {part for floor in INSIDE[room] for part in floor}
 
     def part_of(name: str) -> str:
+        if name.endswith(".vocabulary"):
+            return "vocabulary"  # A family's words stand beside its rules, and use none of them.
         return name.split(".")[0] if "." in name or name in parts else ""
 
     assert {part_of(name) for name in inside} == parts
     assert upward(inside, INSIDE[room], part_of) == []
+
+
+def constants() -> Dict[str, str]:
+    """The word of each code → its constant."""
+    return {value: name for name, value in vars(codes).items() if name.isupper()}
+
+
+def bare_words(text: str) -> List[str]:
+    """Codes that stand in a module as strings of their own."""
+    return [
+        node.value
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Constant) and node.value in constants() and node.value not in OTHER_WORDS
+    ]
+
+
+OTHER_WORDS = (codes.UNDECIDED,)
+"""A kind of answer has the same name."""
+
+
+def test_a_code_is_written_as_its_constant():
+    found = {
+        str(path.relative_to(PACKAGE)): words
+        for path in PACKAGE.rglob("*.py")
+        for words in (bare_words(path.read_text(encoding="utf-8")),)
+        if words and path.name != "codes.py"
+    }
+    assert found == {}
+
+
+def test_a_bare_code_is_seen():
+    assert bare_words('x = [codes.CACHE, {"cache": "no-upgrade-header", "a": "b cache"}]') == [
+        "cache",
+        "no-upgrade-header",
+    ]
 
 
 def test_no_folder_is_crowded():

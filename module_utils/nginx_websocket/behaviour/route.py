@@ -11,6 +11,7 @@ import collections
 import dataclasses
 from typing import Dict, List, Optional, Sequence, Tuple, Union
 
+from .. import codes
 from ..conf.tree import Configuration, Directive
 from .access.addresses import UNIX
 from .access.guards import certificate_guard
@@ -181,7 +182,7 @@ def _follow(result: Route, index: Index, file_kind: Optional[FileKind], admitted
     tls = group.ssl or group.default.on(b"ssl", False)
     if request.tls and not tls:
         result.answer = Answer(
-            "tls-not-enabled", reason="the listen address has no ssl; the TLS hello is refused"
+            codes.TLS_NOT_ENABLED, reason="the listen address has no ssl; the TLS hello is refused"
         )
     initial, sni_match = _by_sni(result, names) if request.tls and tls else (group.default, None)
     result.server, result.server_match = initial, sni_match or NameMatch(initial, "default")
@@ -257,7 +258,7 @@ def _walk(
 def _answered_before(exchange: Exchange, tls: bool, admitted: bool) -> Optional[Answer]:
     """What nginx answers before the first phase (``ngx_http_process_request``)."""
     if tls and not exchange.tls:
-        return Answer("plain-http-to-tls-port", 497, reason="the listen address expects TLS")
+        return Answer(codes.PLAIN_HTTP_TO_TLS_PORT, 497, reason="the listen address expects TLS")
     guard = certificate_guard(exchange.server, exchange.tls)
     if guard is None or admitted:
         return None

@@ -6,6 +6,7 @@ import dataclasses
 import urllib.parse
 from typing import FrozenSet, Iterable, Optional, Sequence
 
+from .. import codes
 from ..behaviour.behaviour import Behaviour
 from ..behaviour.effective import Level
 from ..behaviour.location import PASS_DIRECTIVES, all_locations
@@ -18,8 +19,8 @@ REAL = frozenset((BACKEND, HANDLER, FILE, LISTING))
 """What holds something that somebody may want, or may not be given."""
 _NOBODY = {
     "not-listening": "nobody listens there",
-    "tls-not-enabled": "the port speaks no TLS",
-    "plain-http-to-tls-port": "the port speaks TLS only",
+    codes.TLS_NOT_ENABLED: "the port speaks no TLS",
+    codes.PLAIN_HTTP_TO_TLS_PORT: "the port speaks TLS only",
 }
 _BY_ITSELF = ("auto-redirect", "directory")
 CLOSED_ON_PURPOSE = ("return", "closed", "internal", "refused")

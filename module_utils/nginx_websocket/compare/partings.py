@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 from typing import FrozenSet, Iterator, List, Optional, Tuple
 
+from .. import codes
 from ..behaviour.access import guards as kinds
 from ..behaviour.access.guards import Guard
 from ..behaviour.behaviour import Behaviour
-from ..behaviour.upgrade import codes
-from ..behaviour.upgrade.verdict import Verdict, obstacles
+from ..behaviour.upgrade.verdict import RISKS, Verdict, obstacles
 from . import destination as to
 from . import effects
 from .destination import Destination, destination
@@ -189,7 +189,7 @@ def _verdict(found: Behaviour) -> Verdict:
     verdict = found.upgrade or Verdict(None, codes.UNDECIDED)
     if verdict.code not in _OF_GUARDS:
         return verdict
-    left = [item for item in obstacles(found.route) if item.code not in (*_OF_GUARDS, *codes.RISKS)]
+    left = [item for item in obstacles(found.route) if item.code not in (*_OF_GUARDS, *RISKS)]
     if not left:
         return Verdict(True, "")
     return Verdict(False if left[0].certain else None, left[0].code, left[0].sentence, left[0].directive)

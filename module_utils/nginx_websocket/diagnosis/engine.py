@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, Dict, List, Sequence
 
+from .. import codes
 from ..behaviour.regex import CannotDecide
 from ..behaviour.secret_values import SecretValues, secret_values
 from ..conf.tree import Configuration, ConfSyntaxError
@@ -22,7 +23,7 @@ from .words.discreet import discreet
 from .words.findings import CANNOT_TELL, FAILS, WORKS, Evidence, Finding, conclude, ranked, scrubbed
 from .words.suspect import Suspect, with_those_behind
 
-MAY_EXPLAIN = ("undecided", "static-live-disagree")
+MAY_EXPLAIN = ("undecided", codes.STATIC_LIVE_DISAGREE)
 
 
 @dataclasses.dataclass
@@ -103,7 +104,7 @@ def conclude_live(facts: Facts) -> Report:
         )
     lonely = open_socket.unreached(facts)
     others += lonely
-    if opened and any(finding.code != "listen-ipv6-missing" for finding in lonely):
+    if opened and any(finding.code != codes.LISTEN_IPV6_MISSING for finding in lonely):
         opened = None  # It opens here; whether anybody else comes this far is another question.
     for other in others:
         other.change = None  # A diff is for what keeps the socket shut, and nothing else.
@@ -147,7 +148,7 @@ def diagnose_dump(
         return Report(question, CANNOT_TELL, sentence, [], facts)
     except ConfSyntaxError as error:
         unread = Finding(
-            "nginx-config-invalid",
+            codes.NGINX_CONFIG_INVALID,
             is_cause=True,
             evidence=[Evidence("configuration", error.message, error.file, error.line)],
             detail=f"the configuration cannot be read: {error.message}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Dict, Iterator, List
 
+from .. import codes
 from ..behaviour.effective import Level
 from ..behaviour.location import Location
 from ..behaviour.route import Route, index_of
@@ -121,7 +122,7 @@ def new_location(route: Route, target: str, fault: Fault) -> Iterator[Edits]:
     lines = [f"proxy_pass {target};", *upgrade_lines(route), "proxy_set_header Host $http_host;"]
     path = text_of(route.first_uri)
     heads = [f"^~ {scope(path)}", f"= {path}"]
-    if fault.code == "try-files-before-proxy":
+    if fault.code == codes.TRY_FILES_BEFORE_PROXY:
         heads.reverse()  # There are files below that path.
     for head in heads:
         text = "\n".join([f"location {head} {{", *(f"    {line}" for line in lines), "}"])

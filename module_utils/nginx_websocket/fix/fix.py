@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Dict, FrozenSet, List, Optional, Sequence, Tuple
 
+from .. import codes
 from ..compare.comparing import World as Compared
 from ..compare.comparing import compare
 from ..compare.differences import Difference
@@ -40,8 +41,8 @@ from .mending import Mended, changed, hunks, mend, opens
 from .model import Ask, Edited, Fixed, Look, Wish
 from .routes import failing
 
-STALE = "stale-config-not-reloaded"
-NAMES = ("default-server-captured",)
+STALE = codes.STALE_CONFIG_NOT_RELOADED
+NAMES = (codes.DEFAULT_SERVER_CAPTURED,)
 """Causes whose cure has a server answer for a name that it did not have."""
 _SHOWN = 6
 _LONG, _AROUND, _MASKED = 200, 40, 4000

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import FrozenSet, Optional, Set, Tuple, Union
 
+from .. import codes
 from ..behaviour.effective import Level
 from ..behaviour.route import index_of
 from ..behaviour.server.names import real_names
@@ -17,7 +18,7 @@ from ..transaction.site.model import ABSENT, Change, Entry
 from ..transaction.surroundings.host import listed
 from ..transaction.tree.files import Filesystem
 
-CODE = "not-included-file"
+CODE = codes.NOT_INCLUDED_FILE
 
 
 def link(

@@ -9,22 +9,23 @@ import re
 import socket
 from typing import List, Optional, Sequence, Set
 
+from .. import codes
 from ..behaviour.effective import Level
 from ..behaviour.server.names import real_names
 from ..conf.tree import Configuration, Directive
 from ..diagnosis.evidence.facts import BackendFacts, Facts
 from ..transaction.surroundings.host import listed
 
-WRONG = "wrong-backend"
-DOWN = "backend-down"
+WRONG = codes.WRONG_BACKEND
+DOWN = codes.BACKEND_DOWN
 
 
-def forbidden(facts: Facts, codes: Sequence[str], before: Configuration, after: Configuration) -> str:
+def forbidden(facts: Facts, causes: Sequence[str], before: Configuration, after: Configuration) -> str:
     """Why no request may go to another port; "" where none does, or it may.
 
     Args:
         facts: what was seen of the URL.
-        codes: the causes that the edits cure.
+        causes: codes of the causes that the edits cure.
         before: the configuration as it is.
         after: as it would be.
     """
@@ -32,12 +33,12 @@ def forbidden(facts: Facts, codes: Sequence[str], before: Configuration, after: 
     if backend is None or backend.other_port is None:
         return ""
     place = _place(backend)
-    if WRONG in codes:
+    if WRONG in causes:
         return (
             f"an application answers at {backend.server}, so that port counts, though the WebSocket opens at "
             f"{place}. If that is the right one, write its port into proxy_pass"
         )
-    if DOWN in codes and _answers(backend):
+    if DOWN in causes and _answers(backend):
         return f"something listens at {backend.server} by now. Run again"
     readers = _readers(before, backend.other_port[0].port)
     own = facts.route.server.directive if facts.route is not None and facts.route.server is not None else None
@@ -50,10 +51,10 @@ def forbidden(facts: Facts, codes: Sequence[str], before: Configuration, after: 
     return ""
 
 
-def told(facts: Facts, codes: Sequence[str], before: Configuration, after: Configuration) -> str:
+def told(facts: Facts, causes: Sequence[str], before: Configuration, after: Configuration) -> str:
     """What to say of a proxy_pass that leads to another port; "" where none does."""
     backend = _moved_to(facts, before, after)
-    if backend is None or backend.other_port is None or DOWN not in codes:
+    if backend is None or backend.other_port is None or DOWN not in causes:
         return ""
     return (
         f"nothing listens at {backend.server}; the WebSocket opens at {_place(backend)} "

@@ -16,7 +16,7 @@ _ACTS = re.compile(
     "[\x00-\x09\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff"
     "\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
 )
-#: Hosts to which the findings' links lead; ``diagnosis.words.vocabulary`` has them.
+#: Hosts to which the findings' links lead; ``diagnosis.vocabulary.whole`` has them.
 _DOCUMENTATION = frozenset({"nginx.org", "www.rfc-editor.org", "github.com", "www.uvicorn.org"})
 
 

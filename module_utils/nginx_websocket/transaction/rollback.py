@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
+from .. import codes
 from ..conf.tree import Configuration
 from .execute import FIX, Plan, execute
 from .history.backup import Backup
@@ -143,7 +144,7 @@ def _rollback(host: Host, to: str, start: bool, on_drift: str) -> None:
         shown = frozenset(path for path in staged.files if overlay.resolve(path) in written)
         for address in host.world.silent_backends(staged, shown):
             host.find(
-                "backend-down",
+                codes.BACKEND_DOWN,
                 f"nothing listens at {address}, to which the restored configuration passes requests; the "
                 "application and its unit are not rolled back",
                 "start the application there, or deploy the site again",

@@ -6,7 +6,7 @@ import json
 import os
 import re
 
-from module_utils.nginx_websocket.diagnosis.words.vocabulary import CODES
+from module_utils.nginx_websocket.diagnosis.vocabulary.whole import CODES
 
 ROOT = os.path.join(os.path.dirname(__file__), "..", "..", "..")
 

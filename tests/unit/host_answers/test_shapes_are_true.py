@@ -13,8 +13,8 @@ import yaml
 
 from host_answers.modules import BACKUP, CERTIFICATE, DIAGNOSIS, MODULES, NGINX, OUTCOMES, cut
 from module_utils.nginx_websocket.diagnosis.evidence.way import Step as WayStep
+from module_utils.nginx_websocket.diagnosis.vocabulary.whole import CODES
 from module_utils.nginx_websocket.diagnosis.words.findings import Evidence, Finding
-from module_utils.nginx_websocket.diagnosis.words.vocabulary import CODES
 from module_utils.nginx_websocket.edit.changes.change import Change
 from module_utils.nginx_websocket.host.certificates import Certificate
 from module_utils.nginx_websocket.host.masters import Choice

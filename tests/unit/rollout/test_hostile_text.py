@@ -200,7 +200,7 @@ def test_other_links_are_none(address: str) -> None:
 
 
 def test_every_link_of_the_vocabulary_is_one() -> None:
-    from module_utils.nginx_websocket.diagnosis.words.vocabulary import CODES
+    from module_utils.nginx_websocket.diagnosis.vocabulary.whole import CODES
 
     assert [entry.link for entry in CODES.values() if not link(entry.link)] == []
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from typing import Callable, Dict, List, Optional
 
+from ... import codes
 from ...conf.tree import Directive
 from ..access.conditions import enclosing_if
 from ..effective import Level
 from ..location import Location, all_locations
 from ..request import guessed_host
 from ..route import Route, index_of, virtual_names
-from . import codes
 from .conditions import behind_condition
 from .meant import STRONG, Fact, Meant, carries_upgrade, likeness, titled
 from .obstacle import Client, Obstacle, at, from_meant, is_ip, settled_by_files_only, words_of

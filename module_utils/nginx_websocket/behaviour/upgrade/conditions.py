@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import List, Optional, Tuple
 
+from ... import codes
 from ..access.conditions import asked_variables, enclosing_if
 from ..route import Route
-from . import codes
 from .meant import Fact
 from .obstacle import Obstacle, at, header_of, own_origin, words_of
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import ipaddress
 from typing import List, Optional
 
+from ... import codes
 from ...conf.tree import Directive
 from ..route import Route, index_of
 from ..server.listen import ListenGroup
-from . import codes
 from .obstacle import Client, Obstacle, at, is_ip
 
 
@@ -28,14 +28,14 @@ def connection_obstacles(route: Route, client: Client) -> List[Obstacle]:
         )
         mismatch = codes.PROXY_PROTOCOL_MISMATCH
         return [Obstacle(mismatch, True, facts, (400,), route.answer.reason, fix)]
-    if kind == "tls-not-enabled":
+    if kind == codes.TLS_NOT_ENABLED:
         return [Obstacle(codes.TLS_NOT_ENABLED, True, at(directive, f"{group.address} has no ssl"))]
     if group.proxy_protocol and route.request.proxy_line is None:
         host = route.request.local_address()[0]
         direct = not client.live and is_ip(host) and ipaddress.ip_address(host).is_loopback
         text = "listen asks for the PROXY protocol"
         return [Obstacle(codes.PROXY_PROTOCOL_MISMATCH, direct, at(directive, text))]
-    if kind == "plain-http-to-tls-port":
+    if kind == codes.PLAIN_HTTP_TO_TLS_PORT:
         text = f"{group.address} expects TLS, and the URL is ws://"
         return [Obstacle(codes.PLAIN_HTTP_TO_TLS_PORT, True, at(directive, text), (400,))]
     return _http2(route, group, directive, client)

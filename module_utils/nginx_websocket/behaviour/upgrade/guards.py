@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import List
 
+from ... import codes
 from ..access.guards import ADDRESS, AUTH_REQUEST, METHOD, PASSWORD, Guard
 from ..route import Route
 from ..route import route as follow_route
-from . import codes
 from .obstacle import Obstacle, at, words_of
 
 _CODES = {

@@ -5,12 +5,12 @@ from __future__ import annotations
 import itertools
 from typing import Iterator, Optional, Tuple
 
+from ... import codes
 from ..content.upstream import Upstream
 from ..request import Request
 from ..route import Route, index_of
 from ..route import route as follow_route
 from ..server.listen import canonical_host, groups_for
-from . import codes
 from .meant import titled
 from .obstacle import Obstacle, at
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 from typing import FrozenSet, Iterator, List, Optional, Tuple
 
+from ... import codes
 from ...conf.tree import Directive
 from ..effective import Level, header_list
 from ..location import Found, Location, all_locations, find_location, locations_of
@@ -137,7 +138,9 @@ def _left_by_rewrite(place: Place) -> Optional[Meant]:
     for level in place.visited[:-1]:
         if carries_upgrade(level) and not _same(level, place.location):
             return Meant(
-                "rewrite-relocates", level, f"{titled(level)} carries the upgrade, but a rewrite leaves it"
+                codes.REWRITE_RELOCATES,
+                level,
+                f"{titled(level)} carries the upgrade, but a rewrite leaves it",
             )
     return None
 
@@ -165,17 +168,19 @@ def _same_server(place: Place) -> Optional[Meant]:
         taken = f"{titled(location)} matches too, but {titled(winner)} is taken"
         if location.regex:
             if winner.regex:
-                return Meant("regex-order", location, f"{taken}: it stands first")
+                return Meant(codes.REGEX_ORDER, location, f"{taken}: it stands first")
             caret = _caret(place, winner)
             if caret is not None:
                 return Meant(
-                    "shadowed-by-prefix-caret", location, f"{taken}: ^~ of {titled(caret)} ends the search"
+                    codes.SHADOWED_BY_PREFIX_CARET,
+                    location,
+                    f"{taken}: ^~ of {titled(caret)} ends the search",
                 )
-            return Meant("wrong-location", location, taken)
+            return Meant(codes.WRONG_LOCATION, location, taken)
         if winner.regex:
-            return Meant("regex-shadows-prefix", location, f"{taken}: a regex beats a prefix without ^~")
+            return Meant(codes.REGEX_SHADOWS_PREFIX, location, f"{taken}: a regex beats a prefix without ^~")
         if not carries_upgrade(winner):
-            return Meant("wrong-location", location, f"{taken}: it is the longer match")
+            return Meant(codes.WRONG_LOCATION, location, f"{taken}: it is the longer match")
     return None
 
 
@@ -222,10 +227,10 @@ def _other_server(place: Place) -> Optional[Meant]:
         location = serving(server, place.uri, place.version) if code else None
         if location is not None:
             why = {
-                "duplicate-server-name": "has the same name on the same address, and nginx ignores it",
-                "listen-address-captured": "listens on another address of this port",
-                "default-server-captured": "listens here too, but has another name",
-                "ws-missing-in-tls-server": "has this name, but another port",
+                codes.DUPLICATE_SERVER_NAME: "has the same name on the same address, and nginx ignores it",
+                codes.LISTEN_ADDRESS_CAPTURED: "listens on another address of this port",
+                codes.DEFAULT_SERVER_CAPTURED: "listens here too, but has another name",
+                codes.WS_MISSING_IN_TLS_SERVER: "has this name, but another port",
             }[code]
             return Meant(
                 code, location, f"{titled(location)} in {titled(server)} carries the upgrade; it {why}"
@@ -239,16 +244,16 @@ def _server_relation(place: Place, in_group: bool, server: Level, known: FrozenS
     if in_group:
         # By nginx's rule the later of two equal names is dropped (ngx_http_server_names).
         if names & chosen and (place.host not in known or _fits(server, place)):
-            return "duplicate-server-name"
-        return "default-server-captured" if place.how == "default" else ""
+            return codes.DUPLICATE_SERVER_NAME
+        return codes.DEFAULT_SERVER_CAPTURED if place.how == "default" else ""
     wanted = _fits(server, place)
     if not wanted and place.how != "default" and not names & (chosen - {b"", b"_"}):
         return ""
     ports = {address.port for listen in listens_of(server) for address in listen.addresses}
     if place.port in ports:
-        return "listen-address-captured" if wanted or place.how == "default" else ""
+        return codes.LISTEN_ADDRESS_CAPTURED if wanted or place.how == "default" else ""
     return (
-        "ws-missing-in-tls-server"
+        codes.WS_MISSING_IN_TLS_SERVER
         if wanted or names & (chosen - {b"", b"_"}) or (names == chosen and place.how == "default")
         else ""
     )
@@ -297,7 +302,7 @@ def _near_miss(place: Place) -> Optional[Meant]:
     if best is None:
         return None
     why = f"{titled(best[1])} does not match this path: {best[2]}"
-    return Meant("wrong-location", best[1], why, weak=best[0] < STRONG)
+    return Meant(codes.WRONG_LOCATION, best[1], why, weak=best[0] < STRONG)
 
 
 STRONG = 3

@@ -6,12 +6,12 @@ import itertools
 from typing import Iterator, List, Optional
 from urllib.parse import unquote
 
+from ... import codes
 from ...conf.tree import Directive
 from ..content.upstream import Header, Upstream
 from ..location import Location
 from ..route import Route
 from ..variables import has_variables
-from . import codes
 from .hops import next_hop, own_hops, own_server
 from .meant import Meant, titled
 from .obstacle import Client, Obstacle, at, header_of

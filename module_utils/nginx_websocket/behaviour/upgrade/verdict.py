@@ -10,15 +10,30 @@ from __future__ import annotations
 import dataclasses
 from typing import List, Optional
 
+from ... import codes
 from ...conf.tree import Directive
 from ..regex import CannotDecide
 from ..route import Route
-from . import codes
 from .answers import answer_obstacles
 from .connection import connection_obstacles
 from .guards import guard_obstacles
 from .obstacle import Client, Obstacle, meant_of
 
+RISKS = frozenset(
+    (
+        codes.CACHE,
+        codes.ERROR_PAGE_INTERCEPT,
+        codes.SSI_HOLDS_UPGRADE,
+        codes.NO_STICKY_SESSION,
+        codes.REWRITE_CHANGES_PATH,
+        codes.PROXY_PASS_DOUBLE_SLASH,
+        codes.PROXY_PASS_VARIABLE_URI,
+        codes.PROXY_PASS_NORMALIZES_PATH,
+        codes.PROXY_PASS_STRIPS_PREFIX,
+        codes.HEADER_UNDERSCORE_DROPPED,
+    )
+)
+"""What most sites have and mean: where it is not certain, it puts the opening in no question."""
 DECIDED = ("proxy", "return", "redirect", "closed", "pass")
 """Answers that somebody wrote for this very path: a location with a word in common explains none of them."""
 
@@ -80,7 +95,7 @@ def judge(route: Route, client: Optional[Client] = None) -> Verdict:
     certain = next((item for item in found if item.certain), None)
     if certain is not None:
         return Verdict(False, certain.code, certain.sentence, certain.directive)
-    doubt = next((item for item in found if item.code not in codes.RISKS), None)
+    doubt = next((item for item in found if item.code not in RISKS), None)
     if doubt is not None:
         return Verdict(None, doubt.code, doubt.sentence, doubt.directive)
     return Verdict(True, "")

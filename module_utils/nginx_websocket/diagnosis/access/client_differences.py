@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import List
 
+from ... import codes
 from ...edit.changes.locations import replace_head
 from ..asking.browsers_view import connection_conditions
 from ..evidence.facts import Facts
@@ -20,7 +21,7 @@ def clients_differ(facts: Facts) -> List[Finding]:
     conditions = connection_conditions(facts.configuration)
     directive = next((item for item in conditions if item.name == b"if"), conditions[0])
     finding = Finding(
-        "connection-header-wrong",
+        codes.CONNECTION_HEADER_WRONG,
         is_cause=True,
         evidence=[*at(directive, words_of(directive)), told(hop), told(other)],
         detail="a condition compares the whole Connection header, which differs from browser to browser",

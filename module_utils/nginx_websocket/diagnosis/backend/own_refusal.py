@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from typing import Container, List, Optional, Sequence, Tuple
 
+from ... import codes
 from ...exchange.result import Probe
 from ..evidence.facts import BackendFacts, Facts
 from ..words.findings import Evidence, Finding
 from .answers import TO_HTTPS_PORT, right_handshake, said
 
 BY_STATUS: Sequence[Tuple[Container[int], str, str]] = (
-    ((401, 407), "backend-auth", ""),
+    ((401, 407), codes.BACKEND_AUTH, ""),
     (
         (403,),
-        "backend-auth",
+        codes.BACKEND_AUTH,
         "the backend refuses the handshake (403), whatever the Host and Origin: a token or cookie is "
         "missing, or the application has no WebSocket on this path",
     ),
-    (range(500, 1000), "backend-error", "the backend answers {status} by itself"),
-    ((301, 302, 303, 307, 308), "backend-error", "the backend itself redirects ({status} to {location})"),
+    (range(500, 1000), codes.BACKEND_ERROR, "the backend answers {status} by itself"),
+    ((301, 302, 303, 307, 308), codes.BACKEND_ERROR, "the backend itself redirects ({status} to {location})"),
 )
 """Statuses of the backend, the code that they mean, and what is said of it."""
 
@@ -46,7 +47,7 @@ def own_refusal(facts: Facts, probe: Probe) -> List[Finding]:
     ]
     found = _other_scheme(backend, asked, evidence) or _other_port(facts, backend, evidence)
     if found is None and asked.closed_after is not None:
-        found = Finding("backend-closed", evidence=evidence)
+        found = Finding(codes.BACKEND_CLOSED, evidence=evidence)
     return [found or _by_status(backend, asked, probe, evidence)]
 
 
@@ -55,7 +56,7 @@ def _other_scheme(backend: BackendFacts, asked: Probe, evidence: List[Evidence])
     other = backend.other_scheme
     if other is None or not (other.opened or TO_HTTPS_PORT in asked.body):
         return None
-    return Finding("upstream-scheme-mismatch", evidence=[*evidence, said("in the other scheme", other)])
+    return Finding(codes.UPSTREAM_SCHEME_MISMATCH, evidence=[*evidence, said("in the other scheme", other)])
 
 
 def _other_port(facts: Facts, backend: BackendFacts, evidence: List[Evidence]) -> Optional[Finding]:
@@ -65,7 +66,7 @@ def _other_port(facts: Facts, backend: BackendFacts, evidence: List[Evidence]) -
         return None
     listener, answer = other
     return Finding(
-        "wrong-backend",
+        codes.WRONG_BACKEND,
         evidence=[*evidence, said(f"port {listener.port} of this host ({listener.describe()})", answer)],
         detail=(
             f"another application answers at {backend.server}; the WebSocket opens on port {listener.port}"
@@ -83,9 +84,9 @@ def _by_status(backend: BackendFacts, asked: Probe, probe: Probe, evidence: List
             return Finding(code, evidence=evidence, detail=detail)
     plain = backend.plain
     if not 200 <= status < 300 or plain is None or plain.status != status:
-        return Finding("backend-no-websocket", evidence=evidence)
+        return Finding(codes.BACKEND_NO_WEBSOCKET, evidence=evidence)
     return Finding(
-        "backend-no-websocket",
+        codes.BACKEND_NO_WEBSOCKET,
         evidence=[*evidence, said("an ordinary request there", plain)],
         detail=(
             "the backend answers the handshake like any other request: it ignores upgrades, or it is another "

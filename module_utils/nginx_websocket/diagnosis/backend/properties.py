@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import List, Optional, Sequence
 
-from ...behaviour.upgrade import codes
+from ... import codes
 from ...behaviour.upgrade.request import handshake_header, path_change, rewrite_before
 from ...conf.tree import Directive
 from ...edit.changes.headers import header_change, header_line
@@ -17,20 +17,20 @@ from .answers import said
 
 HOP_CODES = (
     *HEADER_FAULTS,
-    "outer-proxy-strips-upgrade",
-    "upgrade-hardcoded-no-tunnel",
-    "wrong-location",
-    "shadowed-by-prefix-caret",
-    "regex-shadows-prefix",
-    "regex-order",
-    "rewrite-relocates",
-    "default-server-captured",
-    "duplicate-server-name",
-    "listen-address-captured",
-    "ws-missing-in-tls-server",
-    "not-included-file",
+    codes.OUTER_PROXY_STRIPS_UPGRADE,
+    codes.UPGRADE_HARDCODED_NO_TUNNEL,
+    codes.WRONG_LOCATION,
+    codes.SHADOWED_BY_PREFIX_CARET,
+    codes.REGEX_SHADOWS_PREFIX,
+    codes.REGEX_ORDER,
+    codes.REWRITE_RELOCATES,
+    codes.DEFAULT_SERVER_CAPTURED,
+    codes.DUPLICATE_SERVER_NAME,
+    codes.LISTEN_ADDRESS_CAPTURED,
+    codes.WS_MISSING_IN_TLS_SERVER,
+    codes.NOT_INCLUDED_FILE,
 )
-HOP_HEADERS = {"Upgrade": "no-upgrade-header", "Connection": "connection-header-wrong"}
+HOP_HEADERS = {"Upgrade": codes.NO_UPGRADE_HEADER, "Connection": codes.CONNECTION_HEADER_WRONG}
 NAMED = (
     "Host",
     "Origin",
@@ -44,23 +44,23 @@ NAMED = (
 )
 """Headers by which applications know who asks, and by which name."""
 BY_PROPERTY = {
-    "method": "method-changed",
-    "version": "http10-upstream",
-    "Sec-WebSocket-Key": "request-headers-not-passed",
-    "Sec-WebSocket-Version": "request-headers-not-passed",
-    "hosts": "duplicate-host-header",
-    "Host": "host-header-wrong",
-    "query": "query-string-lost",
-    "X-Forwarded-For": "backend-untrusted-proxy",
-    "X-Forwarded-Host": "host-header-wrong",
-    "X-Forwarded-Server": "host-header-wrong",
-    "X-Original-Host": "host-header-wrong",
-    "X-Forwarded-Port": "host-header-wrong",
-    "X-Forwarded-Scheme": "forwarded-proto-missing",
-    "Forwarded": "host-header-wrong",
-    "X-Forwarded-Proto": "forwarded-proto-missing",
-    "Origin": "origin-rejected",
-    "Sec-WebSocket-Protocol": "subprotocol-stripped",
+    "method": codes.METHOD_CHANGED,
+    "version": codes.HTTP10_UPSTREAM,
+    "Sec-WebSocket-Key": codes.REQUEST_HEADERS_NOT_PASSED,
+    "Sec-WebSocket-Version": codes.REQUEST_HEADERS_NOT_PASSED,
+    "hosts": codes.DUPLICATE_HOST_HEADER,
+    "Host": codes.HOST_HEADER_WRONG,
+    "query": codes.QUERY_STRING_LOST,
+    "X-Forwarded-For": codes.BACKEND_UNTRUSTED_PROXY,
+    "X-Forwarded-Host": codes.HOST_HEADER_WRONG,
+    "X-Forwarded-Server": codes.HOST_HEADER_WRONG,
+    "X-Original-Host": codes.HOST_HEADER_WRONG,
+    "X-Forwarded-Port": codes.HOST_HEADER_WRONG,
+    "X-Forwarded-Scheme": codes.FORWARDED_PROTO_MISSING,
+    "Forwarded": codes.HOST_HEADER_WRONG,
+    "X-Forwarded-Proto": codes.FORWARDED_PROTO_MISSING,
+    "Origin": codes.ORIGIN_REJECTED,
+    "Sec-WebSocket-Protocol": codes.SUBPROTOCOL_STRIPPED,
 }
 
 
@@ -114,7 +114,7 @@ def _of_request(
     finding = known or Finding(code)
     if name in NAMED:
         _mend_header(facts, backend, finding, name)
-    if code == "request-headers-not-passed":
+    if code == codes.REQUEST_HEADERS_NOT_PASSED:
         line = _line_in_force(facts, name)
         finding = finding_of(handshake_header(name, line)) if line is not None else finding
     return finding
@@ -124,7 +124,7 @@ def _code(facts: Facts, backend: BackendFacts, name: str) -> str:
     """The code of a property; "" where it has none."""
     if name == "path":
         return _path_code(facts, backend)
-    return BY_PROPERTY.get(name) or ("header-underscore-dropped" if "_" in name else "")
+    return BY_PROPERTY.get(name) or (codes.HEADER_UNDERSCORE_DROPPED if "_" in name else "")
 
 
 def _line_in_force(facts: Facts, name: str) -> Optional[Directive]:
@@ -148,7 +148,7 @@ def _mend_header(facts: Facts, backend: BackendFacts, finding: Finding, name: st
     if backend.search is None or backend.search.opening is None or route is None or route.upstream is None:
         return
     value = backend.search.opening.value(name)
-    if finding.code == "host-header-wrong" and name != "Host":
+    if finding.code == codes.HOST_HEADER_WRONG and name != "Host":
         sent = backend.sent.value(name) if backend.sent is not None else ""
         finding.detail = (
             f"the backend goes by {name}, and nginx sends {sent} there, which is not the page's host"
@@ -202,17 +202,17 @@ def _path_code(facts: Facts, backend: BackendFacts) -> str:
     assert backend.sent is not None and backend.client is not None
     route = facts.route
     if route is not None and route.upstream is not None and rewrite_before(route, route.upstream) is not None:
-        return "rewrite-changes-path"
+        return codes.REWRITE_CHANGES_PATH
     opening, sent, client = backend.search.opening.path, backend.sent.path, backend.client.path
     if any(
         words == WITH_SLASH and probe is backend.search.opening_probe for words, probe in backend.search.tried
     ):
-        return "proxy-pass-double-slash"
+        return codes.PROXY_PASS_DOUBLE_SLASH
     if re.sub("/+", "/", sent) == opening:
-        return "proxy-pass-double-slash"
+        return codes.PROXY_PASS_DOUBLE_SLASH
     change = path_change(route, route.upstream, client) if route is not None and route.upstream else ""
     if opening == client or change == codes.PROXY_PASS_VARIABLE_URI:
-        return change or "proxy-pass-strips-prefix"
+        return change or codes.PROXY_PASS_STRIPS_PREFIX
     if sent.endswith(opening) or len(opening) < len(sent):
-        return "proxy-pass-keeps-prefix"
-    return "proxy-pass-strips-prefix"
+        return codes.PROXY_PASS_KEEPS_PREFIX
+    return codes.PROXY_PASS_STRIPS_PREFIX

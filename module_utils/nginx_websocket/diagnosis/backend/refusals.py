@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Callable, List, Optional, Sequence
 
+from ... import codes
 from ...exchange.result import Probe
 from ..asking import elsewhere
 from ..evidence.facts import BackendFacts, Facts
@@ -34,7 +35,7 @@ def _certain(suspects: Sequence[Suspect]) -> List[Finding]:
 
 def _from_cache(facts: Facts, suspects: Sequence[Suspect], probe: Probe) -> List[Finding]:
     """nginx answers from its cache what the backend would open."""
-    cached = next((suspect.finding for suspect in suspects if suspect.code == "cache"), None)
+    cached = next((suspect.finding for suspect in suspects if suspect.code == codes.CACHE), None)
     opens = [b.search.as_sent for b in facts.backends if b.search is not None and b.search.as_sent.opened]
     if cached is None or not opens or opens[0].closed_after is not None or probe.status == 101:
         return []
@@ -86,7 +87,7 @@ def _by_configuration(facts: Facts, suspects: Sequence[Suspect], probe: Probe) -
     certain = _certain(suspects)
     if not certain:
         return []
-    own = [finding for finding in own_refusal(facts, probe) if finding.code != "backend-error"]
+    own = [finding for finding in own_refusal(facts, probe) if finding.code != codes.BACKEND_ERROR]
     confirmed = any(
         backend.search is not None and not is_this_nginx(facts, backend) for backend in facts.backends
     )
@@ -95,7 +96,7 @@ def _by_configuration(facts: Facts, suspects: Sequence[Suspect], probe: Probe) -
 
 def _other_protocol(facts: Facts, suspects: Sequence[Suspect], probe: Probe) -> List[Finding]:
     """Not proxy_pass: what answers speaks no HTTP to nginx."""
-    return [suspect.finding for suspect in suspects if suspect.code == "wrong-pass-directive"]
+    return [suspect.finding for suspect in suspects if suspect.code == codes.WRONG_PASS_DIRECTIVE]
 
 
 def _by_itself(facts: Facts, suspects: Sequence[Suspect], probe: Probe) -> List[Finding]:
@@ -124,7 +125,7 @@ def _other_location(facts: Facts, suspects: Sequence[Suspect]) -> Optional[Findi
                 return suspect.finding
         where = at(place, f"{words_of(place)} leads there") if place is not None else []
         return Finding(
-            "wrong-location",
+            codes.WRONG_LOCATION,
             evidence=[*where, *evidence],
             detail=f"the location that answers passes this path to {backend.server}, which opens no "
             f"WebSocket; port {listener.port} does, to which another one leads",
@@ -140,11 +141,11 @@ def _session_lost(facts: Facts) -> bool:
 
 def _not_sticky(facts: Facts, suspects: Sequence[Suspect], backend: BackendFacts) -> Finding:
     known = next(
-        (suspect.finding.evidence for suspect in suspects if suspect.code == "no-sticky-session"), []
+        (suspect.finding.evidence for suspect in suspects if suspect.code == codes.NO_STICKY_SESSION), []
     )
     answer = facts.session[-1]
     return Finding(
-        "no-sticky-session",
+        codes.NO_STICKY_SESSION,
         evidence=[
             *known,
             said("a session opened by polling through nginx, then upgraded through nginx", answer),

@@ -6,6 +6,7 @@ import dataclasses
 import re
 from typing import List, Optional
 
+from ... import codes
 from ...behaviour.route import index_of
 from ...conf.tree import Directive
 from ..evidence.facts import Facts
@@ -66,7 +67,9 @@ def _max_conns(facts: Facts) -> List[Limit]:
     shared = any(child.name == b"zone" for child in upstream.block.block or ())
     total *= 1 if shared else worker_count(facts)
     name = upstream.host
-    return [Limit("upstream-max-conns", total, f"max_conns of upstream {name}", place, total < TRY_AT_MOST)]
+    return [
+        Limit(codes.UPSTREAM_MAX_CONNS, total, f"max_conns of upstream {name}", place, total < TRY_AT_MOST)
+    ]
 
 
 def _limit_conn(facts: Facts) -> List[Limit]:
@@ -80,7 +83,7 @@ def _limit_conn(facts: Facts) -> List[Limit]:
             # A small limit by client is often meant; one or two sockets are too few for two tabs.
             found.append(
                 Limit(
-                    "limit-conn",
+                    codes.LIMIT_CONN,
                     number,
                     "limit_conn " + directive.args[0].decode("utf-8", "replace"),
                     directive,
@@ -108,7 +111,7 @@ def _limit_req(facts: Facts) -> List[Limit]:
         words = "limit_req " + options.get(b"zone", b"").decode("utf-8", "replace")
         found.append(
             Limit(
-                "limit-req",
+                codes.LIMIT_REQ,
                 burst + max(1, int(second)),
                 words + " in one moment",
                 directive,
@@ -130,7 +133,7 @@ def _worker_connections(facts: Facts) -> List[Limit]:
     groups = len(index_of(facts.configuration).groups)
     sockets = max(0, (number - groups - 1) // 2) * worker_count(facts)
     return [
-        Limit("worker-connections", sockets, f"worker_connections {number}", place, sockets < TRY_AT_MOST)
+        Limit(codes.WORKER_CONNECTIONS, sockets, f"worker_connections {number}", place, sockets < TRY_AT_MOST)
     ]
 
 
@@ -145,5 +148,11 @@ def _files(facts: Facts) -> List[Limit]:
     used = facts.limits.get("used", 10)
     sockets = max(0, (number - used) // 2) * worker_count(facts)
     return [
-        Limit("open-file-limit", sockets, f"{number} file descriptors a worker", place, sockets < TRY_AT_MOST)
+        Limit(
+            codes.OPEN_FILE_LIMIT,
+            sockets,
+            f"{number} file descriptors a worker",
+            place,
+            sockets < TRY_AT_MOST,
+        )
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import List, Sequence, Tuple
 
+from ... import codes
 from ...exchange.result import Probe
 from ..backend import refusals
 from ..evidence.facts import Facts, Hop
@@ -37,7 +38,7 @@ def closed(facts: Facts, suspects: Sequence[Suspect], hop: Hop) -> List[Finding]
         code = f" with close code {hop.probe.close_code}" if hop.probe.close_code else ""
         return [
             Finding(
-                "backend-closed",
+                codes.BACKEND_CLOSED,
                 evidence=[
                     told(hop),
                     Evidence(
@@ -56,7 +57,7 @@ def closed(facts: Facts, suspects: Sequence[Suspect], hop: Hop) -> List[Finding]
 def timeout_finding(facts: Facts, timeout: float, evidence: List[Evidence]) -> Finding:
     """The finding for a proxy_read_timeout that is too short."""
     return Finding(
-        "timeout-short",
+        codes.TIMEOUT_SHORT,
         evidence=timeout_evidence(facts.route) + evidence,
         detail=f"nginx closes the socket after {timeout:g} s of silence (proxy_read_timeout)",
     )
@@ -119,7 +120,7 @@ def _servers_differ(facts: Facts) -> List[Finding]:
     shown = at(where, f"this upstream leads to {names}, too") if where is not None else []
     return [
         Finding(
-            "upstream-servers-differ",
+            codes.UPSTREAM_SERVERS_DIFFER,
             evidence=[*evidence, *shown],
             detail=f"only some handshakes open: {names} refuses them, the upstream's other servers do not",
         )
@@ -134,9 +135,9 @@ def front_differs(facts: Facts) -> List[Finding]:
     kind = front.probe.error_kind
     if kind in CONNECT_KINDS or (kind == "tls" and front.probe.tls.get("verify_error")):
         return []  # Nobody was reached, or the certificate there says why.
-    if front.probe.status == 403 and facts.logged("access-denied") is not None:
+    if front.probe.status == 403 and facts.logged(codes.ACCESS_DENIED) is not None:
         return []  # The way back to this very nginx, which refused an address.
-    return [Finding("front-differs", is_cause=True, evidence=[told(local), told(front)])]
+    return [Finding(codes.FRONT_DIFFERS, is_cause=True, evidence=[told(local), told(front)])]
 
 
 def _refused_together(facts: Facts) -> List[Finding]:
@@ -146,17 +147,18 @@ def _refused_together(facts: Facts) -> List[Finding]:
         return []
     opened = len(facts.many) - len(refused)
     limits = socket_limits(facts)
-    codes = [line.code for line in facts.log]
-    if "upstream-marked-down" in codes and any(limit.code == "upstream-max-conns" for limit in limits):
-        codes.insert(0, "upstream-max-conns")
+    logged = [line.code for line in facts.log]
+    at_limit = any(limit.code == codes.UPSTREAM_MAX_CONNS for limit in limits)
+    if at_limit and codes.UPSTREAM_MARKED_DOWN in logged:
+        logged.insert(0, codes.UPSTREAM_MAX_CONNS)
     known = {limit.code: limit for limit in limits}
-    code = next((code for code in codes if code in known), "")
+    code = next((code for code in logged if code in known), "")
     if not code and limits and limits[0].sockets <= len(facts.many):
         code = limits[0].code
     if not code:
         return []
     limit = known[code]
-    line = facts.logged("upstream-marked-down" if code == "upstream-max-conns" else code)
+    line = facts.logged(codes.UPSTREAM_MARKED_DOWN if code == codes.UPSTREAM_MAX_CONNS else code)
     directive = limit.directive
     evidence = [
         Evidence(
@@ -185,7 +187,7 @@ def unreached(facts: Facts) -> List[Finding]:
     if hop is None or not hop.opened:
         return found
     if public is not None and public.probe.error_kind in CONNECT_KINDS:
-        code = "name-not-resolved" if public.probe.error_kind == "dns" else "address-unreachable"
+        code = codes.NAME_NOT_RESOLVED if public.probe.error_kind == "dns" else codes.ADDRESS_UNREACHABLE
         found.append(
             Finding(
                 code,
@@ -200,7 +202,7 @@ def unreached(facts: Facts) -> List[Finding]:
             )
         )
     if other is not None and other.probe.error_kind == "connect-refused" and "[" in other.probe.error:
-        found.append(Finding("listen-ipv6-missing", weight=80, evidence=[told(other)]))
+        found.append(Finding(codes.LISTEN_IPV6_MISSING, weight=80, evidence=[told(other)]))
     return found
 
 
@@ -208,5 +210,5 @@ def alpn_refused(facts: Facts) -> List[Finding]:
     """The client's own ALPN list leads it to HTTP/2."""
     alpn = facts.hop("alpn")
     if alpn is not None and not alpn.probe.opened and alpn.probe.tls.get("alpn") == "h2":
-        return [Finding("http2-only", evidence=[told(alpn)])]
+        return [Finding(codes.HTTP2_ONLY, evidence=[told(alpn)])]
     return []

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Callable, List, Sequence
 
+from ... import codes
 from ..backend.answers import TO_HTTPS_PORT
 from ..evidence.errorlog import LogLine
 from ..evidence.facts import Facts, Hop
@@ -19,7 +20,7 @@ from ..reload.stale import other_upstream, stale
 from ..words.findings import Evidence, Finding
 from ..words.suspect import Suspect, at, certain_cause, evidence_of, words_of
 
-PLAIN_ANSWERS = ("return-status", "location-without-handler", "try_files-spa-fallback")
+PLAIN_ANSWERS = (codes.RETURN_STATUS, codes.LOCATION_WITHOUT_HANDLER, codes.TRY_FILES_SPA_FALLBACK)
 
 # ngx_http_special_response.c, for 495 and 496, which clients see as 400.
 NO_CLIENT_CERTIFICATE = ("No required SSL certificate was sent", "The SSL certificate error")
@@ -36,8 +37,8 @@ def _plain_http(facts: Facts, suspects: Sequence[Suspect], hop: Hop) -> List[Fin
     """The port speaks TLS, and the client does not."""
     if hop.probe.status != 400 or TO_HTTPS_PORT not in hop.probe.body:
         return []
-    known = certain_cause(suspects, ("plain-http-to-tls-port",))
-    return known or [Finding("plain-http-to-tls-port", evidence=[told(hop)])]
+    known = certain_cause(suspects, (codes.PLAIN_HTTP_TO_TLS_PORT,))
+    return known or [Finding(codes.PLAIN_HTTP_TO_TLS_PORT, evidence=[told(hop)])]
 
 
 def _client_certificate(facts: Facts, suspects: Sequence[Suspect], hop: Hop) -> List[Finding]:
@@ -46,13 +47,13 @@ def _client_certificate(facts: Facts, suspects: Sequence[Suspect], hop: Hop) -> 
     server = facts.route.server if facts.route is not None else None
     asked = server.nearest(b"ssl_verify_client")[1] if server is not None else []
     where = at(asked[-1], words_of(asked[-1])) if asked else []
-    return [Finding("client-certificate-required", evidence=[*where, told(hop)])]
+    return [Finding(codes.CLIENT_CERTIFICATE_REQUIRED, evidence=[*where, told(hop)])]
 
 
 def _large_header(facts: Facts, suspects: Sequence[Suspect], hop: Hop) -> List[Finding]:
     status = hop.probe.status
     if status in (414, 431, 494) or (status == 400 and "Header Or Cookie Too Large" in hop.probe.body):
-        return [Finding("request-header-too-large", evidence=[told(hop)])]
+        return [Finding(codes.REQUEST_HEADER_TOO_LARGE, evidence=[told(hop)])]
     return []
 
 
@@ -64,7 +65,7 @@ def _backend_failed(facts: Facts, suspects: Sequence[Suspect], hop: Hop) -> List
 
 
 def _settled_by_log(facts: Facts, suspects: Sequence[Suspect], hop: Hop) -> List[Finding]:
-    for code in ("modsecurity", "capture-lost", "proxy-bind-failed"):
+    for code in (codes.MODSECURITY, codes.CAPTURE_LOST, codes.PROXY_BIND_FAILED):
         logged = facts.logged(code)
         if logged is not None:
             return [_by_log(facts, code, logged)]
@@ -72,8 +73,8 @@ def _settled_by_log(facts: Facts, suspects: Sequence[Suspect], hop: Hop) -> List
 
 
 def _guard_in_log(facts: Facts, suspects: Sequence[Suspect], hop: Hop) -> List[Finding]:
-    codes = ("limit-req", "limit-conn", "auth-request")
-    line = next((line for line in facts.log if line.code in codes), None)
+    guards = (codes.LIMIT_REQ, codes.LIMIT_CONN, codes.AUTH_REQUEST)
+    line = next((line for line in facts.log if line.code in guards), None)
     if line is None or hop.probe.status in NO_REFUSAL:
         return []
     return [Finding(line.code, evidence=[*evidence_of(suspects, line.code), line.evidence()])]
@@ -116,7 +117,9 @@ def _by_log(facts: Facts, code: str, line: LogLine) -> Finding:
     route = facts.route
     where: List[Evidence] = []
     if route is not None and route.level is not None:
-        name = {"capture-lost": b"proxy_pass", "proxy-bind-failed": b"proxy_bind"}.get(code, b"modsecurity")
+        name = {codes.CAPTURE_LOST: b"proxy_pass", codes.PROXY_BIND_FAILED: b"proxy_bind"}.get(
+            code, b"modsecurity"
+        )
         for directive in route.level.nearest(name)[1][-1:]:
             where = at(directive, words_of(directive))
     return Finding(code, evidence=[*where, line.evidence()])
@@ -124,12 +127,12 @@ def _by_log(facts: Facts, code: str, line: LogLine) -> Finding:
 
 def _supported(facts: Facts, suspect: Suspect) -> bool:
     """Whether the log or the nature of the rule confirms a suspect that the configuration leaves open."""
-    if suspect.code in ("access-denied", "method-not-allowed"):
-        return facts.logged("access-denied") is not None or not facts.log_readable
+    if suspect.code in (codes.ACCESS_DENIED, codes.METHOD_NOT_ALLOWED):
+        return facts.logged(codes.ACCESS_DENIED) is not None or not facts.log_readable
     return (
-        suspect.code in ("auth-request", "auth-basic")
+        suspect.code in (codes.AUTH_REQUEST, codes.AUTH_BASIC)
         or facts.logged(suspect.code) is not None
-        or (suspect.code not in ("undecided", "cache", "error-page-intercept"))
+        or (suspect.code not in ("undecided", codes.CACHE, codes.ERROR_PAGE_INTERCEPT))
     )
 
 

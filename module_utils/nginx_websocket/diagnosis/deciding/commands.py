@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import List
 
+from ... import codes
 from ..evidence.facts import Facts
 
 
@@ -19,14 +20,14 @@ def commands_for(code: str, facts: Facts) -> List[str]:
     stopped = next((item.unit.name for item in facts.backends if item.unit is not None), "")
     start = [f"systemctl start {stopped}", f"journalctl -u {stopped} -n 50"] if stopped else ["ss -ltnp"]
     return {
-        "stale-config-not-reloaded": [f"{binary} -t", reload],
-        "reload-failed": [f"{binary} -t", reload],
-        "not-included-file": [f"{binary} -T | grep '^# configuration file'", reload],
-        "nginx-not-running": [f"{binary} -t", f"systemctl start {unit or 'nginx.service'}"],
-        "stale-upstream-dns": [reload],
-        "cert-invalid": [reload],
-        "backend-down": start,
-        "other-process-on-port": [f"ss -ltnp 'sport = :{facts.question.endpoint.port}'"],
-        "backend-ipv6-localhost": [f"ss -ltnp 'sport = :{port}'"] if port else ["ss -ltnp"],
-        "backend-connect-timeout": ["ss -ltn", "nft list ruleset"],
+        codes.STALE_CONFIG_NOT_RELOADED: [f"{binary} -t", reload],
+        codes.RELOAD_FAILED: [f"{binary} -t", reload],
+        codes.NOT_INCLUDED_FILE: [f"{binary} -T | grep '^# configuration file'", reload],
+        codes.NGINX_NOT_RUNNING: [f"{binary} -t", f"systemctl start {unit or 'nginx.service'}"],
+        codes.STALE_UPSTREAM_DNS: [reload],
+        codes.CERT_INVALID: [reload],
+        codes.BACKEND_DOWN: start,
+        codes.OTHER_PROCESS_ON_PORT: [f"ss -ltnp 'sport = :{facts.question.endpoint.port}'"],
+        codes.BACKEND_IPV6_LOCALHOST: [f"ss -ltnp 'sport = :{port}'"] if port else ["ss -ltnp"],
+        codes.BACKEND_CONNECT_TIMEOUT: ["ss -ltn", "nft list ruleset"],
     }.get(code, [])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Callable, List, Optional, Sequence
 
+from ... import codes
 from ..access.client_differences import clients_differ
 from ..backend import refusals
 from ..capacity.open_socket import after_open, closed, front_differs
@@ -52,7 +53,7 @@ def _page_refused(facts: Facts, hop: Optional[Hop]) -> List[Finding]:
         return []
     return [
         Finding(
-            "origin-rejected",
+            codes.ORIGIN_REJECTED,
             is_cause=True,
             evidence=[told(hop), told(bare)],
             detail=f"a page of this very site (Origin {facts.question.sent_origin}) is refused, and a client "
@@ -73,9 +74,9 @@ def _hanging(facts: Facts, suspects: Sequence[Suspect], hop: Optional[Hop]) -> L
     certain = certain_cause(suspects)
     if certain:
         return certain
-    line = facts.logged("open-file-limit")
+    line = facts.logged(codes.OPEN_FILE_LIMIT)
     if line is not None:
-        return [Finding("open-file-limit", evidence=[line.evidence()])]
+        return [Finding(codes.OPEN_FILE_LIMIT, evidence=[line.evidence()])]
     held = held_back.by_ssi(facts, suspects)
     return held or other_upstream(facts) or no_answer.unreachable_backend(facts, suspects, hop.probe)
 
@@ -85,8 +86,12 @@ def _handshake(facts: Facts, suspects: Sequence[Suspect], hop: Optional[Hop]) ->
     if hop is None or hop.probe.status != 101:
         return []
     if hop.probe.error_kind == "bad-handshake":
-        codes = ("response-header-hidden", "subprotocol-stripped", "upgrade-hardcoded-no-tunnel")
-        return certain_cause(suspects, codes) or refusals.refused_by_backend(facts, suspects, hop.probe)
+        of_headers = (
+            codes.RESPONSE_HEADER_HIDDEN,
+            codes.SUBPROTOCOL_STRIPPED,
+            codes.UPGRADE_HARDCODED_NO_TUNNEL,
+        )
+        return certain_cause(suspects, of_headers) or refusals.refused_by_backend(facts, suspects, hop.probe)
     if hop.probe.closed_after is not None:
         return closed(facts, suspects, hop)
     return []
@@ -109,7 +114,7 @@ def disagreement(facts: Facts, suspects: Sequence[Suspect]) -> List[Finding]:
     else:
         return []
     return [
-        Finding("static-live-disagree", weight=95, evidence=[told(hop), Evidence("configuration", words)])
+        Finding(codes.STATIC_LIVE_DISAGREE, weight=95, evidence=[told(hop), Evidence("configuration", words)])
     ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from typing import Iterator, List, Optional, Sequence
 
+from ... import codes
 from ...behaviour.content.files import local_files
 from ...conf.splice import Edit
 from ...conf.tree import Configuration, Directive, Source
@@ -24,13 +25,13 @@ MOST = 6
 TOGETHER = 24
 """Combinations that are judged, where there are several causes."""
 BY_PATH = (
-    "proxy-pass-keeps-prefix",
-    "proxy-pass-strips-prefix",
-    "proxy-pass-double-slash",
-    "proxy-pass-normalizes-path",
-    "proxy-pass-variable-uri",
-    "rewrite-changes-path",
-    "query-string-lost",
+    codes.PROXY_PASS_KEEPS_PREFIX,
+    codes.PROXY_PASS_STRIPS_PREFIX,
+    codes.PROXY_PASS_DOUBLE_SLASH,
+    codes.PROXY_PASS_NORMALIZES_PATH,
+    codes.PROXY_PASS_VARIABLE_URI,
+    codes.REWRITE_CHANGES_PATH,
+    codes.QUERY_STRING_LOST,
 )
 
 
@@ -62,12 +63,12 @@ def fit(edits: Sequence[Edit], causes: Sequence[Finding], facts: Facts) -> bool:
     """Whether edits were judged to be fit for a URL that fails by these causes."""
     configuration, route = facts.configuration, facts.route
     assert configuration is not None and route is not None
-    codes = [cause.code for cause in causes]
+    known = [cause.code for cause in causes]
     asked = Asked(
         facts.request or route.request,
         facts.version,
         local_files if facts.live else None,
-        opening_target(facts) if any(code in BY_PATH for code in codes) else "",
+        opening_target(facts) if any(code in BY_PATH for code in known) else "",
     )
     broken = facts.test is not None and not facts.test.valid
     return judge(
@@ -84,7 +85,7 @@ def candidates(cause: Finding, facts: Facts) -> Iterator[List[Edit]]:
     configuration, route = facts.configuration, facts.route
     if configuration is None or route is None:
         return
-    if cause.code == "connection-header-wrong":
+    if cause.code == codes.CONNECTION_HEADER_WRONG:
         yield from map_mended(configuration, route)
     for change in (cause.change, change_for(cause.code, route)):
         if change is not None and change.file:
@@ -143,11 +144,11 @@ def opening_server(facts: Facts, code: str) -> str:
             )
             return f"{host}:{listener.port}"
         good = [name for name, probe in backend.each if probe.opened and probe.closed_after is None]
-        if good and code == "upstream-servers-differ":
+        if good and code == codes.UPSTREAM_SERVERS_DIFFER:
             return good[0]
-        if code == "wrong-pass-directive" and backend.plain is not None and backend.plain.opened:
+        if code == codes.WRONG_PASS_DIRECTIVE and backend.plain is not None and backend.plain.opened:
             return backend.server
-        if code == "backend-ipv6-localhost" and backend.listeners:
+        if code == codes.BACKEND_IPV6_LOCALHOST and backend.listeners:
             listener = backend.listeners[0]
             host = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "::1": "[::1]"}.get(  # nosec B104 # read, not bound
                 listener.address, listener.address

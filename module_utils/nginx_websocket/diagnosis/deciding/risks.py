@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from typing import Dict, Iterator, List, Optional, Sequence
 
+from ... import codes
 from ...behaviour.route import index_of, virtual_names
-from ...behaviour.upgrade import codes
 from ...behaviour.variables import variable_names
 from ...conf.tree import Directive
 from ...conf.units import seconds_of
@@ -47,7 +47,7 @@ def risks(facts: Facts, suspects: Sequence[Suspect]) -> List[Finding]:
             continue
         finding = suspect.finding
         finding.weight = finding.weight or (70 if suspect.certain else 40)
-        if suspect.code != "proxy-protocol-mismatch" or not facts.live:
+        if suspect.code != codes.PROXY_PROTOCOL_MISMATCH or not facts.live:
             found.append(finding)
     for rule in (_idle, _reload, _capacity, _files, _names, _headers, _stale, _tls, _socket, _configuration):
         found += rule(facts)
@@ -62,7 +62,7 @@ def _idle(facts: Facts) -> Iterator[Finding]:
     effective = route.effective["proxy_read_timeout"]
     where = effective.source if effective.directive is None else ""
     yield Finding(
-        "timeout-short",
+        codes.TIMEOUT_SHORT,
         weight=50 if timeout >= 60 else 60,
         evidence=_at(
             effective.directive, f"proxy_read_timeout {effective.value}" + (f" ({where})" if where else "")
@@ -79,14 +79,14 @@ def _reload(facts: Facts) -> Iterator[Finding]:
                 text = directive.args[0].decode("utf-8", "replace")
                 seconds = seconds_of(text)
                 yield Finding(
-                    "reload-closes-sockets",
+                    codes.RELOAD_CLOSES_SOCKETS,
                     weight=65 if seconds is None or seconds < 300 else 25,
                     evidence=_at(directive, f"worker_shutdown_timeout {text}"),
                     detail=f"every reload closes all open sockets after {text} (worker_shutdown_timeout)",
                 )
     if facts.old_workers:
         yield Finding(
-            "reload-old-sockets-old-config",
+            codes.RELOAD_OLD_SOCKETS_OLD_CONFIG,
             weight=64,
             evidence=[
                 Evidence(
@@ -101,8 +101,10 @@ def _capacity(facts: Facts) -> Iterator[Finding]:
     if facts.route is None or facts.route.upstream is None:
         return
     for limit in socket_limits(facts):
-        weight = {"upstream-max-conns": 75, "limit-conn": 55, "limit-req": 56}.get(limit.code, 0)
-        bound = {"limit-conn": 10, "limit-req": 2, "upstream-max-conns": 100}.get(limit.code, 1000)
+        weight = {codes.UPSTREAM_MAX_CONNS: 75, codes.LIMIT_CONN: 55, codes.LIMIT_REQ: 56}.get(limit.code, 0)
+        bound = {codes.LIMIT_CONN: 10, codes.LIMIT_REQ: 2, codes.UPSTREAM_MAX_CONNS: 100}.get(
+            limit.code, 1000
+        )
         if limit.sockets >= bound:
             continue
         if limit.sockets < 16:
@@ -122,7 +124,7 @@ def _files(facts: Facts) -> Iterator[Finding]:
         for path in include.files:
             if any(char in include.pattern for char in "*?[") and BACKUP.search(path):
                 yield Finding(
-                    "backup-file-included",
+                    codes.BACKUP_FILE_INCLUDED,
                     weight=45,
                     evidence=[Evidence("file", f"include {include.pattern} takes it", path, 1)],
                     fix=f"move {path} out of the included directory, then reload",
@@ -132,7 +134,7 @@ def _files(facts: Facts) -> Iterator[Finding]:
         name = directive.args[-1] if directive.args else b""
         if name in seen and b"upgrade" in name:
             yield Finding(
-                "duplicate-map",
+                codes.DUPLICATE_MAP,
                 weight=15,
                 evidence=_at(seen[name], "first " + name.decode("utf-8", "replace"))
                 + _at(directive, "and again; this one holds"),
@@ -147,7 +149,7 @@ def _names(facts: Facts) -> Iterator[Finding]:
     names = virtual_names(index_of(facts.configuration), route.listen, route.version)
     for name, server in names.conflicts[:3]:
         yield Finding(
-            "duplicate-server-name",
+            codes.DUPLICATE_SERVER_NAME,
             weight=30,
             evidence=_at(
                 server.directive,
@@ -165,7 +167,7 @@ def _headers(facts: Facts) -> Iterator[Finding]:
             continue
         if line.args[1].lower() == b"upgrade":
             yield Finding(
-                "connection-hardcoded", weight=8, evidence=_at(line, "Connection is always upgrade")
+                codes.CONNECTION_HARDCODED, weight=8, evidence=_at(line, "Connection is always upgrade")
             )
         elif route.upstream.block is not None and any(
             child.name == b"keepalive" for child in route.upstream.block.block or ()
@@ -180,7 +182,7 @@ def _closing_map(facts: Facts, line: Directive) -> Iterator[Finding]:
         if directive.args and directive.args[-1][1:] in wanted:
             for entry in directive.block or ():
                 if entry.name == b"" and entry.args and entry.args[0].lower() == b"close":
-                    yield Finding("keepalive-disabled-by-map", weight=12, evidence=_at(entry, "'' close"))
+                    yield Finding(codes.KEEPALIVE_DISABLED_BY_MAP, weight=12, evidence=_at(entry, "'' close"))
 
 
 def _stale(facts: Facts) -> Iterator[Finding]:
@@ -198,9 +200,9 @@ def _stale(facts: Facts) -> Iterator[Finding]:
     ]
     reasons = [line.evidence() for line in facts.emergencies if line.time >= int(changed[0].changed) - 1]
     if reasons:
-        yield Finding("reload-failed", weight=85, evidence=reasons[:3] + evidence)
+        yield Finding(codes.RELOAD_FAILED, weight=85, evidence=reasons[:3] + evidence)
     else:
-        yield Finding("stale-config-not-reloaded", weight=62, evidence=evidence)
+        yield Finding(codes.STALE_CONFIG_NOT_RELOADED, weight=62, evidence=evidence)
 
 
 def _tls(facts: Facts) -> Iterator[Finding]:
@@ -208,7 +210,7 @@ def _tls(facts: Facts) -> Iterator[Finding]:
     tls = hop.probe.tls if hop is not None else {}
     issuer = facts.hop("unknown issuer")
     if issuer is not None:
-        yield Finding("cert-unknown-issuer", weight=58, evidence=[Evidence("probe", issuer.probe.error)])
+        yield Finding(codes.CERT_UNKNOWN_ISSUER, weight=58, evidence=[Evidence("probe", issuer.probe.error)])
     ends = str(tls.get("not_after", ""))
     if ends:
         try:
@@ -219,7 +221,7 @@ def _tls(facts: Facts) -> Iterator[Finding]:
             left = float("inf")
         if left < CERT_DAYS:
             yield Finding(
-                "tls-weak",
+                codes.TLS_WEAK,
                 weight=48,
                 evidence=[Evidence("probe", f"the certificate ends {ends}")],
                 detail=f"the certificate ends in {max(0, int(left))} days",
@@ -233,10 +235,10 @@ def _tls(facts: Facts) -> Iterator[Finding]:
             ]
             modern = [arg for arg in directive.args if arg in (b"TLSv1.2", b"TLSv1.3")]
             if old and not modern:
-                yield Finding("tls-weak", weight=48, evidence=_at(directive, "only " + " ".join(old)))
+                yield Finding(codes.TLS_WEAK, weight=48, evidence=_at(directive, "only " + " ".join(old)))
             elif old:
                 yield Finding(
-                    "tls-weak", weight=18, evidence=_at(directive, " ".join(old) + " is still offered")
+                    codes.TLS_WEAK, weight=18, evidence=_at(directive, " ".join(old) + " is still offered")
                 )
 
 
@@ -245,14 +247,14 @@ def _socket(facts: Facts) -> Iterator[Finding]:
     foreign = facts.hop("foreign origin")
     if foreign is not None and foreign.probe.opened:
         yield Finding(
-            "origin-open",
+            codes.ORIGIN_OPEN,
             weight=15,
             evidence=[
                 Evidence("probe", "a handshake with Origin https://origin-check.invalid opens as well")
             ],
         )
     if hop is not None and hop.opened and hop.probe.error_kind == "pong-timeout":
-        yield Finding("no-pong", weight=5, evidence=[Evidence("probe", hop.probe.error)])
+        yield Finding(codes.NO_PONG, weight=5, evidence=[Evidence("probe", hop.probe.error)])
 
 
 def _configuration(facts: Facts) -> Iterator[Finding]:

@@ -10,10 +10,10 @@ from __future__ import annotations
 import re
 from typing import List, Optional, Sequence
 
+from ... import codes
 from ...behaviour.access.conditions import enclosing_if
 from ...behaviour.regex import CannotDecide
 from ...behaviour.route import Route
-from ...behaviour.upgrade import codes
 from ...behaviour.upgrade.obstacle import Client, Obstacle
 from ...behaviour.upgrade.verdict import obstacles
 from ...edit.changes.by_code import change_for

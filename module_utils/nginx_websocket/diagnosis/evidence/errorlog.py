@@ -13,6 +13,7 @@ import stat
 import time
 from typing import Iterator, List, Optional, Sequence, Tuple
 
+from ... import codes
 from ...conf.regular import open_regular
 from ..words.findings import Evidence
 
@@ -26,41 +27,41 @@ _LINE = re.compile(r"^(\d{4}/\d\d/\d\d \d\d:\d\d:\d\d) \[(\w+)\] (\d+)#\d+: (?:\
 # ngx_event_connect.c, ngx_http_upstream.c, ngx_http_upstream_round_robin.c, ngx_proxy_protocol.c,
 # ngx_http_limit_*_module.c, ngx_http_access_module.c, ngx_http_auth_request_module.c, ngx_connection.c.
 PATTERNS: Sequence[Tuple[str, str]] = (
-    (r"worker_connections are not enough", "worker-connections"),
-    (r"\(24: (?:Too many open files|No file descriptors)", "open-file-limit"),
-    (r"while reading PROXY protocol|broken header: \"", "proxy-protocol-mismatch"),
-    (r"limiting requests, excess", "limit-req"),
-    (r"limiting connections by zone", "limit-conn"),
-    (r"no resolver defined to resolve", "resolver-missing"),
-    (r"could not be resolved|while resolving, resolver:", "upstream-host-not-found"),
-    (r"ModSecurity: Access denied", "modsecurity"),
-    (r"invalid port in upstream|invalid host in upstream|no host in upstream", "capture-lost"),
-    (r"bind\([^)]*\) failed .* while connecting to upstream", "proxy-bind-failed"),
-    (r"upstream sent too big header", "upstream-header-too-big"),
-    (r"upstream sent too large http2 frame", "http2-upstream"),
-    (r"no live upstreams", "upstream-marked-down"),
-    (r"auth request unexpected status", "auth-request"),
-    (r"access forbidden by rule", "access-denied"),
-    (r"\(13: Permission denied\) while connecting to upstream", "upstream-permission-denied"),
-    (r"timed out.* while connecting to upstream", "backend-connect-timeout"),
-    (r"timed out.* while reading response header", "backend-hang"),
-    (r"timed out.* while SSL handshaking to upstream", "upstream-scheme-mismatch"),
+    (r"worker_connections are not enough", codes.WORKER_CONNECTIONS),
+    (r"\(24: (?:Too many open files|No file descriptors)", codes.OPEN_FILE_LIMIT),
+    (r"while reading PROXY protocol|broken header: \"", codes.PROXY_PROTOCOL_MISMATCH),
+    (r"limiting requests, excess", codes.LIMIT_REQ),
+    (r"limiting connections by zone", codes.LIMIT_CONN),
+    (r"no resolver defined to resolve", codes.RESOLVER_MISSING),
+    (r"could not be resolved|while resolving, resolver:", codes.UPSTREAM_HOST_NOT_FOUND),
+    (r"ModSecurity: Access denied", codes.MODSECURITY),
+    (r"invalid port in upstream|invalid host in upstream|no host in upstream", codes.CAPTURE_LOST),
+    (r"bind\([^)]*\) failed .* while connecting to upstream", codes.PROXY_BIND_FAILED),
+    (r"upstream sent too big header", codes.UPSTREAM_HEADER_TOO_BIG),
+    (r"upstream sent too large http2 frame", codes.HTTP2_UPSTREAM),
+    (r"no live upstreams", codes.UPSTREAM_MARKED_DOWN),
+    (r"auth request unexpected status", codes.AUTH_REQUEST),
+    (r"access forbidden by rule", codes.ACCESS_DENIED),
+    (r"\(13: Permission denied\) while connecting to upstream", codes.UPSTREAM_PERMISSION_DENIED),
+    (r"timed out.* while connecting to upstream", codes.BACKEND_CONNECT_TIMEOUT),
+    (r"timed out.* while reading response header", codes.BACKEND_HANG),
+    (r"timed out.* while SSL handshaking to upstream", codes.UPSTREAM_SCHEME_MISMATCH),
     (
         r"SSL_do_handshake\(\) failed.*(?:alert number (?:112|40)|unrecognized name).* to upstream",
-        "upstream-sni-missing",
+        codes.UPSTREAM_SNI_MISSING,
     ),
     (
         r"SSL_do_handshake\(\) failed.*(?:wrong version number|packet length too long|record layer failure|"
         r"http request).* to upstream",
-        "upstream-scheme-mismatch",
+        codes.UPSTREAM_SCHEME_MISMATCH,
     ),
-    (r"SSL_do_handshake\(\) failed.*to upstream", "upstream-tls-failed"),
-    (r"upstream SSL certificate", "upstream-tls-failed"),
-    (r"\(111: (?:Connection refused|Unknown error)\) while connecting to upstream", "backend-down"),
-    (r"connect\(\) .*\(2: No such file or directory\) while connecting to upstream", "backend-down"),
-    (r"connect\(\) .*failed.* while connecting to upstream", "backend-down"),
-    (r"rewrite or internal redirection cycle", "return-status"),
-    (r"(?:open\(\)|directory index of|is not found|is forbidden).*", "location-without-handler"),
+    (r"SSL_do_handshake\(\) failed.*to upstream", codes.UPSTREAM_TLS_FAILED),
+    (r"upstream SSL certificate", codes.UPSTREAM_TLS_FAILED),
+    (r"\(111: (?:Connection refused|Unknown error)\) while connecting to upstream", codes.BACKEND_DOWN),
+    (r"connect\(\) .*\(2: No such file or directory\) while connecting to upstream", codes.BACKEND_DOWN),
+    (r"connect\(\) .*failed.* while connecting to upstream", codes.BACKEND_DOWN),
+    (r"rewrite or internal redirection cycle", codes.RETURN_STATUS),
+    (r"(?:open\(\)|directory index of|is not found|is forbidden).*", codes.LOCATION_WITHOUT_HANDLER),
 )
 
 # What a client sent in place of a PROXY line: of a TLS hello nothing can be read.
@@ -83,7 +84,7 @@ class LogLine:
     def evidence(self) -> Evidence:
         """The line as evidence."""
         text = self.text
-        if self.code == "proxy-protocol-mismatch":
+        if self.code == codes.PROXY_PROTOCOL_MISMATCH:
             text = _SENT.sub("…", text)
         return Evidence("log", f"[{self.level}] {text}", self.path, 0)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import List
 
+from ... import codes
 from ...behaviour.route import Route
 from ..words.findings import Finding
 from ..words.suspect import Suspect, at, words_of
@@ -23,5 +24,5 @@ def cleared(route: Route) -> List[Suspect]:
             gone = [name for name in names if name in HANDSHAKE and (emptied or not setting)]
             if gone:
                 words = f"{words_of(line)}: the client's {gone[0].decode().title()} is gone"
-                return [Suspect(Finding("input-header-cleared", evidence=at(line, words)), True)]
+                return [Suspect(Finding(codes.INPUT_HEADER_CLEARED, evidence=at(line, words)), True)]
     return []

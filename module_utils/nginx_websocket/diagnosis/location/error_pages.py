@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Iterator, List, Sequence, Tuple
 
+from ... import codes
 from ...behaviour.response import ErrorPage, error_pages
 from ...exchange.result import Probe
 from ..backend import refusals
@@ -39,9 +40,9 @@ def hidden_failure(facts: Facts, suspects: Sequence[Suspect], probe: Probe) -> L
     if route is None or route.answer.kind != "proxy" or probe.status in (502, 504):
         return []
     line = no_answer.upstream_line(facts.log)
-    if line is not None and line.code == "capture-lost":
+    if line is not None and line.code == codes.CAPTURE_LOST:
         return []  # No backend was asked at all.
-    unresolved = line is not None and line.code in ("upstream-host-not-found", "resolver-missing")
+    unresolved = line is not None and line.code in (codes.UPSTREAM_HOST_NOT_FOUND, codes.RESOLVER_MISSING)
     if not unresolved and not backend_is_silent(facts):
         return []
     hiding = [page for page in pages(facts) if page.status in FAILURES]
@@ -61,7 +62,7 @@ def _hiding(found: Sequence[ErrorPage], words: str) -> Iterator[Evidence]:
 
 def hidden_refusal(facts: Facts, suspects: Sequence[Suspect], probe: Probe) -> List[Finding]:
     """``proxy_intercept_errors``: the client sees a page, the backend said something else."""
-    suspect = next((suspect for suspect in suspects if suspect.code == "error-page-intercept"), None)
+    suspect = next((suspect for suspect in suspects if suspect.code == codes.ERROR_PAGE_INTERCEPT), None)
     if suspect is None:
         return []
     for backend in facts.backends:
@@ -80,7 +81,7 @@ def hidden_refusal(facts: Facts, suspects: Sequence[Suspect], probe: Probe) -> L
                 # Without the page it would be as shut as before: what it hides is the cause.
                 own[0].evidence += hiding
                 return own
-            return [Finding("error-page-intercept", evidence=hiding), *own]
+            return [Finding(codes.ERROR_PAGE_INTERCEPT, evidence=hiding), *own]
     return []
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import List, Sequence
 
+from ... import codes
 from ...behaviour.request import guessed_host
 from ...behaviour.route import index_of
 from ...behaviour.server.names import server_names
@@ -16,10 +17,10 @@ from ..words.suspect import Suspect, at, certain_cause
 def other_site(facts: Facts, suspects: Sequence[Suspect]) -> List[Finding]:
     """The certificate is another site's because another site answers: that comes first."""
     elsewhere = (
-        "not-included-file",
-        "default-server-captured",
-        "duplicate-server-name",
-        "listen-address-captured",
+        codes.NOT_INCLUDED_FILE,
+        codes.DEFAULT_SERVER_CAPTURED,
+        codes.DUPLICATE_SERVER_NAME,
+        codes.LISTEN_ADDRESS_CAPTURED,
     )
     found = certain_cause(suspects, elsewhere)
     return found or ([not_served(facts)] if stranger(facts) else [])
@@ -58,7 +59,7 @@ def not_served(facts: Facts) -> Finding:
     name = facts.question.host_header
     words = f"no server_name of this nginx is {name}: this server answers in its place"
     return Finding(
-        "default-server-captured",
+        codes.DEFAULT_SERVER_CAPTURED,
         evidence=at(server, words),
         detail=f"this nginx does not serve {name}: the default server of the port answers",
     )

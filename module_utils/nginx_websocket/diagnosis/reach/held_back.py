@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import List, Sequence
 
-from ...behaviour.upgrade import codes
+from ... import codes
 from ..backend.answers import said
 from ..evidence.facts import Facts
 from ..words.findings import Finding

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Callable, Dict, List, NamedTuple, Optional, Sequence
 
+from ... import codes
 from ...behaviour.upgrade.hops import own_hops
 from ...exchange.result import Probe
 from ..backend.answers import is_this_nginx, said
@@ -20,25 +21,25 @@ from ..words.suspect import Suspect, evidence_of
 
 def unreachable_backend(facts: Facts, suspects: Sequence[Suspect], probe: Probe) -> List[Finding]:
     """502, 504 or silence: nginx did not get an answer it could pass on."""
-    settled = ("wrong-pass-directive", "proxy-protocol-mismatch", "proxy-loop")
+    settled = (codes.WRONG_PASS_DIRECTIVE, codes.PROXY_PROTOCOL_MISMATCH, codes.PROXY_LOOP)
     passing = next((s.finding for s in suspects if s.certain and s.code in settled), None)
     if passing is not None:
         return [passing]  # Whatever became of it, no answer on that way could have been an upgrade.
     line = upstream_line(facts.log)
     logged = [line.evidence()] if line is not None else []
     code = line.code if line is not None else ""
-    if code == "upstream-host-not-found":
+    if code == codes.UPSTREAM_HOST_NOT_FOUND:
         return [_unresolved(facts, logged)]
     if code in (
-        "upstream-header-too-big",
-        "upstream-permission-denied",
-        "resolver-missing",
-        "http2-upstream",
+        codes.UPSTREAM_HEADER_TOO_BIG,
+        codes.UPSTREAM_PERMISSION_DENIED,
+        codes.RESOLVER_MISSING,
+        codes.HTTP2_UPSTREAM,
     ):
         return [Finding(code, evidence=[*evidence_of(suspects, code), *logged])]
-    if code == "upstream-marked-down":
+    if code == codes.UPSTREAM_MARKED_DOWN:
         return [_no_live(facts, logged)]
-    if code == "upstream-sni-missing":
+    if code == codes.UPSTREAM_SNI_MISSING:
         return [Finding(code, evidence=logged)]
     for backend in facts.backends:
         found = _broken(facts, backend, logged, line)
@@ -48,7 +49,7 @@ def unreachable_backend(facts: Facts, suspects: Sequence[Suspect], probe: Probe)
         suspect.finding
         for suspect in suspects
         if suspect.certain
-        and suspect.code in ("resolver-missing", "http2-upstream", "upgrade-hardcoded-no-tunnel")
+        and suspect.code in (codes.RESOLVER_MISSING, codes.HTTP2_UPSTREAM, codes.UPGRADE_HARDCODED_NO_TUNNEL)
     ]
     if certain:
         return certain[:1]
@@ -76,18 +77,20 @@ def behind_own_hop(facts: Facts, probe: Probe) -> List[Finding]:
 
 def upstream_line(log: Sequence[LogLine]) -> Optional[LogLine]:
     """The log line about the upstream; "no live upstreams" only when nothing says why."""
-    names = ("resolver-missing", "upstream-host-not-found")
+    names = (codes.RESOLVER_MISSING, codes.UPSTREAM_HOST_NOT_FOUND)
     lines = [line for line in log if "upstream" in line.text or line.code in names]
-    lines = [line for line in lines if line.code and line.code != "location-without-handler"]
-    return next((line for line in lines if line.code != "upstream-marked-down"), lines[0] if lines else None)
+    lines = [line for line in lines if line.code and line.code != codes.LOCATION_WITHOUT_HANDLER]
+    return next(
+        (line for line in lines if line.code != codes.UPSTREAM_MARKED_DOWN), lines[0] if lines else None
+    )
 
 
 def _no_live(facts: Facts, logged: List[Evidence]) -> Finding:
-    limit = next((limit for limit in socket_limits(facts) if limit.code == "upstream-max-conns"), None)
+    limit = next((limit for limit in socket_limits(facts) if limit.code == codes.UPSTREAM_MAX_CONNS), None)
     answering = [b for b in facts.backends if b.search is not None and b.search.as_sent.opened]
     if limit is not None and limit.directive is not None and answering:
         return Finding(
-            "upstream-max-conns",
+            codes.UPSTREAM_MAX_CONNS,
             evidence=[
                 Evidence("configuration", limit.words, limit.directive.file, limit.directive.line),
                 *logged,
@@ -101,7 +104,7 @@ def _no_live(facts: Facts, logged: List[Evidence]) -> Finding:
         down = [b for b in facts.backends if b.search and b.search.as_sent.error_kind in kinds]
         if down and len(down) == len(facts.backends):
             return _nobody_there(down[0], evidence)
-    return Finding("upstream-marked-down", evidence=evidence)
+    return Finding(codes.UPSTREAM_MARKED_DOWN, evidence=evidence)
 
 
 def _unresolved(facts: Facts, evidence: List[Evidence]) -> Finding:
@@ -109,11 +112,11 @@ def _unresolved(facts: Facts, evidence: List[Evidence]) -> Finding:
     route = facts.route
     upstream = route.upstream if route is not None else None
     if route is None or route.level is None or upstream is None or not upstream.resolver_needed:
-        return Finding("upstream-host-not-found", evidence=evidence)
+        return Finding(codes.UPSTREAM_HOST_NOT_FOUND, evidence=evidence)
     detail = "nginx cannot resolve the name of the backend when a request comes, and answers 502"
     lines = route.level.nearest(b"resolver")[1]
     if not lines:
-        return Finding("upstream-host-not-found", evidence=evidence, detail=detail)
+        return Finding(codes.UPSTREAM_HOST_NOT_FOUND, evidence=evidence, detail=detail)
     asked = " ".join(argument.decode("utf-8", "replace") for argument in lines[-1].args)
     words = f"nginx asks the name server {asked}, not /etc/hosts nor the host's own resolver"
     shown = [*evidence, Evidence("configuration", words, lines[-1].file, lines[-1].line)]
@@ -130,7 +133,7 @@ def _unresolved(facts: Facts, evidence: List[Evidence]) -> Finding:
             "name the backend in an upstream block, or in proxy_pass without a variable: nginx then looks it "
             "up as this host does, when it starts; or name a resolver that knows it"
         )
-    return Finding("upstream-host-not-found", evidence=shown, detail=detail, fix=fix)
+    return Finding(codes.UPSTREAM_HOST_NOT_FOUND, evidence=shown, detail=detail, fix=fix)
 
 
 def _broken(
@@ -167,13 +170,13 @@ class Asked(NamedTuple):
 
 
 def _refused(asked: Asked) -> Finding:
-    if asked.logged == "upstream-permission-denied":
-        return Finding("upstream-permission-denied", evidence=asked.evidence)
+    if asked.logged == codes.UPSTREAM_PERMISSION_DENIED:
+        return Finding(codes.UPSTREAM_PERMISSION_DENIED, evidence=asked.evidence)
     return _nobody_there(asked.backend, asked.evidence)
 
 
 def _no_connection(asked: Asked) -> Finding:
-    return Finding("backend-connect-timeout", evidence=asked.evidence)
+    return Finding(codes.BACKEND_CONNECT_TIMEOUT, evidence=asked.evidence)
 
 
 def _no_word(asked: Asked) -> Finding:
@@ -183,12 +186,14 @@ def _no_word(asked: Asked) -> Finding:
 def _no_tls(asked: Asked) -> Finding:
     named = asked.backend.with_name
     if named is not None and (named.opened or named.status):
-        return Finding("upstream-sni-missing", evidence=[*asked.evidence, said("with a server name", named)])
-    return _other_scheme(asked) or Finding("upstream-tls-failed", evidence=asked.evidence)
+        return Finding(
+            codes.UPSTREAM_SNI_MISSING, evidence=[*asked.evidence, said("with a server name", named)]
+        )
+    return _other_scheme(asked) or Finding(codes.UPSTREAM_TLS_FAILED, evidence=asked.evidence)
 
 
 def _no_http(asked: Asked) -> Finding:
-    return _other_scheme(asked) or Finding("wrong-backend-protocol", evidence=asked.evidence)
+    return _other_scheme(asked) or Finding(codes.WRONG_BACKEND_PROTOCOL, evidence=asked.evidence)
 
 
 def _other_scheme(asked: Asked) -> Optional[Finding]:
@@ -196,14 +201,16 @@ def _other_scheme(asked: Asked) -> Optional[Finding]:
     other = asked.backend.other_scheme
     if other is None or not (other.opened or other.status is not None):
         return None
-    return Finding("upstream-scheme-mismatch", evidence=[*asked.evidence, said("in the other scheme", other)])
+    return Finding(
+        codes.UPSTREAM_SCHEME_MISMATCH, evidence=[*asked.evidence, said("in the other scheme", other)]
+    )
 
 
 def _logged_only(asked: Asked) -> Optional[Finding]:
     """The backend does answer when it is asked directly: then nginx's log alone has the reason."""
-    if asked.logged == "backend-connect-timeout":
+    if asked.logged == codes.BACKEND_CONNECT_TIMEOUT:
         return _no_connection(asked)
-    if asked.logged == "backend-hang":
+    if asked.logged == codes.BACKEND_HANG:
         return _late(asked.facts, asked.direct, asked.evidence) or _silent(asked.facts, asked.evidence)
     return None
 
@@ -224,7 +231,7 @@ def _silent(facts: Facts, evidence: List[Evidence]) -> Finding:
     """The backend says nothing; where nginx gave up on it, the line that says when."""
     hop = facts.main_hop
     gave_up = hop is not None and hop.probe.status == 504
-    return Finding("backend-hang", evidence=evidence + (timeout_evidence(facts.route) if gave_up else []))
+    return Finding(codes.BACKEND_HANG, evidence=evidence + (timeout_evidence(facts.route) if gave_up else []))
 
 
 def _late(facts: Facts, direct: Probe, evidence: List[Evidence]) -> Optional[Finding]:
@@ -233,7 +240,7 @@ def _late(facts: Facts, direct: Probe, evidence: List[Evidence]) -> Optional[Fin
     if timeout is None or direct.status is None or direct.seconds < timeout:
         return None
     return Finding(
-        "timeout-short",
+        codes.TIMEOUT_SHORT,
         evidence=timeout_evidence(facts.route) + evidence,
         detail=(
             f"the backend answers the handshake after {direct.seconds:.1f} s, and nginx waits {timeout:g} s "
@@ -252,7 +259,7 @@ def _stale_address(backend: BackendFacts, line: Optional[LogLine]) -> Optional[F
     if not used or used in backend.resolved or not re.match(r"^[0-9a-f.:]+$", used):
         return None
     return Finding(
-        "stale-upstream-dns",
+        codes.STALE_UPSTREAM_DNS,
         evidence=[
             Evidence(
                 "socket", f"nginx uses {used}; {backend.server} resolves to {', '.join(backend.resolved)} now"
@@ -271,17 +278,17 @@ def _nobody_there(backend: BackendFacts, evidence: List[Evidence]) -> Finding:
     if isinstance(address, tuple) and backend.listeners and covering(backend.listeners, *address) is None:
         other_family = [item for item in backend.listeners if (item.family == "tcp6") != (":" in address[0])]
         if other_family:
-            return Finding("backend-ipv6-localhost", evidence=evidence + heard)
+            return Finding(codes.BACKEND_IPV6_LOCALHOST, evidence=evidence + heard)
     if backend.other_port is not None:
         listener, answer = backend.other_port
         place = f"{listener.address}:{listener.port}"
         return Finding(
-            "backend-down",
+            codes.BACKEND_DOWN,
             evidence=[*evidence, said(f"{place} of this host", answer)],
             detail=f"nothing listens at {backend.server}; the WebSocket opens at {place}",
             fix=f"proxy_pass to {place}",
         )
-    found = Finding("backend-down", evidence=evidence + heard)
+    found = Finding(codes.BACKEND_DOWN, evidence=evidence + heard)
     unit = backend.unit
     if unit is not None:
         found.evidence.append(Evidence("process", f"{unit.name} speaks of it, and is {unit.state}"))
@@ -294,7 +301,7 @@ def _nobody_there(backend: BackendFacts, evidence: List[Evidence]) -> Finding:
 def by_status_of_nginx(facts: Facts, suspects: Sequence[Suspect], probe: Probe) -> List[Finding]:
     """nginx answers by itself in a location that proxies, and no directive of the route says why."""
     code = next((line.code for line in facts.log if line.code), "")
-    if code == "access-denied":
+    if code == codes.ACCESS_DENIED:
         line = facts.logged(code)
         return [Finding(code, evidence=[line.evidence()] if line else [])]
     return []

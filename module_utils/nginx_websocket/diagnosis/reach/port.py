@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import List, Optional, Sequence
 
+from ... import codes
 from ...host.listeners import Listener
 from ..capacity.open_socket import CONNECT_KINDS
 from ..evidence.facts import Facts, Hop
@@ -24,7 +25,7 @@ def not_running(facts: Facts, suspects: Sequence[Suspect], hop: Optional[Hop]) -
     elif facts.owner is not None and not facts.owner_is_nginx:
         return [
             Finding(
-                "other-process-on-port",
+                codes.OTHER_PROCESS_ON_PORT,
                 evidence=[
                     Evidence(
                         "process",
@@ -36,7 +37,8 @@ def not_running(facts: Facts, suspects: Sequence[Suspect], hop: Optional[Hop]) -
     if facts.nginx is None or facts.nginx.master is None:
         return [
             Finding(
-                "nginx-not-running", evidence=[Evidence("process", facts.nginx_choice or "no nginx master")]
+                codes.NGINX_NOT_RUNNING,
+                evidence=[Evidence("process", facts.nginx_choice or "no nginx master")],
             )
         ]
     return []
@@ -53,7 +55,7 @@ def _in_container(facts: Facts, owner: Listener) -> Finding:
     name = facts.container
     if name:
         return Finding(
-            "other-process-on-port",
+            codes.OTHER_PROCESS_ON_PORT,
             evidence=[
                 Evidence("process", words),
                 Evidence("process", f"container {name} publishes port {port}"),
@@ -63,7 +65,7 @@ def _in_container(facts: Facts, owner: Listener) -> Finding:
             fix=f"look at the nginx of that container: docker exec {name} nginx -T, which -e dump=FILE reads",
         )
     return Finding(
-        "other-process-on-port",
+        codes.OTHER_PROCESS_ON_PORT,
         evidence=[Evidence("process", words)],
         detail=f"port {port} belongs to a container: the nginx that answers runs there, with its own files",
         fix=f"see which one publishes it (docker ps --filter publish={port}) and look at its nginx "
@@ -76,8 +78,10 @@ def unconnected(facts: Facts, suspects: Sequence[Suspect], hop: Optional[Hop]) -
     if hop is None or hop.probe.error_kind not in CONNECT_KINDS:
         return []
     if hop.probe.error_kind == "dns":
-        return [Finding("name-not-resolved", evidence=[told(hop)])]
-    static = certain_cause(suspects, ("not-included-file", "listen-ipv6-missing", "port-not-listening"))
+        return [Finding(codes.NAME_NOT_RESOLVED, evidence=[told(hop)])]
+    static = certain_cause(
+        suspects, (codes.NOT_INCLUDED_FILE, codes.LISTEN_IPV6_MISSING, codes.PORT_NOT_LISTENING)
+    )
     if static:
         return stale(facts) or static
     address = facts.route.request.local_address()[0] if facts.route is not None else ""
@@ -86,7 +90,7 @@ def unconnected(facts: Facts, suspects: Sequence[Suspect], hop: Optional[Hop]) -
         if old:
             return old
         if ":" in address and facts.listeners:
-            return [Finding("listen-ipv6-missing", evidence=[told(hop)])]
-        return [Finding("port-not-listening", evidence=[told(hop)])]
+            return [Finding(codes.LISTEN_IPV6_MISSING, evidence=[told(hop)])]
+        return [Finding(codes.PORT_NOT_LISTENING, evidence=[told(hop)])]
     evidence = [told(hop)] + [Evidence("firewall", line) for line in facts.firewall]
-    return [Finding("address-unreachable", evidence=evidence)]
+    return [Finding(codes.ADDRESS_UNREACHABLE, evidence=evidence)]

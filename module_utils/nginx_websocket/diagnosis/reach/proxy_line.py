@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import List, Optional, Sequence
 
+from ... import codes
 from ...behaviour.route import Route
 from ...edit.changes.change import Change, insert_after, replace
 from ..evidence.facts import Facts
@@ -26,7 +27,7 @@ def change(route: Route) -> Optional[Change]:
 def waits_for_line(facts: Facts, suspects: Sequence[Suspect]) -> List[Finding]:
     """The port waits for a line of the PROXY protocol: the log says so, or the line helps."""
     proxied = facts.hop("with PROXY")
-    line = facts.logged("proxy-protocol-mismatch")
+    line = facts.logged(codes.PROXY_PROTOCOL_MISMATCH)
     # A server that does not expect the line takes it for a bad request.
     helped = proxied is not None and (
         proxied.probe.opened
@@ -35,9 +36,9 @@ def waits_for_line(facts: Facts, suspects: Sequence[Suspect]) -> List[Finding]:
     )
     if line is None and not helped:
         return []
-    evidence = evidence_of(suspects, "proxy-protocol-mismatch")
+    evidence = evidence_of(suspects, codes.PROXY_PROTOCOL_MISMATCH)
     evidence = evidence + ([line.evidence()] if line is not None else [])
     evidence += [told(proxied)] if proxied is not None else []
-    known = next((item.finding for item in suspects if item.code == "proxy-protocol-mismatch"), None)
+    known = next((item.finding for item in suspects if item.code == codes.PROXY_PROTOCOL_MISMATCH), None)
     change = known.change if known is not None else None
-    return [Finding("proxy-protocol-mismatch", evidence=evidence, change=change)]
+    return [Finding(codes.PROXY_PROTOCOL_MISMATCH, evidence=evidence, change=change)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import List
 
+from ... import codes
 from ...behaviour.route import index_of
 from ...behaviour.server.names import server_names
 from ..evidence.facts import Facts
@@ -16,13 +17,13 @@ from .no_answer import upstream_line
 def refused(facts: Facts) -> List[Finding]:
     """Nothing listens where the stream server leads; by a map, the entry that led there is named."""
     passage, line = facts.passage, upstream_line(facts.log)
-    if passage is None or passage.directive is None or line is None or line.code != "backend-down":
+    if passage is None or passage.directive is None or line is None or line.code != codes.BACKEND_DOWN:
         return []
     if not any(server in line.text for server in passage.servers):
         return []
     target = passage.target or ""
     evidence = [line.evidence(), *at(passage.directive, f"{words_of(passage.directive)} leads to {target}")]
-    found = Finding("backend-down", evidence=evidence)
+    found = Finding(codes.BACKEND_DOWN, evidence=evidence)
     found.detail = f"the stream server in front leads to {target}, where nothing listens"
     variable = re.match(r"\$\{?(\w+)\}?$", (passage.directive.args[0]).decode("latin-1"))
     if variable is None or facts.configuration is None:

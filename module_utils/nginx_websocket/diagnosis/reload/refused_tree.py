@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Iterator, List, Optional, Sequence, Set, Tuple
 
+from ... import codes
 from ...behaviour.location import split_name
 from ...behaviour.variables import has_variables, variable_names
 from ...conf.load import read_file
@@ -17,11 +18,11 @@ _PLACE = re.compile(r" in (\S+):(\d+)$")
 # nginx's words: ngx_conf_handler, ngx_http_variables_init_vars, ngx_http_proxy_pass, ngx_parse_url,
 # ngx_http_upstream_add, ngx_conf_set_enum_slot.
 _MESSAGES: Sequence[Tuple[str, str]] = (
-    (r'"map" directive is not allowed here', "map-wrong-context"),
-    (r'unknown "(\w*)" variable', "missing-map"),
-    (r'"proxy_pass" cannot have URI part', "proxy-pass-uri-in-regex"),
-    (r"invalid URL prefix", "proxy-pass-ws-scheme"),
-    (r"host not found in upstream", "upstream-host-not-found"),
+    (r'"map" directive is not allowed here', codes.MAP_WRONG_CONTEXT),
+    (r'unknown "(\w*)" variable', codes.MISSING_MAP),
+    (r'"proxy_pass" cannot have URI part', codes.PROXY_PASS_URI_IN_REGEX),
+    (r"invalid URL prefix", codes.PROXY_PASS_WS_SCHEME),
+    (r"host not found in upstream", codes.UPSTREAM_HOST_NOT_FOUND),
 )
 
 
@@ -44,13 +45,13 @@ def from_message(test: ConfigTest, configuration: Optional[Configuration] = None
     if not code and re.search(r'number of arguments in "proxy_set_header"|invalid value "2"', message):
         text = _line_text(file, line)
         if re.search(r"proxy_set_header\s+Upgrade\b", text, re.I):
-            code = "upgrade-header-wrong-value"
+            code = codes.UPGRADE_HEADER_WRONG_VALUE
         elif "proxy_http_version" in text:
-            code = "http2-upstream"
+            code = codes.HTTP2_UPSTREAM
     words = _PLACE.sub("", message)
     detail = "" if code else f"nginx -t refuses the configuration on disk: {words}"
     return Finding(
-        code or "nginx-config-invalid",
+        code or codes.NGINX_CONFIG_INVALID,
         detail=detail,
         weight=100,
         evidence=[Evidence("nginx", f"{test.command or 'nginx -t'}: {words}", file, line)],
@@ -74,13 +75,15 @@ def refusals_in_tree(configuration: Configuration, version: Tuple[int, ...]) -> 
             if directive.args and directive.args[0].lower() == b"upgrade":
                 found.append(
                     _finding(
-                        "upgrade-header-wrong-value",
+                        codes.UPGRADE_HEADER_WRONG_VALUE,
                         directive,
                         "invalid number of arguments: Upgrade has no value",
                     )
                 )
         elif directive.name == b"proxy_http_version" and directive.args == (b"2",) and version < (1, 29, 4):
-            found.append(_finding("http2-upstream", directive, "before nginx 1.29.4 the value 2 is refused"))
+            found.append(
+                _finding(codes.HTTP2_UPSTREAM, directive, "before nginx 1.29.4 the value 2 is refused")
+            )
     found += _unknown_variables(configuration)
     return found
 
@@ -96,7 +99,7 @@ def _contexts(directives: Sequence[Directive], outer: Tuple[bytes, ...]) -> Iter
         if directive.name == b"map" and directive.block is not None and (not outer or outer[-1] != b"http"):
             words = outer[-1].decode() if outer else "main"
             yield _finding(
-                "map-wrong-context", directive, f'"map" directive is not allowed here ({words} context)'
+                codes.MAP_WRONG_CONTEXT, directive, f'"map" directive is not allowed here ({words} context)'
             )
         elif directive.block and directive.name in (b"http", b"server", b"location", b"if"):
             yield from _contexts(directive.block, (*outer, directive.name))
@@ -109,7 +112,7 @@ def _proxy_pass(directive: Directive) -> Iterator[Finding]:
     low = value.lower()
     if not low.startswith((b"http://", b"https://")) and not has_variables(value):
         yield _finding(
-            "proxy-pass-ws-scheme", directive, "invalid URL prefix in " + value.decode("utf-8", "replace")
+            codes.PROXY_PASS_WS_SCHEME, directive, "invalid URL prefix in " + value.decode("utf-8", "replace")
         )
         return
     rest = value.split(b"://", 1)[-1]
@@ -117,7 +120,7 @@ def _proxy_pass(directive: Directive) -> Iterator[Finding]:
     parent = directive.parent
     if rest and parent is not None and not has_variables(value) and _no_prefix(parent):
         yield _finding(
-            "proxy-pass-uri-in-regex",
+            codes.PROXY_PASS_URI_IN_REGEX,
             directive,
             "proxy_pass cannot have a URI part here: " + value.decode("utf-8", "replace"),
         )
@@ -168,7 +171,7 @@ def _unknown_variables(configuration: Configuration) -> Iterator[Finding]:
             and name not in defined
             and not name.startswith((b"http_", b"sent_http_", b"upstream_http_", b"arg_", b"cookie_"))
         ):
-            yield _finding("missing-map", directive, f'unknown "{name.decode()}" variable')
+            yield _finding(codes.MISSING_MAP, directive, f'unknown "{name.decode()}" variable')
             return
 
 

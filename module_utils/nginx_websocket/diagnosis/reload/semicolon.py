@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Dict, List, Optional, Tuple
 
+from ... import codes
 from ...behaviour.effective import Level
 from ...conf.tree import Directive
 from ...edit.changes.change import Change
@@ -20,16 +21,16 @@ _NEXT = re.compile(
     rb"underscores_in_headers|auth_\w+|include|set|server_name|index)\s"
 )
 WANTED_BY: Dict[str, Tuple[bytes, ...]] = {
-    "http10-upstream": (b"proxy_http_version",),
-    "timeout-short": (b"proxy_read_timeout",),
-    "no-upgrade-header": (b"proxy_set_header", b"include"),
-    "upgrade-header-wrong-value": (b"proxy_set_header", b"include"),
-    "connection-header-wrong": (b"proxy_set_header", b"include"),
-    "host-header-wrong": (b"proxy_set_header", b"include"),
-    "forwarded-proto-missing": (b"proxy_set_header", b"include"),
-    "location-without-handler": (b"proxy_pass", b"include", b"location"),
-    "header-underscore-dropped": (b"underscores_in_headers",),
-    "cert-invalid": (b"ssl_certificate",),
+    codes.HTTP10_UPSTREAM: (b"proxy_http_version",),
+    codes.TIMEOUT_SHORT: (b"proxy_read_timeout",),
+    codes.NO_UPGRADE_HEADER: (b"proxy_set_header", b"include"),
+    codes.UPGRADE_HEADER_WRONG_VALUE: (b"proxy_set_header", b"include"),
+    codes.CONNECTION_HEADER_WRONG: (b"proxy_set_header", b"include"),
+    codes.HOST_HEADER_WRONG: (b"proxy_set_header", b"include"),
+    codes.FORWARDED_PROTO_MISSING: (b"proxy_set_header", b"include"),
+    codes.LOCATION_WITHOUT_HANDLER: (b"proxy_pass", b"include", b"location"),
+    codes.HEADER_UNDERSCORE_DROPPED: (b"underscores_in_headers",),
+    codes.CERT_INVALID: (b"ssl_certificate",),
 }
 
 
@@ -70,7 +71,7 @@ def _missing(directive: Directive, offset: int, name: bytes) -> Finding:
     took, taken = directive.name.decode(), name.decode()
     words = f"no semicolon ends this {took}, so {taken} of the next line is taken for "
     return Finding(
-        "semicolon-missing",
+        codes.SEMICOLON_MISSING,
         evidence=at(directive, words + "one of its arguments"),
         detail=f"a semicolon is missing after {took}: {taken} in the next line has no effect",
         change=Change(directive.file, line, [old], [old[:at_column] + ";" + old[at_column:]]),

@@ -6,6 +6,7 @@ import ipaddress
 import re
 from typing import List, Optional, Tuple
 
+from ... import codes
 from ...behaviour.content.upstream import Upstream
 from ...behaviour.route import Route
 from ...behaviour.upgrade.hops import own_hops
@@ -32,8 +33,8 @@ def stale(facts: Facts) -> List[Finding]:
     ]
     reasons = [line for line in facts.emergencies if line.time >= int(newest.changed) - 1]
     if reasons:
-        return [Finding("reload-failed", evidence=[line.evidence() for line in reasons[:3]] + evidence)]
-    return [Finding("stale-config-not-reloaded", evidence=evidence)]
+        return [Finding(codes.RELOAD_FAILED, evidence=[line.evidence() for line in reasons[:3]] + evidence)]
+    return [Finding(codes.STALE_CONFIG_NOT_RELOADED, evidence=evidence)]
 
 
 def other_upstream(facts: Facts) -> List[Finding]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import List, Optional, Sequence
 
+from ... import codes
 from ...behaviour.route import index_of
 from ...behaviour.server.names import server_names
 from ..capacity.open_socket import alpn_refused
@@ -28,17 +29,17 @@ def no_tls(facts: Facts, suspects: Sequence[Suspect], hop: Optional[Hop]) -> Lis
         other = other_site(facts, suspects) if "it is for " in certificate.detail else []
         return [*other, certificate]
     # nginx takes the client's hello for the line that it waits for, and hangs up.
-    asked = [suspect.finding for suspect in suspects if suspect.code == "proxy-protocol-mismatch"]
+    asked = [suspect.finding for suspect in suspects if suspect.code == codes.PROXY_PROTOCOL_MISMATCH]
     mismatch = waits_for_line(facts, suspects) or asked[:1]
     if mismatch:
         return mismatch
-    static = certain_cause(suspects, ("tls-not-enabled",))
+    static = certain_cause(suspects, (codes.TLS_NOT_ENABLED,))
     if static:
         _name_tls_port(facts, static[0])
         return static
     if "does not speak TLS" in hop.probe.error:
-        return stale(facts) or [Finding("tls-not-enabled", evidence=[told(hop)])]
-    return [Finding("tls-handshake-failed", evidence=[told(hop)])]
+        return stale(facts) or [Finding(codes.TLS_NOT_ENABLED, evidence=[told(hop)])]
+    return [Finding(codes.TLS_HANDSHAKE_FAILED, evidence=[told(hop)])]
 
 
 def _name_tls_port(facts: Facts, finding: Finding) -> None:
@@ -66,7 +67,7 @@ def _certificate_finding(facts: Facts, hop: Hop, problem: str) -> Finding:
         f"{key} {tls[key]}" for key in ("subject", "issuer", "names", "not_after") if tls.get(key)
     )
     found = Finding(
-        "cert-invalid",
+        codes.CERT_INVALID,
         evidence=[told(hop), Evidence("probe", f"certificate: {problem}; {shown}")],
         detail=f"the certificate is not valid: {problem}; clients give up without asking",
     )
@@ -83,31 +84,31 @@ def no_http(facts: Facts, suspects: Sequence[Suspect], hop: Optional[Hop]) -> Li
         return []
     kind = hop.probe.error_kind
     if kind == "not-http":
-        static = certain_cause(suspects, ("h2c-on-plain-port", "http2-only"))
+        static = certain_cause(suspects, (codes.H2C_ON_PLAIN_PORT, codes.HTTP2_ONLY))
         if static:
             return static
         if "HTTP/2" in hop.probe.error:
-            return [Finding("h2c-on-plain-port", evidence=[told(hop)])]
+            return [Finding(codes.H2C_ON_PLAIN_PORT, evidence=[told(hop)])]
         return []
     if kind != "closed-without-answer":
         return []
     mismatch = waits_for_line(facts, suspects)
     if mismatch:
         return mismatch
-    for code in ("worker-connections", "open-file-limit"):
+    for code in (codes.WORKER_CONNECTIONS, codes.OPEN_FILE_LIMIT):
         line = facts.logged(code)
         if line is not None:
             return [Finding(code, evidence=[line.evidence()])]
     return certain_cause(
         suspects,
         (
-            "return-status",
-            "origin-rejected",
-            "default-server-captured",
-            "duplicate-server-name",
-            "listen-address-captured",
-            "wrong-location",
-            "regex-order",
-            "regex-shadows-prefix",
+            codes.RETURN_STATUS,
+            codes.ORIGIN_REJECTED,
+            codes.DEFAULT_SERVER_CAPTURED,
+            codes.DUPLICATE_SERVER_NAME,
+            codes.LISTEN_ADDRESS_CAPTURED,
+            codes.WRONG_LOCATION,
+            codes.REGEX_ORDER,
+            codes.REGEX_SHADOWS_PREFIX,
         ),
     )

@@ -1,1 +1,1 @@
-"""What a diagnosis can say: codes and their sentences, findings and their evidence; what is kept secret."""
+"""What rules make: findings with their evidence, suspects; and what of a configuration is kept secret."""

@@ -8,8 +8,8 @@ from typing import Any, Dict, List, Optional, Sequence
 from ...behaviour.effective import Level
 from ...edit.changes.change import Change
 from ...exchange.masking import without
+from ..vocabulary.whole import CODES
 from .discreet import discreet
-from .vocabulary import CODES
 
 WORKS, FAILS, CANNOT_TELL = "works", "fails", "cannot tell"
 

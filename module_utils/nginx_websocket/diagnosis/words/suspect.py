@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import List, Optional, Sequence, Tuple
 
-from ...behaviour.upgrade import codes
+from ... import codes
 from ...behaviour.upgrade.obstacle import Obstacle, words_of
 from ...conf.tree import Directive
 from .findings import Evidence, Finding
@@ -82,10 +82,10 @@ def at(directive: Optional[Directive], text: str) -> List[Evidence]:
     return [Evidence("configuration", text, directive.file, directive.line)]
 
 
-def certain_cause(suspects: Sequence[Suspect], codes: Sequence[str] = ()) -> List[Finding]:
-    """The first suspect that is certain (and has one of the codes)."""
+def certain_cause(suspects: Sequence[Suspect], among: Sequence[str] = ()) -> List[Finding]:
+    """The first suspect that is certain (and whose code is ``among`` these)."""
     for suspect in suspects:
-        if suspect.certain and (not codes or suspect.code in codes):
+        if suspect.certain and (not among or suspect.code in among):
             return [suspect.finding]
     return []
 

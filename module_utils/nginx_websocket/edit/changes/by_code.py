@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Callable, Dict, NamedTuple, Optional
 
+from ... import codes
 from ...behaviour.content.upstream import Upstream
 from ...behaviour.effective import Level
 from ...behaviour.route import Route
@@ -22,26 +23,29 @@ class Hop(NamedTuple):
 
 Maker = Callable[[str, Hop], Optional[Change]]
 HEADER_CURES = {
-    "host-header-wrong": (b"host", "proxy_set_header Host $http_host;"),
-    "forwarded-proto-missing": (b"x-forwarded-proto", "proxy_set_header X-Forwarded-Proto $scheme;"),
+    codes.HOST_HEADER_WRONG: (b"host", "proxy_set_header Host $http_host;"),
+    codes.FORWARDED_PROTO_MISSING: (b"x-forwarded-proto", "proxy_set_header X-Forwarded-Proto $scheme;"),
 }
 LINES_TO_ADD = {
-    "http10-upstream": ["proxy_http_version 1.1;"],
-    "timeout-short": ["proxy_read_timeout 1h;"],
-    "upstream-header-too-big": [
+    codes.HTTP10_UPSTREAM: ["proxy_http_version 1.1;"],
+    codes.TIMEOUT_SHORT: ["proxy_read_timeout 1h;"],
+    codes.UPSTREAM_HEADER_TOO_BIG: [
         "proxy_buffer_size 16k;",
         "proxy_buffers 8 16k;",
         "proxy_busy_buffers_size 32k;",
     ],
-    "cache": ["proxy_cache off;"],
+    codes.CACHE: ["proxy_cache off;"],
 }
 HANDSHAKE_HEADERS = (b"sec-websocket-key", b"sec-websocket-version")
 DIRECTIVES_TO_DROP = {
-    "request-headers-not-passed": b"proxy_pass_request_headers",
-    "response-header-hidden": b"proxy_hide_header",
-    "method-changed": b"proxy_method",
+    codes.REQUEST_HEADERS_NOT_PASSED: b"proxy_pass_request_headers",
+    codes.RESPONSE_HEADER_HIDDEN: b"proxy_hide_header",
+    codes.METHOD_CHANGED: b"proxy_method",
 }
-HEADERS_TO_DROP = {"subprotocol-stripped": b"sec-websocket-protocol", "duplicate-host-header": b"host"}
+HEADERS_TO_DROP = {
+    codes.SUBPROTOCOL_STRIPPED: b"sec-websocket-protocol",
+    codes.DUPLICATE_HOST_HEADER: b"host",
+}
 
 
 def change_for(code: str, route: Route) -> Optional[Change]:
@@ -54,7 +58,7 @@ def change_for(code: str, route: Route) -> Optional[Change]:
     Returns:
         None where no single change cures it.
     """
-    if code == "internal-location":
+    if code == codes.INTERNAL_LOCATION:
         answer = route.answer.directive
         return (
             replace(route.configuration, answer)
@@ -69,7 +73,7 @@ def change_for(code: str, route: Route) -> Optional[Change]:
 
 def _upgrade_lines(code: str, hop: Hop) -> Optional[Change]:
     """The lines for the upgrade that the level in force lacks."""
-    own = hop.upstream.header_level if code == "hop-header-inheritance" else None
+    own = hop.upstream.header_level if code == codes.HOP_HEADER_INHERITANCE else None
     known = {line.args[0].lower() for line in (own.own(b"proxy_set_header") if own else ()) if line.args}
     if any("upgrade" in (header.value or "").lower() for header in hop.upstream.values("Connection")):
         known.add(b"connection")  # it is right as it is
@@ -106,7 +110,7 @@ def _added(code: str, hop: Hop) -> Optional[Change]:
 def _dropped(code: str, hop: Hop) -> Optional[Change]:
     """A line in force that has to go."""
     dropped = hop.level.nearest(DIRECTIVES_TO_DROP[code])[1]
-    if code == "request-headers-not-passed" and not dropped:
+    if code == codes.REQUEST_HEADERS_NOT_PASSED and not dropped:
         found = [header_line(hop.upstream, name) for name in HANDSHAKE_HEADERS]
         dropped = [line for line in found if line is not None]
     return replace(hop.route.configuration, dropped[0]) if dropped else None
@@ -132,16 +136,17 @@ def _proxy_pass(code: str, hop: Hop) -> Optional[Change]:
     scheme, _, rest = written.partition("://")
     server = rest.split("/")[0] if not rest.startswith("unix:") else ""
     new = ""
-    if code == "upstream-scheme-mismatch":
+    if code == codes.UPSTREAM_SCHEME_MISMATCH:
         new = f"{'https' if scheme == 'http' else 'http'}://{rest}"
-    elif code == "query-string-lost":
+    elif code == codes.QUERY_STRING_LOST:
         new = f"{written}$is_args$args"
     elif (
-        code in ("proxy-pass-strips-prefix", "proxy-pass-normalizes-path", "proxy-pass-variable-uri")
+        code
+        in (codes.PROXY_PASS_STRIPS_PREFIX, codes.PROXY_PASS_NORMALIZES_PATH, codes.PROXY_PASS_VARIABLE_URI)
         and server
     ):
         new = f"{scheme}://{server}"
-    elif code == "proxy-pass-keeps-prefix" and server and "/" not in rest and "$" not in rest:
+    elif code == codes.PROXY_PASS_KEEPS_PREFIX and server and "/" not in rest and "$" not in rest:
         location = hop.route.location
         if location is not None and not location.regex and location.name.endswith(b"/"):
             new = f"{scheme}://{server}/"
@@ -151,22 +156,22 @@ def _proxy_pass(code: str, hop: Hop) -> Optional[Change]:
 
 
 PROXY_PASS = (
-    "upstream-scheme-mismatch",
-    "query-string-lost",
-    "proxy-pass-strips-prefix",
-    "proxy-pass-normalizes-path",
-    "proxy-pass-variable-uri",
-    "proxy-pass-keeps-prefix",
+    codes.UPSTREAM_SCHEME_MISMATCH,
+    codes.QUERY_STRING_LOST,
+    codes.PROXY_PASS_STRIPS_PREFIX,
+    codes.PROXY_PASS_NORMALIZES_PATH,
+    codes.PROXY_PASS_VARIABLE_URI,
+    codes.PROXY_PASS_KEEPS_PREFIX,
 )
 BY_CODE: Dict[str, Maker] = {
-    "no-upgrade-header": _upgrade_lines,
-    "hop-header-inheritance": _upgrade_lines,
-    "add-header-not-proxy-set-header": _upgrade_lines,
-    "outer-proxy-strips-upgrade": _upgrade_lines,
-    "upgrade-header-wrong-value": _wrong_headers,
-    "upgrade-hardcoded-no-tunnel": _wrong_headers,
-    "connection-header-wrong": _wrong_headers,
-    "rewrite-changes-path": _rewrite,
+    codes.NO_UPGRADE_HEADER: _upgrade_lines,
+    codes.HOP_HEADER_INHERITANCE: _upgrade_lines,
+    codes.ADD_HEADER_NOT_PROXY_SET_HEADER: _upgrade_lines,
+    codes.OUTER_PROXY_STRIPS_UPGRADE: _upgrade_lines,
+    codes.UPGRADE_HEADER_WRONG_VALUE: _wrong_headers,
+    codes.UPGRADE_HARDCODED_NO_TUNNEL: _wrong_headers,
+    codes.CONNECTION_HEADER_WRONG: _wrong_headers,
+    codes.REWRITE_CHANGES_PATH: _rewrite,
     **dict.fromkeys(HEADER_CURES, _header),
     **dict.fromkeys(LINES_TO_ADD, _added),
     **dict.fromkeys(DIRECTIVES_TO_DROP, _dropped),

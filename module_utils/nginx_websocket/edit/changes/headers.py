@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import List, Optional, Sequence, Tuple
 
+from ... import codes
 from ...behaviour.content.upstream import Upstream
 from ...behaviour.route import Route
 from ...conf.tree import Directive
@@ -50,7 +51,7 @@ def mended_headers(code: str, route: Route, upstream: Upstream) -> Optional[Chan
     """Upgrade, Connection and the version, whichever is wrong: one without the others opens nothing."""
     upgrade, connection = upstream.values("Upgrade"), upstream.values("Connection")
     lines: List[Tuple[str, bytes]] = []
-    if code == "upgrade-hardcoded-no-tunnel" or [item.value for item in upgrade] != ["websocket"]:
+    if code == codes.UPGRADE_HARDCODED_NO_TUNNEL or [item.value for item in upgrade] != ["websocket"]:
         lines.append((UPGRADE, b"upgrade"))
     tokens = [word.strip() for word in ((connection[0].value or "") if connection else "").lower().split(",")]
     if "upgrade" not in tokens:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import List, Optional
 
+from ... import codes
 from ...behaviour.effective import Level, header_list
 from ...behaviour.location import Location, all_locations
 from ...behaviour.route import Route
@@ -26,13 +27,13 @@ def change_for_location(route: Route, code: str, location: Level) -> Optional[Ch
     """The change of the location that was meant: it gets ^~, becomes a prefix, or is copied here."""
     if not isinstance(location, Location) or location.directive is None:
         return None
-    if code == "ws-missing-in-tls-server":
+    if code == codes.WS_MISSING_IN_TLS_SERVER:
         return _also_here(route, location)
-    if code == "regex-shadows-prefix":
+    if code == codes.REGEX_SHADOWS_PREFIX:
         path = location.name.decode("utf-8", "replace")
     else:
         match = re.match(rb"\^((?:[A-Za-z0-9/_~-]|\\[./-])+)$", location.name)
-        if code not in ("shadowed-by-prefix-caret", "regex-order") or match is None:
+        if code not in (codes.SHADOWED_BY_PREFIX_CARET, codes.REGEX_ORDER) or match is None:
             return None
         path = match.group(1).replace(b"\\", b"").decode("ascii")
     return replace_head(route.configuration, location.directive, f"location ^~ {path}")

@@ -7,6 +7,7 @@ import urllib.parse
 from concurrent.futures import ThreadPoolExecutor
 from typing import Dict, List, Optional, Sequence, Tuple, Union
 
+from ... import codes
 from ...conf.tree import Configuration
 from ...exchange import Probe, masked_url, probe
 from ..site.model import Finding, RouteCheck, Site
@@ -161,7 +162,7 @@ def verdict(site: str, check: RouteCheck, through: Probe, direct: Optional[Probe
             return LiveCheck(
                 down=f"{site} {check.backend}",
                 finding=Finding(
-                    "backend-down",
+                    codes.BACKEND_DOWN,
                     f"site {site}: the backend {check.backend} of {url} does not answer ({direct.error}); "
                     f"nginx says {through.status or through.error}",
                     "start the backend; nothing needs to be deployed again",

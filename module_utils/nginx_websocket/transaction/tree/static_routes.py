@@ -9,9 +9,9 @@ from __future__ import annotations
 import urllib.parse
 from typing import List, Sequence
 
+from ... import codes
 from ...behaviour.request import Request
 from ...behaviour.route import route
-from ...behaviour.upgrade.codes import AUTH_BASIC
 from ...behaviour.upgrade.obstacle import Client
 from ...behaviour.upgrade.verdict import Verdict, judge
 from ...conf.tree import Configuration
@@ -39,7 +39,7 @@ def check_static(sites: Sequence[Site], configuration: Configuration, nginx: Ins
     for site in sites:
         for check in site.routes:
             verdict = _verdict(check, configuration, nginx)
-            if verdict.code == AUTH_BASIC:
+            if verdict.code == codes.AUTH_BASIC:
                 url = masked_url(check.url)
                 text = f"site {site.name}: {url} stands behind a password{_place(verdict)}"
                 findings.append(Finding(UNDECIDED, text))
