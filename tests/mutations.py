@@ -267,14 +267,14 @@ MUTATIONS = (
         "diagnosis/capacity/limits.py",
         "total *= 1 if shared else worker_count(facts)",
         "total *= 1",
-        ("diagnosis/test_capacity.py",),
+        ("diagnosis/capacity/test_capacity.py",),
     ),
     Mutation(
         "an expired certificate of an unknown issuer is only unknown",
         "diagnosis/tls/issuer.py",
         "if certificate_fault(probe, probe.url):",
         "if False:",
-        ("diagnosis/test_issuer.py",),
+        ("diagnosis/tls/test_issuer.py",),
     ),
     Mutation(
         "the copy with rewritten includes holds what would be gone",

@@ -7,6 +7,7 @@ import types
 
 from module_utils.nginx_websocket.behaviour.route import route
 from module_utils.nginx_websocket.conf.load import load
+from module_utils.nginx_websocket.diagnosis.engine import conclude_live
 from module_utils.nginx_websocket.diagnosis.evidence.errorlog import parse
 from module_utils.nginx_websocket.diagnosis.evidence.facts import (
     BackendFacts,
@@ -22,6 +23,8 @@ from module_utils.nginx_websocket.host.listeners import Listener
 CONF = "/etc/nginx/nginx.conf"
 UP = 'proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection "upgrade";'
 URL = "wss://app.test/ws/x"
+PLAIN = "ws://app.test/ws/x"
+CONNECT_REFUSED = "connect() failed (111: Connection refused) while connecting to upstream"
 MASTER = 59
 
 
@@ -130,3 +133,20 @@ def patched(text, diff):
         lines[first : first + count] = added
         shift += len(added) - count
     return "\n".join(lines)
+
+
+def causes(report):
+    """The codes of the causes, in order."""
+    return [finding.code for finding in report.findings if finding.is_cause]
+
+
+def first(facts):
+    """The finding that comes first, of a host that fails."""
+    report = conclude_live(facts)
+    assert report.verdict == "fails", report.sentence
+    return report.findings[0]
+
+
+def shown(finding):
+    """All evidence of a finding in one text."""
+    return "\n".join(item.shown() for item in finding.evidence)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from seen import patched
 
 from module_utils.nginx_websocket.diagnosis.engine import diagnose_dump
 from module_utils.nginx_websocket.diagnosis.evidence.facts import Question
+from tests.unit.diagnosis.seen import patched
 
 HEAD = "events {}\nhttp {\n"
 UPGRADE = (

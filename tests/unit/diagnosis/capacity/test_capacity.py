@@ -5,9 +5,9 @@ from __future__ import annotations
 import types
 
 import pytest
-from seen import host, proxied, site
 
 from module_utils.nginx_websocket.diagnosis.capacity.limits import socket_limits, worker_count
+from tests.unit.diagnosis.seen import host, proxied, site
 
 
 def limits(upstream="", lines="", http="", events="", workers=1, **more):

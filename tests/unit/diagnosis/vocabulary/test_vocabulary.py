@@ -8,7 +8,7 @@ import re
 
 from module_utils.nginx_websocket.diagnosis.vocabulary.whole import CODES
 
-ROOT = os.path.join(os.path.dirname(__file__), "..", "..", "..")
+ROOT = os.path.join(os.path.dirname(__file__), "..", "..", "..", "..")
 
 
 def documented():

@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 
 import pytest
-from seen import URL
 
 from module_utils.nginx_websocket.diagnosis.tls.issuer import certificate_fault, unknown_issuer
 from module_utils.nginx_websocket.exchange.result import Probe
+from tests.unit.diagnosis.seen import URL
 
 LOCAL = "unable to get local issuer certificate"
 

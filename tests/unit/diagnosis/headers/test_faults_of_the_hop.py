@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 
 import pytest
-from seen import patched
 
 from module_utils.nginx_websocket.diagnosis.asking.backend import ask_backends
 from module_utils.nginx_websocket.diagnosis.backend import refusals
@@ -17,6 +16,7 @@ from module_utils.nginx_websocket.diagnosis.evidence.facts import BackendFacts, 
 from module_utils.nginx_websocket.diagnosis.reach import no_answer
 from module_utils.nginx_websocket.exchange.result import Probe
 from tests.cases.lab_backend import LabBackend
+from tests.unit.diagnosis.seen import patched
 
 CONF = b"""# configuration file /etc/nginx/nginx.conf:
 events {}

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from seen import UP, about_upstream, backend, host, opened, page, proxied, site
 
 from module_utils.nginx_websocket.diagnosis.engine import conclude_live, diagnose_dump
 from module_utils.nginx_websocket.diagnosis.evidence.facts import Question
+from tests.unit.diagnosis.seen import UP, about_upstream, backend, host, opened, page, proxied, site
 
 PASS = f"{UP} proxy_pass http://127.0.0.1:8000;"
 

@@ -1,0 +1,38 @@
+"""Other paths that are tried at the backend."""
+
+from __future__ import annotations
+
+import pytest
+
+from module_utils.nginx_websocket.diagnosis.asking.backend import literal_prefix, other_paths
+from tests.unit.diagnosis.seen import UP, host, refused, site
+
+
+@pytest.mark.parametrize(
+    ("regex", "prefix"),
+    [
+        ("^/gradio-demo/(.*)$", "/gradio-demo/"),
+        ("^/ttyd(.*)$", "/ttyd"),
+        ("^/app/v[0-9]+/", "/app/"),
+        ("^/apps?/(.*)", "/"),
+        ("^/(ws|x)/", "/"),
+        ("^/ws|/x/", ""),
+        ("/ws/", ""),
+        ("^/api/ws$", "/api/ws"),
+    ],
+)
+def test_the_whole_parts_with_which_a_regex_begins(regex, prefix):
+    assert literal_prefix(regex) == prefix
+
+
+def variables(path="/"):
+    """A location whose proxy_pass is made of variables, with a URI part."""
+    return (
+        "    location ^~ /desktop/ {\n        set $to 127.0.0.1;\n        "
+        f"{UP}\n        proxy_pass http://$to:8000{path};\n    }}"
+    )
+
+
+def test_the_client_s_path_is_what_to_strip_where_variables_lost_it():
+    facts = host(site(variables()), {"loopback": refused(404)}, url="wss://app.test/desktop/websockify")
+    assert ("without the prefix /desktop/", "/websockify") in other_paths(facts)

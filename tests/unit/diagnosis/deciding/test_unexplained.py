@@ -1,0 +1,65 @@
+"""What no rule explains is told with all that was seen."""
+
+from __future__ import annotations
+
+from module_utils.nginx_websocket.diagnosis.engine import conclude_live
+from tests.unit.diagnosis.seen import (
+    about_upstream,
+    backend,
+    broken,
+    host,
+    opened,
+    page,
+    proxied,
+    shown,
+    site,
+)
+
+UNKNOWN = "socket() failed (97: Address family not supported by protocol) while connecting to upstream"
+
+
+def test_a_line_of_the_log_that_no_rule_knows_is_shown_all_the_same():
+    line = about_upstream(UNKNOWN, "http://127.0.0.1:8000/ws/x", level="crit")
+    facts = host(site(proxied()), {"loopback": page(500)}, backends=[backend(opened())], log=[line, line])
+    report = conclude_live(facts)
+    assert report.verdict == "cannot tell"
+    assert "socket() failed" in report.sentence
+    assert "client:" not in report.sentence
+    finding = report.findings[0]
+    assert finding.code == "static-live-disagree"
+    assert shown(finding).count("[crit] socket() failed") == 1
+    assert "reload" not in finding.fix
+
+
+def test_a_log_without_such_a_line_leaves_the_contradiction():
+    facts = host(site(proxied()), {"loopback": page(500)}, backends=[backend(opened())])
+    report = conclude_live(facts)
+    assert report.findings[0].code == "static-live-disagree"
+    assert "reload" in report.findings[0].fix
+
+
+def behind_condition(inner, answer):
+    body = "geo $bad { default 1; }\n" + site(f"    if ($bad) {{\n        {inner}\n    }}\n" + proxied())
+    return conclude_live(host(body, {"loopback": answer}, backends=[backend(opened())]))
+
+
+CLOSED = broken("closed-without-answer", "the server closed the connection without a byte")
+
+
+def test_a_condition_that_only_nginx_can_decide_is_offered():
+    report = behind_condition("return 444;", CLOSED)
+    assert report.verdict == "cannot tell"
+    assert "if ($bad)" in report.sentence
+    finding = report.findings[0]
+    assert finding.code == "undecided"
+    assert finding.evidence[0].line == 7
+    assert "return 444" in finding.evidence[0].text
+
+
+def test_a_condition_whose_answer_did_not_come_explains_nothing():
+    assert "if ($bad)" not in behind_condition("return 403;", CLOSED).sentence
+    assert "if ($bad)" in behind_condition("return 403;", page(403)).sentence
+    assert "if ($bad)" in behind_condition("return https://a.test/;", page(302)).sentence
+    assert "if ($bad)" in behind_condition("rewrite ^ /x permanent;", page(301)).sentence
+    assert "if ($bad)" not in behind_condition("rewrite ^ /x permanent;", page(403)).sentence
+    assert "if ($bad)" in behind_condition("set $x 1;", page(403)).sentence
