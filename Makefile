@@ -61,8 +61,12 @@ fixing: setup-test ## Mend configurations of real-life shape, broken in many way
 	@FIX_ALL=1 .venv/bin/pytest tests/integration/test_fix_corpus.py -q -s
 
 .PHONY: mutations
-mutations: setup-test ## Put faults into the code on purpose: a unit test must find each
-	@$(PYTHON) -m tests.mutations
+mutations: setup-test ## Put known faults into the code on purpose: a unit test must find each
+	@$(PYTHON) -m tests.mutations.named
+
+.PHONY: mutants
+mutants: setup-test ## Draw faults at random and list what no unit test finds: ROOM=diagnosis NUMBER=100 SEED=1
+	@$(PYTHON) -m tests.mutations.sampled --seed $(or $(SEED),1) --number $(or $(NUMBER),100) $(ROOM)
 
 .PHONY: coverage
 coverage: setup-test ## Measure how much of each room the unit tests run through: MISSING=1 shows the lines

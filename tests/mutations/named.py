@@ -1,8 +1,8 @@
 """Faults put into the code on purpose, each of which a unit test must find.
 
-``python -m tests.mutations [WORD…]`` applies one named mutation after the other to a copy of the package and
-runs the unit tests that are named with it; a word chooses mutations by their names.  Ends with 1 where one
-survives, or where its place is no longer found.
+``python -m tests.mutations.named [WORD…]`` applies one named mutation after the other to a copy of the
+package and runs the unit tests that are named with it; a word chooses mutations by their names.  Ends with 1
+where one survives, or where its place is no longer found.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 from typing import List, Tuple
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = "module_utils/nginx_websocket"
 UNDO = ("test_transaction_undo.py", "test_transaction_running.py")
 GUARD = ("test_transaction_guard.py",)
