@@ -14,10 +14,12 @@ from ..exchange.masking import header_secrets, masked_url, url_secrets
 from .deciding import mending, risks
 from .deciding.commands import commands_for
 from .deciding.static_rules import BROKEN, suspects
-from .evidence import way
+from .evidence import data
 from .evidence.dumps import NoConfiguration, read_dump
 from .evidence.facts import DEFAULT_VERSION, Facts, Question
 from .evidence.following import followed
+from .evidence.probes import told
+from .evidence.way import way_of
 from .reload import refused_tree, semicolon
 from .words.discreet import discreet
 from .words.findings import CANNOT_TELL, FAILS, WORKS, Evidence, Finding, conclude, ranked, scrubbed
@@ -43,19 +45,19 @@ class Report:
         findings = [finding.as_data() for finding in self.findings]
         for finding in findings:
             finding["diff"] = secrets.hidden_in_lines(finding["diff"])
-        data = {
+        said = {
             "url": url,
             "verdict": self.verdict,
             "sentence": discreet(self.sentence),
             "findings": findings,
-            "route": way.route_data(self.facts),
-            "way": [step.as_data() for step in way.way_of(self.facts)],
-            "excerpts": way.excerpts(self.facts, self.findings, secrets),
-            "probes": way.probe_data(self.facts),
-            "nginx": way.nginx_data(self.facts),
+            "route": data.route_data(self.facts),
+            "way": [step.as_data() for step in way_of(self.facts)],
+            "excerpts": data.excerpts(self.facts, self.findings, secrets),
+            "probes": data.probe_data(self.facts),
+            "nginx": data.nginx_data(self.facts),
             "notes": list(self.facts.notes),
         }
-        shown = scrubbed(secrets.hide(data), secrets_of(self.question))
+        shown = scrubbed(secrets.hide(said), secrets_of(self.question))
         assert isinstance(shown, dict)
         return shown
 
@@ -200,7 +202,7 @@ def _sentence(facts: Facts, verdict: str, findings: Sequence[Finding]) -> str:
     hop = facts.main_hop
     if hop is not None and hop.opened:
         return f"{url}: cannot tell: {findings[0].title}."
-    seen = way.told(hop).text if hop is not None else "no handshake could be made"
+    seen = told(hop).text if hop is not None else "no handshake could be made"
     if hop is not None and hop.probe.error_kind == "answer-timeout":
         seen += " (-e probe_timeout=60 waits longer)"
     if findings and findings[0].code in MAY_EXPLAIN and findings[0].detail:

@@ -8,9 +8,9 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 from .. import codes
 from ..conf.tree import Configuration
 from .execute import FIX, Plan, execute
-from .history.backup import Backup
 from .history.earlier_state import PREVIOUS, find_state, see_number
 from .history.journal import UNCONFIRMED
+from .history.states import Backup
 from .live.instance import Instance
 from .running import LEAVE, START, confirm_running
 from .site.model import APPLIED, Change, Entry, Failure, Outcome, Refused, Validation

@@ -10,9 +10,9 @@ import time
 from typing import List
 
 from ..conf.tree import Configuration
-from .history.backup import Backup
 from .history.journal import ACTIVATE, PROVEN, SNAPSHOT, UNCONFIRMED, UNDO, UNDONE, Record
 from .history.retention import prune
+from .history.states import Backup
 from .running import bring_to_life
 from .safety.signals import ignore_signals
 from .site.model import ROLLBACK_FAILED, ROLLED_BACK, UNCHANGED, Change, NotProven, Refused

@@ -8,7 +8,7 @@ from ... import codes
 from ...edit.changes.locations import replace_head
 from ..asking.browsers_view import connection_conditions
 from ..evidence.facts import Facts
-from ..evidence.way import told
+from ..evidence.probes import told
 from ..words.findings import Finding
 from ..words.suspect import at, words_of
 

@@ -8,7 +8,7 @@ from ... import codes
 from ...exchange.result import Probe
 from ..backend import refusals
 from ..evidence.facts import Facts, Hop
-from ..evidence.way import told
+from ..evidence.probes import told
 from ..words.findings import Evidence, Finding
 from ..words.suspect import Suspect, at, certain_cause
 from .limits import socket_limits

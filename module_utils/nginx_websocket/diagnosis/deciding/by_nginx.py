@@ -12,7 +12,7 @@ from ... import codes
 from ..backend.answers import TO_HTTPS_PORT
 from ..evidence.errorlog import LogLine
 from ..evidence.facts import Facts, Hop
-from ..evidence.way import told
+from ..evidence.probes import told
 from ..location import error_pages
 from ..location.other_server import not_served, unserved
 from ..reach import no_answer

@@ -13,7 +13,7 @@ from ..access.client_differences import clients_differ
 from ..backend import refusals
 from ..capacity.open_socket import after_open, closed, front_differs
 from ..evidence.facts import Facts, Hop
-from ..evidence.way import told
+from ..evidence.probes import told
 from ..reach import held_back, no_answer, stream_target
 from ..reach.port import not_running, unconnected
 from ..reload.refused_tree import not_loaded

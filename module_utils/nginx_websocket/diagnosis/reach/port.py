@@ -9,7 +9,7 @@ from ... import codes
 from ...host.listeners import Listener
 from ..capacity.open_socket import CONNECT_KINDS
 from ..evidence.facts import Facts, Hop
-from ..evidence.way import told
+from ..evidence.probes import told
 from ..reload.stale import stale
 from ..words.findings import Evidence, Finding
 from ..words.suspect import Suspect, certain_cause

@@ -8,7 +8,7 @@ from ... import codes
 from ...behaviour.route import Route
 from ...edit.changes.change import Change, insert_after, replace
 from ..evidence.facts import Facts
-from ..evidence.way import told
+from ..evidence.probes import told
 from ..words.findings import Finding
 from ..words.suspect import Suspect, evidence_of
 

@@ -9,7 +9,7 @@ from ...behaviour.route import index_of
 from ...behaviour.server.names import server_names
 from ..capacity.open_socket import alpn_refused
 from ..evidence.facts import Facts, Hop
-from ..evidence.way import told
+from ..evidence.probes import told
 from ..location.other_server import other_site
 from ..reach.proxy_line import waits_for_line
 from ..reload.on_disk import only_reload_missing

@@ -19,99 +19,9 @@ import shlex
 from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 from ..site.model import ABSENT, Change, Entry
-from ..site.release import claimed, pristine
 from ..tree.files import Filesystem, temporary_name
-
-_VERSION = 1
-
-
-@dataclasses.dataclass(frozen=True)
-class Earlier:
-    """The state that was live before another one: what backup ``number`` holds, or held."""
-
-    number: int = 0
-    """0: nothing was before, it is the state before our first deployment."""
-    time: str = ""
-    """Until when it was live."""
-    releases: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    """Site name → release, of the sites that were deployed then."""
-
-    def sites(self) -> str:
-        """The releases, for a message."""
-        held = [f"{name} {release[:8]}" for name, release in self.releases.items() if release]
-        return ", ".join(held) or "no site of ours"
-
-    def describe(self) -> str:
-        """For a message: ``backup 4 (a 1c4b44e3, live until 2025-01-31T12:05:00Z)``."""
-        return f"backup {self.number} ({self.sites()}, live until {self.time})"
-
-
-@dataclasses.dataclass(frozen=True)
-class Backup:
-    """One backup, as its manifest tells it."""
-
-    number: int
-    kind: str
-    """``deploy`` or ``rollback``."""
-    time: str
-    by: str
-    changes: Sequence[Change]
-    """In the order in which they are applied; contents are read when they are needed (``Backups.load``)."""
-    sites_before: Mapping[str, Mapping[str, str]]
-    """Before the transaction: site name → path and release of the file that we last wrote for it."""
-    sites: Mapping[str, Mapping[str, str]]
-    """The same after the transaction."""
-    restores: int = 0
-    """Of a rollback: the number of the backup whose state it brought back."""
-    size: int = 0
-    earlier_before: Optional[Earlier] = None
-    """What was live before the state that this backup holds; None in backups that do not say."""
-    earlier: Optional[Earlier] = None
-    """What was live before the state that the transaction made: where ``previous`` leads then."""
-    gone: Sequence[Earlier] = ()
-    """Backups that retention removed between this one and the next."""
-
-    @property
-    def held(self) -> Earlier:
-        """The state that this backup holds, in short."""
-        releases = {name: site.get("release", "") for name, site in self.sites_before.items()}
-        return Earlier(self.number, self.time, releases)
-
-    def summary(self) -> Dict[str, Any]:
-        """What a list of backups shows."""
-        return {
-            "number": self.number,
-            "kind": self.kind,
-            "time": self.time,
-            "by": self.by,
-            "size": self.size,
-            "restores": self.restores or None,
-            "releases": {name: site.get("release", "") for name, site in self.sites.items()},
-            "gives": {
-                name: self.sites_before.get(name, {}).get("release", "")
-                for name in sorted({*self.sites, *self.sites_before})
-            },
-            "changed": [
-                {
-                    "path": change.path,
-                    "site": change.site,
-                    "before": _word(change.before),
-                    "after": _word(change.after),
-                }
-                for change in self.changes
-            ],
-        }
-
-
-def _word(entry: Entry) -> str:
-    if entry.kind == "file":
-        release = claimed(entry.content)
-        return (
-            "release {}{}".format(release, "" if pristine(entry.content) else ", edited by hand")
-            if release
-            else "a file that was not ours"
-        )
-    return f"link to {entry.target}" if entry.kind == "link" else entry.kind
+from .manifest import backup_of, described, written
+from .states import Backup, Earlier
 
 
 class Backups:
@@ -225,22 +135,9 @@ class Backups:
                         if self._files.entry(os.path.join(directory, file)).kind != "absent":
                             file += "+"  # the manifest of before names it
                         self._files.put(os.path.join(directory, file), saved)
-                record[side] = _describe(entry, file)
+                record[side] = described(entry, file)
             entries.append(record)
-        manifest = {
-            "version": _VERSION,
-            "kind": backup.kind,
-            "time": backup.time,
-            "by": backup.by,
-            "restores": backup.restores,
-            "sites_before": _plain(backup.sites_before),
-            "sites": _plain(backup.sites),
-            "earlier_before": _words(backup.earlier_before),
-            "earlier": _words(backup.earlier),
-            "gone": [_words(one) for one in backup.gone],
-            "entries": entries,
-        }
-        content = json.dumps(manifest, indent=1).encode() + b"\n"
+        content = written(backup, entries)
         self._files.put(_manifest(directory), Entry("file", content=content, mode=0o600))
 
     def _sweep_files(self, directory: str) -> None:
@@ -276,20 +173,7 @@ class Backups:
             before, after = (self._entry(directory, record[side]) for side in ("before", "after"))
             size += len(before.content)
             changes.append(Change(record["path"], before, after, record.get("site", "")))
-        return Backup(
-            number,
-            manifest["kind"],
-            manifest["time"],
-            manifest["by"],
-            tuple(changes),
-            manifest["sites_before"],
-            manifest["sites"],
-            int(manifest["restores"]),
-            size,
-            _earlier(manifest.get("earlier_before")),
-            _earlier(manifest.get("earlier", {"number": number} if manifest["kind"] == "deploy" else None)),
-            tuple(one for one in map(_earlier, manifest.get("gone", ())) if one is not None),
-        )
+        return backup_of(number, manifest, tuple(changes), size)
 
     def _entry(self, directory: str, record: Mapping[str, Any]) -> Entry:
         if record["kind"] == "absent":
@@ -383,34 +267,3 @@ def _saved(side: str, index: int, change: Change) -> str:
 
 def _manifest(directory: str) -> str:
     return os.path.join(directory, "manifest.json")
-
-
-def _plain(sites: Mapping[str, Mapping[str, str]]) -> Dict[str, Dict[str, str]]:
-    return {name: dict(site) for name, site in sites.items()}
-
-
-def _words(earlier: Optional[Earlier]) -> Optional[Dict[str, Any]]:
-    return None if earlier is None else dataclasses.asdict(earlier)
-
-
-def _earlier(data: Optional[Mapping[str, Any]]) -> Optional[Earlier]:
-    if data is None:
-        return None
-    return Earlier(int(data["number"]), str(data.get("time", "")), dict(data.get("releases", {})))
-
-
-def _describe(entry: Entry, file: str) -> Dict[str, Any]:
-    if entry.kind == "file":
-        return {
-            "kind": "file",
-            "file": file,
-            "sha256": hashlib.sha256(entry.content).hexdigest(),
-            "size": len(entry.content),
-            "mode": entry.mode,
-            "uid": entry.uid,
-            "gid": entry.gid,
-            "xattrs": [[name, base64.b64encode(value).decode()] for name, value in entry.xattrs],
-        }
-    if entry.kind == "link":
-        return {"kind": "link", "target": entry.target, "uid": entry.uid, "gid": entry.gid}
-    return {"kind": "absent"}

@@ -11,7 +11,7 @@ from typing import Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from ..site.model import ABSENT, Entry, Refused
 from ..site.release import claimed, pristine
-from .backup import Backup, Earlier
+from .states import Backup, Earlier
 
 PREVIOUS, ORIGINAL = "previous", "original"
 _SHORTEST_RELEASE = 8  # as the summary shows it

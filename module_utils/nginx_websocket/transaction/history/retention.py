@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import List, Sequence, Set
 
-from .backup import Backup, Backups
+from .backup import Backups
+from .states import Backup
 
 _REMEMBERED = 100
 """Removed backups that are remembered by number, time and releases."""
