@@ -14,7 +14,8 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 if str(CHECKOUT) not in sys.path:
     sys.path.insert(0, str(CHECKOUT))
 
-from lab import browser, docker  # noqa: E402
+from lab import browser  # noqa: E402
+from lab.containers import docker  # noqa: E402
 
 PICTURE = CHECKOUT / "docs" / "report.png"
 HOST = "web1"

@@ -7,8 +7,9 @@ import subprocess
 import tempfile
 from typing import Any, Callable, Dict, List, Mapping, Optional
 
-from . import docker, images, pki
 from .console import step
+from .containers import docker, images
+from .files import pki
 from .hosts import CHECKOUT_LABEL, KIND_LABEL, LABEL, container_name, listing
 from .state import CHECKOUT_ID, OUT, LabError, lock
 

@@ -8,8 +8,10 @@ import os
 import sys
 from typing import List, Optional
 
-from . import browser, demo, docker, engine, hosts, images, inventory, scenes, ssh
+from . import browser, demo, hosts, inventory, scenes
 from .console import say
+from .containers import docker, engine, images
+from .files import ssh
 from .state import LabError
 
 

@@ -16,7 +16,8 @@ import sys
 from pathlib import Path
 from typing import Any, Dict, List
 
-from . import browser, hosts, images, scenes
+from . import browser, hosts, scenes
+from .containers import images
 from .state import CHECKOUT, LabError, directory
 
 HOST = "demo"

@@ -12,8 +12,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Dict, Iterable, List, Sequence
 
-from . import docker, images, network, scenes, ssh
+from . import scenes
 from .console import say, step
+from .containers import docker, images, network
+from .files import ssh
 from .state import CHECKOUT_ID, LabError, lock
 
 LABEL = images.REPOSITORY

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Dict, Iterable
 
-from . import pki, ssh
+from .files import pki, ssh
 from .hosts import Host
 
 GROUP = "nginx_websocket"

@@ -24,8 +24,8 @@ from typing import Dict, List, Tuple
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from lab import images  # noqa: E402
-from lab.docker import DockerError  # noqa: E402
+from lab.containers import images  # noqa: E402
+from lab.containers.docker import DockerError  # noqa: E402
 from lab.state import LabError  # noqa: E402
 
 CACHE = ROOT / ".cache" / "pythons"
@@ -53,7 +53,7 @@ PYTEST = ["-m", "pytest", "-p", "no:cacheprovider", "-W", "ignore", "-r", "", "-
 PYTEST += ["-q", "--hypothesis-profile=quick"]
 LIMIT = 900.0  # seconds for one Python
 
-#: What the images of `lab.images` have.
+#: What the images of `lab.containers.images` have.
 SUITES = {"bullseye": (3, 9), "bookworm": (3, 11), "trixie": (3, 13), "forky": (3, 14)}
 
 Result = Tuple[str, bool, str]

@@ -9,17 +9,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Callable, Dict, Iterable, List
 
-from .. import pki
-from ..bundle import bundle
+from ..files import pki
+from ..files.bundle import bundle
+from ..files.tree import Tree
 from ..state import LabError
-from ..tree import Tree
 from . import layouts
 
 SITES = Path(__file__).resolve().parent / "sites"
 NAMES = ("lammp.test", "www.lammp.test", "other.test")
 BACKEND_DROP_INS = "/etc/systemd/system/lammp-backend.service.d"
 
-#: The scenes that need more than files; `lab.network` and `lab.hosts` have the rest of them.
+#: The scenes that need more than files; `lab.containers.network` and `lab.hosts` have the rest of them.
 IPV6 = "ipv6"
 PTRACE = "ptrace"
 

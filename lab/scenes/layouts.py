@@ -7,7 +7,7 @@ does.
 
 from __future__ import annotations
 
-from ..tree import Tree
+from ..files.tree import Tree
 
 UNITS = "/etc/systemd/system"
 

@@ -14,7 +14,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from lab import hosts, pki
+from lab import hosts
+from lab.files import pki
 from module_utils.nginx_websocket.exchange.frames import FrameParser
 from module_utils.nginx_websocket.exchange.handshake import (
     build_request,

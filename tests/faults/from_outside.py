@@ -13,7 +13,8 @@ import time
 from pathlib import Path
 from typing import Callable, Iterator, List
 
-from lab import docker, hosts
+from lab import hosts
+from lab.containers import docker
 
 from . import site, witness
 from .bench import Row

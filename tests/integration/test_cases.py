@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import images
+from lab.containers import images
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -16,7 +16,7 @@ from typing import Any, Dict, List
 
 import pytest
 
-from lab import pki
+from lab.files import pki
 from module_utils.nginx_websocket.exchange import Probe, probe
 from tests.integration.conftest import LabHost, LabUp
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import images
+from lab.containers import images
 from tests.fixing import run
 
 ROOT = Path(__file__).resolve().parents[2]

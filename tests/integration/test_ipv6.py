@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from lab import pki
+from lab.files import pki
 from module_utils.nginx_websocket.exchange import probe
 from tests.integration.conftest import LabHost, LabUp
 from tests.integration.test_main_job import SITE

@@ -8,7 +8,7 @@ from typing import Any, Dict, List
 
 import pytest
 
-from lab import network
+from lab.containers import network
 from module_utils.nginx_websocket.exchange import probe
 from tests.integration.conftest import LabHost, LabUp
 

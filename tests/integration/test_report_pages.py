@@ -8,7 +8,8 @@ from typing import Any, Dict, List
 
 import pytest
 
-from lab import browser, docker
+from lab import browser
+from lab.containers import docker
 from rollout.page import as_html
 from rollout.record import Rollout
 from tests.integration.conftest import ROOT

@@ -10,7 +10,7 @@ from typing import Any, Dict, Iterator, List
 
 import pytest
 
-from lab import pki, ssh
+from lab.files import pki, ssh
 from tests.integration.conftest import ROOT, LabHost, LabUp
 from tests.integration.test_main_job import SITE
 

@@ -9,7 +9,7 @@ import json
 
 import pytest
 
-from lab import pki
+from lab.files import pki
 from tests.security import attacks
 from tests.security.hostile import LabLiar, wrong
 from tests.security.test_hostile_answers import EVERYTHING, HEAVY, LIGHT, MOST, RAW

@@ -7,7 +7,8 @@ from typing import Any, Callable, Generator
 
 import pytest
 
-from lab import docker, hosts
+from lab import hosts
+from lab.containers import docker
 from tests.integration.conftest import LabHost
 from tests.integration.transaction_host import TransactionHost, site
 

@@ -7,9 +7,10 @@ import tarfile
 
 import pytest
 
-from lab import bundle, pki, scenes, ssh
+from lab import scenes
+from lab.files import bundle, pki, ssh
+from lab.files.tree import Tree
 from lab.state import LabError
-from lab.tree import Tree
 
 
 def members(tree):

@@ -6,8 +6,9 @@ import time
 
 import pytest
 
-from lab import console, demo, engine, hosts, images
+from lab import console, demo, hosts
 from lab.console import Progress, run_logged
+from lab.containers import engine, images
 from lab.state import LabError
 
 HOST = hosts.Host("demo", "host", "c", "i", "m", "bookworm", ("broken",), True, "192.0.2.1")

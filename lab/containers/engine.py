@@ -8,8 +8,8 @@ import subprocess
 import time
 from pathlib import Path
 
+from ..state import STATE, LabError
 from . import docker
-from .state import STATE, LabError
 
 NOTE = STATE / "engine"
 STOP = 30.0  # seconds

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 from typing import Any, Dict, List, Optional, Sequence
 
-from .state import LabError
+from ..state import LabError
 
 
 class DockerError(LabError):

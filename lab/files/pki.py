@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 from typing import Sequence
 
-from .state import LabError, directory, lock
+from ..state import LabError, directory, lock
 from .tree import Tree
 
 LETSENCRYPT = "/etc/letsencrypt"

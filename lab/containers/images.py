@@ -14,9 +14,9 @@ import tempfile
 from pathlib import Path
 from typing import Dict, List, Mapping, Optional, Tuple
 
+from ..console import Progress, run_logged, step
+from ..state import LAB, LabError, lock
 from . import docker
-from .console import Progress, run_logged, step
-from .state import LAB, LabError, lock
 
 REPOSITORY = "nginx-websocket-lab"
 # Images must not carry the label that marks containers: containers inherit their image's labels.

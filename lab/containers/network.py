@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ..console import say
+from ..state import CHECKOUT_ID, lock
 from . import docker
-from .console import say
-from .state import CHECKOUT_ID, lock
 
 NAME = f"nwl-{CHECKOUT_ID}-ipv6"
 # Unique local addresses (RFC 4193): 7774 is "wt"; the checkout's digest keeps two checkouts apart.

@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 from typing import List
 
-from .state import LabError, directory, lock
+from ..state import LabError, directory, lock
 from .tree import DEPLOY, Tree
 
 USER = "deploy"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import Dict
 
-from .state import LAB
+from ..state import LAB
 
 SOURCE = LAB / "page"
 

@@ -1,0 +1,1 @@
+"""Docker: its command line, its engine, the lab's images, its network."""

@@ -1,0 +1,1 @@
+"""What a container is given: files, keys, certificates, the built page."""
