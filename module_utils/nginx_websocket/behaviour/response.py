@@ -16,9 +16,6 @@ from .phases import parse_error_page
 from .regex import CannotDecide
 from .variables import Exchange
 
-SAFE = (200, 201, 204, 206, 301, 302, 303, 304, 307, 308)
-"""Statuses whose answers get ``add_header`` lines without ``always``; 101 is none of them."""
-
 HIDDEN = ("date", "server", "x-pad", "x-accel-expires", "x-accel-redirect", "x-accel-limit-rate",
           "x-accel-buffering", "x-accel-charset")  # fmt: skip
 """Headers of a proxied answer that do not reach the client unless ``proxy_pass_header`` names them."""
@@ -32,7 +29,7 @@ class Added:
     value: Optional[str]
     """Its bytes, as Latin-1; None where configuration and request do not tell."""
     always: bool = False
-    """Added to every status; else to those in ``SAFE`` only."""
+    """Added to every status; else to 200, 201, 204, 206, 301 to 304, 307 and 308 alone, and never to 101."""
     directive: Optional[Directive] = dataclasses.field(default=None, compare=False, repr=False)
 
 

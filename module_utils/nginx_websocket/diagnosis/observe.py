@@ -7,6 +7,7 @@ import os
 import socket
 from typing import List, Sequence, Tuple
 
+from ..behaviour.request import guessed_host
 from ..behaviour.route import Route
 from ..behaviour.upgrade.verdict import judge
 from ..conf.load import load
@@ -154,7 +155,7 @@ def _read_configuration(facts: Facts, address: Tuple[str, int], conf_path: str) 
             facts.route.server,
             # Where nginx listens on another port, the request goes no way at all.
             facts.route.first_uri or facts.question.endpoint.target.partition("?")[0].encode(),
-            host_of(facts.route) or facts.question.endpoint.host.lower().encode(),
+            guessed_host(facts.route.request, facts.version) or facts.question.endpoint.host.lower().encode(),
             facts.version,
             address[1],
         )
@@ -165,19 +166,6 @@ def follow(facts: Facts, address: str, remote: str) -> Route:
     assert facts.configuration is not None
     request = facts.question.route_request(address, remote)
     return followed(facts, request)
-
-
-def host_of(found: Route) -> bytes:
-    """The host name of a route, lower case, without port."""
-    match = found.server_match
-    if match is not None and match.how == "exact":
-        return match.name
-    text = found.request.header_list()[0][1]
-    for key, value in found.request.header_list():
-        if key.lower() == "host":
-            text = value
-    host = text.split("]")[0] + "]" if text.startswith("[") else text.split(":")[0]
-    return host.lower().encode("utf-8", "surrogateescape")
 
 
 def error_logs(facts: Facts) -> List[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from typing import Callable, Iterator, List, Optional
 
 from ..behaviour.effective import Level
@@ -56,9 +55,3 @@ def margin_of(directive: Optional[Directive]) -> bytes:
 def text_of(value: bytes) -> str:
     """Words of a file as text; what is no UTF-8 comes back as it was."""
     return value.decode("utf-8", "surrogateescape")
-
-
-def host_of(route: Route) -> bytes:
-    """The name that the client asked for, without port."""
-    host = next((value for key, value in route.request.header_list() if key.lower() == "host"), "")
-    return re.sub(r":\d+$", "", host).encode("utf-8", "surrogateescape")

@@ -8,12 +8,13 @@ from typing import Dict, Iterator, List
 from .. import codes
 from ..behaviour.effective import Level
 from ..behaviour.location import Location
+from ..behaviour.request import guessed_host
 from ..behaviour.route import Route, index_of
 from ..behaviour.server.names import server_names
 from ..conf import splice
 from ..conf.splice import Edit
 from ..conf.tree import Configuration
-from .fault import Edits, Fault, host_of, margin_of, replace_head, text_of
+from .fault import Edits, Fault, margin_of, replace_head, text_of
 from .style import upgrade_lines
 
 
@@ -180,7 +181,7 @@ def _target_of(configuration: Configuration, server: str) -> str:
 
 def served_name(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:
     """The name that the client uses, added to the server that has the location."""
-    location, host = fault.meant, host_of(route)
+    location, host = fault.meant, guessed_host(route.request, route.version)
     server = location.server() if location is not None else None
     line = next(iter(server.own(b"server_name")), None) if server is not None else None
     if line is None or not host or not line.args or not server_names(server or Level("", None, None)):
@@ -193,7 +194,7 @@ def served_name(configuration: Configuration, route: Route, fault: Fault) -> Ite
 def listen(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:
     """One more listen beside the one that the server of this name has."""
     address, port = route.request.local_address()
-    host = host_of(route)
+    host = guessed_host(route.request, route.version)
     for server in index_of(configuration).servers:
         names = server_names(server)
         lines = server.own(b"listen")

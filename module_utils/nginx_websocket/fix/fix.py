@@ -104,10 +104,7 @@ def fix(
             outcome.recovered = recover(host)
             _Fix(host, outcome, wish, ask or Look(conf_path=nginx.conf_path).report).run(question)
     except Failure as failure:
-        outcome.failed = True
-        outcome.message = outcome.message or str(failure)
-        outcome.errors = outcome.errors or failure.errors
-        outcome.diff = failure.diff or outcome.diff
+        outcome.stopped(failure)
     except (OSError, ValueError) as error:
         # ``execute`` undoes by itself what it writes; here only reading can have failed.
         outcome.failed = True

@@ -90,11 +90,7 @@ def deploy(
                 START if start else REFUSE,
             )
     except Failure as failure:
-        outcome = host.outcome
-        outcome.failed = True
-        outcome.message = outcome.message or str(failure)
-        outcome.errors = outcome.errors or failure.errors
-        outcome.diff = failure.diff or outcome.diff
+        host.outcome.stopped(failure)
     except (OSError, ValueError) as error:
         # ``execute`` undoes by itself what it writes; here only reading can have failed.
         host.outcome.failed = True

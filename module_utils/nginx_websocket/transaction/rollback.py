@@ -74,9 +74,7 @@ def rollback(
                     host.outcome.recovered = recover(host)
                     _rollback(host, to, start, on_drift)
     except Failure as failure:
-        host.outcome.failed = True
-        host.outcome.message = host.outcome.message or str(failure)
-        host.outcome.errors = host.outcome.errors or failure.errors
+        host.outcome.stopped(failure)
     except (OSError, ValueError) as error:
         host.outcome.failed = True
         host.outcome.message = f"the host's files or backups could not be read: {error}; nothing was changed"

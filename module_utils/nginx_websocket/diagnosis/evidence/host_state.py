@@ -187,9 +187,9 @@ def newer_files(configuration: Optional[Configuration], main: str, started: floa
     return found
 
 
-def worker_limits(master: Master, proc: Optional[Proc] = None) -> Dict[str, int]:
+def worker_limits(master: Master) -> Dict[str, int]:
     """Descriptors that a worker may have, and what the fullest worker has open."""
-    proc = proc or Proc()
+    proc = Proc()
     limits: Dict[str, int] = {}
     for worker in master.workers:
         match = re.search(rb"^Max open files\s+(\d+)", proc.read(worker.pid, "limits"), re.M)

@@ -242,6 +242,13 @@ class Outcome:
     remedy: List[str] = dataclasses.field(default_factory=list)
     """Shell commands for a person, when the rollback failed."""
 
+    def stopped(self, failure: Failure) -> None:
+        """Take over why it could not go on; a message that is there already says more."""
+        self.failed = True
+        self.message = self.message or str(failure)
+        self.errors = self.errors or failure.errors
+        self.diff = failure.diff or self.diff
+
     def as_dict(self, *, diff: bool = True) -> Dict[str, Any]:
         """For a module's result; ``failed`` and ``message`` are the module's to use.
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Callable, Dict, FrozenSet, Iterable, Iterator, List, Optional, Sequence, Tuple
+from typing import Callable, Dict, FrozenSet, Iterable, Iterator, List, Optional, Sequence, Tuple, TypeVar
 
 from ...conf.tree import Configuration, Directive, printable
 from ..site.model import Finding, Refused
 from ..site.servers import Server, servers
 from .overlay import Overlay
 
+Claimant = TypeVar("Claimant", Server, Directive)
 _VARIABLE_BLOCKS = (b"map", b"geo", b"split_clients")
 
 
@@ -34,33 +35,37 @@ def check(configuration: Configuration, ours: FrozenSet[str]) -> List[Finding]:
 
 def _names(found: List[Server], ours: FrozenSet[str]) -> None:
     taken: Dict[Tuple[str, str], Server] = {}
-    defaults: Dict[str, Server] = {}
+    defaults: Dict[Tuple[str, str], Server] = {}
     for server in found:
         for address in server.addresses():
             for name in server.names:
-                other = taken.setdefault((str(address), name), server)
-                if other is not server and _crosses(other.file, server.file, ours):
-                    mine, theirs = (server, other) if server.file in ours else (other, server)
+                both = _clash(taken, (str(address), name), server, ours)
+                if both:
                     raise Refused(
-                        f"two servers claim {name} on {address}: {mine.where()} and, in a file that is not "
-                        f"this site's, {theirs.where()}. nginx would "
+                        f"two servers claim {name} on {address}: {both[0].where()} and, in a file that is "
+                        f"not this site's, {both[1].where()}. nginx would "
                         "only warn and let the first win. Remove the name there, or from the site."
                     )
         for listen in server.listens:
             if not listen.has("default_server"):
                 continue
             for address in listen.addresses:
-                other = defaults.setdefault(str(address), server)
-                if other is not server and _crosses(other.file, server.file, ours):
-                    mine, theirs = (server, other) if server.file in ours else (other, server)
+                both = _clash(defaults, ("default", str(address)), server, ours)
+                if both:
                     raise Refused(
-                        f"two default servers for {address}: {mine.where()} and, in a file that is not this "
-                        f"site's, {theirs.where()}"
+                        f"two default servers for {address}: {both[0].where()} and, in a file that is not "
+                        f"this site's, {both[1].where()}"
                     )
 
 
-def _crosses(one: str, two: str, ours: FrozenSet[str]) -> bool:
-    return (one in ours) != (two in ours)
+def _clash(
+    taken: Dict[Tuple[str, str], Claimant], key: Tuple[str, str], found: Claimant, ours: FrozenSet[str]
+) -> Optional[Tuple[Claimant, Claimant]]:
+    """Note who claims something; where one of ours and somebody else's do, both, ours first."""
+    other = taken.setdefault(key, found)
+    if (other.file in ours) == (found.file in ours):
+        return None
+    return (found, other) if found.file in ours else (other, found)
 
 
 def _things(configuration: Configuration, ours: FrozenSet[str]) -> None:
@@ -70,12 +75,11 @@ def _things(configuration: Configuration, ours: FrozenSet[str]) -> None:
             continue
         for directive in http.block or ():
             for kind, name in _claimed(directive):
-                other = taken.setdefault((kind, name), directive)
-                if other is not directive and _crosses(other.file, directive.file, ours):
-                    mine, theirs = (directive, other) if directive.file in ours else (other, directive)
+                both = _clash(taken, (kind, name), directive, ours)
+                if both:
                     raise Refused(
-                        f"{kind} {name} is defined twice: {mine.where()} and, in a file that is not this "
-                        f"site's, {theirs.where()}. "
+                        f"{kind} {name} is defined twice: {both[0].where()} and, in a file that is not this "
+                        f"site's, {both[1].where()}. "
                         "Use another name in the site."
                     )
 
