@@ -14,6 +14,7 @@ import argparse
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -49,8 +50,15 @@ TESTS = [
     # They render pages as the controller does, by Jinja2.
     *(f"--ignore=tests/unit/diagnosis/test_{name}.py" for name in ("reports", "secrets")),
 ]
-PYTEST = ["-m", "pytest", "-p", "no:cacheprovider", "-W", "ignore", "-r", "", "--tb=short", *TESTS]
-PYTEST += ["-q", "--hypothesis-profile=quick"]
+# A crash leaves a traceback, and the line of the test that it was in: `-v` writes it before the test begins.
+PYTEST = ["-X", "faulthandler", "-m", "pytest", "-v", "-p", "no:cacheprovider", "-W", "ignore", "-r", ""]
+PYTEST += ["--tb=short", "--hypothesis-profile=quick", *TESTS]
+ONE_TEST = re.compile(r"tests/\S+::.*")
+SIGNALS = {one.value: one.name for one in signal.Signals}
+ENDED = re.compile(r" (PASSED|FAILED|ERROR|SKIPPED|XFAIL|XPASS)\b")
+#: Exit codes of pytest that tell more than "a test failed".
+EXIT_CODES = {2: "pytest was interrupted", 3: "pytest itself failed", 4: "pytest was called wrongly",
+              5: "pytest found no test"}  # fmt: skip
 LIMIT = 900.0  # seconds for one Python
 
 #: What the images of `lab.containers.images` have.
@@ -123,7 +131,7 @@ def contained(suite: str) -> Result:
         image = images.host_image(suite)
     except (LabError, DockerError) as error:
         return name, False, str(error)
-    command = ["docker", "run", "--rm", "--volume", f"{ROOT}:/src:ro", "--workdir", "/src"]
+    command = ["docker", "run", "--rm", "--init", "--volume", f"{ROOT}:/src:ro", "--workdir", "/src"]
     # Tests write programs into /tmp and run them; some listen on ::1.
     command += ["--tmpfs", "/tmp:exec", "--sysctl", "net.ipv6.conf.all.disable_ipv6=0"]
     command += ["--env", "PYTHONPATH=/src", "--env", "PYTHONDONTWRITEBYTECODE=1", image, "python3"]
@@ -146,10 +154,30 @@ def _judged(name: str, command: List[str], env: Dict[str, str]) -> Result:
         )
     except subprocess.TimeoutExpired:
         return name, False, f"not done within {LIMIT:g} s"
-    lines = (done.stdout + done.stderr).strip().splitlines() or [""]
     if done.returncode != 0:
-        return name, False, "\n".join(line for line in lines if not re.match(r"[.sFE]+ +\[", line))
+        return name, False, failure(done.returncode, done.stdout, done.stderr)
+    lines = done.stdout.strip().splitlines() or [""]
     return name, True, f"{lines[-1].strip('= ')}, {time.monotonic() - began:.0f} s in all"
+
+
+def failure(code: int, out: str, errors: str) -> str:
+    """Say how pytest ended, and what it printed without the lines of tests that went well.
+
+    Args:
+        code: the exit code: negative for a signal, as is one above 128, from a container.
+        out: what ``pytest -v`` printed.
+        errors: its standard error, where Python writes the traceback of a crash.
+    """
+    lines = out.strip().splitlines()
+    number = -code if code < 0 else code - 128
+    if 0 < number < signal.NSIG:
+        tests = [line for line in lines if ONE_TEST.match(line)]
+        last = ENDED.split(tests[-1])[0].strip() if tests else "none"
+        how = f"ended by {SIGNALS.get(number, number)}; its last test: {last}"
+    else:
+        how = EXIT_CODES.get(code, f"ended with {code}")
+    told = [line for line in lines if not (ONE_TEST.match(line) and ENDED.search(line))]
+    return "\n".join([how, *told, *errors.strip().splitlines()])
 
 
 def main() -> int:

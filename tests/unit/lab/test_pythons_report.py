@@ -1,0 +1,55 @@
+"""What tests/pythons.py says of a pytest that failed: a crash names its signal and its last test."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.pythons import PYTEST, TESTS, failure
+
+SOURCE = """\
+import os, signal, sys
+
+def test_fine():
+    assert True
+
+def test_one(capsys):
+    {end}
+"""
+
+
+def said(folder: Path, end: str) -> str:
+    """Run two tests, the second of which ends so; return what is said of them."""
+    test = folder / "tests" / "test_it.py"
+    test.parent.mkdir()
+    test.write_text(SOURCE.format(end=end))
+    options = [option for option in PYTEST if option not in TESTS and "hypothesis" not in option]
+    done = subprocess.run(
+        [sys.executable, *options, "tests"], cwd=folder, capture_output=True, text=True, check=False
+    )
+    return failure(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.mark.parametrize("name", ["SIGSEGV", "SIGKILL"])
+def test_a_signal_has_its_name_and_the_test_it_came_in(tmp_path: Path, name: str) -> None:
+    told = said(tmp_path, f"os.kill(os.getpid(), signal.{name})")
+    assert told.splitlines()[0] == f"ended by {name}; its last test: tests/test_it.py::test_one"
+    assert ("Fatal Python error: Segmentation fault" in told) == (name == "SIGSEGV")
+    assert "test_fine" not in told
+
+
+def test_a_container_that_died_of_a_signal_says_128_more() -> None:
+    told = failure(139, "tests/a.py::test_a PASSED [ 50%]\ntests/a.py::test_b[x y] ", "")
+    assert told.splitlines()[0] == "ended by SIGSEGV; its last test: tests/a.py::test_b[x y]"
+
+
+def test_a_failed_test_is_shown_whole(tmp_path: Path) -> None:
+    told = said(tmp_path, "assert 1 == 2")
+    assert told.startswith("ended with 1\n") and "assert 1 == 2" in told and "test_fine" not in told
+
+
+def test_no_test_is_no_success() -> None:
+    assert failure(5, "", "").splitlines()[0] == "pytest found no test"
