@@ -134,7 +134,7 @@ def contained(suite: str) -> Result:
     command = ["docker", "run", "--rm", "--init", "--volume", f"{ROOT}:/src:ro", "--workdir", "/src"]
     # Tests write programs into /tmp and run them; some listen on ::1.
     command += ["--tmpfs", "/tmp:exec", "--sysctl", "net.ipv6.conf.all.disable_ipv6=0"]
-    command += ["--env", "PYTHONPATH=/src", "--env", "PYTHONDONTWRITEBYTECODE=1", image, "python3"]
+    command += ["--env", "PYTHONPATH=/src", "--env", "PYTHONPYCACHEPREFIX=/tmp/compiled", image, "python3"]
     return _judged(name, [*command, *PYTEST], dict(os.environ))
 
 

@@ -7,14 +7,11 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-from pathlib import Path
 
 import pytest
 
-from lab.containers import images
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.cases.run_cases import table
+from tests.integration.contained import python_beside_nginx
 
 # Where nginx's versions differ: defaults of proxy_http_version and Connection (1.29.7), http2 on a plain
 # listen
@@ -48,41 +45,9 @@ ANOTHER_CAUSE_BEHIND = {"111-error-page-hides-refusal", "server-name-typo-tls"}
 
 
 def run_cases(suite, data, words):
-    image = images.host_image(suite)
-    command = [
-        "docker",
-        "run",
-        "--rm",
-        "--cap-add",
-        "SYS_ADMIN",
-        "--cap-add",
-        "NET_ADMIN",
-        "--security-opt",
-        "seccomp=unconfined",
-        "--security-opt",
-        "apparmor=unconfined",
-        "--label",
-        "nginx-websocket-lab",
-        "--volume",
-        f"{ROOT}:/src:ro",
-        "--workdir",
-        "/src",
-        "--tmpfs",
-        "/tmp",
-        "--env",
-        "PYTHONDONTWRITEBYTECODE=1",
-        image,
-        "python3",
-        "-m",
-        "tests.cases.run_cases",
-        "--json",
-        "--data",
-        data,
-        *words,
-    ]
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-    assert done.stdout, done.stderr
-    return json.loads(done.stdout)
+    return json.loads(
+        python_beside_nginx(suite, "-m", "tests.cases.run_cases", "--json", "--data", data, *words)
+    )
 
 
 @pytest.mark.parametrize("suite", ["bullseye", "bookworm", "trixie", "forky"])
@@ -90,8 +55,6 @@ def run_cases(suite, data, words):
     "data", ["tests/cases/data", "tests/cases/own", "tests/cases/reported", "tests/cases/applications"]
 )
 def test_cases(suite, data):
-    from tests.cases.run_cases import table
-
     words = [] if suite == "bookworm" or os.environ.get("CASES_ALL") else EDGES
     if words and data.endswith(("reported", "applications")):
         pytest.skip("what differs between versions stands in the others; CASES_ALL=1 runs these, too")

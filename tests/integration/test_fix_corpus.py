@@ -8,29 +8,22 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-from pathlib import Path
 
 import pytest
 
-from lab.containers import images
 from tests.fixing import run
+from tests.integration.contained import python_beside_nginx
 
-ROOT = Path(__file__).resolve().parents[2]
 ALL = bool(os.environ.get("FIX_ALL"))
 SAMPLE = int(os.environ.get("FIX_SAMPLE", "16"))
 SEED = int(os.environ.get("FIX_SEED", "1"))
 
 
 def results(suite):
-    command = ["docker", "run", "--rm", "--cap-add", "SYS_ADMIN", "--cap-add", "NET_ADMIN"]
-    command += ["--security-opt", "seccomp=unconfined", "--security-opt", "apparmor=unconfined"]
-    command += ["--label", "nginx-websocket-lab", "--volume", f"{ROOT}:/src:ro", "--workdir", "/src"]
-    command += ["--tmpfs", "/tmp", "--env", "PYTHONDONTWRITEBYTECODE=1", images.host_image(suite), "python3"]
-    command += ["-m", "tests.fixing.run", "--json", "--seed", str(SEED)]
-    command += [] if ALL else ["--sample", str(SAMPLE)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    return json.loads(done.stdout)
+    wanted = [] if ALL else ["--sample", str(SAMPLE)]
+    return json.loads(
+        python_beside_nginx(suite, "-m", "tests.fixing.run", "--json", "--seed", str(SEED), *wanted)
+    )
 
 
 @pytest.mark.parametrize("suite", ["bookworm", "bullseye", "trixie", "forky"] if ALL else ["bookworm"])
