@@ -43,8 +43,8 @@ class Way:
 
     Attributes:
         address: Address that users, and this controller, reach.
-        through: The command that carries one connection instead, with `ADDRESS` and `PORT` in it; empty where
-            the address is dialled.
+        through: The command that carries one connection instead, with `ADDRESS` and `PORT` in it, or all of
+            them (`verify.relay`), without; empty where the address is dialled.
         told: What a reader of the result must know about it.
     """
 
@@ -130,8 +130,9 @@ def find(
         _try(command, where, ports, timeout)
         return Way(address, command, f"{where}: the sites were looked at through ssh, not from outside")
     if transport in ENGINES:
-        relay = (PYTHON, "-c", RELAY.read_text(encoding="utf-8"), ADDRESS, PORT)
-        command = (ENGINES[transport], "exec", "-i", "--", address, *relay)
+        into = (ENGINES[transport], "exec", "-i", "--", address)
+        _try((*into, "sh", "-c", ":"), where, ports, timeout)
+        command = (*into, PYTHON, "-c", RELAY.read_text(encoding="utf-8"))
         return Way(address, command, f"{where}: the sites were looked at from within, not from outside")
     raise NoWay(f"{_BLIND}: {where}, and Ansible comes by {transport}. {_HOW}")
 
@@ -199,7 +200,8 @@ def carried(command: Sequence[str], address: str, port: int) -> List[str]:
 
 
 def _try(command: Sequence[str], where: str, ports: Sequence[int], timeout: float) -> None:
-    """Carry one connection, to see that ssh and the host's sshd do so; whether anybody listens is all one."""
+    """Go the way once, to see that ssh and the host's sshd, or the engine, do so; who listens is all one."""
+    program = command[0]
     try:
         done = subprocess.run(
             carried(command, LOOPBACK, ports[0] if ports else 443),
@@ -211,15 +213,13 @@ def _try(command: Sequence[str], where: str, ports: Sequence[int], timeout: floa
     except subprocess.TimeoutExpired:
         return
     except OSError as error:
-        raise NoWay(f"{_BLIND}: {where}, and ssh cannot be run: {error}. {_HOW}") from None
+        raise NoWay(f"{_BLIND}: {where}, and {program} cannot be run: {error}. {_HOW}") from None
     said = done.stderr.decode("utf-8", "replace").strip()
     if done.returncode and "connect failed" not in said:
         last = said.splitlines()[-1] if said else f"exit code {done.returncode}"
         told = "".join(character for character in last if character.isprintable())[:300]
-        raise NoWay(
-            f"{_BLIND}: {where}, and ssh carries no connection there: {told}. sshd must allow it "
-            f"(AllowTcpForwarding local). {_HOW}"
-        )
+        allowed = " sshd must allow it (AllowTcpForwarding local)." if program == "ssh" else ""
+        raise NoWay(f"{_BLIND}: {where}, and {program} carries no connection there: {told}.{allowed} {_HOW}")
 
 
 _BLIND = "The verification would see nothing of this host"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.server
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -86,10 +87,27 @@ def test_a_host_that_nobody_can_look_at_is_refused(transport, more, told):
     ("transport", "engine"),
     [("community.docker.docker", "docker"), ("containers.podman.podman", "podman")],
 )
-def test_a_container_is_looked_at_from_within(transport, engine):
+def test_a_container_is_looked_at_from_within(tmp_path, monkeypatch, transport, engine):
+    engine_that(tmp_path, monkeypatch, engine, 'shift 4; exec "$@"')
     found = way.find(transport, NO_NAME, [443], 2)
     assert found.through[:5] == (engine, "exec", "-i", "--", NO_NAME)
     assert "not from outside" in found.told
+
+
+def engine_that(tmp_path, monkeypatch, name, does):
+    """A container engine that takes ``exec -i -- CONTAINER COMMAND…``."""
+    program = tmp_path / name
+    program.write_text(f"#!/bin/sh\n{does}\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+
+
+def test_a_container_that_the_engine_does_not_know_is_refused_before_anything_is_touched(
+    tmp_path, monkeypatch
+):
+    engine_that(tmp_path, monkeypatch, "docker", "echo 'Error: No such container' >&2; exit 1")
+    with pytest.raises(way.NoWay, match="docker carries no connection there: Error: No such container"):
+        way.find("community.docker.docker", NO_NAME, [443], 2)
 
 
 def test_the_controller_itself_is_dialled_where_its_name_leads_nowhere():
@@ -101,11 +119,20 @@ def test_ports_are_those_on_which_the_sites_are_seen():
     assert way.ports_of(sites) == [8080, 443]
 
 
-def test_the_suite_looks_through_another_program(port):
+EACH = ("python3", "-c", "import socket, sys, threading, os\n"
+        "sock = socket.create_connection(('{address}', {port}))\n"
+        "threading.Thread(target=lambda: [sock.sendall(d) for d in iter(lambda: os.read(0, 9999), b'')],"
+        " daemon=True).start()\n"
+        "[os.write(1, d) for d in iter(lambda: sock.recv(9999), b'')]")  # fmt: skip
+
+
+@pytest.mark.parametrize("through", [[sys.executable, str(way.RELAY)], EACH])
+def test_the_suite_looks_through_another_program(port, through):
+    """Through one program for all connections, as in a container, and through one for each, as ssh -W."""
     host = {
         "name": "web1",
         "address": NO_NAME,
-        "through": [sys.executable, str(way.RELAY), way.ADDRESS, way.PORT],
+        "through": list(through),
         "told": "seen from within",
         "report": {"masters": [], "workers": [], "unit": {}, "releases": {}},
         "sites": [{"name": "a.test", "tls": {"enabled": False}, "http": {"port": port}}],
