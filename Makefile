@@ -30,7 +30,7 @@ lab-images: setup ## Build all images of the lab
 pyz: ## Build nginx-websocket.pyz: one file for a host without Ansible
 	@python3 -m release.pyz
 
-.PHONY: test lint unit pythons differential integration security cores molecule
+.PHONY: test lint unit pythons differential integration security cores connections molecule
 
 test: setup-test ## Run all tests
 	@tests/run
@@ -77,6 +77,9 @@ integration: setup-test ## Run the integration tests on hosts of the lab
 
 cores: setup-test ## Run the main job under the oldest, the usual, the newest and the coming ansible-core
 	@tests/run cores
+
+connections: setup-test ## Deploy and verify through docker, podman, doas and sudo-rs; needs the network
+	@tests/run connections
 
 security: setup-test ## Attack hosts of the lab as their local users could, and the controller as hosts could
 	@NGINX_WEBSOCKET_SECURITY=1 tests/run security

@@ -11,7 +11,7 @@ from ..state import LabError, directory, lock
 from .tree import DEPLOY, Tree
 
 USER = "deploy"
-# The image's own drop-in makes a key of every kind, of which RSA's takes longer than all the rest of the boot.
+# The image's own drop-in makes a key of every kind; RSA's takes longer than all the rest of the boot.
 KEY_IS_THERE = "[Service]\nExecStartPre=\nExecStartPre=/usr/sbin/sshd -t\n"
 
 
