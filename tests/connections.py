@@ -23,7 +23,9 @@ from typing import Any, Callable, Dict, List, Tuple
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from lab import hosts, images, scenes, ssh  # noqa: E402
+from lab import hosts, scenes  # noqa: E402
+from lab.containers import docker, images  # noqa: E402
+from lab.files import ssh  # noqa: E402
 
 BIN = Path(sys.executable).parent
 COLLECTIONS = ROOT / ".cache" / "connections"
@@ -79,7 +81,7 @@ def installed(host: hosts.Host, package: str) -> None:
     get = "DEBIAN_FRONTEND=noninteractive timeout 300 apt-get -q -y"
     try:
         hosts.run(host, "sh", "-c", f"({get} update && {get} install {package}) >&2")
-    except hosts.docker.DockerError:
+    except docker.DockerError:
         raise LeftOut(f"the host can get no package {package}") from None
 
 
@@ -111,7 +113,7 @@ def in_podman(host: hosts.Host) -> Variables:
     image = images.host_image(SUITE)
     with tempfile.TemporaryDirectory() as directory:
         packed = str(Path(directory) / "image.tar")
-        hosts.docker.docker("save", "--output", packed, image)
+        docker.docker("save", "--output", packed, image)
         podman("load", "--quiet", "--input", packed)
     # As lab.hosts starts its own; no control groups of Podman's, which may not write version 1's everywhere.
     flags = ["--cap-add", "SYS_ADMIN", "--security-opt", "seccomp=unconfined", "--cgroups", "disabled"]
