@@ -196,13 +196,14 @@ def main(words: Optional[Sequence[str]] = None) -> int:
     parser.add_argument("rooms", nargs="*", default=ROOMS, metavar="ROOM")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--number", type=int, default=100, help="of faults in each room")
-    parser.add_argument("--only", default="", help="files whose path holds this")
+    parser.add_argument("--only", default="", help="files of the code whose path holds this")
+    parser.add_argument("--tests", nargs="*", help="paths below tests/unit in place of the room's folder")
     given = parser.parse_args(words)
     for name in given.rooms or ROOMS:
         child = os.fork()
         if not child:
             room = Room(name, given.number, given.seed, given.only)
-            folders = [str(ROOT / "tests/unit" / one) for one in TESTS.get(name, (name,))]
+            folders = [str(ROOT / "tests/unit" / one) for one in given.tests or TESTS.get(name, (name,))]
             options = ["-s", "-qq", "--no-header", "--no-summary", "-p", "no:cacheprovider"]
             code = pytest.main([*options, "--hypothesis-profile=quick", *folders], plugins=[room])
             counts = ", ".join(f"{count} {word}" for word, count in room.counts.items())

@@ -6,9 +6,11 @@ from typing import List, Tuple
 
 import pytest
 
+from module_utils.nginx_websocket.compare.comparing import compare
 from module_utils.nginx_websocket.conf.load import load
 from module_utils.nginx_websocket.conf.tree import Configuration
 from module_utils.nginx_websocket.transaction.live.instance import Instance
+from module_utils.nginx_websocket.transaction.plan import comparison
 from module_utils.nginx_websocket.transaction.plan.comparison import judge_change, tell_change
 from module_utils.nginx_websocket.transaction.site.model import Refused
 from module_utils.nginx_websocket.transaction.surroundings.host import Host
@@ -110,3 +112,78 @@ def test_going_back_is_never_refused() -> None:
     host = Host(Instance("/usr/sbin/nginx", MAIN, version=(1, 22, 1)))
     tell_change(host, tree(GUARDED + API), tree(API))
     assert [finding.code for finding in host.outcome.findings] == ["changes-for-users"]
+
+
+NEIGHBOUR = "server { listen 80; server_name b.test; access_log off; location / { return 204; } }"
+
+
+def test_a_takeover_keeps_what_the_file_says_for_all_sites() -> None:
+    """A change of our own file is no takeover: what it sets for others is compared as requests meet it."""
+    live, staged = tree(API, "server_tokens off; keepalive_requests 7;", NEIGHBOUR), tree(API, "", NEIGHBOUR)
+    said, _codes = judged(live, staged, FILE)
+    assert f"keepalive_requests ({FILE}:1): set for all sites, and would be gone" in said
+    said, codes = judged(live, staged, FILE, on_takeover="overwrite")
+    assert said == "" and codes.count("lost-in-takeover") >= 1
+    assert "set for all sites" not in judged(live, staged)[0]
+
+
+def told(live: Configuration, staged: Configuration, accept: str = "") -> str:
+    """All that is told where nothing is refused."""
+    host = Host(Instance("/usr/sbin/nginx", MAIN, version=(1, 22, 1)))
+    judge_change(host, live, staged, [], (), ("accept", "accept", accept.split()))
+    return "\n".join(finding.message for finding in host.outcome.findings)
+
+
+def test_a_loss_says_who_accepted_it() -> None:
+    words = "(accepted by nginx_websocket_accept_losses)"
+    assert words in told(tree(GUARDED + API), tree(API), "/admin/*")
+    assert words not in told(tree(GUARDED + API), tree(API))
+
+
+def test_a_lost_client_certificate_says_why_the_role_cannot_ask_for_it() -> None:
+    words = "cannot ask every client for a certificate"
+    before = "ssl_verify_client on; ssl_client_certificate /ca; ssl_certificate /c; ssl_certificate_key /k;"
+    body = API.replace("location", "listen 443 ssl; location", 1)
+    assert words in told(tree(body, before), tree(body, before.replace("client on", "client off")))
+    assert words not in told(tree(GUARDED + API), tree(API))
+
+
+def test_headers_are_told_as_gone_new_and_changed() -> None:
+    live = "add_header X-Gone a; add_header X-Same a; add_header X-Other a; "
+    staged = "add_header X-Same a; add_header X-Other b; add_header X-New a; "
+    said = told(tree(live + API), tree(staged + API))
+    assert "gone: X-Gone" in said and "new: X-New" in said and "X-Same" not in said
+    assert "X-Other: a, then" in said and "X-Other: b" in said, said
+
+
+@pytest.mark.parametrize(("number", "rest"), [(8, ""), (9, "and 1 more"), (11, "and 3 more")])
+def test_a_long_list_is_cut_and_says_so(number: int, rest: str) -> None:
+    lost = "".join(GUARDED.replace("/admin/", f"/p{one}/").replace("S", f"S{one}") for one in range(number))
+    said, _codes = judged(tree(lost + API), tree(API))
+    assert (rest in said) if rest else (" more; all of it" not in said)
+    assert f"({min(number, 8)})" in said and "(9)" not in said
+
+
+def test_what_users_gain_is_not_told_when_going_back() -> None:
+    upgrade = 'proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection "upgrade"; '
+    lines = "proxy_http_version 1.1; " + API.replace("proxy_pass", upgrade + "proxy_pass")
+    host = Host(Instance("/usr/sbin/nginx", MAIN, version=(1, 22, 1)))
+    tell_change(host, tree("proxy_http_version 1.1; " + API), tree(lines))
+    assert [one["weight"] for one in host.outcome.comparison["differences"]] == ["gain"]
+    assert host.outcome.findings == []
+
+
+@pytest.mark.parametrize(
+    ("built_in", "used"), [("/opt/access.log", "/opt/access.log"), ("", comparison.DEFAULT)]
+)
+def test_requests_are_looked_for_where_this_nginx_logs(monkeypatch, built_in: str, used: str) -> None:
+    asked = []
+
+    def seen(live, staged, *, version, urls, world):
+        asked.append(world.default_log)
+        return compare(live, staged, version=version, urls=urls, world=world)
+
+    monkeypatch.setattr(comparison, "compare", seen)
+    host = Host(Instance("/usr/sbin/nginx", MAIN, version=(1, 22, 1), access_log=built_in))
+    tell_change(host, tree(API), tree(API))
+    assert asked == [used]
