@@ -1,0 +1,222 @@
+"""One request in two trees: where the two part, of which kind it is, and where it is not one."""
+
+from __future__ import annotations
+
+from typing import List, Tuple
+
+import pytest
+
+from module_utils.nginx_websocket.behaviour.behaviour import behaviour
+from module_utils.nginx_websocket.behaviour.request import Request
+from module_utils.nginx_websocket.compare.differences import Parting
+from module_utils.nginx_websocket.compare.partings import Pair, partings
+from tests.unit.compare.trees import PROXY, UPGRADE, tree, world
+
+
+def parted(live: str, staged: str, path: str = "/", *, behind: bool = False, **more) -> List[Parting]:
+    """The partings of one request, asked as if every guard let it pass."""
+    handshake = more.pop("handshake", False)
+    pair = {key: more.pop(key) for key in ("foreign", "known", "same_text") if key in more}
+    sent = Request(f"{'ws' if handshake else 'http'}://a.test{path}", address="127.0.0.1:80", **more)
+    before, after = (
+        behaviour(tree(body), sent, files=world().files, admitted=True) for body in (live, staged)
+    )
+    then = {"behind": behaviour(tree(live), f"http://a.test{path}/", files=world().files)} if behind else {}
+    made = Pair(before, after, after, handshake=handshake, method=sent.method, **pair, **then)
+    return partings(made)
+
+
+def kinds(live: str, staged: str, path: str = "/", **more) -> List[str]:
+    return [one.kind for one in parted(live, staged, path, **more)]
+
+
+def told(live: str, staged: str, path: str = "/", **more) -> List[Tuple[str, str, str]]:
+    return [(one.kind, one.was, one.now) for one in parted(live, staged, path, **more)]
+
+
+OTHER = "proxy_pass http://127.0.0.1:9000;"
+APP = f"location / {{ {PROXY} }} "
+SPA_ALONE = "root /srv/app; location / { try_files $uri /index.html; }"
+
+
+@pytest.mark.parametrize(
+    ("live", "staged", "path", "kind"),
+    [
+        (APP, f"location / {{ {OTHER} }}", "/", "backend-moved"),
+        (APP, "location / { return 403; }", "/", "elsewhere"),
+        (APP, "root /srv/app; location / { try_files $uri /index.html; }", "/", "elsewhere"),
+        ("location / { fastcgi_pass u:1; }", "root /srv/app;", "/index.php", "source-served"),
+        (APP, "root /srv/app;", "/index.php", "elsewhere"),
+        ("root /srv/app;", "root /srv/other;", "/robots.txt", "file-lost"),
+        ("root /srv/app;", APP, "/robots.txt", "file-lost"),
+        ("location / { return 301 /x; }", "location / { return 301 /y; }", "/", "redirected"),
+        ("location / { return 301 /x; }", "location / { return 301 http://b.test/x; }", "/", "elsewhere"),
+        ("location / { return 301 /x; }", APP, "/", "redirect-lost"),
+        ("location / { return 301 http://b.test/x; }", APP, "/", "elsewhere"),
+        ("location / { return 403; }", APP, "/", "opened"),
+        ("location / { return 403; }", "location / { return 301 /x; }", "/", "rerouted"),
+        ("location / { return 403; }", "location / { return 404; }", "/", "status"),
+        ("root /srv/none;", APP, "/x", "rerouted"),
+        ("root /srv/none;", "location / { return 403; }", "/x", "status"),
+        ("root /srv/app;", "location / { return 404; }", "/robots.txt", "file-lost"),
+        (SPA_ALONE, "location / { return 404; }", "/x", "elsewhere"),
+        (SPA_ALONE, "location / { return 404; }", "/.env", "closed"),
+        (SPA_ALONE, "location /x { return 404; }", "/x", "closed"),
+        ("location / { return 200 a; }", "location / { return 200 b; }", "/", "elsewhere"),
+    ],
+)
+def test_where_a_request_ends_up_has_a_kind(live, staged, path, kind):
+    assert kinds(live, staged, path)[0] == kind
+    assert kinds(live, live, path) == [] and kinds(staged, staged, path) == []
+
+
+def test_an_address_that_the_site_knows_is_another_application():
+    staged = f"location / {{ {OTHER} }}"
+    assert kinds(APP, staged, known=frozenset(("127.0.0.1:9000",)))[0] == "elsewhere"
+    assert kinds(APP, staged, known=frozenset(("127.0.0.1:8000",)))[0] == "backend-moved"
+
+
+def test_a_port_that_nobody_listened_on_is_more():
+    other = "server { listen 81; server_name a.test; return 204; }"
+    assert kinds(other, APP) == ["more"]
+    assert kinds(other, "location / { return 403; }") == ["status"]
+
+
+def test_the_slash_behind_a_directory_without_an_index_led_to_nothing():
+    assert kinds("root /srv/app;", APP, "/assets", behind=True) == ["rerouted"]
+    assert kinds("root /srv/app;", APP, "/manual", behind=True) == ["file-lost"]
+
+
+CHALLENGE = "/.well-known/acme-challenge/token"
+RENEWED = f"location /.well-known/acme-challenge/ {{ root /srv/acme; }} {APP}"
+
+
+def test_challenges_of_a_certificate():
+    """A directory of their own is a loss when it goes; where nobody spoke of them, the site may."""
+    moved = RENEWED.replace("/srv/acme", "/srv/other")
+    assert kinds(RENEWED, moved, CHALLENGE) == ["elsewhere"]
+    assert kinds(RENEWED, APP, CHALLENGE) == ["elsewhere"]
+    assert "elsewhere" not in kinds(RENEWED, moved, "/x")
+    closed = "location /.well-known/acme-challenge/ { return 404; } "
+    own = closed.replace("404", "403")
+    assert kinds(APP, own + APP, CHALLENGE) == ["closed"]
+    assert kinds(APP, own.replace("/.well-known/acme-challenge/", "/x/") + APP, "/x/y") == ["elsewhere"]
+    assert kinds(own.replace("return 403;", PROXY) + APP, own + APP, CHALLENGE) == ["elsewhere"]
+
+
+def test_a_websocket_is_one_by_its_method_too():
+    """``Upgrade`` with another method is a header like others."""
+    live, staged = f"location / {{ {UPGRADE} }}", APP
+    assert kinds(live, staged, handshake=True)[0] == "upgrade-lost"
+    upgrade = [("Upgrade", "websocket"), ("Connection", "Upgrade")]
+    assert "upgrade-lost" not in kinds(live, staged, method="POST", headers=upgrade)
+    assert "upgrade-lost" not in kinds(live, staged)
+    assert kinds(staged, live, handshake=True) == ["more"]
+
+
+def test_pages_of_others_that_are_refused_are_closed():
+    refused = f'location / {{ if ($http_origin = "https://b.test") {{ return 403; }} {PROXY} }}'
+    origin = [("Origin", "https://b.test")]
+    assert kinds(APP, refused, headers=origin, foreign="https://b.test") == ["closed"]
+    assert kinds(APP, refused, headers=origin) == ["elsewhere"]
+    assert kinds(APP, refused) == []
+    live, staged = (body.replace(PROXY, UPGRADE) for body in (APP, refused))
+    assert kinds(live, staged, headers=origin, foreign="https://b.test", handshake=True) == ["closed"]
+    assert kinds(live, staged, headers=origin, handshake=True) == ["upgrade-lost"]
+
+
+@pytest.mark.parametrize(
+    ("live", "staged", "expected"),
+    [
+        (
+            "add_header X-A 1;",
+            "",
+            [("headers", "nginx adds X-A: 1", "nginx adds no X-A")],
+        ),
+        (
+            "",
+            "add_header X-A 1;",
+            [
+                (
+                    "headers",
+                    "nginx adds no X-A",
+                    "nginx adds X-A: 1, beside what the application may send itself",
+                )
+            ],
+        ),
+        (
+            "",
+            "add_header X-A 1; proxy_hide_header X-A;",
+            [
+                ("headers", "nginx adds no X-A", "nginx adds X-A: 1"),
+                ("headers", "the backend's x-a is passed on", "the backend's x-a is kept back"),
+            ],
+        ),
+        (
+            "proxy_hide_header X-A;",
+            "",
+            [("headers", "the backend's x-a is kept back", "the backend's x-a is passed on")],
+        ),
+        (
+            "add_header X-A 1;",
+            "add_header X-A 1 always;",
+            [("headers", "nginx adds X-A: 1", "nginx adds X-A: 1")],
+        ),
+        ("add_header X-A $geo_x;", "add_header X-A $geo_x;", []),
+        ("add_header X-A 1;", "add_header x-a 1;", []),
+        (
+            "proxy_read_timeout 60s;",
+            "proxy_read_timeout 30s;",
+            [("less", "proxy_read_timeout is 60s", "proxy_read_timeout is 30s")],
+        ),
+        ("proxy_read_timeout 30s;", "proxy_read_timeout 60s;", []),
+        (
+            "proxy_buffering off;",
+            "proxy_buffering on;",
+            [("less", "proxy_buffering is off", "proxy_buffering is on")],
+        ),
+        ("proxy_buffering on;", "proxy_buffering off;", []),
+        ("access_log off;", "access_log off;", []),
+    ],
+)
+def test_what_an_answer_and_its_way_have_more_or_less(live, staged, expected):
+    before, after = f"{live} {APP}", f"{staged} {APP}"
+    found = [one for one in told(before, after) if one[0] in ("headers", "less", "more")]
+    assert found == expected
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "kind"),
+    [
+        ("10m", "1m", "less"),
+        ("1m", "10m", "more"),
+        ("0", "1m", "less"),
+        ("1m", "0", "more"),
+        ("1m", "1m", ""),
+    ],
+)
+def test_a_body_may_be_as_long_as_before(old, new, kind):
+    bodies = [f"client_max_body_size {size}; {APP}" for size in (old, new)]
+    found = [one for one in parted(*bodies) if one.name == "client_max_body_size"]
+    assert [one.kind for one in found] == ([kind] if kind else [])
+
+
+def test_a_named_location_limits_no_body():
+    live = f"location / {{ client_max_body_size 10m; try_files $uri @app; }} location @app {{ {PROXY} }}"
+    small = live.replace("location @app {", "location @app { client_max_body_size 1m;")
+    assert [one for one in parted(live, small, "/x") if one.name == "client_max_body_size"] == []
+
+
+def test_the_second_header_of_a_name_is_compared_with_the_second():
+    lines = "proxy_set_header X-A 1; proxy_set_header X-A 2; "
+    live, staged = (f"location / {{ {text} {PROXY} }}" for text in (lines, lines.replace("X-A 2", "X-A 3")))
+    ((kind, was, now),) = told(live, staged)
+    assert (kind, was, now) == ("backend-headers", "the backend gets X-A: 2", "the backend gets X-A: 3")
+    assert kinds(live, live) == []
+
+
+def test_an_unknown_value_is_the_same_where_the_same_is_written():
+    live = f"location / {{ proxy_set_header X-A $geoip_city; {PROXY} }}"
+    assert kinds(live, live) == []
+    assert kinds(live, live.replace("$geoip_city", "$geoip_city_name")) != []
+    assert "backend-headers" in kinds(live, live.replace("$geoip_city", "x"))
