@@ -176,7 +176,8 @@ def test_pages_of_others_that_are_refused_are_closed():
             [("less", "proxy_buffering is off", "proxy_buffering is on")],
         ),
         ("proxy_buffering on;", "proxy_buffering off;", []),
-        ("access_log off;", "access_log off;", []),
+        ("proxy_buffering off;", "proxy_buffering off;", []),
+        ("add_header X-A 1;", "add_header X-A 2;", [("headers", "nginx adds X-A: 1", "nginx adds X-A: 2")]),
     ],
 )
 def test_what_an_answer_and_its_way_have_more_or_less(live, staged, expected):
@@ -203,7 +204,7 @@ def test_a_body_may_be_as_long_as_before(old, new, kind):
 
 def test_a_named_location_limits_no_body():
     live = f"location / {{ client_max_body_size 10m; try_files $uri @app; }} location @app {{ {PROXY} }}"
-    small = live.replace("location @app {", "location @app { client_max_body_size 1m;")
+    small = live.replace("location @app {", "location @app { client_max_body_size 2m;")
     assert [one for one in parted(live, small, "/x") if one.name == "client_max_body_size"] == []
 
 
@@ -220,3 +221,79 @@ def test_an_unknown_value_is_the_same_where_the_same_is_written():
     assert kinds(live, live) == []
     assert kinds(live, live.replace("$geoip_city", "$geoip_city_name")) != []
     assert "backend-headers" in kinds(live, live.replace("$geoip_city", "x"))
+
+
+@pytest.mark.parametrize(
+    ("live", "staged", "expected"),
+    [
+        ("access_log /a;", "access_log /a;", []),
+        ("access_log /a;", "access_log /b;", [("logs", "the access log is /a", "the access log is /b")]),
+        ("access_log /a;", "access_log off;", [("logs", "the access log is /a", "the access log is off")]),
+        ("error_log /a;", "error_log /b;", [("logs", "the error log is /a", "the error log is /b")]),
+    ],
+)
+def test_another_log_is_told(live, staged, expected):
+    assert told(f"{live} {APP}", f"{staged} {APP}") == expected
+
+
+PASSWORD = "auth_basic S; auth_basic_user_file u;"
+
+
+@pytest.mark.parametrize(
+    ("live", "staged", "expected"),
+    [
+        (PASSWORD, "", ["guard-lost"]),
+        ("", PASSWORD, ["closed"]),
+        (PASSWORD, PASSWORD.replace("S;", "T;"), ["guard-changed"]),
+        (f"satisfy all; {PASSWORD}", f"satisfy any; {PASSWORD}", ["guard-changed"]),
+        ("allow 192.0.2.1; deny all;", "allow 192.0.2.2; deny all;", ["guard-changed"]),
+        ("allow 192.0.2.1; deny all;", "allow all;", ["guard-lost"]),
+        ("allow all;", "allow 192.0.2.1; deny all;", ["guard-changed"]),
+        (f"deny all; {PASSWORD}", "deny all;", ["guard-lost"]),
+        ("limit_req zone=a;", "", ["settings"]),
+    ],
+)
+def test_a_guard_is_lost_changed_or_new(live, staged, expected):
+    """One that lets everybody in is lost, whatever it is called."""
+    made = [f"location / {{ {lines} {PROXY} }} " for lines in (live, staged)]
+    assert kinds(*made, remote="198.51.100.1") == expected
+
+
+@pytest.mark.parametrize("gone", ["location / { return 404; }", "location / { return 403; }"])
+def test_a_guard_before_what_is_gone_was_of_no_use_any_more(gone):
+    """Nobody gets in by it: that is told, and is no loss of a guard."""
+    found = kinds(f"location / {{ {PASSWORD} {PROXY} }}", gone)
+    assert "guard-lost" not in found and found[0] == "status"
+
+
+def test_a_file_of_the_same_name_elsewhere_is_another_root():
+    live = "root /srv/app; location / { try_files $uri /index.html; }"
+    manual = live.replace("root /srv/app;", "root /srv/app/manual;")
+    assert kinds(live, manual, "/x") == ["root-changed"]
+    assert kinds(live, live.replace("/index.html;", "/index.php;"), "/x")[0] != "root-changed"
+
+
+def refused(live: str, staged: str) -> List[Tuple[str, str]]:
+    """What those get who are not let in: kind and name of each parting."""
+    sent = Request("http://a.test/", address="127.0.0.1:80", remote="198.51.100.1")
+    inside = [behaviour(tree(body), sent, admitted=True) for body in (live, staged)]
+    outside = tuple(behaviour(tree(body), sent) for body in (live, staged))
+    pair = Pair(inside[0], inside[1], inside[1], shut=(outside[0], outside[1]))
+    return [(one.kind, one.name) for one in partings(pair)]
+
+
+def test_who_is_not_let_in_gets_another_error_or_page():
+    live = f"location / {{ deny all; {PROXY} }} "
+    paged = "error_page 403 = @no; location @no { proxy_pass http://127.0.0.1:9000; } " + live
+    assert refused(live, live) == []
+    assert ("status", "") in refused(live, paged)
+    more = paged.replace("@no { ", "@no { proxy_set_header X-Why a; ")
+    assert refused(paged, more) == [("backend-headers", "X-Why")]
+    assert refused(paged, paged.replace("@no { ", "@no { add_header X-A 1 always; ")) == [("headers", "X-A")]
+
+
+def test_what_cannot_be_told_in_the_same_way_is_the_same():
+    live = f"location / {{ if ($geoip_city = x) {{ return 403; }} {PROXY} }} "
+    assert "unknown" not in kinds(live, live, same_text=True)
+    other = live.replace("$geoip_city", "$geoip_region")
+    assert "unknown" in kinds(live, other, same_text=True)
