@@ -37,9 +37,15 @@ class Live:
     files: FrozenSet[str] = PAGES
 
 
+_OF_HTTP = (
+    "server ", "map ", "geo ", "upstream ", "proxy_cache_path ", "limit_req_zone ", "limit_conn_zone ",
+    "split_clients ", "log_format ",
+)  # fmt: skip
+
+
 def servers(site: Live) -> str:
     """The live text as whole servers."""
-    if site.text.startswith(("server ", "map ", "geo ", "upstream ", "proxy_cache_path ", "limit_req_zone ")):
+    if site.text.startswith(_OF_HTTP):
         return site.text
     return f"server {{ listen 80; server_name {NAME}; {site.text} }}"
 

@@ -9,6 +9,7 @@ from typing import Any, Dict
 from tests.corpus.further_sites import FURTHER
 from tests.corpus.more_sites import MORE
 from tests.corpus.sites import NAME, SITES, Live, servers
+from tests.corpus.switched_sites import SWITCHED
 from tests.unit.role.rendering import rendered
 
 
@@ -22,4 +23,4 @@ def written(site: Live) -> Dict[str, Any]:
 
 
 if __name__ == "__main__":
-    json.dump([written(site) for site in (*SITES, *MORE, *FURTHER)], sys.stdout, indent=1)
+    json.dump([written(site) for site in (*SITES, *MORE, *FURTHER, *SWITCHED)], sys.stdout, indent=1)

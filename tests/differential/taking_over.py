@@ -17,6 +17,7 @@ import argparse
 import asyncio
 import base64
 import collections
+import contextlib
 import json
 import multiprocessing
 import os
@@ -26,7 +27,7 @@ import ssl
 import subprocess
 import sys
 import time
-from typing import Any, Dict, List, Sequence, Tuple
+from typing import Any, Dict, Iterator, List, Sequence, Tuple
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.dirname(os.path.dirname(HERE))]
@@ -145,11 +146,15 @@ def _serve(ports: List[int], ready: Any) -> None:
 
 
 class Asked:
-    """One request as the corpus writes it: ``POST:``, ``ws:``, ``s:``, ``auth:``, ``header:N=V:`` …"""
+    """One request as the corpus writes it: ``POST:``, ``ws:``, ``s:``, ``auth:``, ``header:N=V:`` …
+
+    ``from:ADDRESS:`` is the client's address; the file of ``touch:PATH:`` is there while the request is sent.
+    """
 
     def __init__(self, text: str, name: str) -> None:
         self.text, self.method, self.headers, self.tls, self.port, host = text, "GET", [], False, 80, name
-        while not text.startswith(("/", ":8080")):
+        self.client, self.touch, self.version = CLIENT, "", "1.1"
+        while not re.match(r"/|:\d+/", text):
             word, _colon, rest = text.partition(":")
             if word == "ws":
                 self.headers += ["Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13",
@@ -161,35 +166,53 @@ class Asked:
             elif word == "header":
                 line, rest = re.match(r"(.*?):(/.*)", rest).groups()  # type: ignore[union-attr]
                 self.headers.append(line.replace("=", ": ", 1))
+            elif word == "from":
+                self.client, _colon, rest = rest.partition(":")
+            elif word == "touch":
+                self.touch, _colon, rest = rest.partition(":")
+            elif word == "http10":
+                self.version = "1.0"
             elif word == "host":
                 host, rest = rest.partition("/")[0], "/" + rest.partition("/")[2]
             else:
                 self.method = word
             text = rest
-        if text.startswith(":8080"):
-            self.port, text = 8080, text[5:]
+        if text.startswith(":"):
+            self.port, text = int(text[1:].partition("/")[0]), "/" + text.partition("/")[2]
         self.path = text
         body = b"0123456789" * 2 if self.method in ("POST", "PUT") else b""
-        lines = ["%s %s HTTP/1.1" % (self.method, text), "Host: " + host, *self.headers]
+        lines = ["%s %s HTTP/%s" % (self.method, text, self.version), "Host: " + host, *self.headers]
         if "Upgrade: websocket" not in self.headers:
             lines.append("Connection: close")
         if body:
             lines.append("Content-Length: %d" % len(body))
         self.host, self.raw = host, ("\r\n".join(lines) + "\r\n\r\n").encode() + body
 
+    @contextlib.contextmanager
+    def file(self) -> Iterator[None]:
+        """While the file that it wants is there."""
+        if self.touch:
+            write(self.touch, "")
+        try:
+            yield
+        finally:
+            if self.touch:
+                os.unlink(self.touch)
+
 
 def seen(asked: Asked) -> Tuple[Any, ...]:
     """Status, headers and body; what the backend got, where it was asked."""
     try:
-        connection = socket.create_connection(("127.0.0.1", asked.port), 5, source_address=(CLIENT, 0))
+        connection = socket.create_connection(("127.0.0.1", asked.port), 5, source_address=(asked.client, 0))
     except OSError:
         return ("nobody listens",)
-    data = b""
+    data, spoken = b"", []
     try:
         if asked.tls:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
             context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
             connection = context.wrap_socket(connection, server_hostname=asked.host)
+            spoken = ["TLS: %s %s" % (connection.version(), connection.cipher()[0])]  # type: ignore[attr-defined]
         connection.sendall(asked.raw)
         while True:
             part = connection.recv(65536)
@@ -204,7 +227,7 @@ def seen(asked: Asked) -> Tuple[Any, ...]:
         return ("closed",)
     head, _end, body = data.partition(b"\r\n\r\n")
     lines = head.decode("latin-1").split("\r\n")
-    headers = sorted(line for line in lines[1:] if line.partition(":")[0].lower() not in _NOT_SEEN)
+    headers = sorted(line for line in lines[1:] if line.partition(":")[0].lower() not in _NOT_SEEN) + spoken
     if any(line.startswith("X-Told") for line in headers) and b"{" in body:
         text = re.sub(rb"(?m)^[0-9a-f]+\r\n|\r\n", b"", body)
         start, end = text.find(b"{"), text.rfind(b"}") + 1
@@ -272,7 +295,11 @@ class Tree:
                         break
                     except OSError:
                         time.sleep(0.01)  # polling a condition: the port
-                return [seen(one) for one in wanted]
+                found = []
+                for one in wanted:
+                    with one.file():
+                        found.append(seen(one))
+                return found
             finally:
                 process.kill()
 
@@ -286,15 +313,17 @@ def parted(before: Tree, after: Tree, asked: Asked, version: Tuple[int, ...]) ->
         headers=headers,  # type: ignore[arg-type]
         address="127.0.0.1:%d" % asked.port,
         method=asked.method,
-        remote=CLIENT,
+        remote=asked.client,
+        http_version=asked.version,
     )
-    through, plain = (
-        [
-            behaviour(tree.configuration, request, version=version, files=local_files, admitted=admitted)
-            for tree in (before, after)
-        ]
-        for admitted in (True, False)
-    )
+    with asked.file():
+        through, plain = (
+            [
+                behaviour(tree.configuration, request, version=version, files=local_files, admitted=admitted)
+                for tree in (before, after)
+            ]
+            for admitted in (True, False)
+        )
     pair = Pair(*through, end=through[1], handshake=request.websocket, method=asked.method, shut=tuple(plain))  # type: ignore[arg-type]
     return partings(pair)
 
@@ -330,13 +359,17 @@ def silent(asked: Asked, answers: Sequence[Tuple[Any, ...]], parts: List[Parting
     if away:
         return ""
     names = {one.name.lower() for one in parts}
+    if any(name.startswith("ssl_") for name in names):
+        names.add("tls")
     before, after = answers
+    if _answer(before) != _answer(after) and not any(map(_another_answer, parts)):
+        return "nothing speaks of another answer: %s" % [(p.kind, p.was, p.now) for p in parts]
     missing = set()
     if len(before) > 1 and len(after) > 1:
         lines = {line.partition(":")[0].lower() for line in set(before[1]) ^ set(after[1])}
         told_by = {"expires": "cache-control", "server_tokens": "server"}
         names |= {told_by[name] for name in names if name in told_by}
-        missing = {line for line in lines if line not in names and not _set(parts)}
+        missing = {line for line in lines if line not in names and (line == "tls" or not _set(parts))}
         try:
             got = [json.loads(one[2])["headers"] for one in answers]
             pairs = [{tuple(line) for line in one} for one in got]
@@ -348,6 +381,14 @@ def silent(asked: Asked, answers: Sequence[Tuple[Any, ...]], parts: List[Parting
         if missing
         else ""
     )
+
+
+_SAME_ANSWER = frozenset(("proxy_http_version", "server_tokens", "gzip", "access_log", "error_log"))
+
+
+def _another_answer(part: Parting) -> bool:
+    """Whether what is told may change status, content or backend of an answer."""
+    return part.kind not in ("headers", "backend-headers", "logs") and part.name not in _SAME_ANSWER
 
 
 def _set(parts: List[Parting]) -> bool:

@@ -44,6 +44,10 @@ _HARMLESS: FrozenSet[str] = frozenset(
 )
 _SHORTEST, _LONG_ENOUGH = 4, 8
 
+_WITH_URLS = frozenset((b"rewrite", b"return", b"auth_request", b"error_page", b"try_files", b"mirror"))
+"""Directives besides those that pass a request on whose arguments are URLs, or paths with a query."""
+_QUERY = re.compile(r"[?&;]([^=&;#\s$]+)=([^&;#\s$]+)")
+
 Span = Tuple[int, int]
 
 
@@ -75,6 +79,15 @@ class SecretValues:
         """A copy of plain data without the secrets in its strings; short ones could be anything and stay."""
         pattern = _pattern([word for word in self.words if len(word) >= _LONG_ENOUGH])
         return _hide(data, pattern) if pattern is not None else data
+
+
+def _of_url(text: str) -> Iterator[str]:
+    """The secret words of a URL, or of a path with a query: values of such names, and what looks random."""
+    for name, value in _QUERY.findall(text):
+        if token_like(value) or header_secrets([(name, value)]):
+            yield value
+    path = text.partition("?")[0]
+    yield from (part for part in path.split("/") if "$" not in part and "\\" not in part and token_like(part))
 
 
 def _hide(data: object, pattern: Pattern[str]) -> object:
@@ -110,6 +123,8 @@ def secret_values(configuration: Configuration, known: str = "") -> SecretValues
         for argument in directive.args:
             if b"@" in argument:
                 words += [_text(match) for match in _USERINFO.findall(argument)]
+        if directive.name.endswith(b"_pass") or directive.name in _WITH_URLS:
+            words += [word for argument in directive.args for word in _of_url(_text(argument))]
     # The name of a group of servers is needed to understand anything, and known by its own block.
     groups = {_text(item.args[0]) for item in configuration.walk() if item.name == b"upstream" and item.args}
     found.words = [

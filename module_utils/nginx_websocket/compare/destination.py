@@ -11,6 +11,7 @@ from ..behaviour.behaviour import Behaviour
 from ..behaviour.effective import Level
 from ..behaviour.location import PASS_DIRECTIVES, all_locations
 from ..conf.tree import Directive
+from ..exchange.masking import masked_url
 
 BACKEND, HANDLER, FILE, LISTING = "backend", "handler", "file", "listing"
 REDIRECT, ANSWER, REFUSED, NOBODY, UNKNOWN = "redirect", "answer", "refused", "nobody", "unknown"
@@ -76,7 +77,7 @@ def destination(found: Behaviour) -> Destination:
     if answer.kind == "redirect":
         target = (answer.redirect_target or b"").decode("utf-8", "replace")
         known = frozenset((_normal(target),)) if target else frozenset()
-        text = f"is redirected to {target or 'a place that a variable names'}"
+        text = f"is redirected to {masked_url(target) or 'a place that a variable names'}"
         return Destination(REDIRECT, known, text, at, answer.status, answer.code in _BY_ITSELF)
     if answer.kind == "return" and answer.status < 400:
         body = (answer.text or b"").decode("utf-8", "replace")

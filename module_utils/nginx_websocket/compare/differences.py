@@ -16,6 +16,7 @@ LOSS, CHANGE, GAIN = "loss", "change", "gain"
 GUARD_LOST, SOURCE_SERVED, OPENED, FILE_LOST = "guard-lost", "source-served", "opened", "file-lost"
 UPGRADE_LOST, REDIRECT_LOST, PATH_CHANGED = "upgrade-lost", "redirect-lost", "path-changed"
 ELSEWHERE, NEIGHBOUR, UNKNOWN = "elsewhere", "neighbour", "unknown"
+LET_IN = "let-in"
 BACKEND_MOVED, ROOT_CHANGED, REROUTED, REDIRECTED = "backend-moved", "root-changed", "rerouted", "redirected"
 CLOSED, GUARD_CHANGED, LESS, PREFLIGHT = "closed", "guard-changed", "less", "preflight"
 BACKEND_HEADERS, HEADERS, SETTINGS, LOGS, STATUS = (
@@ -31,6 +32,7 @@ KINDS: Dict[str, Tuple[str, str]] = {
     GUARD_LOST: (LOSS, "a password, address rule or other guard no longer stands before a path"),
     SOURCE_SERVED: (LOSS, "a file that was run is sent as it is, source code and all"),
     OPENED: (LOSS, "a path that was closed on purpose is answered"),
+    LET_IN: (LOSS, "pages of another site may open a WebSocket that was refused to them"),
     FILE_LOST: (LOSS, "a file that is there is no longer sent"),
     UPGRADE_LOST: (LOSS, "a WebSocket that opened would not"),
     REDIRECT_LOST: (LOSS, "a redirect is gone, and plain HTTP is answered"),
@@ -65,6 +67,7 @@ PLACES = frozenset(
     (
         SOURCE_SERVED,
         OPENED,
+        LET_IN,
         FILE_LOST,
         REDIRECT_LOST,
         ELSEWHERE,

@@ -12,7 +12,7 @@ from ..behaviour.location import Location
 from ..behaviour.response import Added
 from ..conf.tree import Directive
 from ..conf.units import seconds_of
-from ..exchange.masking import masked_headers
+from ..exchange.masking import masked_headers, masked_url
 from .destination import BACKEND, Destination
 from .differences import BACKEND_HEADERS, HEADERS, LESS, LOGS, MORE, PATH_CHANGED, SETTINGS, Parting
 
@@ -23,6 +23,8 @@ _OF_THE_HOP = _CONNECTION | {"upgrade"}
 """Headers that concern one connection."""
 _PATHS = frozenset(("SCRIPT_FILENAME", "SCRIPT_NAME", "PATH_INFO", "REQUEST_URI", "DOCUMENT_URI"))
 """Parameters of FastCGI and its kin that say what is asked for."""
+_OF_APPLICATIONS = frozenset((404, 405, 406, 409, 410, 422, 451, 501))
+"""Errors that nginx does not make of itself where it passes a request on."""
 Places = Tuple[str, str]
 _Lines = Dict[str, Tuple[str, Optional[str], Optional[Directive]]]
 """By name in one case: name, value (None for one that cannot be told), and the directive."""
@@ -48,7 +50,7 @@ def asked_of_backend(
     if before.upstream is not None and after.upstream is not None:
         asked = [f"{one.method} {one.uri}" for one in (before.upstream, after.upstream)]
         if asked[0] != asked[1]:
-            was, now = (f"asks the backend for {text}" for text in asked)
+            was, now = (f"asks the backend for {masked_url(text)}" for text in asked)
             yield Parting(PATH_CHANGED, was, now, *at, ("path",))
         versions = [one.version for one in (before.upstream, after.upstream)]
         if versions[0] != versions[1]:
@@ -107,7 +109,10 @@ def _source(directive: Optional[Directive], value: Optional[str]) -> str:
 
 def known(value: Optional[str], name: str) -> str:
     """The value of a header for people, secrets masked; it may be one that cannot be told."""
-    return "a value that cannot be told" if value is None else masked_headers([(name, value)])[0][1]
+    if value is None:
+        return "a value that cannot be told"
+    shown = masked_headers([(name, value)])[0][1]
+    return masked_url(shown) if shown.startswith("/") or "://" in shown else shown
 
 
 def _same(
@@ -215,17 +220,26 @@ def settings(before: Behaviour, after: Behaviour, was: Destination, now: Destina
         if rules[0] != rules[1]:
             texts = ["; ".join(found) or f"no {kind}" for found in rules]
             yield Parting(SETTINGS, texts[0], texts[1], was.at, now.at, (*texts,), kind)
+    yield from _pages(before, after, was, now)
+
+
+def _pages(before: Behaviour, after: Behaviour, was: Destination, now: Destination) -> Iterator[Parting]:
+    """Pages for errors; of a backend's own ones where they are intercepted, of nginx's always."""
     pages = [
         {(page.status, page.target, page.answers): page for page in side.error_pages}
         for side in (before, after)
     ]
-    lost = sorted(key[:2] for key in pages[0] if key not in pages[1])
-    if lost and (was.kind != BACKEND or before.intercepts):
-        line = next(iter(pages[0].values())).directive
-        text = f"the page for error {lost[0][0]} is {lost[0][1]}"
-        yield Parting(
-            SETTINGS, text, "it would be nginx's own", place(line, was.at), now.at, (str(lost),), "error_page"
-        )
+    passed = was.kind == BACKEND and not before.intercepts
+    lost = sorted(
+        key[:2] for key in pages[0] if key not in pages[1] and not (passed and key[0] in _OF_APPLICATIONS)
+    )
+    if lost:
+        line = next(one.directive for key, one in pages[0].items() if key[:2] == lost[0])
+        codes = ", ".join(str(code) for code, target in lost if target == lost[0][1])
+        text = f"the page for error {codes} is {lost[0][1]}"
+        page = next((target for code, target, _answers in pages[1] if code == lost[0][0]), "nginx's own")
+        then = f"it would be {page}"
+        yield Parting(SETTINGS, text, then, place(line, was.at), now.at, (str(lost),), "error_page")
 
 
 def logs(before: Behaviour, after: Behaviour) -> Iterator[Parting]:
@@ -235,6 +249,9 @@ def logs(before: Behaviour, after: Behaviour) -> Iterator[Parting]:
         texts = [
             ", ".join(log.words[0] if log.words else "nginx's default" for log in side) for side in found
         ]
+        if texts[0] == texts[1]:
+            # The same file, by another format or for other requests.
+            texts = [", ".join(" ".join(log.words) for log in side) for side in found]
         if texts[0] != texts[1]:
             at = [place(side[0].directive) if side else "" for side in found]
             was, now = (f"the {kind} log is {text or 'off'}" for text in texts)

@@ -21,6 +21,7 @@ from .differences import (
     GUARD_CHANGED,
     GUARD_LOST,
     KINDS,
+    LET_IN,
     LOSS,
     MORE,
     OPENED,
@@ -36,7 +37,10 @@ from .differences import (
     Parting,
 )
 from .effects import place
-from .in_force import in_force
+from .written.conditions import conditions
+from .written.definitions import definitions
+from .written.in_force import in_force
+from .written.shares import shares
 
 _OF_GUARDS = frozenset((codes.ACCESS_DENIED, codes.METHOD_NOT_ALLOWED, codes.AUTH_BASIC, codes.AUTH_REQUEST))
 _ACME = b"/.well-known/acme-challenge/"
@@ -117,14 +121,18 @@ def _effects(pair: Pair, was: Destination, now: Destination) -> Iterator[Parting
     yield from effects.bodies(before, after, was, now)
     if was.kind == now.kind == to.BACKEND:
         yield from effects.limits(before, after, was, now)
+        yield from shares(before, after, was, now)
     yield from effects.answer_headers(before, after, was, now)
+    yield from conditions(before, after, now)
+    yield from definitions(before, after, now)
     if was.kind in to.REAL and now.kind in to.REAL:
         if not pair.opening:
             yield from effects.settings(before, after, was, now)
         yield from effects.logs(before, after)
     if was.kind == now.kind and was.kind in (*to.REAL, to.ANSWER, to.REDIRECT, to.REFUSED):
         protocols = frozenset((was.protocol, now.protocol)) if was.protocol == now.protocol else frozenset()
-        yield from in_force(before.route.level, after.route.level, protocols)
+        tls = before.route.request.tls and after.route.request.tls
+        yield from in_force(before.route.level, after.route.level, protocols, tls=tls)
 
 
 def _unknown(pair: Pair, was: Destination, now: Destination) -> Optional[Parting]:
@@ -329,9 +337,11 @@ def _was_redirect(was: Destination, now: Destination, pair: Pair) -> str:
     return REDIRECT_LOST if ours and now.kind in (*to.REAL, to.ANSWER) else ELSEWHERE
 
 
-def _was_refused(was: Destination, now: Destination, _pair: Pair) -> str:
+def _was_refused(was: Destination, now: Destination, pair: Pair) -> str:
     if now.kind in (to.REFUSED, to.NOBODY):
         return STATUS
+    if pair.opening and pair.foreign and now.kind == to.BACKEND:
+        return LET_IN
     if was.own and now.kind != to.REDIRECT:
         return OPENED
     return REROUTED

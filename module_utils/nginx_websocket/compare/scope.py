@@ -18,25 +18,15 @@ from ..behaviour.uri import BadRequest
 from ..conf.tree import Configuration, Directive
 from .paths import TAIL
 from .pattern import texts
+from .written.definitions import NAMING, named_in, used_by
 
 Version = Tuple[int, ...]
 Shape = Tuple[bytes, Tuple[bytes, ...], Optional[Tuple[Any, ...]]]
 """Name, arguments and block of a directive."""
 RELEASE = b"/.well-known/nginx-websocket/"
 STRANGER = "name-of-no-site.invalid"
-_BY_NAME = {
-    b"map": -1,
-    b"geo": -1,
-    b"split_clients": -1,
-    b"upstream": 0,
-    b"log_format": 0,
-    b"perl_set": 0,
-    b"js_set": 0,
-    b"limit_req_zone": -2,
-    b"limit_conn_zone": -1,
-    b"proxy_cache_path": -1,
-}
-"""Directives of http that count only for who names them, and which argument holds the name."""
+_NAMED = frozenset((b"upstream", b"perl_set", b"js_set"))
+"""Directives of http that count only for who names them by their first argument; `written` has others."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -299,12 +289,27 @@ def _plain_first(name: str) -> Tuple[bool, str]:
 
 
 def _environment(before: Side, after: Side) -> Set[Optional[bytes]]:
-    """Names of what differs in http besides its servers; None stands for what counts for every server."""
+    """Words by which servers use what differs in http besides them; None for what counts for every server."""
     ours, theirs = (collections.Counter(map(shape, _common(side.index.http))) for side in (before, after))
+    changed = {*(ours - theirs), *(theirs - ours)}
     names: Set[Optional[bytes]] = set()
-    for name, args, _block in (*(ours - theirs), *(theirs - ours)):
-        at = _BY_NAME.get(name)
-        names.add(args[at].lstrip(b"$") if at is not None and args and len(args) >= abs(at) else None)
+    for name, args, _block in changed:
+        if name in _NAMED and args:
+            names.add(args[0].lstrip(b"$"))
+        elif name not in NAMING:
+            names.add(None)
+    for side in (before, after):
+        known = side.index.http.once(named_in)
+        different = {key for key, lines in known.items() if any(shape(line) in changed for line in lines)}
+        # A map of a map counts for who names the outer one alone.
+        while True:
+            more = {
+                key for key, lines in known.items() if key not in different and used_by(lines) & different
+            }
+            if not more:
+                break
+            different |= more
+        names |= {key.rpartition(b" ")[2].lstrip(b"$") for key in different}
     return names
 
 

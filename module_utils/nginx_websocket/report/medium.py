@@ -16,6 +16,8 @@ _ACTS = re.compile(
     "[\x00-\x09\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff"
     "\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
 )
+#: Characters of one line that are shown.
+LONGEST = 10000
 #: Hosts to which the findings' links lead; ``diagnosis.vocabulary.whole`` has them.
 _DOCUMENTATION = frozenset({"nginx.org", "www.rfc-editor.org", "github.com", "www.uvicorn.org"})
 
@@ -35,7 +37,19 @@ def terminal(value: object, *, lines: bool = False) -> str:
         lines: Whether line feeds may stay; else they are escaped, too.
     """
     text = _ACTS.sub(_escape, str(value).replace("\t", "    " if lines else "\t"))
-    return text if lines else text.replace("\n", "\\n")
+    if not lines:
+        text = text.replace("\n", "\\n")
+    return "\n".join(map(bounded, text.split("\n"))) if len(text) > LONGEST else text
+
+
+def bounded(line: str) -> str:
+    """A line that a person can still read: names, values and diffs of files may have a megabyte.
+
+    Args:
+        line: any text; what is longer than `LONGEST` characters is cut, and the end says so.
+    """
+    left = len(line) - LONGEST
+    return line if left <= 0 else f"{line[:LONGEST]}… ({left:,} more characters)"
 
 
 def json_text(data: object) -> str:

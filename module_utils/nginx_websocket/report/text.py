@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import Any, Dict, List
 
-from .medium import link, terminal
+from .medium import bounded, link, terminal
 
 WIDTH = 110
 """Columns of the playbooks' output."""
@@ -72,7 +72,7 @@ class _Writer:
 
     def _wrapped(self, text: str, first: str, rest: str = "") -> List[str]:
         return textwrap.wrap(
-            text,
+            bounded(text),
             self._width,
             initial_indent=first,
             subsequent_indent=rest or " " * len(first),

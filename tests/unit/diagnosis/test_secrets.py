@@ -55,6 +55,12 @@ def everything(report: Report) -> str:
         b'if ($http_authorization !~ "^Bearer abcd1234secret$") { return 403; }',
         b'more_set_headers "X-Api-Key: abcd1234secret";',
         b'secure_link_md5 "$uri$arg_e abcd1234secret";',
+        b"rewrite ^ /x?token=abcd1234secret last;\n } location /x { ",
+        b"return 302 https://b.test/cb?state=1&access_token=abcd1234secret;",
+        b"auth_request /a?key=abcd1234secret;",
+        b"error_page 403 /e?api_key=abcd1234secret&x=1; deny all;",
+        b"try_files /none /x?secret=abcd1234secret;",
+        b"proxy_pass http://127.0.0.1:1/a?password=abcd1234secret;\n } location /no {",
     ],
 )
 def test_a_secret_shows_nowhere_however_it_is_written(lines):
@@ -138,3 +144,11 @@ def test_a_directive_in_words_is_without_its_secret():
 )
 def test_every_directive_of_a_line_is_looked_at(line, shown):
     assert shown in discreet(line)
+
+
+def test_a_server_of_endless_names_leaves_a_report_that_can_be_read() -> None:
+    names = " ".join(f"n{number}.test" for number in range(20_000))
+    report = report_on(f"}} location /x {{ }} server_name {names}; location /y {{".encode())
+    text = plugin.diagnosis_text(report.as_data(), "web1")
+    assert len(text) < 100_000
+    assert "more characters" in text

@@ -11,10 +11,10 @@ from __future__ import annotations
 import re
 from typing import Dict, FrozenSet, Iterator, List, Optional, Tuple
 
-from ..behaviour.effective import Level
-from ..behaviour.secret_values import head
-from ..conf.tree import Directive
-from .differences import ELSEWHERE, GUARD_LOST, SETTINGS, Parting
+from ...behaviour.effective import Level
+from ...behaviour.secret_values import head
+from ...conf.tree import Directive
+from ..differences import ELSEWHERE, GUARD_LOST, SETTINGS, Parting
 
 Lines = Tuple[Tuple[bytes, Tuple[bytes, ...], object], ...]
 """The lines of one directive, each with its arguments and its block."""
@@ -38,10 +38,8 @@ _UNSEEN = frozenset(
     proxy_busy_buffers_size proxy_headers_hash_bucket_size proxy_headers_hash_max_size
     proxy_max_temp_file_size proxy_temp_file_write_size proxy_temp_path read_ahead request_pool_size
     reset_timedout_connection resolver resolver_timeout rewrite_log send_lowat sendfile sendfile_max_chunk
-    ssl_buffer_size ssl_certificate ssl_certificate_key ssl_dhparam ssl_ecdh_curve ssl_password_file
-    ssl_prefer_server_ciphers ssl_session_cache ssl_session_tickets ssl_session_ticket_key
-    ssl_session_timeout ssl_stapling ssl_stapling_verify ssl_trusted_certificate tcp_nodelay tcp_nopush
-    uninitialized_variable_warn""".split()
+    ssl_buffer_size ssl_certificate_key ssl_password_file ssl_session_cache ssl_session_ticket_key
+    ssl_session_timeout tcp_nodelay tcp_nopush uninitialized_variable_warn""".split()
 )
 _UNSEEN_LIKE = re.compile(
     rb"http[23]_|quic_|open_file_cache|types_hash_|variables_hash_|server_names_hash_|map_hash_|lingering_|msie_"
@@ -82,6 +80,11 @@ _DEFAULTS: Dict[bytes, bytes] = {
     server_name_in_redirect off
     server_tokens on
     ssi off
+    ssl_ecdh_curve auto
+    ssl_prefer_server_ciphers off
+    ssl_session_tickets on
+    ssl_stapling off
+    ssl_stapling_verify off
     ssl_verify_client off
     sub_filter_once on
     underscores_in_headers off""".splitlines()
@@ -98,13 +101,16 @@ _GUARDS = frozenset(
 """What refuses requests by rules of its own; secure_link and valid_referers only set variables."""
 
 
-def in_force(before: Optional[Level], after: Optional[Level], protocols: FrozenSet[str]) -> Iterator[Parting]:
+def in_force(
+    before: Optional[Level], after: Optional[Level], protocols: FrozenSet[str], *, tls: bool = True
+) -> Iterator[Parting]:
     """Every further directive that is not the same at both ends.
 
     Args:
         before: the level in force in the live tree; None where no server answers.
         after: that in the staged one.
         protocols: of the backends that are asked, of both sides; directives of other modules do not count.
+        tls: whether both ends speak TLS; else its directives do not count.
     """
     if before is None or after is None:
         return
@@ -113,9 +119,9 @@ def in_force(before: Optional[Level], after: Optional[Level], protocols: FrozenS
         return
     for name in sorted({*old, *new}):
         one, other = old.get(name, ()), new.get(name, ())
-        if one == other or not _counts(name, protocols, (old, new)):
+        if one == other or not _counts(name, protocols, (old, new)) or (name.startswith(b"ssl_") and not tls):
             continue
-        if name in _DEFAULTS and _value(name, one) == _value(name, other):
+        if name in _DEFAULTS and max(len(one), len(other)) < 2 and _value(name, one) == _value(name, other):
             continue
         shown = name.decode("utf-8", "replace")
         written = [level.nearest(name)[1] for level in (before, after)]
