@@ -11,7 +11,18 @@ from .live.answers import questions
 from .live.instance import Instance
 from .plan.placement import Placement, left_behind, place
 from .running import REFUSE, START, confirm_running, expect_upgrades
-from .site.model import APPLIED, Change, ConfError, Failure, Losses, Outcome, Refused, Site, Validation
+from .site.model import (
+    APPLIED,
+    Change,
+    ConfError,
+    Failure,
+    Losses,
+    Outcome,
+    Refused,
+    Site,
+    Validation,
+    ordered,
+)
 from .site.release import LITERAL, LOCATION, release_id
 from .site.servers import Server, servers_by_file
 from .socket_watch import SocketWatch
@@ -373,8 +384,8 @@ def _ordered(host: Host, changes: List[Change]) -> List[Change]:
     Added first, two files may define one upstream; removed first, somebody may miss what the old file
     defined.  nginx says which of the two holds here.
     """
-    removals = [change for change in changes if change.after.kind == "absent"]
-    additions = [change for change in changes if change.after.kind != "absent"]
+    removals = [change for change in ordered(changes) if change.after.kind == "absent"]
+    additions = [change for change in ordered(changes) if change.after.kind != "absent"]
     if removals and additions and not host.world.validate(additions, host.nginx).valid:
         return removals + additions
     return additions + removals

@@ -13,7 +13,7 @@ from .history.journal import UNCONFIRMED
 from .history.states import Backup
 from .live.instance import Instance
 from .running import LEAVE, START, confirm_running
-from .site.model import APPLIED, Change, Entry, Failure, Outcome, Refused, Validation
+from .site.model import APPLIED, Change, Entry, Failure, Outcome, Refused, Validation, ordered
 from .site.release import claimed
 from .socket_watch import SocketWatch
 from .surroundings.host import STATE_DIR, Host, listed, one_line
@@ -133,7 +133,7 @@ def _rollback(host: Host, to: str, start: bool, on_drift: str) -> None:
         outcome.changed = True
         outcome.message = f"would go back to {goal.named}: {listed([one.path for one in changes])}"
         return
-    plan = Plan("rollback", _ordered(changes), staged, before, after, restores=goal.restores)
+    plan = Plan("rollback", ordered(changes), staged, before, after, restores=goal.restores)
     with SocketWatch(host, staged, *_readable(host)):
         execute(host, plan, stopped=START if start else LEAVE)
     if outcome.outcome == APPLIED:
@@ -301,14 +301,3 @@ def _changes(
             )
         changes.append(Change(path, current, entry, site))
     return changes
-
-
-def _ordered(changes: Sequence[Change]) -> List[Change]:
-    """Files before the links to them; links before the files they leave."""
-    return sorted(
-        changes,
-        key=lambda change: (
-            change.after.kind == "absent",
-            (change.before.kind == "link") != (change.after.kind == "absent"),
-        ),
-    )

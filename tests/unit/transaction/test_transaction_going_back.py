@@ -9,7 +9,7 @@ from simulated_host import MAIN, ROOT, STATE, SimulatedHost, candidate
 
 from module_utils.nginx_websocket.transaction.history.journal import Record
 from module_utils.nginx_websocket.transaction.rollback import FIX
-from module_utils.nginx_websocket.transaction.site.model import ABSENT, Change, Entry
+from module_utils.nginx_websocket.transaction.site.model import ABSENT, Change, Entry, ordered
 from module_utils.nginx_websocket.transaction.surroundings.host import Host
 
 FILE = f"{ROOT}/sites-available/a.conf"
@@ -150,3 +150,30 @@ def test_a_stopped_nginx_stays_so_and_that_is_told(host):
     done = host.rollback()
     assert (done.outcome, "nginx-stopped" in codes(done)) == ("applied", True), done.message
     assert "# one" in host.files()[FILE] and "# two" in host.served()[0]
+
+
+NEW, LED = Entry("file", content=b"a"), Entry("link", target=FILE)
+
+
+@pytest.mark.parametrize(
+    ("changes", "order"),
+    [
+        ([Change(LINK, ABSENT, LED, "a"), Change(FILE, ABSENT, NEW, "a")], [FILE, LINK]),
+        ([Change(FILE, NEW, ABSENT, "a"), Change(LINK, LED, ABSENT, "a")], [LINK, FILE]),
+        ([Change("/gone", NEW, ABSENT, "a"), Change(FILE, ABSENT, NEW, "a")], [FILE, "/gone"]),
+        ([Change(LINK, LED, NEW, "a"), Change(FILE, NEW, ABSENT, "a")], [LINK, FILE]),
+        ([Change(LINK, NEW, LED, "a"), Change(FILE, ABSENT, NEW, "a")], [FILE, LINK]),
+    ],
+)
+def test_no_link_leads_nowhere_at_any_moment(changes, order):
+    """A link to nothing in an included directory is an error of nginx, in the middle of a rollback too."""
+    assert [change.path for change in ordered(changes)] == order
+
+
+def test_what_users_will_notice_is_told_when_going_back(host):
+    site = candidate("a", "three")
+    more = site.content.replace(b"}\n#", b"    location /new/ { return 204; }\n}\n#")
+    assert host.deploy(dataclasses.replace(site, content=more)).outcome == "applied"
+    done = host.rollback()
+    (finding,) = [one for one in done.findings if one.code == "changes-for-users"]
+    assert done.outcome == "applied" and "/new/" in finding.message

@@ -122,6 +122,19 @@ class Change:
         return told
 
 
+def ordered(changes: Sequence[Change]) -> List[Change]:
+    """Files before the links to them; links before the files they leave; what goes away comes last.
+
+    A link to nothing in an included directory is an error of nginx.
+    """
+
+    def rank(change: Change) -> Tuple[bool, bool]:
+        gone = change.after.kind == "absent"
+        return gone, change.before.kind != "link" if gone else change.after.kind == "link"
+
+    return sorted(changes, key=rank)
+
+
 class Losses(NamedTuple):
     """What users may lose by a change."""
 
