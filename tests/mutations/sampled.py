@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import gc
+import importlib
 import json
 import os
 import random
@@ -62,6 +63,9 @@ class Room:
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Measure which test runs which line, then try each fault."""
         self.items = session.items
+        for path in (ROOT / PACKAGE / self.name).rglob("*.py"):
+            # Some are imported where they are needed, and that is in the child of a test.
+            importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
         self._measure()
         for found in gc.get_objects():
             if isinstance(found, types.FunctionType) and f"/{PACKAGE}/" in found.__code__.co_filename:

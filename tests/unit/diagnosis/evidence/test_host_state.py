@@ -139,6 +139,21 @@ def test_files_that_changed_after_the_workers_started(tmp_path):
     assert host_state.newer_files(None, str(tmp_path / "gone"), 1.0) == []
 
 
+def test_a_directory_may_be_a_moment_newer_than_the_workers_and_a_file_may_not(tmp_path):
+    """A transaction renames, and reloads at once."""
+    (tmp_path / "sites").mkdir()
+    main = tmp_path / "nginx.conf"
+    main.write_text(f"events {{}}\nhttp {{ include {tmp_path}/sites/*; }}\n")
+    started = os.stat(tmp_path / "sites").st_ctime - host_state.RENAMED / 2
+    os.utime(main)
+    found = host_state.newer_files(load(str(main)), str(main), started)
+    assert [file.path for file in found] == [str(main)]
+    found = host_state.newer_files(load(str(main)), str(main), started - host_state.RENAMED)
+    assert [file.path for file in found] == [str(main), f"{tmp_path}/sites"]
+    at_once = os.stat(main).st_ctime - host_state.MARGIN / 2
+    assert host_state.newer_files(None, str(main), at_once) == []
+
+
 def test_the_descriptors_of_a_worker_are_counted():
     def workers(*pids):
         return types.SimpleNamespace(workers=[types.SimpleNamespace(pid=pid) for pid in pids])

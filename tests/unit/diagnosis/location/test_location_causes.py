@@ -60,6 +60,14 @@ def test_why_the_location_that_leads_there_does_not_answer_is_the_cause():
     assert causes(conclude_live(facts)) == ["regex-shadows-prefix"]
 
 
+@pytest.mark.parametrize("passed", ["uwsgi_pass", "fastcgi_pass", "scgi_pass"])
+def test_what_speaks_no_http_to_its_backend_is_the_cause(passed):
+    body = site(f"    location / {{\n        {passed} 127.0.0.1:8000;\n    }}")
+    report = conclude_live(host(body, {"loopback": refused(404, "no such page")}))
+    assert causes(report) == ["wrong-pass-directive"]
+    assert report.findings[0].evidence[0].line == 7
+
+
 def test_a_name_that_no_server_has():
     body = site("    return 404;").replace("app.test", "other.test") + site(proxied()).replace(
         "app.test", "b.test"

@@ -25,6 +25,7 @@ def test_a_name_that_is_not_reached_says_nothing_of_what_stands_in_front():
     report = conclude_live(facts)
     assert causes(report) == []
     assert report.verdict == "cannot tell"
+    assert "address-unreachable" in [finding.code for finding in report.findings]
 
 
 def test_a_bad_certificate_in_front_is_named_as_such():
