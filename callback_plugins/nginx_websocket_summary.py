@@ -83,6 +83,8 @@ TRANSACTIONS = ("nginx_deploy", "nginx_rollback", "nginx_websocket_sites")
 #: Nothing was done at all, which a pipeline must not take for success.
 NOBODY = "Nothing was done: --limit and the play leave no host. Look at --limit and the inventory's names."
 GROUP = "nginx_websocket"
+#: Modules whose playbooks take any host, of the group or not.
+ANYWHERE = ("nginx_diagnose", "nginx_fix", "nginx_rollback")
 ROLE = os.path.join("roles", "nginx_websocket", "tasks")
 
 
@@ -249,7 +251,7 @@ def _event(result: CallbackTaskResult) -> Tuple[Host, Task, Mapping[str, Any]]:
 def _for_us(play: Play) -> bool:
     """Whether a play that came to no host would have run a task of this project."""
     tasks = (task for block in play.get_tasks() for task in (block if isinstance(block, list) else [block]))
-    return GROUP in play.hosts or any(_action(task) == "nginx_diagnose" for task in tasks)
+    return GROUP in play.hosts or any(_action(task) in ANYWHERE for task in tasks)
 
 
 def _action(task: Task) -> str:

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).resolve().parents[3]
 PLAYBOOK = Path(sys.executable).with_name("ansible-playbook")
@@ -51,10 +52,11 @@ def test_a_limit_that_leaves_no_host(inventory, playbook):
     assert done.returncode and NO_HOST in done.stdout + done.stderr
 
 
-def test_a_diagnosis_of_nobody(tmp_path, inventory):
-    done = play("-i", str(tmp_path / "mistyped"), "playbooks/diagnose.yml")
+@pytest.mark.parametrize("name", ["diagnose", "fix"])
+def test_any_host_will_do_and_there_is_none(tmp_path, inventory, name):
+    done = play("-i", str(tmp_path / "mistyped"), f"playbooks/{name}.yml")
     assert done.returncode and "The inventory has no host." in done.stdout + done.stderr
-    done = play("-i", inventory, "-e", "target=web2", "playbooks/diagnose.yml")
+    done = play("-i", inventory, "-e", "target=web2", f"playbooks/{name}.yml")
     assert done.returncode and NO_HOST in done.stdout + done.stderr
 
 
@@ -67,3 +69,10 @@ def test_another_play_of_the_same_run_may_have_the_hosts(tmp_path, inventory):
     )
     done = play("-i", inventory, "--limit", "db1", str(everything))
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("path", [ROOT / "site.yml", *sorted((ROOT / "playbooks").glob("*.yml"))], ids=str)
+def test_every_play_on_hosts_names_its_strategy(path):
+    """Mitogen's, which a controller may have as its own, cannot ship these modules."""
+    for one in yaml.safe_load(path.read_text()):
+        assert one.get("hosts") in (None, "localhost") or one.get("strategy") == "linear", one["name"]
