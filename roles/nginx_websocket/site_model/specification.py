@@ -198,6 +198,15 @@ def advice(place: str, key: str, known: Mapping[str, Any]) -> str:
     if near or meant in known:
         guess = f"Did you mean {meant if meant in known else rests[near[0]]}?"
         return f"{guess} {OTHERWISE}" if len(steps) == 1 else guess
+    # Beside where it stands, of which the path names each step but the last.
+    homes = [
+        name
+        for _, level in levels[1:-1]
+        for name, option in level.items()
+        if key in option.get("options", {})
+    ]
+    if homes:
+        return f"{key} is a key of {' and of '.join(homes[:3])}, not of {steps[-1]}."
     return f"docs/variables.md lists them all. {OTHERWISE}" if steps else "docs/variables.md lists them all."
 
 

@@ -36,6 +36,11 @@ def with_key(place, key, value=1):
         (["tls", "hsts"], "websockets", "indent it as far as tls."),
         ([], "certificate", "belongs below tls:"),
         ([], "acme_root", "belongs below http:"),
+        (
+            ["backends", 0],
+            "timeout",
+            "timeout is a key of websockets and of api and of uploads, not of backends.",
+        ),
         ([], "on_drift", "nginx_websocket_on_drift is a variable of its own"),
         ([], "aliases", "Did you mean server_names?"),
         ([], "websocket", "Did you mean websockets?"),
