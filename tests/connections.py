@@ -38,6 +38,8 @@ SUITE = "trixie"
 PASSWORD = "a password with spaces & signs"
 USER = "ops"
 Variables = Dict[str, Any]
+#: Waits until systemd can be asked, and then until it has started everything.
+BOOTED = "until systemctl is-system-running --wait 2>&1 | grep -qE 'running|degraded'; do sleep 0.2; done"
 
 
 class LeftOut(Exception):
@@ -123,7 +125,7 @@ def in_podman(host: hosts.Host) -> Variables:
     podman("create", "--name", host.container, *flags, "--systemd", "always", f"localhost/{image}")
     podman("cp", "-", f"{host.container}:/", data=scenes.build(["broken"]).tar())
     podman("start", host.container)
-    podman("exec", host.container, "systemctl", "is-system-running", "--wait")
+    podman("exec", host.container, "sh", "-c", BOOTED)
     podman("exec", "-i", host.container, "python3", "-", "60", data=hosts.BACKEND_READY.encode())
     return inside("containers.podman.podman", host.container)
 
