@@ -91,6 +91,10 @@ molecule: setup-test ## Run the molecule scenarios on hosts of the lab
 sanity: setup-test ## Run ansible-test's sanity tests on the collection; needs the network
 	@$(PYTHON) tests/sanity.py
 
+.PHONY: importer
+importer: setup-test ## Import the collection as Ansible Galaxy does; needs the network
+	@$(PYTHON) tests/importer.py
+
 NAMESPACE ?= proven
 .PHONY: collection
 collection: setup ## Build the collection NAMESPACE.nginx_websocket: out/NAMESPACE-nginx_websocket-VERSION.tar.gz

@@ -73,11 +73,16 @@ def test_the_main_job_from_the_collection(own: Path, host: LabHost) -> None:
 
 
 def test_everything_has_its_documentation(own: Path) -> None:
-    """ansible-doc renders each module and the role by its full name."""
+    """ansible-doc renders each module, each filter and the role by its full name."""
     modules = [path.stem for path in sorted((ROOT / "library").glob("*.py"))]
     full = [f"proven.nginx_websocket.{name}" for name in modules]
     done = run(own, "ansible-doc", "--type", "module", *full)
     assert done.returncode == 0 and all(name in done.stdout for name in full), done.stdout + done.stderr
+    pages = sorted((ROOT / "playbooks/filter_plugins").glob("*.yml"))
+    done = run(
+        own, "ansible-doc", "--type", "filter", *(f"proven.nginx_websocket.{one.stem}" for one in pages)
+    )
+    assert done.returncode == 0 and "diagnosis_html" in done.stdout, done.stdout + done.stderr
     done = run(own, "ansible-doc", "--type", "role", "proven.nginx_websocket.nginx_websocket")
     assert done.returncode == 0 and "nginx_websocket_sites" in done.stdout, done.stdout + done.stderr
 
