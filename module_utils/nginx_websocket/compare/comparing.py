@@ -1,4 +1,4 @@
-"""Two trees, the same requests, and where what becomes of them parts."""
+"""Asks two trees the same requests, and says where their answers differ."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Family: how many sockets may live, and for how long."""
+"""Family: limits on how many sockets may be open, on sizes, and on time."""

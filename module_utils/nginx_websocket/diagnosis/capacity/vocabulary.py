@@ -1,4 +1,4 @@
-"""The family's codes in words: how many, how large, how long."""
+"""The family's codes in words: limits on how many, how large and how long."""
 
 from __future__ import annotations
 

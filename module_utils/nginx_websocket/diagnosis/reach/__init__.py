@@ -1,1 +1,1 @@
-"""Family: the way from nginx to the backend."""
+"""Family: the way to nginx, and from nginx to the backend."""

@@ -1,1 +1,1 @@
-"""Family: certificates."""
+"""Family: TLS between the client and nginx, and the protocol spoken inside it."""

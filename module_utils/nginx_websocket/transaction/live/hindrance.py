@@ -1,4 +1,4 @@
-"""What keeps a running nginx from taking a tree, where its error log does not say so: for messages."""
+"""Why a running nginx does not read a changed configuration, where its error log is silent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What goes back by itself when nobody else can: the dead-man's switch, and the boot in between.
+"""Undoes a release that nobody confirms in time, and one that a start of the host found half done.
 
 While a transaction that needs it is open, the host holds three files and a timer: our own code as one zip
 file in the state directory, a unit that runs it at boot before nginx starts, and a transient timer that runs

@@ -1,4 +1,4 @@
-"""What a file of somebody else says for all sites of the host, and nobody would say once it is gone.
+"""Settings for all sites of the host that stand in a file which a takeover would remove.
 
 What becomes of requests is compared (``comparison``); most settings of ``http`` show in none.
 """
