@@ -505,13 +505,13 @@ class Maker:
         for _index in range(self.rng.randint(1, 3)):
             kind = self.rng.random()
             if kind < 0.3:
-                name = "v%d" % self.rng.randint(0, 3)
+                name = "args" if self.chance(0.1) else "v%d" % self.rng.randint(0, 3)
                 plain = [found for found, regex in self.maps if not regex]
                 value = self.value(captures=not open_ended and depth == 0)
                 if plain and self.chance(0.3):
                     value = "$" + self.pick(plain)
                 nodes.append(Node("set", "$" + name, value))
-                if name not in self.variables:
+                if name != "args" and name not in self.variables:
                     self.variables.append(name)
             elif kind < 0.65:
                 open_ended = True

@@ -37,6 +37,7 @@ from routing_nginx import nginx_version  # noqa: E402
 from module_utils.nginx_websocket.behaviour.behaviour import behaviour  # noqa: E402
 from module_utils.nginx_websocket.behaviour.content.files import local_files  # noqa: E402
 from module_utils.nginx_websocket.behaviour.request import Request  # noqa: E402
+from module_utils.nginx_websocket.behaviour.secret_values import head  # noqa: E402
 from module_utils.nginx_websocket.compare.comparing import World, compare  # noqa: E402
 from module_utils.nginx_websocket.compare.differences import LOSS, Comparison, Parting, other_way  # noqa: E402
 from module_utils.nginx_websocket.compare.partings import Pair, partings  # noqa: E402
@@ -272,6 +273,14 @@ def here(text: str) -> str:
     return re.sub(r"include /etc/letsencrypt/[^;]+;", "include %s/empty.conf;" % WORK, text)
 
 
+def _listens(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), 1).close()
+        return True
+    except OSError:
+        return False
+
+
 class Tree:
     """One tree on the disk and the nginx that runs it."""
 
@@ -287,14 +296,10 @@ class Tree:
         command = [self.binary, "-p", self.directory, "-c", self.directory + "/nginx.conf"]
         with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
             try:
-                while True:
+                while not any(map(_listens, (80, 443, 8080))):
                     if process.poll() is not None:
                         raise RuntimeError((process.stderr.read() if process.stderr else "")[-2000:])
-                    try:
-                        socket.create_connection(("127.0.0.1", 80), 1).close()
-                        break
-                    except OSError:
-                        time.sleep(0.01)  # polling a condition: the port
+                    time.sleep(0.01)  # polling a condition: a port
                 found = []
                 for one in wanted:
                     with one.file():
@@ -304,8 +309,10 @@ class Tree:
                 process.kill()
 
 
-def parted(before: Tree, after: Tree, asked: Asked, version: Tuple[int, ...]) -> List[Parting]:
-    """Where the engine says that one request parts."""
+def parted(
+    before: Tree, after: Tree, asked: Asked, version: Tuple[int, ...]
+) -> Tuple[List[Parting], List[str]]:
+    """Where the engine says that one request parts, and the conditions of the live tree that held for it."""
     headers = [tuple(line.split(": ", 1)) for line in asked.headers]
     shown = "" if asked.port in (80, 443) else ":%d" % asked.port
     request = Request(
@@ -325,7 +332,8 @@ def parted(before: Tree, after: Tree, asked: Asked, version: Tuple[int, ...]) ->
             for admitted in (True, False)
         )
     pair = Pair(*through, end=through[1], handshake=request.websocket, method=asked.method, shut=tuple(plain))  # type: ignore[arg-type]
-    return partings(pair)
+    held = [head(step.directive) for step in through[0].route.steps if step.result and step.directive]
+    return partings(pair), held
 
 
 def _path(example: str) -> str:
@@ -333,17 +341,28 @@ def _path(example: str) -> str:
     return "/" + url.partition("://")[2].partition("/")[2].partition("?")[0]
 
 
-def silent(asked: Asked, answers: Sequence[Tuple[Any, ...]], parts: List[Parting], found: Comparison) -> str:
+def silent(
+    asked: Asked,
+    answers: Sequence[Tuple[Any, ...]],
+    parted_at: Tuple[List[Parting], List[str]],
+    found: Comparison,
+) -> str:
     """ "" where all that differs for a request is told by a comparison that knows nothing of it."""
+    parts, held = parted_at
     if not parts:
         return "the engine says that nothing differs"
     path = asked.path.partition("?")[0]
+    path = {"/accel": "/files/x"}.get(path, path)  # what the backend names stands for the path
 
     def same(one: Parting, other: Parting) -> bool:
         lines = (one.was_at, one.now_at) == (other.was_at, other.now_at) and one.name == other.name
         return lines or (one.name, one.was, one.now) == (other.name, other.was, other.now)
 
     known = [one.parting for one in found.differences]
+    if any(one.name == "if" and one.was.startswith(text) for one in known for text in held):
+        return ""  # a condition is told by itself, whoever it holds for
+    if any(one.name.startswith("$") for one in known):
+        return ""  # and so is a map
     away = any(map(other_way, parts))
     here = [
         one
@@ -383,7 +402,7 @@ def silent(asked: Asked, answers: Sequence[Tuple[Any, ...]], parts: List[Parting
     )
 
 
-_SAME_ANSWER = frozenset(("proxy_http_version", "server_tokens", "gzip", "access_log", "error_log"))
+_SAME_ANSWER = frozenset(("proxy_http_version", "gzip", "access_log", "error_log"))
 
 
 def _another_answer(part: Parting) -> bool:

@@ -7,6 +7,8 @@ import subprocess
 import tempfile
 from typing import Dict, List, Sequence
 
+from ..host.processes.children import environment
+
 _TIMEOUT = 120.0
 _LAST_LINES = 5
 QUIETLY = ("--output=cat", "--quiet", "--no-pager")
@@ -30,7 +32,7 @@ def run(*command: str, check: bool = True) -> str:
             stderr=subprocess.STDOUT,
             timeout=_TIMEOUT,
             check=False,
-            env={**os.environ, "LC_ALL": "C", "SYSTEMD_COLORS": "0", "SYSTEMD_PAGER": ""},
+            env={**environment(), "SYSTEMD_COLORS": "0", "SYSTEMD_PAGER": ""},
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise SystemdError(f"{' '.join(command)}: {error}") from error

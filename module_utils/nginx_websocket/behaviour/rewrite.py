@@ -130,7 +130,8 @@ class _Engine:
             self._step("set", f"${printable(name)} = ?", directive)
             return
         if name == b"args":
-            self.exchange.args = result
+            # ngx_http_variable_set_args: a backend gets the new arguments, not the client's own bytes
+            self.exchange.args, self.exchange.valid_unparsed = result, False
         else:
             self.exchange.values[name] = result
         self._step("set", f'${printable(name)} = "{printable(result)}"', directive)

@@ -9,6 +9,7 @@ import shlex
 import subprocess
 from typing import Any, Dict, List, Optional, Tuple
 
+from .processes.children import environment
 from .processes.proc import Proc
 
 WELL_KNOWN = (
@@ -112,6 +113,7 @@ def inspect_binary(
             stderr=subprocess.STDOUT,
             timeout=10,
             check=False,
+            env=environment(),
             pass_fds=() if descriptor < 0 else (descriptor,),
         )
     except OSError as error:

@@ -9,6 +9,7 @@ import subprocess
 from typing import Dict, Iterator, List, Optional, Sequence
 
 from ..conf.regular import open_regular
+from .processes.children import environment
 
 DIRECTORIES = ("/etc/systemd/system", "/run/systemd/system", "/usr/local/lib/systemd/system",
                "/usr/lib/systemd/system", "/lib/systemd/system")  # fmt: skip
@@ -89,7 +90,12 @@ def _state(name: str) -> Optional[StoppedUnit]:
 def _said(*command: str) -> List[str]:
     try:
         done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=SECONDS, check=False
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=SECONDS,
+            check=False,
+            env=environment(),
         )
     except (OSError, subprocess.TimeoutExpired):
         return []

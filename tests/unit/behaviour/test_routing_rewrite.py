@@ -180,3 +180,8 @@ def test_header_list_is_all_or_nothing(located):
     )
     names = [header.name for header in located(text).upstream.headers]
     assert names == ["Y", "Host", "Connection", "Sec-WebSocket-Key", "Sec-WebSocket-Version"]
+
+
+def test_arguments_that_are_set_are_what_the_backend_gets(located):
+    found = located("location /q { set $args $args&site=1; %s }" % P, "/q?a=1")
+    assert found.upstream.uri == "/q?a=1&site=1"

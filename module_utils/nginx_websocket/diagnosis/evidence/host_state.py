@@ -21,6 +21,7 @@ from ...host.describe import Nginx
 from ...host.executed import is_private, without_words
 from ...host.listeners import Listener
 from ...host.masters import Master
+from ...host.processes.children import environment
 from ...host.processes.proc import Proc
 from .backups import BACKUP
 from .facts import ConfigTest, NewerFile
@@ -135,6 +136,7 @@ def run_config_test(nginx: Nginx, prefix: str = "") -> ConfigTest:
             stderr=subprocess.PIPE,
             timeout=60,
             check=False,
+            env=environment(),
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         return ConfigTest(True, [f"nginx -t could not be run: {error}"], " ".join(command))
@@ -215,6 +217,7 @@ def firewall_drops(port: int) -> List[str]:
                 stderr=subprocess.DEVNULL,
                 timeout=5,
                 check=False,
+                env=environment(),
             )
         except (OSError, subprocess.TimeoutExpired):
             continue

@@ -10,6 +10,7 @@ import subprocess
 import time
 from typing import Sequence
 
+from ...host.processes.children import environment
 from ..site.model import NotProven
 from . import workers
 from .instance import Instance, masters_of
@@ -31,7 +32,12 @@ def restarting(nginx: Instance) -> bool:
     command = ["systemctl", "show", "--property=ActiveState,Job", nginx.unit or "nginx.service"]
     try:
         done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_QUIT_TIMEOUT, check=False
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_QUIT_TIMEOUT,
+            check=False,
+            env=environment(),
         )
     except (OSError, subprocess.TimeoutExpired):
         return False
@@ -64,7 +70,12 @@ def start(nginx: Instance, deadline: float) -> Instance:
         _end(quitting)
     try:
         done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_START_TIMEOUT, check=False
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_START_TIMEOUT,
+            check=False,
+            env=environment(),
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise NotProven(f"nginx could not be started: {error}") from error

@@ -21,6 +21,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Callable, Iterator, List, Optional, Sequence, Tuple
 
+from ...host.processes.children import environment
 from ...host.processes.proc import Proc
 from ...host.processes.trust import weakness
 from ..live.instance import Instance, find_instance
@@ -63,7 +64,16 @@ def payload(runs: str) -> bytes:
         for package in _PACKAGES:
             for name, source in _sources(package):
                 archive.writestr(f"module_utils/nginx_websocket/{name}", source)
+        for name in _beside_them():
+            archive.writestr(f"module_utils/nginx_websocket/{name}.py", _source(f"{_ROOT}.{name}"))
     return held.getvalue()
+
+
+def _beside_them() -> List[str]:
+    """The modules that all rooms share, such as the codes of findings."""
+    import pkgutil
+
+    return [found.name for found in pkgutil.iter_modules(import_module(_ROOT).__path__) if not found.ispkg]
 
 
 def _sources(package: str) -> Iterator[Tuple[str, str]]:
@@ -211,7 +221,12 @@ def _run(*command: str) -> str:
     """Run a command; returns "" or what went wrong."""
     try:
         done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_PATIENCE, check=False
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_PATIENCE,
+            check=False,
+            env=environment(),
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         return str(error)

@@ -20,6 +20,7 @@ import sys
 from typing import Dict, NoReturn, Sequence
 
 from ...conf.regular import open_regular
+from ...host.processes.children import environment
 from ..site.model import Entry
 
 _CLONE_NEWNS = 0x00020000
@@ -147,7 +148,7 @@ def run_quietly(command: Sequence[str], quiet: Quiet, timeout: float) -> Finishe
             capture_output=True,
             timeout=timeout,
             check=False,
-            env={"PATH": os.environ.get("PATH", "/usr/sbin:/usr/bin:/sbin:/bin"), "LC_ALL": "C"},
+            env=environment(),
         )
         return Finished(done.returncode, done.stdout, done.stderr)
     except subprocess.TimeoutExpired:

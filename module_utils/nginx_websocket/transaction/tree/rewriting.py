@@ -10,11 +10,11 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import tempfile
 from typing import Collection, Dict, Iterator, List, Set, Tuple
 
 from ...conf.load import load
 from ...conf.tree import ConfSyntaxError
+from ...host.processes.children import own_directory
 from ..live.instance import Instance
 from .overlay import Overlay, canonical
 
@@ -26,7 +26,7 @@ def rewritten_tree(overlay: Overlay, nginx: Instance) -> Iterator[Tuple[str, str
     Yields:
         The directory that every staged path begins with, and the path of the main file in it.
     """
-    top = os.path.realpath(tempfile.mkdtemp(prefix="nginx-websocket-"))
+    top = own_directory("nginx-websocket-")
     try:
         _write(top, overlay, nginx)
         yield top, top + os.path.abspath(nginx.conf_path)
