@@ -7,10 +7,14 @@ loads nothing.
 from __future__ import annotations
 
 import base64
+import contextlib
+import errno
 import hashlib
 import html
 import os
 import pkgutil
+import stat
+import tempfile
 import time
 from typing import Any, Dict, List
 
@@ -61,13 +65,27 @@ def page_of(data: Data, host: str) -> str:
 
 
 def write_page(path: str, data: Data, host: str) -> None:
-    """Write the page in place of whatever is there.
+    """Write the page in place of the file that is there.
+
+    Root may write it into a directory of somebody else, who could have put a link to any file under its name:
+    so it is written beside, and takes the name.
 
     Raises:
-        OSError: it cannot be written.
+        OSError: it cannot be written, or no regular file has that name.
     """
-    with open(path, "w", encoding="utf-8") as file:
-        file.write(page_of(data, host))
+    with contextlib.suppress(FileNotFoundError):
+        if not stat.S_ISREG(os.lstat(path).st_mode):
+            raise OSError(errno.EINVAL, "what is there is no regular file", path)
+    directory, name = os.path.split(os.path.abspath(path))
+    descriptor, beside = tempfile.mkstemp(prefix=f".{name}.", dir=directory)
+    try:
+        with open(descriptor, "w", encoding="utf-8") as file:
+            file.write(page_of(data, host))
+            os.fchmod(descriptor, 0o644)
+        os.replace(beside, path)
+    except BaseException:
+        os.unlink(beside)
+        raise
 
 
 def _findings(findings: List[Data]) -> List[str]:

@@ -1,6 +1,7 @@
 """The one file: it is built from the checkout, runs by itself, and says by its status what it found."""
 
 import json
+import os
 import subprocess
 import sys
 import zipfile
@@ -125,3 +126,28 @@ def test_a_secret_of_the_command_line_is_not_printed(command):
     for arguments in (("diagnose", url, "--dump", "-"), ("diagnose", url.replace("ws:", "gopher:"))):
         done = command(*arguments, given=BROKEN)
         assert secret not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("kind", ["link", "dangling", "fifo", "hard link"])
+def test_a_page_goes_through_nothing_that_somebody_put_under_its_name(command, tmp_path, kind):
+    page, other = tmp_path / "report.html", tmp_path / "passwd"
+    if kind != "dangling":
+        other.write_text("root")
+    if kind == "fifo":
+        os.mkfifo(page)
+    elif kind == "hard link":
+        os.link(other, page)
+    else:
+        page.symlink_to(other)
+    done = command("diagnose", "ws://chat.test/ws/", "--dump", "-", "--html", str(page), given=BROKEN)
+    if kind == "hard link":
+        assert done.returncode == 1
+        assert "no-upgrade-header" in page.read_text()
+    else:
+        assert done.returncode == 3
+        assert "no regular file" in done.stderr
+    assert other.exists() is (kind != "dangling")
+    assert kind == "dangling" or other.read_text() == "root"
+    assert sorted(one.name for one in tmp_path.iterdir()) == sorted(
+        {"report.html", *(("passwd",) if kind != "dangling" else ())}
+    )
