@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from module_utils.nginx_websocket.compare import access_log
 from module_utils.nginx_websocket.compare.access_log import Asked, Log, generations, known_hosts, traffic
 from module_utils.nginx_websocket.compare.log_format import COMBINED, Format, template_of
 
@@ -129,3 +130,12 @@ def test_what_cannot_be_used_is_said(tmp_path) -> None:
     assert not shared.counts and "other sites too" in shared.notes[0]
     missing = traffic([Log(str(tmp_path / "no"), Format(COMBINED))], HOSTS, now=NOW)
     assert "cannot be read: No such file or directory" in missing.notes[0]
+
+
+def test_what_is_known_goes_on_counting_when_no_more_paths_are_kept(tmp_path, monkeypatch) -> None:
+    """A log full of made-up paths does not hide how often a known one is asked."""
+    monkeypatch.setattr(access_log, "DISTINCT", 2)
+    log = tmp_path / "access.log"
+    log.write_text("".join(combined(f"GET {path} HTTP/1.1") for path in ("/a", "/b", "/c", "/a", "/d")))
+    counts = read(log, Format(COMBINED)).counts
+    assert len(counts) == 2 and sum(counts.values()) == 3, counts

@@ -297,3 +297,9 @@ def test_what_cannot_be_told_in_the_same_way_is_the_same():
     assert "unknown" not in kinds(live, live, same_text=True)
     other = live.replace("$geoip_city", "$geoip_region")
     assert "unknown" in kinds(live, other, same_text=True)
+
+
+def test_a_preflight_that_nginx_answers_itself_is_told_as_one():
+    staged = f"location / {{ if ($request_method = OPTIONS) {{ return 204; }} {PROXY} }} "
+    assert kinds(APP, staged, method="OPTIONS")[0] == "preflight"
+    assert kinds(APP, staged.replace("OPTIONS", "HEAD"), method="HEAD")[0] == "elsewhere"
