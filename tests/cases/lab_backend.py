@@ -15,11 +15,13 @@ Options of ``echo``: path, path_prefix, wrong_path, missing_status, http10_statu
 close_if_http10, origin (same-host, same-host-proto or a list), origin_status, hosts, hosts_status, token,
 need_header, subprotocols, reject_forwarded, big_headers, sink, ping_every, delay, close_after, close_code,
 upgrade_headers (lines that go with the 101), sid, chunked (refusals are sent in chunks).
-Of applications that ask for more: need_origin (status without an Origin),
+Of applications that ask for more: need_origin (status without an Origin), single (headers that may come once),
 need_subprotocol, origin_against (headers with which the Origin's host is compared, the first
 that came) with on_mismatch (status or ``close:CODE``), https_only (redirects what did not come by TLS), spa
 (any other path is the page), plain_status and plain_body (of a request that is no handshake), refuse_upgrade
-and refuse_body, own_port (Host must name this port).  ``tls`` and ``need_sni`` put TLS in front of any mode.
+and refuse_body, own_port (Host must name this port), proxy_line (a line of the PROXY protocol comes first).
+``tls`` puts TLS in front of any mode; with ``need_sni`` (any name), ``sni_names`` (one of these) or ``client_ca``
+(a certificate of the lab's authority) it wants that of the client.
 A unix socket's ``chmod`` and ``directory_mode`` are modes.
 An address ``own:PORT`` is the host's first address besides the loopback's.
 """
@@ -99,10 +101,14 @@ def read_head(connection: socket.socket, limit: int = 262144) -> Tuple[str, Head
         data += chunk
         if len(data) >= 4 and not data[:4].isalpha() and not data.startswith(b"HTTP"):
             break
-    head, _, rest = data.partition(b"\r\n\r\n")
-    lines = head.decode("latin-1").split("\r\n")
+    return (*read_request(data), data.partition(b"\r\n\r\n")[2], data)
+
+
+def read_request(data: bytes) -> Tuple[str, Headers]:
+    """First line and headers of these bytes."""
+    lines = data.partition(b"\r\n\r\n")[0].decode("latin-1").split("\r\n")
     pairs = [line.split(":", 1) for line in lines[1:] if ":" in line]
-    return lines[0], [(name.strip().lower(), value.strip()) for name, value in pairs], rest, data
+    return lines[0], [(name.strip().lower(), value.strip()) for name, value in pairs]
 
 
 def own_address() -> str:
@@ -175,9 +181,15 @@ class LabBackend:
             self._tls.load_cert_chain(
                 os.path.join(prefix, "certs/backend.pem"), os.path.join(prefix, "certs/backend.key")
             )
-            if spec.get("need_sni"):
+            if spec.get("client_ca"):
+                self._tls.verify_mode = ssl.CERT_REQUIRED
+                self._tls.load_verify_locations(os.path.join(prefix, "certs/ca.pem"))
+            if spec.get("need_sni") or spec.get("sni_names"):
+                known = spec.get("sni_names")
                 self._tls.sni_callback = lambda _socket, name, _context: (
-                    None if name else ssl.AlertDescription.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
+                    None
+                    if name and (not known or name in known)
+                    else ssl.AlertDescription.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
                 )
         self._thread = threading.Thread(target=self._accept, daemon=True)
         self._thread.start()
@@ -264,6 +276,10 @@ class LabBackend:
             connection.recv(65536)
             return
         line, headers, _, raw = read_head(connection)
+        if self.spec.get("proxy_line"):
+            if not line.startswith("PROXY "):
+                return
+            line, headers = read_request(raw.partition(b"\r\n")[2])
         if not line.endswith(("HTTP/1.1", "HTTP/1.0")):
             if raw:
                 self._reply(connection, 400, "not HTTP/1.x")
@@ -305,8 +321,9 @@ class LabBackend:
         url = urlsplit("http://x" + target) if target.startswith("/") else urlsplit(target)
         query = parse_qs(url.query)
         first = dict(reversed(headers))
-        if sum(name == "host" for name, _ in headers) > 1:
-            return 400, "duplicate Host header"
+        for once in ("host", *spec.get("single", ())):
+            if sum(name == once for name, _ in headers) > 1:
+                return 400, f"duplicate {once.title()} header"
         special = self._special_refusal(first, target, path)
         if special is not None:
             return special
@@ -361,6 +378,8 @@ class LabBackend:
         if not names or not first.get("origin"):
             return ""
         expected = next((first[name] for name in names if first.get(name)), "")
+        if "host=" in expected:  # Forwarded (RFC 7239)
+            expected = expected.partition("host=")[2].partition(";")[0].strip('"')
         origin = urlsplit(first["origin"]).netloc
         return "" if origin == expected else f"host {expected!r} does not match origin {origin!r}"
 
