@@ -26,6 +26,8 @@ INPUT_HEADER_CLEARED = "input-header-cleared"
 OUTER_PROXY_STRIPS_UPGRADE = "outer-proxy-strips-upgrade"
 UPGRADE_HARDCODED_NO_TUNNEL = "upgrade-hardcoded-no-tunnel"
 SSI_HOLDS_UPGRADE = "ssi-holds-upgrade"
+MIRROR_UPGRADED = "mirror-upgraded"
+DUPLICATE_HEADER = "duplicate-header"
 KEEPALIVE_DISABLED_BY_MAP = "keepalive-disabled-by-map"
 CONNECTION_HARDCODED = "connection-hardcoded"
 

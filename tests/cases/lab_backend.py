@@ -15,13 +15,13 @@ Options of ``echo``: path, path_prefix, wrong_path, missing_status, http10_statu
 close_if_http10, origin (same-host, same-host-proto or a list), origin_status, hosts, hosts_status, token,
 need_header, subprotocols, reject_forwarded, big_headers, sink, ping_every, delay, close_after, close_code,
 upgrade_headers (lines that go with the 101), sid, chunked (refusals are sent in chunks).
-Of applications that ask for more: need_origin (status without an Origin), single (headers that may come once),
-need_subprotocol, origin_against (headers with which the Origin's host is compared, the first
+Of applications that ask for more: need_origin (status without an Origin), single (headers that may come
+once), need_subprotocol, origin_against (headers with which the Origin's host is compared, the first
 that came) with on_mismatch (status or ``close:CODE``), https_only (redirects what did not come by TLS), spa
 (any other path is the page), plain_status and plain_body (of a request that is no handshake), refuse_upgrade
-and refuse_body, own_port (Host must name this port), proxy_line (a line of the PROXY protocol comes first).
-``tls`` puts TLS in front of any mode; with ``need_sni`` (any name), ``sni_names`` (one of these) or ``client_ca``
-(a certificate of the lab's authority) it wants that of the client.
+and refuse_body, own_port (Host must name this port), proxy_line (a line of the PROXY protocol comes
+first).  ``tls`` puts TLS in front of any mode; with ``need_sni`` (any name), ``sni_names`` (one of these)
+or ``client_ca`` (a certificate of the lab's authority) it wants that of the client.
 A unix socket's ``chmod`` and ``directory_mode`` are modes.
 An address ``own:PORT`` is the host's first address besides the loopback's.
 """

@@ -52,11 +52,12 @@ def run_cases(suite, data, words):
 
 @pytest.mark.parametrize("suite", ["bullseye", "bookworm", "trixie", "forky"])
 @pytest.mark.parametrize(
-    "data", ["tests/cases/data", "tests/cases/own", "tests/cases/reported", "tests/cases/applications"]
+    "data",
+    [f"tests/cases/{folder}" for folder in ("data", "own", "reported", "applications", "situations")],
 )
 def test_cases(suite, data):
     words = [] if suite == "bookworm" or os.environ.get("CASES_ALL") else EDGES
-    if words and data.endswith(("reported", "applications")):
+    if words and data.endswith(("reported", "applications", "situations")):
         pytest.skip("what differs between versions stands in the others; CASES_ALL=1 runs these, too")
     results = run_cases(suite, data, words)
     print("\n" + table(results))

@@ -12,6 +12,7 @@ import functools
 from typing import Callable, Dict, List, Optional, Tuple, Union
 
 from ..conf.tree import Directive
+from .access.networks import Network, ip_of, longest, network_of
 from .effective import Level, Version
 from .regex import CannotDecide, Match, Regex, compiled
 from .uri import escape_args
@@ -157,8 +158,38 @@ def _add_key(result: Map, key: bytes, value: bytes, hostnames: bool) -> None:
         result.exact.setdefault(key, value)
 
 
+@dataclasses.dataclass
+class Geo(Map):
+    """One ``geo`` block (``ngx_http_geo_module.c``): the value by the client's network."""
+
+    networks: List[Tuple[Network, bytes]] = dataclasses.field(default_factory=list)
+
+    def find(self, value: bytes, match: Callable[[Regex, bytes], Optional[Match]], version: Version) -> bytes:
+        """The value of the network that holds this address; a client of a unix socket has none."""
+        address = ip_of(value.decode("latin-1"))
+        if address is None:
+            raise CannotDecide(f"geo at {self.directive.where()} looks for the address of the client")
+        found = longest(self.networks, address)
+        return self.default if found is None else found
+
+
+def parse_geo(directive: Directive) -> Optional[Geo]:
+    """Read a ``geo`` block; None where ranges, proxies or files of its own decide."""
+    found = Geo(directive.args[0] if len(directive.args) == 2 else b"$remote_addr", directive)
+    for entry in directive.block or ():
+        network = network_of(entry.name.decode("latin-1"))
+        if len(entry.args) == 1 and entry.name == b"default":
+            found.default = entry.args[0]
+        elif len(entry.args) == 1 and network is not None:
+            found.networks.append((network, entry.args[0]))
+        else:
+            return None
+    return found
+
+
 def maps_of(http: Level) -> Tuple[Dict[bytes, Map], Dict[bytes, Directive]]:
-    """All ``map`` variables (the last block of a name counts), and those that only the host can tell."""
+    """All variables of ``map`` and ``geo`` (the last block of a name counts), and those that only the host
+    can tell."""
     maps: Dict[bytes, Map] = {}
     opaque: Dict[bytes, Directive] = {}
     for directive in http.own(
@@ -170,8 +201,13 @@ def maps_of(http: Level) -> Tuple[Dict[bytes, Map], Dict[bytes, Directive]]:
             directive.args[-1] if directive.name in (b"map", b"geo", b"split_clients") else directive.args[0]
         )
         name = last[1:]
+        known: Optional[Map] = None
         if directive.name == b"map" and len(directive.args) == 2:
-            maps[name] = parse_map(directive)
+            known = parse_map(directive)
+        elif directive.name == b"geo":
+            known = parse_geo(directive)
+        if known is not None:
+            maps[name] = known
             opaque.pop(name, None)
         else:
             opaque[name] = directive

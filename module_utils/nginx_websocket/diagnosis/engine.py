@@ -87,11 +87,13 @@ def diagnose(question: Question, *, binary: str = "", conf_path: str = "", prefi
 def conclude_live(facts: Facts) -> Report:
     """The report for a host that was looked at."""
     from .capacity import open_socket
-    from .deciding import live_rules, unexplained
+    from .deciding import answer, live_rules, unexplained
 
     found = _suspects(facts)
     causes = semicolon.explained(facts, live_rules.causes(facts, found))
     hop = facts.main_hop
+    if not causes and hop is not None:
+        causes = unexplained.proven(facts, answer.answered_by(facts, hop.probe) == "nginx")
     opened = hop.opened if hop is not None else None
     if opened is False:
         # A failure that no rule explains stays a failure nobody can explain: no verdict by guess.

@@ -10,7 +10,7 @@ from typing import Dict, Iterator, List
 from .. import codes
 from ..behaviour.route import Route
 from ..conf.tree import Configuration
-from . import lines, loadable, paths, places
+from . import lines, loadable, paths, places, upstreams
 from .fault import Edits, Fault, Maker
 
 __all__ = ["Fault", "curable", "cures"]
@@ -29,14 +29,24 @@ def cures(configuration: Configuration, route: Route, fault: Fault) -> Iterator[
         yield from (edits for edits in make(configuration, route, fault) if edits)
 
 
+def _either(*makers: Maker) -> Maker:
+    """The candidates of one maker, then those of the next."""
+
+    def make(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:
+        for maker in makers:
+            yield from maker(configuration, route, fault)
+
+    return make
+
+
 _BY_CODE: Dict[str, Maker] = {
     codes.MISSING_MAP: loadable.map_missing,
     codes.MAP_WRONG_CONTEXT: loadable.map_misplaced,
     codes.PROXY_PASS_WS_SCHEME: loadable.scheme,
     codes.PROXY_PASS_URI_IN_REGEX: loadable.uri_in_regex,
     codes.HTTP2_UPSTREAM: loadable.http2_to_backend,
-    codes.BACKEND_DOWN: places.other_port,
-    codes.WRONG_BACKEND: places.other_port,
+    codes.BACKEND_DOWN: _either(places.other_port, upstreams.map_in_front),
+    codes.WRONG_BACKEND: _either(upstreams.chosen_by_upgrade, places.other_port),
     codes.WRONG_LOCATION: places.other_location,
     codes.SHADOWED_BY_PREFIX_CARET: places.other_location,
     codes.REGEX_ORDER: places.other_location,
@@ -51,7 +61,7 @@ _BY_CODE: Dict[str, Maker] = {
     codes.CONNECTION_HEADER_WRONG: lines.own_headers,
     codes.UPGRADE_HEADER_WRONG_VALUE: lines.own_headers,
     codes.TRAILING_SLASH_REDIRECT: places.other_location,
-    codes.DEFAULT_SERVER_CAPTURED: places.served_name,
+    codes.DEFAULT_SERVER_CAPTURED: _either(places.served_name, upstreams.map_in_front),
     codes.PORT_NOT_LISTENING: places.listen,
     codes.LISTEN_IPV6_MISSING: places.listen,
     codes.PROXY_PASS_KEEPS_PREFIX: paths.path,
@@ -62,7 +72,11 @@ _BY_CODE: Dict[str, Maker] = {
     codes.REWRITE_CHANGES_PATH: paths.path,
     codes.QUERY_STRING_LOST: paths.path,
     codes.NO_STICKY_SESSION: lines.line("ip_hash;", block=True),
-    codes.UPSTREAM_SNI_MISSING: lines.server_name,
+    codes.UPSTREAM_SNI_MISSING: upstreams.tls_name,
+    codes.UPSTREAM_TLS_FAILED: upstreams.tls_name,
+    codes.UPSTREAM_MAX_CONNS: upstreams.more_sockets,
+    codes.UPSTREAM_MARKED_DOWN: upstreams.marked_up,
+    codes.IF_IS_EVIL: upstreams.set_before,
     codes.HEADER_UNDERSCORE_DROPPED: lines.underscores,
     codes.REQUEST_HEADER_TOO_LARGE: lines.buffers,
     codes.WORKER_CONNECTIONS: lines.connections,

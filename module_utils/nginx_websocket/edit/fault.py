@@ -29,6 +29,8 @@ class Fault:
     """The location that was meant."""
     host_known: bool = False
     """Whether this host itself resolves the backend's name."""
+    tls_name: str = ""
+    """A name that the backend's certificate holds, where it was verified with another."""
 
 
 Maker = Callable[[Configuration, Route, Fault], Iterator[Edits]]

@@ -14,8 +14,6 @@ from .fault import Edits, Fault, margin_of, text_of
 from .places import new_location
 from .style import upgrade_lines
 
-_ADDRESS = re.compile(r"[\d.]+$|\[")
-
 
 def line(text: str, block: bool = False) -> Callable[[Configuration, Route, Fault], Iterator[Edits]]:
     """One more line at the location's proxy_pass (or in its upstream block)."""
@@ -30,23 +28,6 @@ def line(text: str, block: bool = False) -> Callable[[Configuration, Route, Faul
             yield [splice.insert_after(upstream.directive, text.encode())]
 
     return make
-
-
-def server_name(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:
-    """The name in TLS; nginx sends none for an address, which gets the name that the client asked for.
-
-    Where the client asked for an address, too, nobody knows the backend's name.
-    """
-    upstream, level = route.upstream, route.level
-    if upstream is None or level is None:
-        return
-    lines = [] if level.on(b"proxy_ssl_server_name", False) else ["proxy_ssl_server_name on;"]
-    if _ADDRESS.match(upstream.host) and not level.nearest(b"proxy_ssl_name")[1]:
-        if _ADDRESS.match(route.host.decode("latin-1")):
-            return
-        lines.append("proxy_ssl_name $host;")
-    margin = margin_of(upstream.directive).decode()
-    yield [splice.insert_after(upstream.directive, f"\n{margin}".join(lines).encode())] if lines else []
 
 
 def underscores(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:

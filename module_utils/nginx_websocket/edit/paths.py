@@ -25,8 +25,10 @@ def path(configuration: Configuration, route: Route, fault: Fault) -> Iterator[E
     written = text_of(line.args[0])
     if "$" in written or (isinstance(location, Location) and location.regex):
         yield from _stripped(route, fault, line)
-    match = re.match(r"(https?://(?:unix:[^:/]+:?|[^/]+))(/.*)?$", written)
+    unix = re.match(r"(https?://unix:[^:]+)(?::(/.*)?)?$", written)
+    match = unix or re.match(r"(https?://[^/]+)(/.*)?$", written)
     base, uri = (match.group(1), match.group(2) or "") if match is not None else ("", "")
+    base += ":" if unix is not None else ""  # it ends the path of the socket
     if base:
         yield from _uri_parts(route, line, base, uri)
     if isinstance(location, Location):

@@ -10,6 +10,7 @@ from ..behaviour.effective import Level
 from ..behaviour.location import Location
 from ..behaviour.request import guessed_host
 from ..behaviour.route import Route, index_of
+from ..behaviour.server.listen import canonical_host
 from ..behaviour.server.names import server_names
 from ..conf import splice
 from ..conf.splice import Edit
@@ -23,6 +24,8 @@ def other_port(configuration: Configuration, route: Route, fault: Fault) -> Iter
     upstream = route.upstream
     if upstream is None or not fault.server:
         return
+    if fault.directive is not None and fault.directive.name == b"map":
+        return  # The port is right for what else the map sends there.
     host, _, number = fault.server.rpartition(":")
     port, near = number.encode(), host in ("127.0.0.1", "[::1]", "localhost")
     lines = [item for item in upstream.block.block or () if item.name == b"server"] if upstream.block else []
@@ -205,8 +208,20 @@ def listen(configuration: Configuration, route: Route, fault: Fault) -> Iterator
             continue
         if ssl and not route.request.tls:
             continue
-        words = [f"[::]:{port}" if ":" in address else str(port)] + (["ssl"] if route.request.tls else [])
+        words = [_listened(configuration, address, port)] + (["ssl"] if route.request.tls else [])
         yield [splice.insert_after(lines[-1], f"listen {' '.join(words)};".encode())]
+
+
+def _listened(configuration: Configuration, address: str, port: int) -> str:
+    """What to listen on: every address, unless nginx holds one of this port already.
+
+    A reload cannot bind the port at every address while the old workers hold it at one (EADDRINUSE).
+    """
+    own = f"[{address}]" if ":" in address else address
+    held = [group.address for group in index_of(configuration).groups if group.address.port == port]
+    if any((":" in address) == (item.family == "inet6") for item in held) and canonical_host(own)[0]:
+        return f"{own}:{port}"
+    return f"[::]:{port}" if ":" in address else str(port)
 
 
 def no_try_files(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:

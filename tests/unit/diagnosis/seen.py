@@ -110,7 +110,11 @@ def host(body, hops, *, url=URL, backends=(), log=(), newer_files=(), **more):
     facts.route = route(configuration, question.route_request(f"127.0.0.1:{port}", "127.0.0.1"))
     master = types.SimpleNamespace(pid=MASTER, workers=[], unit="nginx.service")
     facts.nginx = types.SimpleNamespace(
-        master=master, conf_path=CONF, binary=types.SimpleNamespace(path="/usr/sbin/nginx")
+        master=master,
+        conf_path=CONF,
+        binary=types.SimpleNamespace(path="/usr/sbin/nginx"),
+        configuration=None,
+        unsafe="",
     )
     facts.owner, facts.owner_is_nginx = socket_of(MASTER, port), True
     facts.workers_started = 1000.0

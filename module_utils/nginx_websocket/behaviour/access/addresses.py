@@ -6,25 +6,14 @@ Rules of ``ngx_http_access_handler`` and ``ngx_http_realip_handler``.
 from __future__ import annotations
 
 import ipaddress
-from typing import List, Optional, Sequence, Tuple, Union
+from typing import List, Optional, Sequence, Tuple
 
 from ...conf.tree import Directive
 from ..variables import Exchange
+from .networks import ip_of
 
 UNIX = "unix:"
 """The address of a client that comes through a unix socket."""
-
-_IP = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
-
-
-def ip_of(text: str) -> Optional[_IP]:
-    """An IP address, an IPv4 one that is mapped into IPv6 as IPv4; None for what is none."""
-    try:
-        address = ipaddress.ip_address(text.strip().strip("[]"))
-    except ValueError:
-        return None
-    mapped = getattr(address, "ipv4_mapped", None)
-    return address if mapped is None else mapped
 
 
 def fits(value: str, remote: str) -> Optional[bool]:

@@ -68,6 +68,10 @@ def _hop_headers(
         reason = next(header.reason for header in upgrade + connection if header.value is None)
         yield Obstacle(codes.UNDECIDED, False, at(upstream.directive, f"Upgrade or Connection: {reason}"))
         return
+    colon = _named_with_colon(upstream)
+    if colon is not None:
+        yield colon
+        return
     line = header_line(upstream, b"upgrade")
     value = upgrade[0].value if upgrade else None
     good = any(map(_is_websocket, upgrade))
@@ -90,6 +94,20 @@ def _hop_headers(
         yield Obstacle(codes.UPGRADE_HEADER_WRONG_VALUE, True, facts, detail=detail)
         return
     yield _connection_wrong(upstream, meant)
+
+
+def _named_with_colon(upstream: Upstream) -> Optional[Obstacle]:
+    """A line whose header's name was written with a colon: what goes out is "Upgrade:: websocket"."""
+    lines = upstream.header_level.own(b"proxy_set_header") if upstream.header_level is not None else []
+    for line in lines:
+        name = line.args[0].lower() if line.args else b""
+        if name in (b"upgrade:", b"connection:") and not upstream.values(name[:-1].decode().title()):
+            written = line.args[0].decode("latin-1")
+            facts = at(line, f"the header's name is written with a colon: {written}")
+            detail = f"the name {written} holds a colon, and so no {written[:-1]} header reaches the backend"
+            fix = f"proxy_set_header {written[:-1]} without the colon"
+            return Obstacle(codes.UPGRADE_HEADER_WRONG_VALUE, True, facts, detail=detail, fix=fix)
+    return None
 
 
 def _asks_upgrade(header: Header) -> bool:
@@ -243,6 +261,8 @@ def _other_headers(route: Route, upstream: Upstream) -> Iterator[Obstacle]:
         text = "the subprotocols that the client offers do not reach the backend"
         offered = bool(header_of(route.request, "Sec-WebSocket-Protocol"))
         yield Obstacle(codes.SUBPROTOCOL_STRIPPED, offered, at(protocol, text), weight=66)
+    elif protocol is not None:
+        yield from _other_subprotocol(route, upstream, protocol)
     if len(upstream.values("Host")) > 1 and route.version < (1, 31, 4):
         lines = upstream.header_level.own(b"proxy_set_header") if upstream.header_level else []
         facts = [
@@ -253,6 +273,26 @@ def _other_headers(route: Route, upstream: Upstream) -> Iterator[Obstacle]:
         ]
         yield Obstacle(codes.DUPLICATE_HOST_HEADER, False, facts, weight=70)
     yield from _dropped_headers(route, upstream)
+
+
+def _other_subprotocol(route: Route, upstream: Upstream, line: Directive) -> Iterator[Obstacle]:
+    """nginx asks the backend for subprotocols of its own, and none of them is one that the client offered."""
+    offered = _words(header_of(route.request, "Sec-WebSocket-Protocol"))
+    asked = [header.value for header in upstream.values("Sec-WebSocket-Protocol")]
+    if not offered or None in asked or any(set(_words(value or "")) & set(offered) for value in asked):
+        return
+    sent = ", ".join(value or "" for value in asked)
+    detail = (
+        f"nginx asks the backend for the subprotocol {sent}, and the client offers {', '.join(offered)}: it "
+        "gives up whatever the backend chooses"
+    )
+    fix = "remove this proxy_set_header Sec-WebSocket-Protocol: the client's own is passed without it"
+    facts = at(line, f"the backend is asked for {sent}")
+    yield Obstacle(codes.SUBPROTOCOL_STRIPPED, True, facts, detail=detail, fix=fix)
+
+
+def _words(value: str) -> List[str]:
+    return [word.strip() for word in value.split(",") if word.strip()]
 
 
 def _dropped_headers(route: Route, upstream: Upstream) -> Iterator[Obstacle]:
@@ -291,8 +331,11 @@ def _answer_headers(route: Route) -> Iterator[Obstacle]:
         yield Obstacle(codes.ERROR_PAGE_INTERCEPT, True, facts, (route.answer.err_status,))
     for line in route.level.nearest(b"proxy_hide_header")[1]:
         name = line.args[0].lower() if line.args else b""
+        text = f"{name.decode('latin-1')} of the 101 is hidden from the client"
         if name in NEEDED:
-            text = f"{name.decode()} of the 101 is hidden from the client"
+            yield Obstacle(codes.RESPONSE_HEADER_HIDDEN, True, at(line, text))
+        elif name == b"sec-websocket-protocol" and header_of(route.request, "Sec-WebSocket-Protocol"):
+            # A client that offered subprotocols gives up where none is chosen; another one misses nothing.
             yield Obstacle(codes.RESPONSE_HEADER_HIDDEN, True, at(line, text))
     if route.level.on(b"ssi", False):
         text = "ssi is on: a 101 that names a type of ssi_types (text/html is always one) never gets out"
@@ -332,6 +375,8 @@ def path_change(route: Route, upstream: Upstream, client_target: str) -> str:
         return codes.PROXY_PASS_DOUBLE_SLASH
     if has_variables(written) and uri_part[1] and not has_variables(uri_part[2]):
         return codes.PROXY_PASS_VARIABLE_URI
+    if sent.rstrip("/") == client.rstrip("/") and uri_part[1]:
+        return codes.PROXY_PASS_DOUBLE_SLASH  # the slash at the end is all that differs
     if (
         route.first_uri.decode("utf-8", "backslashreplace") != client
         and (sent.endswith(route.first_uri.decode("utf-8", "backslashreplace")[-len(sent) :]))

@@ -206,6 +206,8 @@ def _ask_one(facts: Facts, found: BackendFacts, address: Address, upstream: Upst
     ):
         other = None if tls_name is not None else question.endpoint.host
         found.other_scheme = Laboratory(address, other, 2.0).send(good_handshake(found.sent))
+    if answer.error_kind == "closed-without-answer":
+        found.with_line = laboratory.send(good_handshake(found.sent), proxy_line=True)
     if tls_name == "" and answer.error_kind == "tls":
         found.with_name = Laboratory(address, upstream.host, 3.0).send(good_handshake(found.sent))
     if answer.error_kind in ("connect-refused", "connect-timeout", "connect-failed"):

@@ -50,6 +50,8 @@ NOT_HTTP = {
     25672,
     27017,
 }
+ANY = ("0.0.0.0", "::")  # nosec B104 # read, not bound
+"""Who listens there has been asked already."""
 MOST = 8
 MADE_UP = "/nginx-websocket-check"
 """Path for a stranger: no path of the client's."""
@@ -75,6 +77,8 @@ def look_elsewhere(facts: Facts, found: BackendFacts) -> None:
     ]
     for listener in found.listeners:
         # The same port at another address of this host: a backend that is bound to it alone.
+        if found.address == (listener.address, listener.port) or listener.address in ANY:
+            continue
         if host_state.master_of(listener, [own] if own else []) is None and _opens(
             facts.question, found, listener, harmless_path(facts.question)
         ):

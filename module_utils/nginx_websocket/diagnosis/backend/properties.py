@@ -8,9 +8,10 @@ from typing import List, Optional, Sequence
 from ... import codes
 from ...behaviour.upgrade.request import handshake_header, path_change, rewrite_before
 from ...conf.tree import Directive
-from ...edit.changes.headers import header_change, header_line
+from ...edit.changes.change import replace
+from ...edit.changes.headers import header_change, header_line, header_lines
 from ..evidence.facts import BackendFacts, Facts
-from ..experiments.search import WITH_SLASH
+from ..experiments.search import WITH_SLASH, Request
 from ..words.findings import Evidence, Finding
 from ..words.suspect import HEADER_FAULTS, Suspect, at, finding_of
 from .answers import said
@@ -110,6 +111,8 @@ def _of_request(
     code = _code(facts, backend, name)
     if not code:
         return None
+    if code == codes.DUPLICATE_HEADER:
+        return _twice(facts, name)
     known = next((suspect.finding for suspect in suspects if suspect.code == code), None)
     finding = known or Finding(code)
     if name in NAMED:
@@ -117,6 +120,8 @@ def _of_request(
     if code == codes.REQUEST_HEADERS_NOT_PASSED:
         line = _line_in_force(facts, name)
         finding = finding_of(handshake_header(name, line)) if line is not None else finding
+        if line is not None and facts.route is not None and name not in BY_PROPERTY:
+            finding.change = replace(facts.route.configuration, line)
     return finding
 
 
@@ -124,7 +129,33 @@ def _code(facts: Facts, backend: BackendFacts, name: str) -> str:
     """The code of a property; "" where it has none."""
     if name == "path":
         return _path_code(facts, backend)
+    sent, opening = backend.sent, backend.search.opening if backend.search is not None else None
+    if name != "hosts" and sent is not None and opening is not None and _only_once(sent, opening, name):
+        return codes.DUPLICATE_HEADER
+    if name not in BY_PROPERTY and _line_in_force(facts, name) is not None:
+        return codes.REQUEST_HEADERS_NOT_PASSED
     return BY_PROPERTY.get(name) or (codes.HEADER_UNDERSCORE_DROPPED if "_" in name else "")
+
+
+def _only_once(sent: Request, opening: Request, name: str) -> bool:
+    """Whether nginx sends a header twice, and the backend opens with one of the two lines."""
+    twice, once = sent.values(name), opening.values(name)
+    return len(twice) > 1 and len(once) == 1 and once[0] in twice
+
+
+def _twice(facts: Facts, name: str) -> Finding:
+    """The lines that set a header twice; the last one goes."""
+    route, upstream = facts.route, facts.route.upstream if facts.route is not None else None
+    lines = header_lines(upstream, name.lower().encode()) if upstream is not None else []
+    finding = Finding(
+        codes.DUPLICATE_HEADER,
+        evidence=[item for line in lines for item in at(line, f"one {name} line")],
+        detail=f"nginx sends {name} twice, and the backend refuses that",
+        fix=f"keep one of the proxy_set_header {name} lines",
+    )
+    if route is not None and len(lines) > 1:
+        finding.change = replace(route.configuration, lines[-1])
+    return finding
 
 
 def _line_in_force(facts: Facts, name: str) -> Optional[Directive]:

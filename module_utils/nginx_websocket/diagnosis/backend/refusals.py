@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import Callable, List, Optional, Sequence
 
 from ... import codes
+from ...behaviour.route import index_of
+from ...behaviour.variables import maps_of, variable_names
+from ...conf.tree import Directive
 from ...exchange.result import Probe
 from ..asking import elsewhere
 from ..evidence.facts import BackendFacts, Facts
@@ -123,6 +126,16 @@ def _other_location(facts: Facts, suspects: Sequence[Suspect]) -> Optional[Findi
             if place is not None and meant is not None and place.parent is meant:
                 suspect.finding.evidence += evidence
                 return suspect.finding
+        chooser = _chooser(facts, place)
+        if chooser is not None:
+            return Finding(
+                codes.WRONG_BACKEND,
+                evidence=[*at(chooser, f"{words_of(chooser)} chooses the backend"), *evidence],
+                detail=f"the map chooses {backend.server} for this handshake, which opens no WebSocket; port "
+                f"{listener.port} does, to which another entry of the same map leads",
+                fix=f"an entry of this map that leads a handshake to port {listener.port}; its Upgrade is "
+                "websocket",
+            )
         where = at(place, f"{words_of(place)} leads there") if place is not None else []
         return Finding(
             codes.WRONG_LOCATION,
@@ -131,6 +144,22 @@ def _other_location(facts: Facts, suspects: Sequence[Suspect]) -> Optional[Findi
             f"WebSocket; port {listener.port} does, to which another one leads",
             fix=f"a location for this path with proxy_pass to port {listener.port} and the upgrade headers",
         )
+    return None
+
+
+def _chooser(facts: Facts, place: Optional[Directive]) -> Optional[Directive]:
+    """The map by which proxy_pass chooses, where another entry of it leads to a place."""
+    route = facts.route
+    if route is None or route.upstream is None or place is None:
+        return None
+    block = place.parent
+    wanted = block.args[0] if block is not None and block.name == b"upstream" and block.args else b""
+    maps = maps_of(index_of(route.configuration).http)[0]
+    for name in variable_names(route.upstream.directive.args[0]):
+        found = maps.get(name)
+        entries = found.directive.block or () if found is not None else ()
+        if found is not None and wanted and any(entry.args[:1] == (wanted,) for entry in entries):
+            return found.directive
     return None
 
 

@@ -20,7 +20,7 @@ from ..reload.refused_tree import not_loaded
 from ..reload.stale import other_upstream
 from ..tls.handshake import no_http, no_tls
 from ..words.findings import Evidence, Finding
-from ..words.suspect import Suspect, certain_cause
+from ..words.suspect import Suspect, at, certain_cause, words_of
 from .answer import answered_by, contradicts, refused_answer
 
 
@@ -81,6 +81,17 @@ def _hanging(facts: Facts, suspects: Sequence[Suspect], hop: Optional[Hop]) -> L
     return held or other_upstream(facts) or no_answer.unreachable_backend(facts, suspects, hop.probe)
 
 
+def _mirrored(facts: Facts, suspects: Sequence[Suspect], hop: Optional[Hop]) -> List[Finding]:
+    """The copy of the request was upgraded as well, and nginx ended both (ngx_http_upstream_upgrade)."""
+    line = facts.logged(codes.MIRROR_UPGRADED)
+    level = facts.route.level if facts.route is not None else None
+    mirrors = level.nearest(b"mirror")[1] if level is not None else []
+    if line is None or hop is None or not mirrors:
+        return []
+    where = at(mirrors[-1], f"{words_of(mirrors[-1])} sends a copy of the handshake")
+    return [Finding(codes.MIRROR_UPGRADED, evidence=[*where, line.evidence()])]
+
+
 def _handshake(facts: Facts, suspects: Sequence[Suspect], hop: Optional[Hop]) -> List[Finding]:
     """A 101 that a client refuses, or a socket that ended while it was looked at."""
     if hop is None or hop.probe.status != 101:
@@ -125,6 +136,7 @@ STEPS: Sequence[Step] = (
     unconnected,
     _in_front,
     no_tls,
+    _mirrored,
     no_http,
     refused_answer,
     _hanging,

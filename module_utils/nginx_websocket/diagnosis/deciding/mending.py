@@ -19,6 +19,7 @@ from ..evidence import host_state
 from ..evidence.facts import BackendFacts, Facts
 from ..reload import refused_tree
 from ..words.findings import Finding
+from . import tested
 
 MOST = 6
 """Candidates for one cause."""
@@ -43,18 +44,26 @@ def offer(causes: Sequence[Finding], facts: Facts) -> None:
     configuration, route = facts.configuration, facts.route
     offered = [list(itertools.islice(candidates(cause, facts), MOST)) for cause in causes]
     for cause in causes:
-        cause.change = None
+        commands = cause.change.commands if cause.change is not None else []
+        cause.change = Change(commands=commands) if commands else None
     if configuration is None or route is None:
         return
     known = [(cause, found) for cause, found in zip(causes, offered) if found]
     for combination in itertools.islice(itertools.product(*[found for _, found in known]), TOGETHER):
         together = [edit for edits in combination for edit in edits]
-        if known and fit(together, [cause for cause, _ in known], facts):
+        if (
+            known
+            and fit(together, [cause for cause, _ in known], facts)
+            and not tested.refused(facts, together)
+        ):
             for (cause, _), edits in zip(known, combination):
                 cause.change = Change(text=memory.diff(configuration, edits), edits=edits)
             return
     for cause, found in known if len(known) > 1 else []:
-        good = next((edits for edits in found if fit(edits, [cause], facts)), None)
+        good = next(
+            (edits for edits in found if fit(edits, [cause], facts) and not tested.refused(facts, edits)),
+            None,
+        )
         if good is not None:
             cause.change = Change(text=memory.diff(configuration, good), edits=good)
 

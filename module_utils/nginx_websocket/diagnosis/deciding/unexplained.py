@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Iterator, List, Tuple
 
+from ... import codes
+from ...behaviour.upgrade.conditions import IF_FIX
 from ...conf.tree import Directive
 from ...exchange.result import Probe
 from ..evidence.errorlog import LogLine
@@ -49,6 +51,38 @@ def may_explain(facts: Facts) -> List[Finding]:
             fix="see which value the variable of this condition has for the client (in a log_format, say)",
         )
     ]
+
+
+def proven(facts: Facts, by_nginx: bool) -> List[Finding]:
+    """The one condition that can have made nginx's own answer, where nothing else of the files can have.
+
+    nginx answers by itself only what a directive says; the route of this URL leads to a backend that opens
+    the socket when nginx's own request is sent to it.  So the one ``if`` whose value nobody else knows, and
+    whose block answers as was seen, held.
+
+    Args:
+        facts: all that was seen.
+        by_nginx: whether nginx made the answer, and not the backend.
+    """
+    hop, route = facts.main_hop, facts.route
+    if hop is None or hop.opened or route is None or not by_nginx or route.answer.kind != "proxy":
+        return []
+    if not any(backend.search is not None and backend.search.as_sent.opened for backend in facts.backends):
+        return []
+    found = [item.directive for item in route.undecided if item.directive is not None]
+    found = [item for item in found if item.name == b"if" and _leads_to(item, hop.probe)[1]]
+    if len(found) != 1:
+        return []
+    condition, answer = found[0], _leads_to(found[0], hop.probe)[1]
+    words = words_of(condition)
+    code, fix = codes.RETURN_STATUS, IF_FIX
+    if hop.probe.status in REDIRECTS.values() or hop.probe.header("Location"):
+        code = codes.RETURN_OR_REWRITE_REDIRECT
+    if b"ssl_client" in b" ".join(condition.args):
+        code, fix = codes.CLIENT_CERTIFICATE_REQUIRED, ""
+    detail = f"{words} held for this handshake, and {answer} answers before any backend is asked"
+    evidence = at(condition, f"{words} leads to {answer}; nothing else of this URL's way answers so")
+    return [Finding(code, is_cause=True, evidence=evidence, detail=detail, fix=fix)]
 
 
 def _leads_to(condition: Directive, probe: Probe) -> Tuple[bool, str]:

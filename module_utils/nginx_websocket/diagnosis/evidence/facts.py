@@ -163,6 +163,8 @@ class BackendFacts:
     """The same request with TLS where nginx speaks plain, and the other way round."""
     with_name: Optional[Probe] = None
     """With TLS and a server name, where nginx sends none."""
+    with_line: Optional[Probe] = None
+    """Behind a line of the PROXY protocol, where it closes the connection without one."""
     other_port: Optional[Tuple[Listener, Probe]] = None
     """Another port of this host on which the path opens."""
     unit: Optional[StoppedUnit] = None

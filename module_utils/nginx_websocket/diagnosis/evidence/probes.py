@@ -49,6 +49,7 @@ def probes_of(found: Sequence[BackendFacts]) -> List[Tuple[str, Probe]]:
             ("an ordinary request", backend.plain),
             ("in the other scheme", backend.other_scheme),
             ("with a server name in TLS", backend.with_name),
+            ("behind a line of the PROXY protocol", backend.with_line),
             ("with Socket.IO's session", backend.session),
         ):
             if probe is not None:

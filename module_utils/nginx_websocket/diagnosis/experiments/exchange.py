@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Optional, Sequence, Tuple
 
 from ...exchange import tls
-from ...exchange.connection import Deadline, dial
+from ...exchange.connection import Deadline, dial, proxy_protocol_line, send
 from ...exchange.endpoint import Address, address_text
 from ...exchange.exchange import attempt, noted
 from ...exchange.result import Probe
@@ -33,6 +33,7 @@ def ask(
     tls_name: Optional[str] = None,
     timeout: float = 4.0,
     hold: float = 0.0,
+    proxy_line: bool = False,
 ) -> Probe:
     """Send one request exactly as given and report the answer.
 
@@ -46,6 +47,7 @@ def ask(
             No certificate is checked: nginx does not check a backend's either by default.
         timeout: seconds up to the answer (and the pong).
         hold: seconds to keep an opened WebSocket in silence.
+        proxy_line: whether a line of the PROXY protocol goes ahead, as from a balancer.
 
     Returns:
         The probe; its ``url`` is a description, since no URL leads to a backend this way.
@@ -59,6 +61,8 @@ def ask(
     with noted(result, deadline) as sockets:
         sock, result.address = dial(address, deadline)
         sockets.callback(sock.close)
+        if proxy_line:
+            send(sock, proxy_protocol_line(sock), deadline)
         if tls_name is not None:
             sock = tls.wrap(sock, tls_name, tls.make_context(verify=False, alpn=False), deadline)
             sockets.callback(sock.close)

@@ -69,7 +69,9 @@ HANDSHAKE = ("Upgrade", "Connection", "Sec-WebSocket-Key", "Sec-WebSocket-Versio
 
 def good_handshake(request: Request) -> Request:
     """The same request with a handshake that is right (RFC 6455, section 4.1)."""
-    good = dataclasses.replace(request, version="1.1", method="GET")
+    # A name with a colon in it is no header of HTTP; servers refuse the whole request for it.
+    headers = [pair for pair in request.headers if ":" not in pair[0]]
+    good = dataclasses.replace(request, version="1.1", method="GET", headers=headers)
     for name, value in zip(HANDSHAKE, ("websocket", "Upgrade", new_key(), "13")):
         good = good.with_header(name, value)
     return good
@@ -80,6 +82,10 @@ def good_handshake(request: Request) -> Request:
 
 def _header(name: str) -> Callable[[Request, Request], Request]:
     def copy(base: Request, source: Request) -> Request:
+        values = source.values(name)
+        if len(values) > 1 and name.lower() != "host":
+            kept = [pair for pair in base.headers if pair[0].lower() != name.lower()]
+            return dataclasses.replace(base, headers=kept + [(name, value) for value in values])
         return base.with_header(name, source.value(name))
 
     return copy
@@ -164,7 +170,7 @@ def _differs(name: str, one: Request, other: Request) -> bool:
     first, second = one.value(name), other.value(name)
     if name in ("Upgrade", "Connection") and first and second:
         return first.lower() != second.lower()
-    return first != second
+    return first != second or len(one.values(name)) != len(other.values(name))
 
 
 # ---------------------------------------------------------------------------------------- the search
@@ -203,8 +209,8 @@ class Laboratory:
         self.tls_name = tls_name
         self.timeout = timeout
 
-    def send(self, request: Request, hold: float = 0.0) -> Probe:
-        """One experiment."""
+    def send(self, request: Request, hold: float = 0.0, proxy_line: bool = False) -> Probe:
+        """One experiment; behind a line of the PROXY protocol where that is asked for."""
         key = request.value("Sec-WebSocket-Key")
         headers = (request.with_header("Sec-WebSocket-Key", new_key()) if key else request).headers
         return ask(
@@ -216,6 +222,7 @@ class Laboratory:
             tls_name=self.tls_name,
             timeout=self.timeout,
             hold=hold or self.hold,
+            proxy_line=proxy_line,
         )
 
     def search(self, sent: Request, client: Request, paths: Sequence[Tuple[str, str]], scheme: str) -> Search:
@@ -296,7 +303,7 @@ def candidates(
     if len(sent.values("Host")) > 1:
         base = base.with_header("Host", client.value("Host"))
         found.append(("with one Host line", base))
-    single: List[Tuple[str, Request]] = []
+    single: List[Tuple[str, Request]] = _once(base)
     for name in differences(client, base):
         if name in ("X-Forwarded-Proto", "hosts"):
             continue
@@ -351,6 +358,16 @@ def _trusted(base: Request, client: Request) -> List[Tuple[str, Request]]:
     if base.value("Host") != page and client.value("Host") != page:
         found.append((f"with Host {page}", base.with_header("Host", page)))
     return found
+
+
+def _once(base: Request) -> List[Tuple[str, Request]]:
+    """Each header that nginx sends twice, with its last line alone; Host has a property of its own."""
+    names = dict.fromkeys(key.lower() for key, _ in base.headers if len(base.values(key)) > 1)
+    return [
+        (f"with one {name} line", base.with_header(name, base.values(name)[-1]))
+        for name in names
+        if name != "host"
+    ]
 
 
 def client_only(client: Request) -> List[str]:

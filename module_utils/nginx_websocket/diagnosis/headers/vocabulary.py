@@ -100,6 +100,16 @@ ENTRIES: Dict[str, Entry] = {
         "proxy_set_header Upgrade $http_upgrade, and forward it at the outer hop",
         SOURCE + "http/modules/ngx_http_proxy_module.c",
     ),
+    codes.DUPLICATE_HEADER: Entry(
+        "nginx sends a header twice that the backend takes only once",
+        "keep one of the two proxy_set_header lines",
+        PROXY + "#proxy_set_header",
+    ),
+    codes.MIRROR_UPGRADED: Entry(
+        "the mirrored request is upgraded as well, and nginx then gives the handshake up",
+        'proxy_set_header Upgrade ""; proxy_set_header Connection ""; in the location of the mirror',
+        "https://nginx.org/en/docs/http/ngx_http_mirror_module.html",
+    ),
     codes.SSI_HOLDS_UPGRADE: Entry(
         "nginx's SSI filter holds the 101 back: the backend gave it a Content-Type that SSI takes",
         "ssi off in the WebSocket location",

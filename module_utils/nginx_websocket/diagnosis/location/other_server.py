@@ -39,17 +39,24 @@ def stranger(facts: Facts) -> bool:
     A server without a real name beside no other is meant for every name.
     """
     route = facts.route
-    if route is None or route.server is None or route.server_match is None:
+    if route is None or route.server is None or not unknown_name(facts):
         return False
     name = guessed_host(route.request, route.version).decode("utf-8", "replace")
-    if route.server_match.how != "default" or not name or is_ip(name.strip("[]")) or name == "localhost":
-        return False
     # A server that is alone on its address is not looked for by name: it may well have this one.
     own = [item.lower() for item in server_names(route.server)]
     if name.lower().encode() in own or any(set(item) & set(b"*~") or item.startswith(b".") for item in own):
         return False
     servers = index_of(route.configuration).servers
     return any(b"." in item for server in servers for item in server_names(server))
+
+
+def unknown_name(facts: Facts) -> bool:
+    """Whether the URL has a name, and the default server answers because none has that name."""
+    route = facts.route
+    if route is None or route.server_match is None or route.server_match.how != "default":
+        return False
+    name = guessed_host(route.request, route.version).decode("utf-8", "replace")
+    return bool(name) and not is_ip(name.strip("[]")) and name != "localhost"
 
 
 def not_served(facts: Facts) -> Finding:

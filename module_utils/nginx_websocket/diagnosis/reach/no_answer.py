@@ -39,7 +39,7 @@ def unreachable_backend(facts: Facts, suspects: Sequence[Suspect], probe: Probe)
         return [Finding(code, evidence=[*evidence_of(suspects, code), *logged])]
     if code == codes.UPSTREAM_MARKED_DOWN:
         return [_no_live(facts, logged)]
-    if code == codes.UPSTREAM_SNI_MISSING:
+    if code == codes.UPSTREAM_SNI_MISSING and not _named_in_vain(facts):
         return [Finding(code, evidence=logged)]
     for backend in facts.backends:
         found = _broken(facts, backend, logged, line)
@@ -56,6 +56,12 @@ def unreachable_backend(facts: Facts, suspects: Sequence[Suspect], probe: Probe)
     if code:
         return [Finding(code, evidence=logged)]
     return []
+
+
+def _named_in_vain(facts: Facts) -> bool:
+    """Whether a backend refused TLS with a server name as well: alert 40 has many reasons."""
+    named = [backend.with_name for backend in facts.backends if backend.with_name is not None]
+    return bool(named) and all(not probe.opened and probe.status is None for probe in named)
 
 
 def behind_own_hop(facts: Facts, probe: Probe) -> List[Finding]:
@@ -189,10 +195,30 @@ def _no_tls(asked: Asked) -> Finding:
         return Finding(
             codes.UPSTREAM_SNI_MISSING, evidence=[*asked.evidence, said("with a server name", named)]
         )
-    return _other_scheme(asked) or Finding(codes.UPSTREAM_TLS_FAILED, evidence=asked.evidence)
+    other = _other_scheme(asked)
+    if other is not None:
+        return other
+    found = Finding(codes.UPSTREAM_TLS_FAILED, evidence=asked.evidence)
+    route = asked.facts.route
+    own = route.level.nearest(b"proxy_ssl_certificate")[1] if route is not None and route.level else []
+    if "certificate required" in asked.direct.error and not own:
+        found.detail = "the backend wants a certificate of its client, and nginx sends it none"
+        found.fix = (
+            "proxy_ssl_certificate and proxy_ssl_certificate_key, with a pair that the backend accepts"
+        )
+    return found
 
 
 def _no_http(asked: Asked) -> Finding:
+    lined = asked.backend.with_line
+    if lined is not None and (lined.opened or lined.status is not None):
+        # ngx_http_proxy_module cannot send one; ngx_stream_proxy_module can.
+        return Finding(
+            codes.PROXY_PROTOCOL_MISMATCH,
+            evidence=[*asked.evidence, said("behind a line of the PROXY protocol", lined)],
+            detail="the backend waits for a line of the PROXY protocol, which proxy_pass of http never sends",
+            fix="switch the PROXY protocol off for this listener of the application",
+        )
     return _other_scheme(asked) or Finding(codes.WRONG_BACKEND_PROTOCOL, evidence=asked.evidence)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from typing import Iterator, List, Optional, Sequence, Set, Tuple
 
 from ... import codes
@@ -10,9 +11,11 @@ from ...behaviour.location import split_name
 from ...behaviour.variables import has_variables, variable_names
 from ...conf.load import read_file
 from ...conf.tree import Configuration, Directive
+from ...edit.changes.change import Change
 from ..evidence.facts import ConfigTest, Facts, Hop
 from ..words.findings import Evidence, Finding
 from ..words.suspect import Suspect
+from . import semicolon
 
 _PLACE = re.compile(r" in (\S+):(\d+)$")
 # nginx's words: ngx_conf_handler, ngx_http_variables_init_vars, ngx_http_proxy_pass, ngx_parse_url,
@@ -38,6 +41,13 @@ def from_message(test: ConfigTest, configuration: Optional[Configuration] = None
     message = test.error
     place = _PLACE.search(message)
     file, line = (place.group(1), int(place.group(2))) if place else ("", 0)
+    words = _PLACE.sub("", message)
+    evidence = [Evidence("nginx", f"{test.command or 'nginx -t'}: {words}", file, line)]
+    strange = _lookalike(file, line, evidence) or semicolon.in_refused(configuration, words, file, line)
+    if strange is not None:
+        strange.weight = 100
+        strange.evidence += [item for item in evidence if item not in strange.evidence]
+        return strange
     code = next((code for pattern, code in _MESSAGES if re.search(pattern, message)), "")
     unknown = re.search(r'unknown "(\w*)" variable', message)
     if unknown and not re.search(r"upgrade|connection", unknown.group(1), re.I):
@@ -46,16 +56,49 @@ def from_message(test: ConfigTest, configuration: Optional[Configuration] = None
         text = _line_text(file, line)
         if re.search(r"proxy_set_header\s+Upgrade\b", text, re.I):
             code = codes.UPGRADE_HEADER_WRONG_VALUE
-        elif "proxy_http_version" in text:
+        elif "proxy_http_version" in text and "invalid value" in message:
             code = codes.HTTP2_UPSTREAM
-    words = _PLACE.sub("", message)
     detail = "" if code else f"nginx -t refuses the configuration on disk: {words}"
     return Finding(
         code or codes.NGINX_CONFIG_INVALID,
         detail=detail,
         weight=100,
-        evidence=[Evidence("nginx", f"{test.command or 'nginx -t'}: {words}", file, line)],
+        evidence=evidence,
     )
+
+
+_LOOKALIKES = (
+    ("\ufeff", "a byte order mark (U+FEFF)", ""),
+    ("\u00a0", "a no-break space (U+00A0)", " "),
+    ("\u2009", "a thin space (U+2009)", " "),
+    ("\u202f", "a narrow no-break space (U+202F)", " "),
+    ("\u200b", "a zero width space (U+200B)", ""),
+    ("\u3000", "a wide space (U+3000)", " "),
+    ("\uff1b", "a wide semicolon (U+FF1B)", ";"),
+)
+"""Characters of other programs and web pages that look like none, or like one that nginx wants."""
+
+
+def _lookalike(file: str, line: int, evidence: List[Evidence]) -> Optional[Finding]:
+    """A character on the line of the message that only looks like a space, like nothing, or like ``;``."""
+    text = _line_text(file, line)
+    for char, name, right in _LOOKALIKES:
+        if char in text:
+            detail = f"line {line} of the file holds {name}, which is no {right.strip() or 'space'} to nginx"
+            if not right:
+                detail = f"line {line} of the file holds {name}, which nginx takes for a part of a word"
+            found = Finding(codes.NGINX_CONFIG_INVALID, detail=detail, weight=100, evidence=evidence)
+            found.fix = "type the line again, or save the file as plain UTF-8 without a mark"
+            mended = text
+            for other, _, plain in _LOOKALIKES:
+                mended = mended.replace(other, plain)
+            if right:
+                found.change = Change(file, line, [text], [mended])
+            else:  # What cannot be seen cannot be shown in a diff.
+                octets = "".join(f"\\x{octet:02x}" for octet in char.encode())
+                found.change = Change(commands=[f"sed -i '{line}s/{octets}//g' {shlex.quote(file)}"])
+            return found
+    return None
 
 
 def _line_text(path: str, line: int) -> str:

@@ -7,10 +7,11 @@ from typing import Dict, List, Optional, Tuple
 
 from ... import codes
 from ...behaviour.effective import Level
-from ...conf.tree import Directive
+from ...conf.load import read_file
+from ...conf.tree import Configuration, Directive
 from ...edit.changes.change import Change
 from ..evidence.facts import Facts
-from ..words.findings import Finding
+from ..words.findings import Evidence, Finding
 from ..words.suspect import at
 
 # Directives that take any number of arguments, so that nginx sees nothing wrong (ngx_http_core_commands).
@@ -47,6 +48,51 @@ def swallowed(level: Optional[Level]) -> Dict[bytes, Tuple[Directive, int]]:
             for match in _NEXT.finditer(raw):
                 found.setdefault(match.group(2), (directive, directive.start + match.start()))
     return found
+
+
+def in_refused(
+    configuration: Optional[Configuration], message: str, file: str, line: int
+) -> Optional[Finding]:
+    """The semicolon for whose absence nginx refuses a file, from the place that its message names.
+
+    Args:
+        configuration: the tree, where it can be read.
+        message: of nginx: too many arguments, or a brace where none may stand.
+        file: that the message names.
+        line: the one on which nginx noticed it.
+    """
+    if 'unexpected "}"' in message:
+        return _before_brace(file, line)
+    if "number of arguments in" not in message:
+        return None
+    for directive in configuration.walk() if configuration is not None else ():
+        raw = directive.source.data[directive.start : directive.end]
+        if directive.file != file or directive.block is not None or b"\n" not in raw:
+            continue
+        match = _NEXT.search(raw)
+        if match is not None and directive.line <= line <= directive.line + raw.count(b"\n"):
+            return _missing(directive, directive.start + match.start(), match.group(2))
+    return None
+
+
+def _before_brace(file: str, line: int) -> Optional[Finding]:
+    """The last line with words before a brace, where nothing ends it."""
+    try:
+        lines = read_file(file).decode("utf-8", "replace").split("\n")[: max(0, line - 1)]
+    except OSError:
+        return None
+    for number in range(len(lines), 0, -1):
+        words = re.sub(r"\s#.*", "", lines[number - 1]).strip()
+        if words and not words.startswith("#"):
+            if words.endswith((";", "{", "}")):
+                return None
+            text = f"no semicolon ends this line, and nginx meets the brace of line {line}"
+            return Finding(
+                codes.SEMICOLON_MISSING,
+                evidence=[Evidence("configuration", text, file, number)],
+                detail=f"a semicolon is missing at the end of line {number}",
+            )
+    return None
 
 
 def explained(facts: Facts, findings: List[Finding]) -> List[Finding]:

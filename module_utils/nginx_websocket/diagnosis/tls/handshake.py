@@ -10,7 +10,7 @@ from ...behaviour.server.names import server_names
 from ..capacity.open_socket import alpn_refused
 from ..evidence.facts import Facts, Hop
 from ..evidence.probes import told
-from ..location.other_server import other_site
+from ..location.other_server import not_served, other_site, unknown_name
 from ..reach.proxy_line import waits_for_line
 from ..reload.on_disk import only_reload_missing
 from ..reload.stale import stale
@@ -39,7 +39,15 @@ def no_tls(facts: Facts, suspects: Sequence[Suspect], hop: Optional[Hop]) -> Lis
         return static
     if "does not speak TLS" in hop.probe.error:
         return stale(facts) or [Finding(codes.TLS_NOT_ENABLED, evidence=[told(hop)])]
+    if _rejects(facts) and unknown_name(facts):
+        return [not_served(facts)]
     return [Finding(codes.TLS_HANDSHAKE_FAILED, evidence=[told(hop)])]
+
+
+def _rejects(facts: Facts) -> bool:
+    """Whether the server that answers refuses TLS by intent (ssl_reject_handshake)."""
+    server = facts.route.server if facts.route is not None else None
+    return server is not None and server.on(b"ssl_reject_handshake", False)
 
 
 def _name_tls_port(facts: Facts, finding: Finding) -> None:

@@ -39,7 +39,7 @@ def discreet(text: str) -> str:
 
 def _header(match: Match[str]) -> str:
     name, value = match.group(2).strip("\"'"), match.group(4).strip("\"' ")
-    if not header_secrets([(name, value)]) or re.search(r"\$\w", value):
+    if not value or not header_secrets([(name, value)]) or re.search(r"\$\w", value):
         return match.group()
     return f"{match.group(1)}{match.group(2)}{match.group(3)}{MASK}"
 

@@ -108,6 +108,10 @@ def conclude(findings: Sequence[Finding], opened: Optional[bool]) -> str:
     return WORKS if opened else CANNOT_TELL
 
 
+_HARMLESS = "\n\t\u00a0\u2009\u202f\u3000"
+"""What Python calls unprintable, and what a diff must hold as it is: spaces of every kind."""
+
+
 def scrubbed(data: object, secrets: Sequence[str]) -> object:
     """A copy of plain data in which no string holds one of the secret words, nor a control character.
 
@@ -117,7 +121,7 @@ def scrubbed(data: object, secrets: Sequence[str]) -> object:
     if isinstance(data, str):
         text = without(data, secrets)
         return "".join(
-            char if char in "\n\t" or char.isprintable() else f"\\x{ord(char):02x}" for char in text
+            char if char in _HARMLESS or char.isprintable() else f"\\x{ord(char):02x}" for char in text
         )
     if isinstance(data, dict):
         return {key: scrubbed(value, secrets) for key, value in data.items()}

@@ -23,7 +23,7 @@ def header_line(upstream: Upstream, name: bytes) -> Optional[Directive]:
 def header_lines(upstream: Upstream, name: bytes) -> List[Directive]:
     """Every proxy_set_header line in force for a header: nginx sends each."""
     lines = upstream.header_level.own(b"proxy_set_header") if upstream.header_level is not None else []
-    return [line for line in lines if line.args and line.args[0].lower() == name]
+    return [line for line in lines if line.args and line.args[0].lower().rstrip(b":") == name]
 
 
 def header_change(route: Route, upstream: Upstream, name: str, text: str) -> Optional[Change]:

@@ -39,7 +39,9 @@ def test_a_log_without_such_a_line_leaves_the_contradiction():
 
 
 def behind_condition(inner, answer):
-    body = "geo $bad { default 1; }\n" + site(f"    if ($bad) {{\n        {inner}\n    }}\n" + proxied())
+    body = "geo $bad { ranges; default 1; }\n" + site(
+        f"    if ($bad) {{\n        {inner}\n    }}\n" + proxied()
+    )
     return conclude_live(host(body, {"loopback": answer}, backends=[backend(opened())]))
 
 
@@ -63,3 +65,30 @@ def test_a_condition_whose_answer_did_not_come_explains_nothing():
     assert "if ($bad)" in behind_condition("rewrite ^ /x permanent;", page(301)).sentence
     assert "if ($bad)" not in behind_condition("rewrite ^ /x permanent;", page(403)).sentence
     assert "if ($bad)" in behind_condition("set $x 1;", page(403)).sentence
+
+
+def test_the_one_condition_that_can_have_answered_is_the_cause_where_the_backend_opens():
+    report = behind_condition("return 403;", page(403))
+    assert report.verdict == "fails"
+    finding = report.findings[0]
+    assert (finding.code, finding.evidence[0].line) == ("return-status", 7)
+    assert "if ($bad) held" in report.sentence
+    assert behind_condition("return https://a.test/;", page(302)).findings[0].code == (
+        "return-or-rewrite-redirect"
+    )
+    assert behind_condition("set $x 1;", page(403)).verdict == "cannot tell"
+
+
+def test_a_condition_on_the_certificate_of_the_client_asks_for_one():
+    lines = "    if ($ssl_client_verify != SUCCESS) {\n        return 403;\n    }\n"
+    facts = host(site(lines + proxied()), {"loopback": page(403)}, backends=[backend(opened())])
+    assert conclude_live(facts).findings[0].code == "client-certificate-required"
+
+
+def test_two_conditions_or_a_backend_that_refuses_prove_nothing():
+    lines = "    if ($ssl_client_verify != SUCCESS) {\n        return 403;\n    }\n"
+    twice = lines + lines.replace("client_verify", "client_s_dn")
+    facts = host(site(twice + proxied()), {"loopback": page(403)}, backends=[backend(opened())])
+    assert conclude_live(facts).verdict == "cannot tell"
+    facts = host(site(lines + proxied()), {"loopback": page(403)}, backends=[backend(page(403))])
+    assert conclude_live(facts).findings[0].code != "client-certificate-required"

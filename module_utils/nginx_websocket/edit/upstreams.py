@@ -1,0 +1,153 @@
+"""Cures between a location and its backend: servers of an upstream, names in TLS, a map in front."""
+
+from __future__ import annotations
+
+import re
+from typing import Iterator, List, Optional
+
+from .. import codes
+from ..behaviour.request import guessed_host
+from ..behaviour.route import Route, index_of
+from ..behaviour.server.names import server_names
+from ..conf import splice
+from ..conf.splice import Edit
+from ..conf.tree import Configuration, Directive
+from .fault import Edits, Fault, margin_of, text_of
+
+_ADDRESS = re.compile(r"[\d.]+$|\[")
+_SOCKETS = 1024
+"""Sockets for each server of an upstream, where fewer are allowed: the limit stays one."""
+
+
+def more_sockets(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:
+    """A larger max_conns at each server of the upstream that has one for a few sockets only."""
+    edits = []
+    for line in _servers(route):
+        for index, word in enumerate(line.args):
+            number = word.partition(b"max_conns=")[2]
+            if number.isdigit() and 0 < int(number) < _SOCKETS:
+                edits.append(splice.set_argument(line, index, b"max_conns=%d" % _SOCKETS))
+    yield edits
+
+
+def marked_up(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:
+    """The server without ``down``, where every server of the upstream has it: nothing else can answer."""
+    servers = _servers(route)
+    if not all(b"down" in line.args for line in servers):
+        return
+    for line in servers:
+        kept = [word for word in line.args if word != b"down"]
+        yield [Edit(line.source, line.start, line.end, splice.statement(b"server", kept))]
+
+
+def tls_name(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:
+    """The name in TLS, which is no address and no name of an upstream block.
+
+    nginx sends none for an address, and the block's name for a block; both mean nothing to a backend, which
+    gets the name that the client asked for.  Where the client asked for an address, too, nobody knows it.
+    A certificate that does not fit is asked for by a name that it holds; nginx goes on verifying it.
+    """
+    upstream, level = route.upstream, route.level
+    if upstream is None or level is None:
+        return
+    held = level.nearest(b"proxy_ssl_name")[1]
+    if fault.code == codes.UPSTREAM_TLS_FAILED:
+        if fault.tls_name and not held:
+            yield [splice.insert_after(upstream.directive, f"proxy_ssl_name {fault.tls_name};".encode())]
+        return
+    lines = [] if level.on(b"proxy_ssl_server_name", False) else ["proxy_ssl_server_name on;"]
+    if (_ADDRESS.match(upstream.host) or upstream.block is not None) and not held:
+        if _ADDRESS.match(route.host.decode("latin-1")):
+            return
+        lines.append("proxy_ssl_name $host;")
+    margin = margin_of(upstream.directive).decode()
+    yield [splice.insert_after(upstream.directive, f"\n{margin}".join(lines).encode())] if lines else []
+
+
+def map_in_front(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:
+    """An entry for the name that was asked for in the map by which a stream server in front chooses.
+
+    Only where one server of this nginx has the name: the entry leads to it.
+    """
+    line, name = fault.directive, guessed_host(route.request, route.version)
+    block = _map_of(configuration, line)
+    if block is None or not name or any(entry.name.lower() == name for entry in block.block or ()):
+        return
+    groups = [
+        group
+        for group in index_of(configuration).groups
+        if group.ssl == route.request.tls
+        and any(name in map(bytes.lower, server_names(server)) for server in group.servers)
+    ]
+    if len(groups) == 1:
+        entry = splice.statement(name, [str(groups[0].address).encode()])
+        yield [
+            splice.insert_before(block.block[0], entry) if block.block else splice.insert_inside(block, entry)
+        ]
+
+
+def chosen_by_upgrade(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:
+    """An entry for handshakes in a map of $http_upgrade that chooses between upstream blocks."""
+    block, port = fault.directive, fault.server.rpartition(":")[2].encode()
+    if block is None or block.name != b"map" or block.args[:1] != (b"$http_upgrade",) or not port:
+        return
+    if any(entry.name.lower() == b"websocket" for entry in block.block or ()):
+        return
+    for entry in block.block or ():
+        for pool in configuration.walk():
+            if pool.name != b"upstream" or pool.args[:1] != entry.args[:1]:
+                continue
+            servers = [line.args[0] for line in pool.block or () if line.name == b"server" and line.args]
+            if servers and all(server.rpartition(b":")[2] == port for server in servers):
+                yield [splice.insert_before(entry, splice.statement(b"websocket", [entry.args[0]]))]
+
+
+def set_before(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:
+    """An ``if`` that only sets variables, moved out of its location in front of it.
+
+    In the location it takes the place of ``try_files`` and of the handler; in the server it runs before any
+    location is looked for, with the same condition and the same values.
+    """
+    block = fault.directive
+    while block is not None and block.name != b"if":
+        block = block.parent
+    if block is None or not block.block or any(child.name != b"set" for child in block.block):
+        return
+    location = block.parent
+    if location is None or location.name != b"location" or location.parent is None:
+        return
+    if location.parent.name != b"server":
+        return
+    text = block.source.data[block.start : block.end]
+    deeper, outer = margin_of(block), margin_of(location)
+    moved = b"\n".join(
+        outer + row[len(deeper) :] if row.startswith(deeper) and number else row
+        for number, row in enumerate(text.split(b"\n"))
+    )
+    yield [splice.delete(block), splice.insert_before(location, moved)]
+
+
+def _servers(route: Route) -> List[Directive]:
+    block = route.upstream.block if route.upstream is not None else None
+    return [line for line in block.block or () if line.name == b"server" and line.args] if block else []
+
+
+def _map_of(configuration: Configuration, line: Optional[Directive]) -> Optional[Directive]:
+    """The map of the variable in a stream server's proxy_pass."""
+    if line is None or line.name != b"proxy_pass" or not line.args:
+        return None
+    variable = re.match(r"\$\{?(\w+)\}?$", text_of(line.args[0]))
+    if variable is None:
+        return None
+    name = b"$" + variable.group(1).encode()
+    return next(
+        (
+            item
+            for item in configuration.walk()
+            if item.name == b"map"
+            and item.args[1:2] == (name,)
+            and item.parent is not None
+            and item.parent.name == b"stream"
+        ),
+        None,
+    )
