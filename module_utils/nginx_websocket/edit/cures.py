@@ -46,7 +46,7 @@ _BY_CODE: Dict[str, Maker] = {
     codes.PROXY_PASS_URI_IN_REGEX: loadable.uri_in_regex,
     codes.HTTP2_UPSTREAM: loadable.http2_to_backend,
     codes.BACKEND_DOWN: _either(places.other_port, upstreams.map_in_front),
-    codes.WRONG_BACKEND: _either(upstreams.chosen_by_upgrade, places.other_port),
+    codes.WRONG_BACKEND: _either(upstreams.chosen_by_map, places.other_port),
     codes.WRONG_LOCATION: places.other_location,
     codes.SHADOWED_BY_PREFIX_CARET: places.other_location,
     codes.REGEX_ORDER: places.other_location,

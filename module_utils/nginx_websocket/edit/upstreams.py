@@ -86,20 +86,27 @@ def map_in_front(configuration: Configuration, route: Route, fault: Fault) -> It
         ]
 
 
-def chosen_by_upgrade(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:
-    """An entry for handshakes in a map of $http_upgrade that chooses between upstream blocks."""
+def chosen_by_map(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:
+    """An entry for this handshake in a map of $http_upgrade or $host that chooses between backends."""
     block, port = fault.directive, fault.server.rpartition(":")[2].encode()
-    if block is None or block.name != b"map" or block.args[:1] != (b"$http_upgrade",) or not port:
+    if block is None or block.name != b"map" or len(block.args) != 2 or not port:
         return
-    if any(entry.name.lower() == b"websocket" for entry in block.block or ()):
+    keys = {b"$http_upgrade": b"websocket", b"$host": guessed_host(route.request, route.version)}
+    key = keys.get(block.args[0], b"")
+    if not key or any(entry.name.lower() == key for entry in block.block or ()):
         return
     for entry in block.block or ():
-        for pool in configuration.walk():
-            if pool.name != b"upstream" or pool.args[:1] != entry.args[:1]:
-                continue
-            servers = [line.args[0] for line in pool.block or () if line.name == b"server" and line.args]
-            if servers and all(server.rpartition(b":")[2] == port for server in servers):
-                yield [splice.insert_before(entry, splice.statement(b"websocket", [entry.args[0]]))]
+        if entry.args and _leads_to(configuration, entry.args[0], port):
+            yield [splice.insert_before(entry, splice.statement(key, [entry.args[0]]))]
+
+
+def _leads_to(configuration: Configuration, value: bytes, port: bytes) -> bool:
+    """Whether an address, or every server of an upstream block, has a port."""
+    servers = [value] if re.match(rb"[\w.-]+:\d+$", value) else []
+    for pool in configuration.walk():
+        if pool.name == b"upstream" and pool.args[:1] == (value,):
+            servers += [line.args[0] for line in pool.block or () if line.name == b"server" and line.args]
+    return bool(servers) and all(server.rpartition(b":")[2] == port for server in servers)
 
 
 def set_before(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:

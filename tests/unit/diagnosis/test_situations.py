@@ -189,6 +189,14 @@ def test_a_map_that_chooses_the_other_pool():
     finding = first(facts)
     assert finding.code == "wrong-backend" and "another entry of the same map" in finding.title
     assert finding.evidence[0].line == 5
+    names = "map $host $app { default 127.0.0.1:8000; other.test 127.0.0.1:8001; }\n"
+    facts = host(
+        names + site(proxied("http://$app")),
+        {"loopback": refused(404)},
+        backends=[backend(refused(404), other_port=(socket_of(62, 8001), opened()))],
+    )
+    finding = first(facts)
+    assert (finding.code, finding.evidence[0].line) == ("wrong-backend", 3)
     plain = host(
         pools + site(proxied("http://pages") + "    location /other { proxy_pass http://sockets; }"),
         {"loopback": refused(404)},

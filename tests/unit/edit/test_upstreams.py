@@ -143,3 +143,10 @@ def test_the_path_of_a_unix_socket_stays_whole():
     lines = [named(edited(before, edits), b"proxy_pass").args[0] for edits in made]
     assert b"http://unix:/run/app.sock:" in lines
     assert all(line.startswith(b"http://unix:/run/app.sock") for line in lines)
+
+
+def test_a_map_of_names_gets_an_entry_for_this_one():
+    chosen = "map $host $app {\ndefault 127.0.0.1:8001;\nother.test 127.0.0.1:8000;\n}\n"
+    before = tree(f"location / {{\nproxy_pass http://$app;\n{UP}}}", chosen)
+    text = offered(before, "wrong-backend", directive=named(before, b"map"), server="127.0.0.1:8000")
+    assert "app.test 127.0.0.1:8000;" in text and "default 127.0.0.1:8001;" in text

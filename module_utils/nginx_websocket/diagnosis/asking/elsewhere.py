@@ -7,7 +7,7 @@ query, no token of the path.
 from __future__ import annotations
 
 import re
-from typing import List, Optional, Set, Tuple
+from typing import Iterator, List, Optional, Set, Tuple
 
 from ...conf.tree import Configuration, Directive
 from ...exchange.handshake import new_key
@@ -96,25 +96,27 @@ def look_elsewhere(facts: Facts, found: BackendFacts) -> None:
 
 
 def named_ports(configuration: Optional[Configuration]) -> Set[int]:
-    """Ports to which some proxy_pass or upstream of a configuration leads."""
-    ports: Set[int] = set()
-    for directive in configuration.walk() if configuration is not None else ():
-        upstream = directive.parent is not None and directive.parent.name == b"upstream"
-        if directive.args and (directive.name == b"proxy_pass" or (directive.name == b"server" and upstream)):
-            match = re.search(rb":(\d+)(?:/.*)?$", directive.args[0])
-            ports.update([int(match.group(1))] if match else [])
-    return ports
+    """Ports to which some proxy_pass, upstream or map of addresses of a configuration leads."""
+    return {port for _, port in _leading(configuration)}
 
 
 def leading_to(configuration: Optional[Configuration], port: int) -> Optional[Directive]:
-    """The proxy_pass (or server of an upstream) that leads to a port of this host."""
+    """The proxy_pass (or server of an upstream, or entry of a map) that leads to a port of this host."""
+    return next((directive for directive, number in _leading(configuration) if number == port), None)
+
+
+def _leading(configuration: Optional[Configuration]) -> Iterator[Tuple[Directive, int]]:
+    """Every directive that names a port to pass requests on to, with the port."""
     for directive in configuration.walk() if configuration is not None else ():
-        upstream = directive.parent is not None and directive.parent.name == b"upstream"
-        if directive.args and (directive.name == b"proxy_pass" or (directive.name == b"server" and upstream)):
-            match = re.search(rb":(\d+)(?:/.*)?$", directive.args[0])
-            if match is not None and int(match.group(1)) == port:
-                return directive
-    return None
+        within = directive.parent.name if directive.parent is not None else b""
+        server = directive.name == b"server" and within == b"upstream"
+        if not directive.args or not (directive.name == b"proxy_pass" or server or within == b"map"):
+            continue
+        # What a map gives is an address where nothing else stands in the value.
+        pattern = rb"^[\w.-]+:(\d+)$" if within == b"map" else rb":(\d+)(?:/.*)?$"
+        match = re.search(pattern, directive.args[0])
+        if match is not None:
+            yield directive, int(match.group(1))
 
 
 def harmless_path(question: Question) -> str:

@@ -133,8 +133,7 @@ def _other_location(facts: Facts, suspects: Sequence[Suspect]) -> Optional[Findi
                 evidence=[*at(chooser, f"{words_of(chooser)} chooses the backend"), *evidence],
                 detail=f"the map chooses {backend.server} for this handshake, which opens no WebSocket; port "
                 f"{listener.port} does, to which another entry of the same map leads",
-                fix=f"an entry of this map that leads a handshake to port {listener.port}; its Upgrade is "
-                "websocket",
+                fix=f"an entry of this map that leads this handshake to port {listener.port}",
             )
         where = at(place, f"{words_of(place)} leads there") if place is not None else []
         return Finding(
@@ -154,6 +153,8 @@ def _chooser(facts: Facts, place: Optional[Directive]) -> Optional[Directive]:
         return None
     block = place.parent
     wanted = block.args[0] if block is not None and block.name == b"upstream" and block.args else b""
+    if block is not None and block.name == b"map":
+        wanted = place.args[0]
     maps = maps_of(index_of(route.configuration).http)[0]
     for name in variable_names(route.upstream.directive.args[0]):
         found = maps.get(name)
