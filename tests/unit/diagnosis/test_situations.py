@@ -148,6 +148,20 @@ def test_an_alert_is_about_the_name_only_where_a_name_helps(named, code):
 
 
 @pytest.mark.parametrize(
+    ("error", "code"),
+    [("alert 40", "upstream-sni-missing"), ("certificate required", "upstream-tls-failed")],
+)
+def test_an_alert_where_no_name_could_be_tried(error, code):
+    facts = host(
+        site(proxied("https://127.0.0.1:8000")),
+        {"loopback": page(502)},
+        backends=[backend(broken("tls", error))],
+        log=[about_upstream(ALERT, "https://127.0.0.1:8000/ws/x")],
+    )
+    assert first(facts).code == code
+
+
+@pytest.mark.parametrize(
     ("lined", "code"),
     [(opened(), "proxy-protocol-mismatch"), (broken("closed-without-answer"), "wrong-backend-protocol")],
 )

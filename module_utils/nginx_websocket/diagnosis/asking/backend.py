@@ -8,6 +8,7 @@ import re
 from typing import List, Optional, Sequence, Tuple
 
 from ...behaviour.content.upstream import Upstream
+from ...behaviour.upgrade.obstacle import is_ip
 from ...behaviour.upgrade.request import uri_part_of
 from ...exchange.endpoint import Address
 from ...exchange.handshake import new_key
@@ -209,7 +210,12 @@ def _ask_one(facts: Facts, found: BackendFacts, address: Address, upstream: Upst
     if answer.error_kind == "closed-without-answer":
         found.with_line = laboratory.send(good_handshake(found.sent), proxy_line=True)
     if tls_name == "" and answer.error_kind == "tls":
-        found.with_name = Laboratory(address, upstream.host, 3.0).send(good_handshake(found.sent))
+        # No name is sent for an address (RFC 6066, section 3): then the site's own is tried.
+        name = next(
+            (one for one in (upstream.host, question.endpoint.host) if not is_ip(one.strip("[]"))), ""
+        )
+        if name:
+            found.with_name = Laboratory(address, name, 3.0).send(good_handshake(found.sent))
     if answer.error_kind in ("connect-refused", "connect-timeout", "connect-failed"):
         look_elsewhere(facts, found)
         found.unit = _stopped(found, answer, address)

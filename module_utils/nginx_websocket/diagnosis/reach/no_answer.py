@@ -60,6 +60,9 @@ def unreachable_backend(facts: Facts, suspects: Sequence[Suspect], probe: Probe)
 
 def _named_in_vain(facts: Facts) -> bool:
     """Whether a backend refused TLS with a server name as well: alert 40 has many reasons."""
+    asked = [backend.search.as_sent.error for backend in facts.backends if backend.search is not None]
+    if any("certificate required" in error for error in asked):
+        return True
     named = [backend.with_name for backend in facts.backends if backend.with_name is not None]
     return bool(named) and all(not probe.opened and probe.status is None for probe in named)
 
