@@ -202,20 +202,7 @@ def _ask_one(facts: Facts, found: BackendFacts, address: Address, upstream: Upst
     scheme = page_scheme(question)
     found.search = laboratory.search(found.sent, found.client, paths, scheme)
     answer = found.search.as_sent
-    if answer.error_kind in ("closed-without-answer", "not-http", "tls", "answer-timeout") or (
-        answer.status == 400 and tls_name is None
-    ):
-        other = None if tls_name is not None else question.endpoint.host
-        found.other_scheme = Laboratory(address, other, 2.0).send(good_handshake(found.sent))
-    if answer.error_kind == "closed-without-answer":
-        found.with_line = laboratory.send(good_handshake(found.sent), proxy_line=True)
-    if tls_name == "" and answer.error_kind == "tls":
-        # No name is sent for an address (RFC 6066, section 3): then the site's own is tried.
-        name = next(
-            (one for one in (upstream.host, question.endpoint.host) if not is_ip(one.strip("[]"))), ""
-        )
-        if name:
-            found.with_name = Laboratory(address, name, 3.0).send(good_handshake(found.sent))
+    _ask_otherwise(laboratory, found, upstream.host, question.endpoint.host)
     if answer.error_kind in ("connect-refused", "connect-timeout", "connect-failed"):
         look_elsewhere(facts, found)
         found.unit = _stopped(found, answer, address)
@@ -236,6 +223,31 @@ def _ask_one(facts: Facts, found: BackendFacts, address: Address, upstream: Upst
         found.session = session[-1] if session else None
         if not any(probe.opened for _, probe in found.search.tried):
             look_elsewhere(facts, found)
+
+
+def _ask_otherwise(laboratory: Laboratory, found: BackendFacts, host: str, site: str) -> None:
+    """A backend that gave nginx's request no answer: in the other scheme, behind a PROXY line, by a name.
+
+    Args:
+        laboratory: that asked it as nginx would.
+        found: what is known of it.
+        host: of proxy_pass.
+        site: the name that the client asks for.
+    """
+    assert found.sent is not None and found.search is not None
+    answer, tls_name, address = found.search.as_sent, laboratory.tls_name, laboratory.address
+    request = good_handshake(found.sent)
+    if answer.error_kind in ("closed-without-answer", "not-http", "tls", "answer-timeout") or (
+        answer.status == 400 and tls_name is None
+    ):
+        found.other_scheme = Laboratory(address, None if tls_name is not None else site, 2.0).send(request)
+    if answer.error_kind == "closed-without-answer":
+        found.with_line = laboratory.send(request, proxy_line=True)
+    if tls_name == "" and answer.error_kind == "tls":
+        # No name is sent for an address (RFC 6066, section 3): then the site's own is tried.
+        name = next((one for one in (host, site) if not is_ip(one.strip("[]"))), "")
+        if name:
+            found.with_name = Laboratory(address, name, 3.0).send(request)
 
 
 def _watched(facts: Facts) -> float:
