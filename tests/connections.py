@@ -175,7 +175,9 @@ def judge(way: Variables, directory: Path) -> str:
         return "the password was printed"
     url = "wss://lammp.test/api/mqtt/ws/hints/probe"
     done = run([*play, "playbooks/diagnose.yml", "-e", f"url={url}"])
-    return "" if done.returncode == 0 and "WORKS" in done.stdout else done.stdout + done.stderr
+    # The host itself does not know the lab's authority: what nginx there answers counts.
+    opened = "through nginx on this host: 101, open, pong" in done.stdout
+    return "" if done.returncode == 0 and opened else done.stdout + done.stderr
 
 
 def run(command: List[str]) -> subprocess.CompletedProcess[str]:

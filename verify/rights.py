@@ -30,6 +30,7 @@ _BUILT_IN = re.compile(r"--with-http_perl_module(?!=dynamic)|--add-module=\S*(?:
 _WORTH_READING = re.compile(rb"include|load_module|engine:|perl_|_lua_")
 #: What is looked at of a configuration, files and bytes: whoever may write a part of it may write much.
 _MOST_FILES, _MOST_BYTES, _MOST_WORDS = 5000, 256 * 2**20, 8 * 2**20
+_PIECE = 2**20
 
 
 def ours(*uids: int) -> bool:
@@ -157,7 +158,15 @@ def _content(path: str) -> bytes:
     """Return what a file holds; nothing of what is none, or has no end."""
     try:
         with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as stream:
-            status = os.fstat(stream.fileno())
-            return stream.read(_MOST_BYTES + 1) if stat.S_ISREG(status.st_mode) else b""
+            if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+                return b""
+            # In pieces: Python takes the memory for all that it is asked to read before it reads any.
+            content = bytearray()
+            while len(content) <= _MOST_BYTES:
+                piece = stream.read(_PIECE)
+                if not piece:
+                    break
+                content += piece
+            return bytes(content)
     except OSError:
         return b""
