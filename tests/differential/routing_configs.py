@@ -485,15 +485,27 @@ class Maker:
         kind = self.rng.random()
         if kind < 0.3:
             return "(${})".format(
-                self.pick(("http_x", "args", "arg_q", "http_upgrade", *(name for name, _r in self.maps)))
+                self.pick(
+                    (
+                        *("http_x", "args", "arg_q", "http_upgrade", "is_args", "http_cookie", "cookie_c"),
+                        *(name for name, _r in self.maps),
+                    )
+                )
             )
         if kind < 0.6:
-            value = self.pick(("GET", "one", "a.test", "/a", "", "websocket", "$http_x"))
-            variable = self.pick(("request_method", "http_x", "host", "uri", "http_upgrade", "scheme"))
+            value = self.pick(("GET", "one", "a.test", "/a", "", "websocket", "$http_x", "127.0.0.1", "?"))
+            variable = self.pick(
+                (
+                    *("request_method", "http_x", "host", "uri", "http_upgrade", "scheme", "remote_addr"),
+                    *("server_protocol", "content_type", "is_args"),
+                )
+            )
             return "(${} {} {})".format(variable, self.pick(("=", "!=")), quote(value, 1))
         if kind < 0.9:
             pattern = self.pick(("^/a", "one", "^(.)(.)", "WEB", "php$", "^$", "(?<cap>[a-z]+)"))
-            variable = self.pick(("uri", "http_x", "request_uri", "host", "args"))
+            variable = self.pick(
+                ("uri", "http_x", "request_uri", "host", "args", "http_cookie", "remote_addr")
+            )
             operator = self.pick(("~", "~*", "!~", "!~*"))
             return f"(${variable} {operator} {quote(pattern, 1)})"
         path = self.pick(("f.txt", "dir", "nope", "a/index.html"))

@@ -20,11 +20,12 @@ def environment() -> Dict[str, str]:
     """The whole environment of a program that is called by its name or that reads nginx's files.
 
     Returns:
-        PATH with the absolute directories that root (or we) alone can write, and English messages.
+        PATH with the absolute directories that root (or we) alone can write, and English messages. Where
+        others can write every directory of programs, the host is theirs, and the usual ones are named.
     """
     given = [part for part in os.environ.get("PATH", "").split(":") if part.startswith("/")]
     ours = [part for part in dict.fromkeys((*given, *_USUAL)) if weakness(part) is None]
-    return {"PATH": ":".join(ours), "LC_ALL": "C"}
+    return {"PATH": ":".join(ours or _USUAL), "LC_ALL": "C"}
 
 
 def own_directory(prefix: str) -> str:
