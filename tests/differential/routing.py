@@ -38,10 +38,11 @@ from module_utils.nginx_websocket.behaviour.behaviour import Behaviour, behaviou
 from module_utils.nginx_websocket.behaviour.content.files import local_files  # noqa: E402
 from module_utils.nginx_websocket.behaviour.content.upstream import Upstream  # noqa: E402
 from module_utils.nginx_websocket.behaviour.request import Request  # noqa: E402
-from module_utils.nginx_websocket.behaviour.response import SAFE  # noqa: E402
 from module_utils.nginx_websocket.behaviour.route import Route  # noqa: E402
 from module_utils.nginx_websocket.conf.load import load  # noqa: E402
 
+SAFE = (200, 201, 204, 206, 301, 302, 303, 304, 307, 308)
+"""Statuses whose answers get ``add_header`` lines without ``always``; 101 is none of them."""
 BATCH = 20
 VERDICTS: Dict[str, int] = collections.Counter()
 FIRST_PORT = 21000

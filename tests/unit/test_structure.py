@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 from typing import Dict, List, Set
 
@@ -271,3 +273,11 @@ def test_a_circle_is_seen(tmp_path, files, expected):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
     assert circles(imports(tmp_path)) == expected
+
+
+@pytest.mark.parametrize("script", ["comparing", "reading", "routing", "taking_over"])
+def test_what_asks_real_nginx_finds_what_it_imports(script):
+    """They run where nginx is, outside of the other tests and of the type checker's sight."""
+    path = PACKAGE.parents[1] / f"tests/differential/{script}.py"
+    done = subprocess.run([sys.executable, str(path), "--help"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

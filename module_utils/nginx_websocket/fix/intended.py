@@ -66,7 +66,7 @@ def unintended(
             continue
         if one.parting.kind == kinds.UNKNOWN and _same_place(one, live, staged):
             continue  # what cannot be told of a place that the edit leaves alone, it does not change
-        if by_map and one.parting.kind in _BY_THE_MAP:
+        if by_map and (one.parting.kind in _BY_THE_MAP or one.parting.name.startswith("$")):
             continue
         if _by_the_line(one) and one.parting.now_at.rpartition(":")[0] in files:
             continue
@@ -149,7 +149,7 @@ def _by_the_line(one: Difference) -> bool:
 
     Which locations that is, the judgement of the edit has seen to.
     """
-    if one.parting.name == "proxy_http_version":
+    if one.parting.name in ("proxy_http_version", "upstream"):
         return True
     return one.parting.kind in (_EVERYBODY if one.whose else _BY_THE_LINE)
 
