@@ -13,6 +13,7 @@ from ..edit.changes.change import Change
 from ..exchange.masking import header_secrets, masked_url, url_secrets
 from .deciding import mending, risks
 from .deciding.commands import commands_for
+from .deciding.placed import place
 from .deciding.static_rules import BROKEN, suspects
 from .evidence import data
 from .evidence.dumps import NoConfiguration, read_dump
@@ -118,7 +119,8 @@ def conclude_live(facts: Facts) -> Report:
 
 
 def complete(finding: Finding, facts: Facts) -> None:
-    """Give a cause the commands that cure it, or show what to cure, where there are any."""
+    """Give a cause its line in the files, and the commands that cure it or show what to cure."""
+    place(finding, facts)
     commands = commands_for(finding.code, facts)
     if commands:
         finding.change = finding.change or Change()

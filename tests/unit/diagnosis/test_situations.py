@@ -306,3 +306,44 @@ def test_an_exact_location_that_adds_a_slash():
     finding = first(facts)
     assert finding.code == "proxy-pass-double-slash"
     assert "/ws/x/" in shown(finding)
+
+
+NOT_IT = 'upstream SSL certificate does not match "localhost" while SSL handshaking to upstream'
+
+
+@pytest.mark.parametrize(
+    ("names", "line"),
+    [
+        (["*.b.test", "192.0.2.1", "api.b.test"], "proxy_ssl_name api.b.test;"),
+        (["*.b.test", "192.0.2.1", "x; }"], ""),
+    ],
+)
+def test_a_certificate_is_asked_for_by_a_name_that_it_holds(names, line):
+    lines = "proxy_ssl_verify on;\nproxy_ssl_trusted_certificate /ca.pem;"
+    facts = host(
+        site(proxied("https://localhost:8000", lines)),
+        {"loopback": page(502)},
+        backends=[backend(opened(tls={"names": names}), "localhost:8000")],
+        log=[about_upstream(NOT_IT, "https://127.0.0.1:8000/ws/x")],
+    )
+    finding = first(facts)
+    assert finding.code == "upstream-tls-failed"
+    diff = finding.change.diff() if finding.change is not None else ""
+    assert (line in diff) if line else not diff
+
+
+@pytest.mark.parametrize(
+    ("answer", "asked", "code", "directive"),
+    [
+        (page(502), broken("connect-refused"), "backend-down", b"proxy_pass"),
+        (refused(401), refused(401), "backend-auth", b"proxy_pass"),
+        (page(414), refused(400), "request-header-too-large", b"large_client_header_buffers"),
+    ],
+)
+def test_every_cause_has_its_line_where_there_is_one(answer, asked, code, directive):
+    body = "    large_client_header_buffers 4 1k;\n" + proxied()
+    facts = host(site(body), {"loopback": answer}, backends=[backend(asked)])
+    finding = first(facts)
+    line = next(item.line for item in facts.configuration.walk() if item.name == directive)
+    assert finding.code == code
+    assert [item["line"] for item in finding.as_data()["evidence"] if item["line"]] == [line]

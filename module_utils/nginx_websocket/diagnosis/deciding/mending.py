@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from typing import Iterator, List, Optional, Sequence
 
 from ... import codes
@@ -106,6 +107,7 @@ def candidates(cause: Finding, facts: Facts) -> Iterator[List[Edit]]:
         target=opening_target(facts),
         meant=cause.meant,
         host_known=_host_known(facts),
+        tls_name=_certificate_name(facts, cause),
     )
     yield from cures(configuration, route, fault)
 
@@ -163,6 +165,18 @@ def opening_server(facts: Facts, code: str) -> str:
                 listener.address, listener.address
             )
             return f"{host}:{listener.port}"
+    return ""
+
+
+def _certificate_name(facts: Facts, cause: Finding) -> str:
+    """A name that the backend's certificate holds, where nginx's log says that it looked for another."""
+    if not any("does not match" in item.text for item in cause.evidence if item.kind == "log"):
+        return ""
+    for backend in facts.backends:
+        seen = backend.search.as_sent.tls if backend.search is not None else {}
+        for name in seen.get("names", ()):
+            if re.match(r"(?=.*[a-z])[a-z\d-]+(\.[a-z\d-]+)+$", str(name)):
+                return str(name)
     return ""
 
 

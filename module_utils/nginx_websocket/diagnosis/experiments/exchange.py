@@ -66,6 +66,7 @@ def ask(
         if tls_name is not None:
             sock = tls.wrap(sock, tls_name, tls.make_context(verify=False, alpn=False), deadline)
             sockets.callback(sock.close)
+            result.tls = tls.describe_session(sock)
         # Bytes above ASCII are the client's own; nginx passes them on, so latin-1 keeps them as they are.
         attempt(
             sock,
