@@ -28,6 +28,7 @@ NAMESPACE = "proven"
 #: From the checkout to the collection: the first that fits is taken. What fits none is not shipped.
 MOVES: List[Tuple[str, str]] = [
     ("library/", "plugins/modules/"),
+    ("doc_fragments/", "plugins/doc_fragments/"),
     ("module_utils/nginx_websocket/", "plugins/module_utils/nginx_websocket/"),
     ("roles/nginx_websocket/action_plugins/", "plugins/action/"),
     ("playbooks/action_plugins/", "plugins/action/"),
@@ -136,6 +137,7 @@ class Names:
             'Path(__file__).resolve().parent.parent / "site_model"',
             f'Path(__file__).resolve().parents[2] / "roles" / "{NAME}" / "site_model"',
         )
+        text = re.sub(r"^(\s*- )(nginx\.[a-z]+)$", rf"\1{self.prefix}\2", text, flags=re.MULTILINE)
         text = re.sub(rf"\bM\(({'|'.join(sorted(self.called))})\)", rf"M({self.prefix}\1)", text)
         text = re.sub(rf"([OV]|RV)\(({'|'.join(sorted(self.called))})#", rf"\1({self.prefix}\2#", text)
         text = re.sub(

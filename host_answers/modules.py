@@ -10,6 +10,7 @@ from typing import Any, Dict, Mapping
 
 from ansible.module_utils.parsing.convert_bool import boolean  # type: ignore[import-untyped]
 
+from host_answers.report import REPORT
 from host_answers.shapes import (
     MOST_BYTES,
     Base64,
@@ -225,8 +226,9 @@ MODULES: Dict[str, Record] = {
         certificates=ListOf(CERTIFICATE),
         paths=Named(PATH),
         standing=Maybe(Record({**OUTCOME, "changed": Flag()})),
+        report=Maybe(REPORT),
     ),
-    "nginx_deploy": Record(OUTCOME),
+    "nginx_deploy": Record({**OUTCOME, "report": Maybe(REPORT)}),
     "nginx_rollback": Record(OUTCOME),
     "nginx_rollback list": record(backups=ListOf(BACKUP)),
     "nginx_fix": Record(

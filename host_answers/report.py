@@ -1,4 +1,4 @@
-"""What a host says about itself in the verification: the answer of verify/on_host.py as a shape."""
+"""What a host says about itself in the verification: verify/host_report/on_host.py's answer as a shape."""
 
 from __future__ import annotations
 
@@ -47,6 +47,7 @@ ANSWER = record(status=Maybe(Int()), body=TEXT, error=TEXT, optional={"opened": 
 PLACE: Dict[str, Shape] = {"site": TEXT, "host": TEXT, "address": TEXT, "port": Int()}
 
 REPORT = record(
+    nonce=TEXT,
     uid=Int(),
     masters=ListOf(record(pid=Int(), title=TEXT, exe=TEXT)),
     workers=ListOf(record(pid=Int(), master=Int(), started=Int(), shutting_down=Flag())),
@@ -83,6 +84,8 @@ def cut_report(told: object, asked: Mapping[str, Any]) -> Dict[str, Any]:
         Misshapen: the report has another shape, or answers other questions than were asked.
     """
     report: Dict[str, Any] = REPORT.cut(told, "")
+    if report["nonce"] != asked.get("nonce"):
+        raise Misshapen("nonce: expected the answer to this question, got one to another")
     for kind, keys in QUESTION.items():
         wanted = [[ask.get(key) for key in keys] for ask in asked.get(kind, [])]
         answered: List[List[Any]] = [[one[key] for key in keys] for one in report[kind]]

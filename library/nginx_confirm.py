@@ -17,18 +17,6 @@ options:
     description: Number of the backup that M(nginx_deploy) returned.
     type: int
     required: true
-  keep:
-    description: How many backups to keep; the one from before the first deployment always stays.
-    type: int
-    default: 10
-  lock_timeout:
-    description: Seconds to wait for another transaction on the host.
-    type: float
-    default: 60.0
-  state_dir:
-    description: Where lock, journal and backups live.
-    type: path
-    default: /var/lib/nginx_websocket
 attributes:
   check_mode:
     description: Says whether the release waits to be confirmed, and confirms nothing.
@@ -39,15 +27,11 @@ attributes:
   idempotent:
     description: A release that is confirmed already stays so.
     support: full
-  platform:
-    description: Hosts with a Linux C(/proc).
-    support: full
-    platforms: linux
-notes:
-  - Needs root.
 seealso:
   - module: nginx_deploy
   - module: nginx_rollback
+extends_documentation_fragment:
+  - nginx.journal
 author:
   - nginx-websocket project (!UNKNOWN)
 """
@@ -78,6 +62,7 @@ backup:
 
 import ansible.module_utils.nginx_websocket.importing.once  # noqa: F401 - first, so that it serves those below
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.nginx_websocket.arguments import options
 from ansible.module_utils.nginx_websocket.arguments.transactions import leave, warn
 from ansible.module_utils.nginx_websocket.transaction.confirm import confirm
 
@@ -86,10 +71,8 @@ def main() -> None:
     """Parse, confirm, exit."""
     module = AnsibleModule(
         argument_spec={
+            **options.JOURNAL,
             "backup": {"type": "int", "required": True},
-            "keep": {"type": "int", "default": 10},
-            "lock_timeout": {"type": "float", "default": 60.0},
-            "state_dir": {"type": "path", "default": "/var/lib/nginx_websocket"},
         },
         supports_check_mode=True,
     )

@@ -104,20 +104,6 @@ options:
     type: list
     elements: str
     default: []
-  keep:
-    description: >-
-      How many backups to keep. The one from before the first deployment and the newest always stay; states
-      that V(previous) of M(nginx_rollback) does not lead to go first.
-    type: int
-    default: 10
-  proof_timeout:
-    description: Seconds that reload and proof may take together.
-    type: float
-    default: 15.0
-  lock_timeout:
-    description: Seconds to wait for another transaction on the host, or for certbot.
-    type: float
-    default: 60.0
   max_sockets:
     description: >-
       WebSockets that nginx shall have room for at once. Each takes two connections and two descriptors of a
@@ -132,34 +118,10 @@ options:
       nobody is going to confirm.
     type: float
     default: 0
-  reason:
-    description: Why this is done, such as a ticket or a commit. It stands in the list of backups.
-    type: str
-    default: ''
   start:
     description: Start an nginx that is stopped. Without it such a host is refused.
     type: bool
     default: false
-  state_dir:
-    description: Where lock, journal and backups live.
-    type: path
-    default: /var/lib/nginx_websocket
-  binary:
-    description: Only the nginx with this executable is meant.
-    type: path
-    default: ''
-  conf_path:
-    description: Only the nginx with this main configuration file is meant.
-    type: path
-    default: ''
-  site_dir:
-    description: The directory for site files, when the one found is not the one wanted.
-    type: path
-    default: ''
-  enabled_dir:
-    description: The included directory for links to O(site_dir).
-    type: path
-    default: ''
 attributes:
   check_mode:
     description: >-
@@ -173,16 +135,16 @@ attributes:
   idempotent:
     description: Where disk, candidate and running nginx agree, nothing is reloaded.
     support: full
-  platform:
-    description: Hosts with a Linux C(/proc).
-    support: full
-    platforms: linux
-notes:
-  - Needs root.
 seealso:
   - module: nginx_validate
   - module: nginx_rollback
   - module: nginx_confirm
+extends_documentation_fragment:
+  - nginx.meant
+  - nginx.places
+  - nginx.journal
+  - nginx.transaction
+  - nginx.verification
 author:
   - nginx-websocket project (!UNKNOWN)
 """
@@ -307,6 +269,10 @@ sockets:
   returned: always
   type: dict
   sample: {before: 41, after: 41, lost: 0}
+report:
+  description: The answer to O(verification); null where it was not asked, or has not answered.
+  returned: always
+  type: dict
 remedy:
   description: Shell commands that put the host back by hand.
   returned: always
@@ -316,47 +282,31 @@ remedy:
 
 import ansible.module_utils.nginx_websocket.importing.once  # noqa: F401 - first, so that it serves those below
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.nginx_websocket.arguments import options, verification
 from ansible.module_utils.nginx_websocket.arguments.transactions import leave, meant_nginx, warn
 from ansible.module_utils.nginx_websocket.transaction.deploy import deploy
 from ansible.module_utils.nginx_websocket.transaction.site.model import Site
 
-ROUTE = {
-    "url": {"type": "str", "required": True},
-    "backend": {"type": "str", "default": ""},
-    "origin": {"type": "str", "default": ""},
-    "subprotocols": {"type": "list", "elements": "str", "default": []},
-    "server_name": {"type": "str", "default": ""},
-}
-SITE = {
-    "name": {"type": "str", "required": True},
-    "content": {"type": "str", "required": True},
-    "server_names": {"type": "list", "elements": "str", "required": True},
-    "path": {"type": "path", "default": ""},
-    "routes": {"type": "list", "elements": "dict", "default": [], "options": ROUTE},
-}
+SITE = {**options.SITE, "content": {"type": "str", "required": True}}
 
 
 def main() -> None:
     """Parse, deploy, exit."""
     module = AnsibleModule(
         argument_spec={
+            **options.MEANT,
+            **options.PLACES,
+            **options.JOURNAL,
+            **options.TRANSACTION,
             "sites": {"type": "list", "elements": "dict", "required": True, "options": SITE},
             "on_drift": {"type": "str", "choices": ["fail", "overwrite", "keep"], "default": "fail"},
             "on_takeover": {"type": "str", "choices": ["fail", "overwrite"], "default": "fail"},
             "on_loss": {"type": "str", "choices": ["fail", "accept"], "default": "fail"},
             "accept_losses": {"type": "list", "elements": "str", "default": []},
-            "keep": {"type": "int", "default": 10},
-            "proof_timeout": {"type": "float", "default": 15.0},
-            "lock_timeout": {"type": "float", "default": 60.0},
             "max_sockets": {"type": "int", "default": 0},
             "confirm_window": {"type": "float", "default": 0.0},
             "start": {"type": "bool", "default": False},
-            "state_dir": {"type": "path", "default": "/var/lib/nginx_websocket"},
-            "reason": {"type": "str", "default": ""},
-            "binary": {"type": "path", "default": ""},
-            "conf_path": {"type": "path", "default": ""},
-            "site_dir": {"type": "path", "default": ""},
-            "enabled_dir": {"type": "path", "default": ""},
+            "verification": verification.OPTION,
         },
         supports_check_mode=True,
     )
@@ -380,7 +330,10 @@ def main() -> None:
         confirm_window=given["confirm_window"],
     )
     warn(module, outcome)
-    leave(module, outcome, outcome.as_dict(diff=module._diff))
+    result = outcome.as_dict(diff=module._diff)
+    # As late as possible: after the reload, and within the window of the host's own way back.
+    wish = None if module.check_mode or outcome.failed else given["verification"]
+    leave(module, outcome, {**result, "report": verification.report(wish, outcome.releases)})
 
 
 if __name__ == "__main__":

@@ -16,20 +16,6 @@ description:
   - Masters in containers are left out.
   - A host without nginx is a result (RV(nginx.found) is V(false)), not a failure.
 options:
-  binary:
-    description: Only the nginx with this executable is meant. By default the only one that runs, or is
-      installed.
-    type: path
-  conf_path:
-    description: Only the nginx with this main configuration file is meant.
-    type: path
-  site_dir:
-    description: The directory for site files, when the one found is not the one wanted. nginx must include
-      it.
-    type: path
-  enabled_dir:
-    description: The included directory for symlinks to O(site_dir).
-    type: path
   backends:
     description: Backends to look for, by asking their candidate ports.
     type: list
@@ -188,6 +174,10 @@ notes:
     GET of the same path. They appear in the backend's access log.
 seealso:
   - module: websocket_probe
+extends_documentation_fragment:
+  - nginx.meant
+  - nginx.places
+  - nginx.verification
 author:
   - nginx-websocket project (!UNKNOWN)
 """
@@ -343,6 +333,10 @@ standing:
     the sites has none, and where the outcome would be anything but V(unchanged).
   returned: always
   type: dict
+report:
+  description: The answer to O(verification); null where it was not asked, or has not answered.
+  returned: always
+  type: dict
 """
 
 import os
@@ -350,6 +344,7 @@ from typing import Optional
 
 import ansible.module_utils.nginx_websocket.importing.once  # noqa: F401 - first, so that it serves those below
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.nginx_websocket.arguments import options, verification
 from ansible.module_utils.nginx_websocket.host.backend import DEFAULT_PORTS, detect_backend
 from ansible.module_utils.nginx_websocket.host.certificates import carried_over, check_certificate
 from ansible.module_utils.nginx_websocket.host.sites import proxied_port, upstream_port
@@ -375,21 +370,8 @@ CERTIFICATE = {
     "names": {"type": "list", "elements": "str", "default": []},
     "carry_over": {"type": "bool", "default": False},
 }
-ROUTE = {
-    "url": {"type": "str", "required": True},
-    "backend": {"type": "str", "default": ""},
-    "origin": {"type": "str", "default": ""},
-    "subprotocols": {"type": "list", "elements": "str", "default": []},
-    "server_name": {"type": "str", "default": ""},
-}
-SITE = {
-    "name": {"type": "str", "required": True},
-    "server_names": {"type": "list", "elements": "str", "required": True},
-    "path": {"type": "path", "default": ""},
-    "routes": {"type": "list", "elements": "dict", "default": [], "options": ROUTE},
-}
 STANDING = {
-    "sites": {"type": "list", "elements": "dict", "required": True, "options": SITE},
+    "sites": {"type": "list", "elements": "dict", "required": True, "options": options.SITE},
     "state_dir": {"type": "path", "default": "/var/lib/nginx_websocket"},
     "proof_timeout": {"type": "float", "default": 15.0},
     "max_sockets": {"type": "int", "default": 0},
@@ -449,26 +431,35 @@ def standing_facts(wish: dict, found: Survey, backends: dict) -> Optional[dict]:
     return outcome.as_dict(diff=False) if outcome else None
 
 
+def report_facts(wish: dict, nginx: dict, backends: dict, standing: Optional[dict]) -> Optional[dict]:
+    """Have the verification's question answered, where nothing else is going to be done on this host."""
+    if not standing:
+        return None
+    return verification.report(
+        wish,
+        standing["releases"],
+        {name: nginx.get(name) or "" for name in ("binary", "conf_path", "unit")},
+        {name: backend["port"] for name, backend in backends.items()},
+    )
+
+
 def main() -> None:
     """Parse, ask, exit."""
     module = AnsibleModule(
         argument_spec={
-            "binary": {"type": "path"},
-            "conf_path": {"type": "path"},
-            "site_dir": {"type": "path"},
-            "enabled_dir": {"type": "path"},
+            **options.MEANT,
+            **options.PLACES,
             "backends": {"type": "list", "elements": "dict", "default": [], "options": BACKEND},
             "certificates": {"type": "list", "elements": "dict", "default": [], "options": CERTIFICATE},
             "paths": {"type": "list", "elements": "path", "default": []},
             "state_dir": {"type": "path"},
             "standing": {"type": "dict", "options": STANDING},
+            "verification": verification.OPTION,
         },
         supports_check_mode=True,
     )
     params = module.params
-    found = survey(
-        **{name: params[name] or "" for name in ("binary", "conf_path", "site_dir", "enabled_dir")}
-    )
+    found = survey(**{name: params[name] for name in ("binary", "conf_path", "site_dir", "enabled_dir")})
     backends = {}
     for wish in params["backends"]:
         live = live_port(found, wish)
@@ -492,13 +483,16 @@ def main() -> None:
     open_window = waiting(params["state_dir"]) if params["state_dir"] else ""
     for warning in [*found.warnings, *([open_window] if open_window else [])]:
         module.warn(warning)
+    nginx = found.to_dict()
+    standing = standing_facts(params["standing"], found, backends) if params["standing"] else None
     module.exit_json(
         changed=False,
-        nginx=found.to_dict(),
+        nginx=nginx,
         backends=backends,
         certificates=[certificate_facts(wish, found) for wish in params["certificates"]],
         paths={path: path_facts(path) for path in params["paths"]},
-        standing=standing_facts(params["standing"], found, backends) if params["standing"] else None,
+        standing=standing,
+        report=report_facts(params["verification"], nginx, backends, standing),
     )
 
 

@@ -57,34 +57,6 @@ options:
       going to confirm.
     type: float
     default: 0
-  keep:
-    description: How many backups to keep.
-    type: int
-    default: 10
-  proof_timeout:
-    description: Seconds that reload and proof may take together.
-    type: float
-    default: 15.0
-  lock_timeout:
-    description: Seconds to wait for another transaction on the host, or for certbot.
-    type: float
-    default: 60.0
-  reason:
-    description: Why this is done, such as a ticket. It stands in the list of backups.
-    type: str
-    default: ''
-  state_dir:
-    description: Where lock, journal and backups live.
-    type: path
-    default: /var/lib/nginx_websocket
-  binary:
-    description: Only the nginx with this executable is meant.
-    type: path
-    default: ''
-  conf_path:
-    description: Only the nginx with this main configuration file is meant.
-    type: path
-    default: ''
 attributes:
   check_mode:
     description: Diagnoses, chooses, judges and validates, says what would be edited, and touches nothing.
@@ -92,15 +64,13 @@ attributes:
   diff_mode:
     description: Before and after of every file.
     support: full
-  platform:
-    description: Hosts with a Linux C(/proc).
-    support: full
-    platforms: linux
-notes:
-  - Needs root.
 seealso:
   - module: nginx_diagnose
   - module: nginx_rollback
+extends_documentation_fragment:
+  - nginx.meant
+  - nginx.journal
+  - nginx.transaction
 author:
   - nginx-websocket project (!UNKNOWN)
 """
@@ -162,6 +132,7 @@ remedy:
 """
 
 import ansible.module_utils.nginx_websocket.importing.once  # noqa: F401 - first, so that it serves those below
+from ansible.module_utils.nginx_websocket.arguments import options
 from ansible.module_utils.nginx_websocket.arguments.discreet import DiscreetModule, header_pairs
 from ansible.module_utils.nginx_websocket.arguments.transactions import leave, meant_nginx
 from ansible.module_utils.nginx_websocket.diagnosis.evidence.facts import Question
@@ -174,6 +145,9 @@ def main() -> None:
     """Parse, mend, exit."""
     module = DiscreetModule(
         argument_spec={
+            **options.MEANT,
+            **options.JOURNAL,
+            **options.TRANSACTION,
             "url": {"type": "str"},
             "origin": {"type": "str"},
             "headers": {"type": "dict", "default": {}},
@@ -184,13 +158,6 @@ def main() -> None:
             "managed": {"type": "bool", "default": False},
             "add_names": {"type": "bool", "default": False},
             "confirm_window": {"type": "float", "default": 0.0},
-            "keep": {"type": "int", "default": 10},
-            "proof_timeout": {"type": "float", "default": 15.0},
-            "lock_timeout": {"type": "float", "default": 60.0},
-            "reason": {"type": "str", "default": ""},
-            "state_dir": {"type": "path", "default": "/var/lib/nginx_websocket"},
-            "binary": {"type": "path", "default": ""},
-            "conf_path": {"type": "path", "default": ""},
         },
         supports_check_mode=True,
     )

@@ -27,10 +27,6 @@ options:
     description: Only list what is kept.
     type: bool
     default: false
-  reason:
-    description: Why this is done, such as a ticket or a commit. It stands in the list of backups.
-    type: str
-    default: ''
   on_drift:
     description: >-
       What to do with a file of the user's that M(nginx_fix) mended and somebody edited since - V(fail) and
@@ -42,32 +38,6 @@ options:
     description: Start nginx when it is stopped and the restored tree is valid.
     type: bool
     default: false
-  keep:
-    description: >-
-      How many backups to keep. The one from before the first deployment and the newest always stay; states
-      that V(previous) does not lead to go first.
-    type: int
-    default: 10
-  proof_timeout:
-    description: Seconds that reload and proof may take together.
-    type: float
-    default: 15.0
-  lock_timeout:
-    description: Seconds to wait for another transaction on the host, or for certbot.
-    type: float
-    default: 60.0
-  state_dir:
-    description: Where lock, journal and backups live.
-    type: path
-    default: /var/lib/nginx_websocket
-  binary:
-    description: Only the nginx with this executable is meant.
-    type: path
-    default: ''
-  conf_path:
-    description: Only the nginx with this main configuration file is meant.
-    type: path
-    default: ''
 attributes:
   check_mode:
     description: Says what would be restored, validates it, and touches nothing.
@@ -75,15 +45,14 @@ attributes:
   diff_mode:
     description: Before and after of every file and link.
     support: full
-  platform:
-    description: Hosts with a Linux C(/proc).
-    support: full
-    platforms: linux
 notes:
-  - Needs root.
   - A number is the same state whenever it is asked for; V(previous) goes one step further back each time.
 seealso:
   - module: nginx_deploy
+extends_documentation_fragment:
+  - nginx.meant
+  - nginx.journal
+  - nginx.transaction
 author:
   - nginx-websocket project (!UNKNOWN)
 """
@@ -155,6 +124,7 @@ remedy:
 
 import ansible.module_utils.nginx_websocket.importing.once  # noqa: F401 - first, so that it serves those below
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.nginx_websocket.arguments import options
 from ansible.module_utils.nginx_websocket.arguments.transactions import leave, meant_nginx, warn
 from ansible.module_utils.nginx_websocket.transaction.rollback import kept, rollback
 from ansible.module_utils.nginx_websocket.transaction.site.model import Refused
@@ -164,17 +134,13 @@ def main() -> None:
     """Parse, roll back, exit."""
     module = AnsibleModule(
         argument_spec={
+            **options.MEANT,
+            **options.JOURNAL,
+            **options.TRANSACTION,
             "to": {"type": "str", "default": "previous"},
             "list": {"type": "bool", "default": False},
             "start": {"type": "bool", "default": False},
-            "keep": {"type": "int", "default": 10},
-            "proof_timeout": {"type": "float", "default": 15.0},
-            "lock_timeout": {"type": "float", "default": 60.0},
-            "state_dir": {"type": "path", "default": "/var/lib/nginx_websocket"},
-            "reason": {"type": "str", "default": ""},
             "on_drift": {"type": "str", "choices": ["fail", "overwrite", "keep"], "default": "fail"},
-            "binary": {"type": "path", "default": ""},
-            "conf_path": {"type": "path", "default": ""},
         },
         supports_check_mode=True,
     )

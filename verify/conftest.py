@@ -11,14 +11,14 @@ from typing import Any, Dict, Generator, List, NoReturn, Tuple, Union
 import pytest
 
 from host_answers.shapes import Misshapen
-from verify.gather import Reports, Unreachable
-from verify.outside import User
-from verify.relays import relayed
+from verify.as_user.outside import User
+from verify.as_user.relays import relayed
+from verify.as_user.visits import Crowd
+from verify.host_report.gather import Reports, Unreachable
+from verify.host_report.timeouts import Timeouts
 from verify.results import Down, Fail, Finding, Results
 from verify.secrecy import masks
 from verify.targets import Target, Targets, read
-from verify.timeouts import Timeouts
-from verify.visits import Crowd
 
 TARGETS = pytest.StashKey[Targets]()
 #: A finding: there is no direct way to the host.

@@ -26,7 +26,7 @@ class HostResult:
         down: Applications that do not answer, each with ``site``, ``backend`` and ``text``; nginx is not to
             blame for them.
         unreached: Why the host could not be asked about itself over ssh; empty when it was.
-        ask: What Ansible may ask it in our place: the argument of verify/on_host.py.
+        ask: What Ansible may ask it in our place: see verify/host_report/on_host.py.
     """
 
     passed: int = 0

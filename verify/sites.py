@@ -10,8 +10,8 @@ import re
 from dataclasses import dataclass
 from typing import Any, Dict, List, Optional, Tuple
 
-from verify.outside import Door, Handshake
-from verify.way import LOOPBACK
+from verify.as_user.doors import Door, Handshake
+from verify.as_user.way import LOOPBACK
 
 #: An origin that no allow-list holds: .invalid can never be registered (RFC 2606 section 2).
 STRANGE_ORIGIN = "https://nginx-websocket-verify.invalid"

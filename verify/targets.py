@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Tuple
@@ -33,14 +34,17 @@ class Target:
         name: The host's name in the inventory.
         address: Address at which users (and this controller) reach its nginx.
         connection: How ssh reaches it; None when Ansible uses no ssh.
-        report: What `verify.on_host` printed there, when Ansible has already asked; None when we are to ask.
+        report: What the host says about itself, when Ansible has already asked it; None when we are to ask.
+        nonce: The name of the question that the report answers.
+        again: Ask all the same; the report stands for a host that ssh alone cannot ask (a password).
         interpreter: Python on the host.
         nginx: Which nginx is meant: binary, conf_path, unit; empty values mean the one that runs.
         state_dir: Directory of journal and backups.
         sites: The sites to verify.
         findings: What the transaction found, such as a backend that was down.
         local: The controller is this host itself: nothing can be seen from outside.
-        through: The command that carries a connection to the host, where none can be dialled (verify/way.py).
+        through: The command that carries a connection to the host, where none can be dialled
+            (verify/as_user/way.py).
         accept: Codes of findings that the user knows and does not want to read.
         told: What a reader of the result must know about the way to the host.
     """
@@ -49,6 +53,8 @@ class Target:
     address: str
     connection: Optional[Connection] = None
     report: Optional[Dict[str, Any]] = None
+    nonce: str = ""
+    again: bool = False
     interpreter: str = "/usr/bin/python3"
     nginx: Dict[str, str] = field(default_factory=dict)
     state_dir: str = "/var/lib/nginx_websocket"
@@ -116,8 +122,12 @@ def read(path: str) -> Targets:
 
 
 def question(target: Target, timeout: float) -> Dict[str, Any]:
-    """Return what the host is asked about itself: see `verify.on_host.main`."""
+    """Return what the host is asked about itself: see `verify.host_report.on_host.main`.
+
+    Each question has a name of its own, which an answer must bear: one of an earlier run is none.
+    """
     return {
+        "nonce": secrets.token_hex(16),
         "nginx": target.nginx,
         "state_dir": target.state_dir,
         "timeout": timeout,
@@ -152,6 +162,7 @@ def backend_asks(site: Site) -> List[Dict[str, Any]]:
     return [
         {
             "site": site.name,
+            "backend": route.backend,
             "route": route.shown,
             "target": route.path,
             "host": site.names[0],

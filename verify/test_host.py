@@ -5,10 +5,10 @@ from __future__ import annotations
 import stat
 from typing import Any, Dict
 
+from verify.host_report.timeouts import Timeouts
 from verify.results import Fail, Finding
 from verify.sites import Route, Site
 from verify.targets import Target
-from verify.timeouts import Timeouts
 
 
 def test_nginx_runs(target: Target, report: Dict[str, Any], fail: Fail, finding: Finding) -> None:

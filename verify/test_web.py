@@ -7,11 +7,11 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from verify import visits
+from verify.as_user import visits
+from verify.as_user.visits import Crowd
 from verify.results import Down, Fail, Finding
 from verify.sites import Site
 from verify.targets import Target
-from verify.visits import Crowd
 
 # X509_V_ERR_CERT_HAS_EXPIRED, X509_V_ERR_HOSTNAME_MISMATCH
 EXPIRED, MISNAMED = 10, 62

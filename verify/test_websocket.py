@@ -7,12 +7,12 @@ from typing import Any, Dict, Optional, Tuple
 import pytest
 
 from module_utils.nginx_websocket.exchange import Probe, close_meaning
-from verify import visits
-from verify.outside import Handshake
+from verify.as_user import visits
+from verify.as_user.doors import Handshake
+from verify.as_user.visits import Crowd
 from verify.results import Down, Fail, Finding
 from verify.sites import Route, Site
 from verify.targets import Target
-from verify.visits import Crowd
 
 #: Close codes of RFC 6455 section 7.4 and the IANA registry: an error of the server (1011) or of a gateway
 #: behind it (1014), a connection that was lost (1006); a breach of policy, as for a wrong token; an

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import sys
 import zlib
 from typing import Any, Callable, Dict, Iterable, Iterator, List
@@ -89,6 +90,22 @@ def texts(answer: Any, text: str) -> Any:
         return value + text if isinstance(value, str) and key in shown else value
 
     return {**below(answer, ""), "warnings": [text], "msg": text}
+
+
+def fresh(answer: Dict[str, Any], text: bytes, alone: bool) -> Dict[str, Any]:
+    """A recorded answer as one to this question: whoever lies can read its name.
+
+    Args:
+        answer: As it was recorded.
+        text: What was asked.
+        alone: Leave the verification's part out, so that its question is put by itself.
+    """
+    nonce = re.search(rb"nonce\W{1,10}([0-9a-f]{32})", text)
+    if nonce and "nonce" in answer:
+        answer = {**answer, "nonce": nonce.group(1).decode()}
+    if answer.get("report"):
+        answer = {**answer, "report": None if alone else fresh(answer["report"], text, alone)}
+    return answer
 
 
 def first_of(answer: Dict[str, Any]) -> str:
@@ -471,6 +488,16 @@ def bomb(size: int) -> str:
     packer = zlib.compressobj(9)
     pieces = [packer.compress(b"\0" * MIB) for _ in range(size // MIB)]
     return base64.b64encode(b"".join([*pieces, packer.flush()])).decode()
+
+
+@attack(false=True, report=True)
+def an_answer_to_an_earlier_question(answer):
+    return said({**answer, "nonce": "0" * 32})
+
+
+@attack(false=True, report=True)
+def an_answer_about_another_release(answer):
+    return said({**answer, "releases": [{**one, "release": "0" * 32} for one in answer["releases"]]})
 
 
 @attack(false=True, report=True)

@@ -24,6 +24,7 @@ FEW = [
     "a-long-text",
 ]
 REPORTS = sorted(attacks.REPORTS)
+EARLIER = ["an-answer-to-an-earlier-question", "an-answer-about-another-release", "questions-left-out"]
 SITE = {
     "nginx_websocket_sites": [
         {
@@ -47,6 +48,7 @@ def liar(lab_up, tmp_path_factory):
     truth = {"truth": "record"}
     for playbook, flags, given in (
         ("site.yml", (), {}),
+        ("playbooks/verify.yml", (), {}),
         ("playbooks/diagnose.yml", (), {"url": URL}),
         ("playbooks/rollback.yml", ("--check",), {}),  # the site stays live
     ):
@@ -82,6 +84,8 @@ def test_site(liar, theirs) -> None:
     for module in ("nginx_facts", "nginx_deploy"):
         names.update(liar.names(LIGHT if EVERYTHING else FEW, module))
     names.update(liar.names([*LIGHT, *REPORTS] if EVERYTHING else ["questions-left-out"], "on_host"))
+    # The report as a part of the deployment's answer.
+    names.update(liar.names(REPORTS if EVERYTHING else EARLIER, "nginx_deploy"))
     safe(liar, liar.run("site.yml", names, theirs=theirs), names)
 
 
@@ -125,7 +129,7 @@ def test_memory(liar, kind, playbook) -> None:
 @pytest.mark.parametrize("kind", REPORTS if EVERYTHING else ["a-bomb"])
 def test_memory_of_the_verification(liar, kind) -> None:
     """The suite's process is one of those that are counted."""
-    names = liar.names([kind], "on_host")
+    names = {**liar.names([kind], "on_host"), **liar.names([kind], "nginx_deploy")}
     told = liar.run("site.yml", names)
     safe(liar, told, names)
     assert told.memory.all < MOST, f"the controller took {told.memory.all:.0f} MiB"

@@ -12,7 +12,7 @@ from typing import Any, Dict, Generator
 import pytest
 
 from tests.integration.conftest import LabHost
-from verify.asking import asking, command
+from verify.host_report.asking import asking, command
 
 PROOF = "/root/run-by-root"
 TITLE = "nginx: master process /usr/sbin/nginx"

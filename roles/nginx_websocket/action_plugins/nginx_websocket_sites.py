@@ -22,8 +22,9 @@ from ansible.utils.vars import load_extra_vars
 from host_answers.asking import Asking, failed
 from host_answers.shapes import clean
 from rollout.too_early import in_vain
+from verify.as_user.way import PYTHON, NoWay, find, ports_of, ssh_of
+from verify.host_report import along
 from verify.secrecy import masked, masks
-from verify.way import PYTHON, NoWay, find, ports_of, ssh_of
 
 DOCUMENTATION = r"""
 name: nginx_websocket_sites
@@ -132,7 +133,9 @@ class ActionModule(Asking):
 
     def _deploy(self, plan: Mapping[str, Any], really: bool, variables: Variables) -> Result:
         """Look at the host, and deploy if that is really wanted."""
-        facts = self._facts(plan, really, variables)
+        # Known before the look but for ports and releases, which the host puts in.
+        asked = self._question(plan, plan["sites"], {}, variables) if really else None
+        facts = self._facts(plan, really, asked, variables)
         if _ended(facts):
             return {**facts, "outcome": REFUSED}
         live = []
@@ -147,23 +150,43 @@ class ActionModule(Asking):
             return {**_refused("\n".join(fitted["errors"])), "warnings": _of(variables, warnings)}
         result: Result = {"changed": False}
         if really:
-            result = self._transaction(fitted["candidates"], facts["standing"], plan["settings"], variables)
+            result = self._transaction(fitted, facts, plan, asked, variables)
             warnings += [*_texts(result), *self._cured(result)]
         result["warnings"] = _of(variables, warnings)
         if not _ended(result):
             # One text, which takes a tenth of the memory.
             result["answering"] = site_model.answering(plan["sites"], facts)
-            result["target"] = json.dumps(
-                self._target(plan, fitted["sites"], facts["nginx"], result, variables)
-            )
+            target = self._target(plan, fitted["sites"], facts["nginx"], result, variables)
+            report, whole = result.pop("report", None), result.pop("asked", None)
+            if report and whole:
+                target.update(report=report, nonce=whole["nonce"])
+            result["target"] = json.dumps(target)
         return result
 
-    def _facts(self, plan: Mapping[str, Any], really: bool, variables: Variables) -> Result:
-        asked = {**plan["questions"], **_meant(plan["settings"], "site_dir", "enabled_dir")}
+    def _question(
+        self,
+        plan: Mapping[str, Any],
+        sites: List[Mapping[str, Any]],
+        nginx: Mapping[str, Any],
+        variables: Variables,
+    ) -> Optional[Result]:
+        """What the verification wants to know of the host itself; None where nobody is going to verify."""
+        settings = plan["settings"]
+        if self._task.check_mode or not settings["verify"] or not _selected(variables, "verify"):
+            return None
+        names = site_model.looked_for(sites) if not nginx else {}
+        return along.asked(sites, _which(nginx), settings["state_dir"], settings["verify_timeout"], names)
+
+    def _facts(
+        self, plan: Mapping[str, Any], really: bool, asked: Optional[Result], variables: Variables
+    ) -> Result:
+        questions = {**plan["questions"], **_meant(plan["settings"], "site_dir", "enabled_dir")}
         if not really:
-            asked.pop("standing")
-            asked["state_dir"] = plan["settings"]["state_dir"]
-        facts = self.ask("nginx_facts", asked, variables)
+            questions.pop("standing")
+            questions["state_dir"] = plan["settings"]["state_dir"]
+        if asked:
+            questions["verification"] = along.argument(asked)
+        facts = self.ask("nginx_facts", questions, variables)
         missing = [] if _ended(facts) else _unanswered(plan["questions"], facts)
         if missing:
             return failed(f"nginx_facts was asked for {', '.join(missing)}, and does not say.")
@@ -171,17 +194,23 @@ class ActionModule(Asking):
 
     def _transaction(
         self,
-        candidates: List[Mapping[str, Any]],
-        standing: Optional[Mapping[str, Any]],
-        settings: Mapping[str, Any],
+        fitted: Mapping[str, Any],
+        facts: Mapping[str, Any],
+        plan: Mapping[str, Any],
+        asked: Optional[Result],
         variables: Variables,
     ) -> Result:
         """Deploy the candidates, or find that they stand already."""
-        sites = [{**one["deploy"], "content": site_model.render_site(one["model"])} for one in candidates]
+        settings, standing = plan["settings"], facts["standing"]
+        sites = [
+            {**one["deploy"], "content": site_model.render_site(one["model"])} for one in fitted["candidates"]
+        ]
         releases = {site["name"]: site_model.release_id(site["content"]) for site in sites}
         if standing and standing["releases"] == releases:
             notes = [finding["message"] for finding in standing["findings"]]
-            return _accepted({**standing, "msg": "", "warnings": notes}, settings["accept"])
+            own = {"report": facts["report"], "asked": asked}
+            return _accepted({**standing, **own, "msg": "", "warnings": notes}, settings["accept"])
+        asked = self._question(plan, fitted["sites"], facts["nginx"], variables)
         window = settings["confirm_window"]
         # Only a play that verifies can confirm.
         confirmed = bool(window) and settings["verify"] and _selected(variables, "verify")
@@ -203,8 +232,10 @@ class ActionModule(Asking):
             "start": settings["start"],
             "reason": settings["reason"],
             "confirm_window": window + settings["soak"] if confirmed else 0,
+            **({"verification": along.argument(asked)} if asked else {}),
         }
         result = _accepted(self.ask("nginx_deploy", arguments, variables), settings["accept"])
+        result["asked"] = asked
         if result.get("confirm_by"):
             result["confirm"] = {**state, "backup": result["backup"]}
         return result
@@ -243,7 +274,7 @@ class ActionModule(Asking):
             "local": self._connection.transport == "local",
             "connection": self._ssh(),
             "interpreter": python,
-            "nginx": {key: nginx.get(key) or "" for key in ("binary", "conf_path", "unit")},
+            "nginx": _which(nginx),
             "state_dir": plan["settings"]["state_dir"],
             "sites": sites,
             "releases": result.get("releases", {}),
@@ -278,6 +309,11 @@ class ActionModule(Asking):
 def _meant(settings: Mapping[str, Any], *more: str) -> Dict[str, str]:
     """Which nginx is meant, where the user has said so."""
     return {name: settings[name] for name in ("binary", "conf_path", *more) if settings[name]}
+
+
+def _which(nginx: Mapping[str, Any]) -> Dict[str, str]:
+    """Which nginx was found, as the verification asks for it."""
+    return {key: nginx.get(key) or "" for key in ("binary", "conf_path", "unit")}
 
 
 def _kept(plan: Mapping[str, Any], sites: List[Mapping[str, Any]], result: Result) -> List[str]:

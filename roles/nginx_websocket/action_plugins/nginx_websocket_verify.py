@@ -22,30 +22,30 @@ from host_answers.asking import Asking, facts_of_ours, failed  # noqa: E402
 from host_answers.parsing import answer_in  # noqa: E402
 from host_answers.report import cut_report  # noqa: E402
 from host_answers.shapes import Misshapen  # noqa: E402
-from verify.asking import asking, command  # noqa: E402
+from verify.host_report.asking import asking, command  # noqa: E402
 
 DOCUMENTATION = r"""
 name: nginx_websocket_verify
 short_description: Ask the hosts of a batch as their users do, and judge each by what was seen
 description:
   - A part of the role nginx_websocket. V(ask) runs the suite in verify/ once for all hosts of the batch that
-    have been looked at, so it belongs into a task with C(run_once). V(tell) asks this host about itself in
-    the suite's place, where the suite could not. V(judge) reads this host's part, and keeps its release
-    where nothing failed.
+    have been looked at, so it belongs into a task with C(run_once). V(judge) reads this host's part, and
+    keeps its release where nothing failed; where ssh alone is not enough to ask the host about itself (a sudo
+    password, another connection plugin), it asks in the suite's place first, and has the suite look again.
   - What is run is no option and no variable, which a host might set. Tests and benchmarks name another suite
     in the environment variable C(NGINX_WEBSOCKET_SUITE) of the controller, as a JSON list.
 options:
   step:
     description: What to do; V(ready) refuses a controller that lacks what the suite needs.
     type: str
-    choices: [ready, ask, tell, judge]
+    choices: [ready, ask, judge]
     required: true
   only:
     description: >-
-      Which hosts to ask - V(all); V(told), those that Ansible has asked in the suite's place; V(new), those
-      with a new release in which the suite has found nothing yet.
+      Which hosts to ask - V(all), or V(new), those with a new release in which the suite has found nothing
+      yet. These are asked about themselves again, whatever they have said with their deployment.
     type: str
-    choices: [all, told, new]
+    choices: [all, new]
     default: all
   ca_file:
     description: Authorities that the suite trusts in place of the system's.
@@ -65,9 +65,9 @@ options:
     default: 1
 """
 
-#: What tasks/verify.yml registers, in its order: the first look, the one with what hosts told, the soak time.
+#: What tasks/verify.yml registers, in its order: the first look, the soak time.
 #: Not arguments of the task, since Ansible keeps those of each host, and these hold all hosts.
-LOOKS = ("__nginx_websocket_verified", "__nginx_websocket_again", "__nginx_websocket_soaked")
+LOOKS = ("__nginx_websocket_verified", "__nginx_websocket_soaked")
 
 Result = Dict[str, Any]
 Variables = Mapping[str, Any]
@@ -84,8 +84,8 @@ class ActionModule(Asking):
         variables: Dict[str, Any] = task_vars or {}
         _, given = self.validate_argument_spec(
             {
-                "step": {"type": "str", "choices": ["ready", "ask", "tell", "judge"], "required": True},
-                "only": {"type": "str", "choices": ["all", "told", "new"], "default": "all"},
+                "step": {"type": "str", "choices": ["ready", "ask", "judge"], "required": True},
+                "only": {"type": "str", "choices": ["all", "new"], "default": "all"},
                 "ca_file": {"type": "str", "default": ""},
                 "timeout": {"type": "int", "default": 5},
                 "soak": {"type": "float", "default": 0.0},
@@ -100,26 +100,31 @@ class ActionModule(Asking):
             return _ready(given["ca_file"])
         if given["step"] == "ask":
             return _asked(given, _targets(variables, given["only"]))
-        if given["step"] == "tell":
-            return self._tell(variables)
-        return self._judge(_verdict(variables, str(variables["inventory_hostname"])), variables)
+        verdict = _verdict(variables, str(variables["inventory_hostname"]))
+        if verdict["unreached"]:
+            looked = self._looked_again(verdict["ask"], variables)
+            if "hosts" not in looked:
+                return looked
+            [verdict] = looked["hosts"].values()
+        return self._judge(verdict, variables)
 
-    def _tell(self, variables: Variables) -> Result:
-        """Ask this host what the suite would have asked it, where ssh alone was not enough."""
-        name = str(variables["inventory_hostname"])
-        looked = _verdict(variables, name)
+    def _looked_again(self, asked: Mapping[str, Any], variables: Variables) -> Result:
+        """Ask this host what the suite would have asked it, and have the suite look at it with the answer."""
         target = _target(variables)
-        if not looked["unreached"] or target is None:
-            return {"changed": False, "skipped": True, "skip_reason": "the suite has asked it"}
-        given = {"argv": command(target["interpreter"]), "stdin": asking(looked["ask"])}
+        if target is None:
+            return failed("This host was not looked at.")
+        given = {"argv": command(target["interpreter"]), "stdin": asking(dict(asked))}
         told = self.ask("ansible.builtin.command", given, variables)
         if told.get("failed") or told.get("skipped"):
             return told
         try:
-            report = cut_report(answer_in(told.get("stdout", "")), looked["ask"])
+            report = cut_report(answer_in(told.get("stdout", "")), asked)
         except Misshapen as error:
             return failed(f"What this host tells about itself is not to be trusted: {error}.")
-        return {"changed": False, "report": json.dumps(report), "_ansible_verbose_override": True}
+        names = ("nginx_websocket_verify_ca_file", "nginx_websocket_verify_timeout")
+        ca_file, timeout = (self._templar.template(variables[name]) for name in names)
+        wish = {"ca_file": ca_file, "timeout": float(timeout), "soak": 0, "soak_interval": 1}
+        return _asked(wish, [{**target, "report": report, "nonce": asked["nonce"]}])
 
     def _judge(self, verdict: Mapping[str, Any], variables: Variables) -> Result:
         failures, passed = verdict["failures"], verdict["passed"]
@@ -186,13 +191,10 @@ def _targets(variables: Variables, only: str) -> List[Dict[str, Any]]:
         target = _target(host)
         if target is None or facts_of_ours(host):
             continue
-        told = (host.get("__nginx_websocket_told") or {}).get("report")
-        if only == "told" and not told:
-            continue
         applied = (host.get("__nginx_websocket_deploy") or {}).get("outcome") == "applied"
         if only == "new" and (not applied or _verdict(variables, name)["failures"]):
             continue
-        targets.append({**target, "report": json.loads(told)} if told else target)
+        targets.append({**target, "again": only == "new"})
     return targets
 
 
@@ -204,8 +206,7 @@ def _asked(given: Mapping[str, Any], targets: List[Dict[str, Any]]) -> Result:
     if done.returncode:
         return {"changed": False, "rc": done.returncode, **failed(_broken(done))}
     hosts = json.loads(done.stdout)["hosts"]
-    incomplete = any(result["unreached"] for result in hosts.values())
-    return {"changed": False, "hosts": hosts, "incomplete": incomplete, "_ansible_verbose_override": True}
+    return {"changed": False, "hosts": hosts, "_ansible_verbose_override": True}
 
 
 def _run(given: Mapping[str, Any], targets: List[Dict[str, Any]]) -> subprocess.CompletedProcess[str]:
@@ -225,7 +226,7 @@ def _broken(done: subprocess.CompletedProcess[str]) -> str:
 
 
 def _left_out(why: str) -> Result:
-    return {"changed": False, "skipped": True, "skip_reason": why, "incomplete": False}
+    return {"changed": False, "skipped": True, "skip_reason": why}
 
 
 def _down(verdict: Mapping[str, Any], variables: Variables) -> Result:

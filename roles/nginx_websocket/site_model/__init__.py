@@ -9,7 +9,7 @@ asked of the
 """
 
 from .host import fit
-from .questions import answering, live_files
+from .questions import answering, live_files, looked_for
 from .rendering.templating import compile_templates, release_id, render_site, render_unit
 from .specification import options
 from .variables import check
@@ -21,4 +21,14 @@ def prepare() -> None:
     compile_templates()
 
 
-__all__ = ["answering", "check", "fit", "live_files", "prepare", "release_id", "render_site", "render_unit"]
+__all__ = [
+    "answering",
+    "check",
+    "fit",
+    "live_files",
+    "looked_for",
+    "prepare",
+    "release_id",
+    "render_site",
+    "render_unit",
+]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Mapping, Sequence
+from typing import Any, Dict, List, Mapping, Sequence, Tuple
 
 from .deployment import asked, deployment
 from .identifiers import all_names, upstream
@@ -68,6 +68,16 @@ def questions(sites: Sequence[Site], settings: Mapping[str, Any]) -> Dict[str, A
             "sites": [deployment(site) for site in sites],
             **{name: settings[name] for name in ("state_dir", "proof_timeout", "max_sockets")},
         },
+    }
+
+
+def looked_for(sites: Sequence[Site]) -> Dict[Tuple[str, str], str]:
+    """Return by which name `nginx_facts` looks for a backend's port, by site and backend."""
+    return {
+        (site["name"], backend["name"]): upstream(site["name"], backend["name"])
+        for site in sites
+        for backend in site["backends"]
+        if asked(backend)
     }
 
 

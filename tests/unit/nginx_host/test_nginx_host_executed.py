@@ -12,8 +12,8 @@ from module_utils.nginx_websocket.host.survey import survey
 from module_utils.nginx_websocket.transaction.live import instance
 from module_utils.nginx_websocket.transaction.site.model import Refused
 from tests.unit.nginx_host.fake_proc import FakeProc
-from verify import on_host
-from verify.rights import statements
+from verify.host_report import on_host
+from verify.host_report.rights import statements
 
 MALLORY = 65534
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="gives files to other users")

@@ -11,7 +11,7 @@ from module_utils.nginx_websocket.host.describe import describe
 from module_utils.nginx_websocket.host.masters import choose, masters
 from module_utils.nginx_websocket.host.processes.genuine import NotGenuine, executable
 from tests.unit.nginx_host.fake_proc import FakeProc
-from verify import on_host
+from verify.host_report import processes
 
 MALLORY = 65534
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="gives files to other users")
@@ -124,9 +124,9 @@ def test_who_counts_as_a_master(host, nginx, monkeypatch, case):
     if said:
         assert said[0] in choice.why
 
-    monkeypatch.setattr(on_host, "PROC", str(host.directory))
+    monkeypatch.setattr(processes, "PROC", str(host.directory))
     left_out = []
-    counted, _ = on_host.masters_and_workers("", "", left_out)
+    counted, _ = processes.masters_and_workers("", "", left_out)
     assert ([master["pid"] for master in counted], bool(left_out)) == (
         ([10], False) if case in GENUINE else ([], True)
     )
@@ -143,8 +143,8 @@ def test_nobody_gets_in_the_way_of_the_genuine_one(host, nginx, tmp_path, monkey
     # As the newer of a binary upgrade, in a unit: both would win over the other.
     host.add(10, text, exe=str(nginx), ppid=9, **how)
     assert choose(masters(host.proc)).master.pid == 9
-    monkeypatch.setattr(on_host, "PROC", str(host.directory))
-    assert [master["pid"] for master in on_host.masters_and_workers("", "", [])[0]] == [9]
+    monkeypatch.setattr(processes, "PROC", str(host.directory))
+    assert [master["pid"] for master in processes.masters_and_workers("", "", [])[0]] == [9]
 
 
 @pytest.mark.parametrize("case", DISTRUSTED, ids=lambda case: case.__name__)

@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 from module_utils.nginx_websocket.host.processes.trust import is_trusted, owner_fault, weakness
-from verify.rights import weak_step
+from verify.host_report.rights import weak_step
 
 MALLORY = 65534
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="gives files to other users")

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.unit.verify.reports import reported
+
 ROOT = Path(__file__).resolve().parents[3]
 #: No port of 127.0.0.99 is open, so nothing is as the variables say.
 HOST = {
     "name": "web1",
     "address": "127.0.0.99",
-    "report": {"masters": [], "workers": [], "unit": {}, "releases": {}},
     "sites": [{"name": "a.test"}],
 }
 
@@ -23,7 +24,7 @@ HOST = {
 def test_what_differs_from_the_variables_fails_unless_it_was_kept(kept):
     done = subprocess.run(
         [sys.executable, "-m", "verify", "-", "-k", "test_nginx_runs or test_pages_are_served"],
-        input=json.dumps({"timeout": 3, "hosts": [{**HOST, "kept": kept}]}),
+        input=json.dumps({"timeout": 3, "hosts": [reported({**HOST, "kept": kept})]}),
         cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

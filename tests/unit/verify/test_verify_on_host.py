@@ -11,8 +11,8 @@ import threading
 
 import pytest
 
-from verify import on_host
-from verify.asking import asking, command
+from verify.host_report import exchanges, files, on_host, processes
+from verify.host_report.asking import asking, command
 
 TEMPLATE = (
     b"# @RELEASE@\nserver { location = /.well-known/nginx-websocket/@RELEASE@ { return 200 @RELEASE@; } }\n"
@@ -41,20 +41,20 @@ def test_a_release_is_found_in_its_file(tmp_path):
     main, site = tmp_path / "nginx.conf", tmp_path / "a.test"
     main.write_bytes(b"http { include a.test; }\n")
     site.write_bytes(LIVE)
-    (found,) = on_host.release_files(dump(main, site))
+    (found,) = files.release_files(dump(main, site))
     assert (found["path"], found["releases"], found["edited"]) == (str(site), [RELEASE], False)
 
 
 def test_an_edit_shows(tmp_path):
     site = tmp_path / "a.test"
     site.write_bytes(LIVE + b"# by hand\n")
-    assert on_host.release_files(dump(site))[0]["edited"] is True
+    assert files.release_files(dump(site))[0]["edited"] is True
 
 
 def test_a_comment_that_looks_like_a_header_divides_nothing(tmp_path):
     site = tmp_path / "a.test"
     site.write_bytes(b"# configuration file /nowhere/at/all:\n" + LIVE)
-    (found,) = on_host.release_files(dump(site))
+    (found,) = files.release_files(dump(site))
     assert found["path"] == str(site)
 
 
@@ -62,11 +62,11 @@ def test_the_file_of_a_site(tmp_path):
     site, link = tmp_path / "available-a.test.conf", tmp_path / "a.test.conf"
     site.write_bytes(LIVE)
     link.symlink_to(site)
-    files = on_host.release_files(dump(link))
-    assert on_host.file_of({"site": "a.test", "file": ""}, files) == files[0]
-    assert on_host.file_of({"site": "b.test", "file": ""}, files) is None
-    assert on_host.file_of({"site": "b.test", "file": str(site)}, files) == files[0]
-    assert on_host.file_of({"site": "a.test", "file": "/elsewhere"}, files) is None
+    found = files.release_files(dump(link))
+    assert files.file_of({"site": "a.test", "file": ""}, found) == found[0]
+    assert files.file_of({"site": "b.test", "file": ""}, found) is None
+    assert files.file_of({"site": "b.test", "file": str(site)}, found) == found[0]
+    assert files.file_of({"site": "a.test", "file": "/elsewhere"}, found) is None
 
 
 def headed(site, tail=b""):
@@ -81,11 +81,11 @@ def test_a_file_that_was_taken_over_may_be_called_anything(tmp_path, name):
     other.write_bytes(headed(b"other.test")[1])
     release, content = headed(b"a.test")
     mine.write_bytes(content)
-    files = on_host.release_files(dump(other, mine))
+    found = files.release_files(dump(other, mine))
     for asked in ("", release):
         ask = {"site": "a.test", "file": "", "release": asked}
-        assert on_host.file_of(ask, files)["path"] == str(mine)
-    assert on_host.file_of({"site": "b.test", "file": "", "release": ""}, files) is None
+        assert files.file_of(ask, found)["path"] == str(mine)
+    assert files.file_of({"site": "b.test", "file": "", "release": ""}, found) is None
 
 
 def test_of_two_files_of_a_site_the_one_with_the_release_is_meant(tmp_path):
@@ -93,9 +93,9 @@ def test_of_two_files_of_a_site_the_one_with_the_release_is_meant(tmp_path):
     (first, content), (second, other) = headed(b"a.test"), headed(b"a.test", b"# more\n")
     old.write_bytes(content)
     new.write_bytes(other)
-    files = on_host.release_files(dump(old, new))
+    found = files.release_files(dump(old, new))
     found = [
-        on_host.file_of({"site": "a.test", "file": "", "release": release}, files)["path"]
+        files.file_of({"site": "a.test", "file": "", "release": release}, found)["path"]
         for release in (first, second)
     ]
     assert found == [str(old), str(new)]
@@ -105,8 +105,8 @@ def test_an_edit_of_the_first_line_hides_no_file(tmp_path):
     site = tmp_path / "myapp"
     release, content = headed(b"a.test")
     site.write_bytes(b"# mine\n" + content)
-    files = on_host.release_files(dump(site))
-    assert on_host.file_of({"site": "a.test", "file": "", "release": release}, files) == files[0]
+    found = files.release_files(dump(site))
+    assert files.file_of({"site": "a.test", "file": "", "release": release}, found) == found[0]
 
 
 def test_of_two_masters_with_one_binary_the_main_file_decides(monkeypatch):
@@ -119,12 +119,14 @@ def test_of_two_masters_with_one_binary_the_main_file_decides(monkeypatch):
         {"pid": 10 + n, "parent": 11 if n == 2 else 1, "started": n, "title": text, "exe": "/usr/sbin/nginx"}
         for n, text in enumerate(titles)
     ]
-    monkeypatch.setattr(on_host, "processes", lambda: found)
-    monkeypatch.setattr(on_host, "left_out", lambda process: "")  # test_nginx_host_genuine.py has that rule
-    masters, workers = on_host.masters_and_workers("/usr/sbin/nginx", "/www/server/nginx/conf/nginx.conf", [])
+    monkeypatch.setattr(processes, "processes", lambda: found)
+    monkeypatch.setattr(processes, "left_out", lambda process: "")  # test_nginx_host_genuine.py has that rule
+    masters, workers = processes.masters_and_workers(
+        "/usr/sbin/nginx", "/www/server/nginx/conf/nginx.conf", []
+    )
     assert ([m["pid"] for m in masters], [w["pid"] for w in workers]) == ([11], [12])
-    assert on_host.prefix_of(masters[0]["title"]) == ["-p", "/www/server/nginx"]
-    masters, workers = on_host.masters_and_workers("/usr/sbin/nginx", "/etc/nginx/nginx.conf", [])
+    assert processes.prefix_of(masters[0]["title"]) == ["-p", "/www/server/nginx"]
+    masters, workers = processes.masters_and_workers("/usr/sbin/nginx", "/etc/nginx/nginx.conf", [])
     assert ([m["pid"] for m in masters], workers) == ([10], [])
 
 
@@ -142,7 +144,7 @@ def test_a_backend_may_be_a_socket_and_have_several_servers(tmp_path):
 
         thread = threading.Thread(target=refuse)
         thread.start()
-        alive, dead = on_host.ask_backends(
+        alive, dead = exchanges.ask_backends(
             [{**ask, "address": path, "port": 0}, {**ask, "address": path + ".gone", "port": 0}], 5.0
         )
         thread.join()

@@ -10,9 +10,10 @@ import pytest
 import testinfra
 
 from host_answers.shapes import Misshapen
-from verify import on_host
-from verify.gather import run_local
-from verify.outside import Ask, Door, User
+from verify.as_user.doors import Ask, Door
+from verify.as_user.outside import User
+from verify.host_report import exchanges
+from verify.host_report.gather import run_local
 
 #: Seconds that an answer may take here, and between two bytes of one that comes in drops.
 PATIENCE, DROP = 0.3, 0.05
@@ -62,7 +63,7 @@ def test_from_outside(dripping, pieces):
 
 def test_on_the_host(dripping):
     ask = {"address": "127.0.0.1", "port": dripping(*drops(WHOLE)), "target": "/", "host": "a.test"}
-    answer = on_host.ask_backend(ask, PATIENCE)["answer"]
+    answer = exchanges.ask_backend(ask, PATIENCE)["answer"]
     assert (answer["status"], answer["error"]) == (None, "timed out")
 
 

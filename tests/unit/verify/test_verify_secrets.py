@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from verify import asking
+from tests.unit.verify.reports import reported
+from verify.host_report import asking
 from verify.secrecy import masked, masks
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -43,12 +44,11 @@ def test_the_suite_does_not_tell_it(secret):
     host = {
         "name": "web1",
         "address": "127.0.0.99",
-        "report": {"masters": [], "workers": [], "unit": {}, "releases": [], "backends": []},
         "sites": [{"name": "a.test", "websockets": [route]}],
     }
     done = subprocess.run(
         [sys.executable, "-m", "verify", "-", "-k", "test_websocket_opens"],
-        input=json.dumps({"timeout": 2, "hosts": [host]}),
+        input=json.dumps({"timeout": 2, "hosts": [reported(host)]}),
         cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
     result = json.loads(done.stdout)["hosts"]["web1"]

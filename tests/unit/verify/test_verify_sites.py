@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from module_utils.nginx_websocket.exchange import Probe
-from verify.outside import Door
+from verify.as_user.doors import Door
+from verify.as_user.visits import intruders, redirected, www_pages
 from verify.sites import Site, seconds
 from verify.targets import backend_asks, parse
 from verify.test_web import certificate_fix
 from verify.test_websocket import straight_to_backend
-from verify.visits import intruders, redirected, www_pages
 
 
 def site(**variables):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from verify import way
+from verify.as_user import way
 
 ROOT = Path(__file__).resolve().parents[3]
 #: Names and addresses that lead nowhere (RFC 6761, RFC 5737).

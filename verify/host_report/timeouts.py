@@ -12,7 +12,7 @@ from module_utils.nginx_websocket.behaviour.request import Request
 from module_utils.nginx_websocket.behaviour.route import route
 from module_utils.nginx_websocket.conf.dump import load_dump
 from module_utils.nginx_websocket.conf.tree import Configuration, ConfSyntaxError
-from verify.outside import Door
+from verify.as_user.doors import Door
 from verify.sites import seconds
 
 #: Bytes of a configuration: zlib makes a thousand of one.

@@ -13,9 +13,9 @@ import threading
 from pathlib import Path
 from typing import Callable, Dict, Generator, List, Sequence
 
-from verify.relay import DATA, END, HEADER, MOST, OPEN, READY, exactly, frame
+from verify.as_user.relay import DATA, END, HEADER, MOST, OPEN, READY, exactly, frame
+from verify.as_user.way import ADDRESS, carried
 from verify.targets import Targets
-from verify.way import ADDRESS, carried
 
 #: Takes a socket that has been dialled, an address and a port, and sees to the rest.
 Carry = Callable[[socket.socket, str, int], None]

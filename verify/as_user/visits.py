@@ -12,7 +12,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Dict, List, Tuple, Union
 
 from module_utils.nginx_websocket.exchange import Probe
-from verify.outside import Answer, Ask, Door, Handshake, Tls, User
+from verify.as_user.doors import Ask, Door, Handshake
+from verify.as_user.outside import Answer, Tls, User
 from verify.sites import STRANGE_ORIGIN, UNKNOWN_NAME, Route, Site
 from verify.targets import Target
 

@@ -1,4 +1,7 @@
-"""Ask each host once, over testinfra's ssh backend and, where it is open, over Ansible's own connection."""
+"""The hosts' reports: those that came with a deployment, else asked for over testinfra's ssh backend.
+
+Where Ansible's own connection is open, ssh finds it.
+"""
 
 from __future__ import annotations
 
@@ -12,18 +15,14 @@ import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import IO, Any, Dict, List, Tuple
 
-import testinfra  # type: ignore[import-untyped]
-
 from host_answers.parsing import NoAnswer, answer_in
 from host_answers.report import cut_report
 from host_answers.shapes import Misshapen, clean
-from verify.asking import asking, command
+from verify.host_report.asking import asking, command, patience
 from verify.targets import Target, Targets, question
 
 #: Bytes of a host's report, most of which is its compressed configuration.
 MOST_REPORT = 4 * 2**20
-#: Seconds for a report, beside what its questions may take: on_host.py gives each command of nginx a minute.
-PATIENCE = 240.0
 #: Bytes that are kept of what it says on standard error.
 MOST_STDERR = 64 * 2**10
 
@@ -39,16 +38,29 @@ def as_root(argv: List[str]) -> str:
 
 
 def report(target: Target, timeout: float) -> Dict[str, Any]:
-    """Return the host's report, asking for it unless the input already holds it.
+    """Return the host's report: the one that the input holds, unless it is to be asked for again.
 
     Raises:
         Unreachable: ssh or sudo refused.
+        Misshapen: the report has another shape, or answers another question: of an earlier run, of another
+            release, of a backend's other port.
     """
-    if target.report is not None:
-        return target.report
+    asked = question(target, timeout)
+    if target.report is None:
+        return _asked(target, asked)
+    if target.again:
+        with contextlib.suppress(Unreachable):
+            return _asked(target, asked)
+    return cut_report(target.report, {**asked, "nonce": target.nonce})
+
+
+def _asked(target: Target, asked: Dict[str, Any]) -> Dict[str, Any]:
+    """Ask the host by a command of our own."""
     if target.connection is None:
         raise Unreachable("Ansible reaches this host by other means than ssh")
     connection = target.connection
+    import testinfra  # type: ignore[import-untyped]  # a tenth of a second that most runs do not need
+
     host = testinfra.get_host(
         "ssh://" + (f"[{connection.address}]" if ":" in connection.address else connection.address),
         ssh_identity_file=connection.key or None,
@@ -59,26 +71,26 @@ def report(target: Target, timeout: float) -> Dict[str, Any]:
         ),
     )
     # Its own reads whatever a host sends, without end.
-    asked = question(target, timeout)
-    patience = PATIENCE + timeout * sum(len(asked[kind]) for kind in ("releases", "backends"))
-    host.backend.run_local = functools.partial(run_local, host.backend, asking(asked).encode(), patience)
+    host.backend.run_local = functools.partial(
+        run_local, host.backend, asking(asked).encode(), patience(asked)
+    )
     try:
         done = host.run("/bin/sh -c %s", as_root(command(target.interpreter)))
     except RuntimeError as error:
         raise Unreachable(f"ssh: {_last_line(str(getattr(error.args[0], 'stderr', error)))}") from error
     try:
-        return cut_report(answer_in(done.stdout), question(target, timeout))
+        return cut_report(answer_in(done.stdout), asked)
     except NoAnswer:
         raise Unreachable(_last_line(done.stderr) or f"exit code {done.rc}, and no report") from None
 
 
-def run_local(backend: Any, given: bytes, patience: float, command: str, *arguments: str) -> Any:  # noqa: ANN401
+def run_local(backend: Any, given: bytes, seconds: float, command: str, *arguments: str) -> Any:  # noqa: ANN401
     """Run a command of testinfra's ssh backend on an input, and take no more than so much from it.
 
     Args:
         backend: testinfra's, which has no types.
         given: the input.
-        patience: seconds for all of it.
+        seconds: for all of it.
         command: what to run, with testinfra's placeholders.
         arguments: for the placeholders.
 
@@ -103,7 +115,7 @@ def run_local(backend: Any, given: bytes, patience: float, command: str, *argume
         listener.start()
         # A host that answers without end and never reads must not hold us up.
         threading.Thread(target=_give, args=(process.stdin, given), daemon=True).start()
-        late = threading.Timer(patience, _kill, (process,))
+        late = threading.Timer(seconds, _kill, (process,))
         late.start()
         out = process.stdout.read(MOST_REPORT + 1)
         if len(out) > MOST_REPORT:
@@ -113,7 +125,7 @@ def run_local(backend: Any, given: bytes, patience: float, command: str, *argume
         process.wait()
         late.cancel()
         if process.returncode == -signal.SIGKILL:
-            raise Misshapen(f"expected an answer within {patience:g} s, got none")
+            raise Misshapen(f"expected an answer within {seconds:g} s, got none")
         listener.join(timeout=1.0)
         return backend.result(process.returncode, line, out, b"".join(said)[-MOST_STDERR:])
 

@@ -1,0 +1,65 @@
+"""The verification's question within a module: completed, asked in a process of its own, never in the way."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+
+import pytest
+
+from module_utils.nginx_websocket.arguments import verification
+from tests.unit.verify.test_verify_reports import HOST, SITE
+from verify.host_report import along
+from verify.targets import parse, question
+
+FOUND = {("a.test", "app"): "a_test_app"}
+
+
+def wish(**changes):
+    whole = along.asked([SITE], {}, "/nowhere", 1.0, FOUND)
+    return json.loads(json.dumps({**along.argument(whole), **changes}))
+
+
+def test_the_answer_is_one_to_the_question_of_the_suite():
+    given = wish()
+    found = verification.report(given, HOST["releases"], {"binary": ""}, {"a_test_app": 10})
+    expected = question(parse({"hosts": [HOST]}).hosts[0], 1.0)
+    assert found["nonce"] == given["question"]["nonce"] != expected["nonce"]
+    assert [one["release"] for one in found["releases"]] == [one["release"] for one in expected["releases"]]
+    assert {one["port"] for one in found["backends"]} == {10}
+    assert {one["answer"]["status"] for one in found["releases"]} == {None}
+
+
+def test_a_port_that_was_not_looked_for_stays():
+    assert {one["port"] for one in verification.report(wish(), {})["backends"]} == {9}
+
+
+def test_a_process_of_its_own_in_which_nothing_of_ours_is():
+    program = "import json, os, sys; print(json.dumps({'pid': os.getpid(), 'has': sorted(sys.modules)}))"
+    found = verification.report(wish(starter=program), {})
+    assert found["pid"] != os.getpid()
+    assert [name for name in found["has"] if "nginx_websocket" in name or name.startswith("ansible")] == []
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"starter": "raise SystemExit(1)"},
+        {"starter": "print('no JSON')"},
+        {"starter": "print('[]')"},
+        {"starter": "import signal; signal.pause()", "patience": 0.5},
+    ],
+    ids=["fails", "no-json", "another-type", "never-ends"],
+)
+def test_no_answer_is_none(changes):
+    assert verification.report(wish(**changes), {}) is None
+
+
+def test_nobody_verifies():
+    assert verification.report(None, {}) is None
+
+
+def test_no_python_is_no_answer(monkeypatch):
+    monkeypatch.setattr(sys, "executable", "/nowhere/python3")
+    assert verification.report(wish(), {}) is None
