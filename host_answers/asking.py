@@ -9,10 +9,12 @@ from __future__ import annotations
 import re
 from typing import Any, Dict, List, Mapping, Optional, Tuple
 
+from ansible import constants as C  # type: ignore[import-untyped]
 from ansible.errors import AnsibleConnectionFailure  # type: ignore[import-untyped]
 from ansible.plugins.action import ActionBase  # type: ignore[import-untyped]
 from ansible.release import __version__  # type: ignore[import-untyped]
 
+from host_answers import sending
 from host_answers.memory import bounded
 from host_answers.modules import cut
 from host_answers.parsing import NoAnswer, answer_in
@@ -51,6 +53,9 @@ class Asking(ActionBase):  # type: ignore[misc]  # ansible-core has no types
 
     #: Variables besides those with our prefix that must come from the user.
     INPUTS: Tuple[str, ...] = ()
+    #: Whether arguments are the role's own, in the very types that the modules declare. A user's may be any
+    #: that Ansible can turn into those, so it has to.
+    STRAIGHT = False
 
     def run(self, tmp: Optional[str] = None, task_vars: Optional[Dict[str, Any]] = None) -> Result:
         """Begin a task: refuse variables that a host has set."""
@@ -75,6 +80,10 @@ class Asking(ActionBase):  # type: ignore[misc]  # ansible-core has no types
         connection = self._connection
         try:
             connection.exec_command = _Bounded(connection.exec_command)
+            straight = self.STRAIGHT and module in sending.MODULES
+            python = self._python(variables) if straight else ""
+            if python:
+                return self._sent(module, arguments, python)
             result: Result = self._execute_module(
                 module_name=module, module_args=dict(arguments), task_vars=dict(variables)
             )
@@ -91,6 +100,32 @@ class Asking(ActionBase):  # type: ignore[misc]  # ansible-core has no types
         if self._discovered_interpreter_key and isinstance(found, str) and INTERPRETER.fullmatch(found):
             result["ansible_facts"] = {self._discovered_interpreter_key: found}
         return result
+
+    def _python(self, variables: Variables) -> str:
+        """Return the host's Python where a module can be sent straight to it.
+
+        Empty where Ansible must send it: where modules are files on the host (no pipelining), where Python is
+        looked for first, where a task has an environment, and where the host is the controller.
+        """
+        connection = self._connection
+        if connection.transport == "local" or not self._is_pipelining_enabled("new"):
+            return ""
+        if any(self._task.environment or ()):
+            return ""
+        configured = C.config.get_config_value("INTERPRETER_PYTHON", variables=dict(variables))
+        path = str(self._templar.template(configured) or "")
+        return path if INTERPRETER.fullmatch(path) else ""
+
+    def _sent(self, module: str, arguments: Mapping[str, Any], python: str) -> Result:
+        """Run a module of ours on the host without what Ansible packs around it."""
+        self._used_interpreter = python
+        task = self._task
+        data = sending.payload(module, arguments, check_mode=task.check_mode, diff=task.diff)
+        res = self._low_level_execute_command(sending.command(python), in_data=data)
+        try:
+            return cut(module, arguments, answer_in(res.get("stdout", "")))
+        except NoAnswer:
+            raise NoAnswer(_why(res, python)) from None
 
     def _update_module_args(self, module_name: str, module_args: Result, *given: Any, **named: Any) -> None:  # noqa: ANN401
         """Keep arguments out of the host's journal, which others may read: URLs of WebSockets hold tokens."""

@@ -19,9 +19,10 @@ ANSWERS = HERE.parent / "answers"
 
 def asked(words, text):
     """Which module is asked, empty for none."""
-    found = re.search(rb"ansible_module='(?:[a-z]+\.)*([a-z_]+)'", text)
+    # As Ansible packs a module, and as ours are sent without that (host_answers/sending.py).
+    found = re.search(rb"ansible_module='(?:[a-z]+\.)*([a-z_]+)'|\{\"module\": \"([a-z_]+)\"", text)
     if found:
-        return found.group(1).decode()
+        return (found.group(1) or found.group(2)).decode()
     # The verification's question, where it is put by itself (verify/host_report/asking.py).
     return "on_host" if b"What the managed host says" in text else ""
 

@@ -5,7 +5,10 @@ So `site.yml` asks each host once: the answer comes back with what the look or t
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Mapping, Tuple
+import json
+import re
+from pathlib import Path
+from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 from verify.host_report.asking import STARTER, patience, program
 from verify.targets import parse, question
@@ -46,3 +49,31 @@ def argument(whole: Mapping[str, Any]) -> Dict[str, Any]:
         "question": dict(whole),
         "patience": patience(whole),
     }
+
+
+def keep(directory: Path, nonce: str, report: Mapping[str, Any]) -> None:
+    """Keep a report for the suite: in a file, since what a task returns is shown, logged and stored by many.
+
+    A report holds the configuration of nginx, with whatever is secret there.
+
+    Args:
+        directory: Of this run alone; nobody else can read it, and it goes with the run.
+        nonce: The name of the question.
+        report: What was answered.
+    """
+    _file(directory, nonce).write_text(json.dumps(report), encoding="utf-8")
+
+
+def kept(directory: Path, nonce: str) -> Optional[Dict[str, Any]]:
+    """Return the report to a question of this run; None where there is none."""
+    try:
+        report: Dict[str, Any] = json.loads(_file(directory, nonce).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    return report
+
+
+def _file(directory: Path, nonce: str) -> Path:
+    if not re.fullmatch("[0-9a-f]{32}", nonce):
+        raise ValueError(f"{nonce!r} is no name of a question")
+    return directory / f"report-{nonce}.json"

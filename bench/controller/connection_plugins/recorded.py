@@ -29,7 +29,8 @@ options:
     vars: [{name: ansible_pipelining}]
 """
 
-MODULE = re.compile(rb"^ansible_module='(?:[a-z_]+\.)*([a-z_]+)'", re.MULTILINE)
+#: As Ansible packs a module, and as ours are sent without that (host_answers/sending.py).
+MODULE = re.compile(rb"^ansible_module='(?:[a-z_]+\.)*([a-z_]+)'|^\{\"module\": \"([a-z_]+)\"", re.MULTILINE)
 
 
 @lru_cache(maxsize=1)
@@ -54,7 +55,7 @@ class Connection(ConnectionBase):
     ) -> Tuple[int, bytes, bytes]:
         """Answer with what is recorded for the module in ``in_data``."""
         found = MODULE.search(in_data or b"")
-        name = found.group(1).decode() if found else ""
+        name = (found.group(1) or found.group(2)).decode() if found else ""
         if name not in record():
             return 1, b"", f"nothing is recorded for module {name!r}".encode()
         return 0, json.dumps(record()[name]).encode(), b""

@@ -18,6 +18,8 @@ from typing import Optional, Sequence
 
 _PACKAGES = ("ansible.module_utils.", "module_utils.")
 """What comes from a zip file: our own packages, and Ansible's beside them."""
+_ARCHIVES = (".zip", ".pyz", "/proc/self/fd/")
+"""A zip file's path has one of these; the last is one in memory (run.py)."""
 
 
 class _Loader:
@@ -57,7 +59,7 @@ class _Finder:
             return None
         for directory in path or ():
             archive = sys.path_importer_cache.get(directory)
-            if archive is None and (".zip" in directory or ".pyz" in directory):
+            if archive is None and any(mark in directory for mark in _ARCHIVES):
                 try:
                     archive = sys.path_importer_cache[directory] = zipimport.zipimporter(directory)
                 except zipimport.ZipImportError:

@@ -17,8 +17,10 @@ from typing import Any, Dict, List, Mapping, Optional
 # The package that every answer goes through stands in the checkout; Ansible loads plugins by their path.
 sys.path.append(str(Path(__file__).resolve().parents[3]))
 
+from ansible import constants as C
 from ansible.utils.vars import load_extra_vars
 
+from host_answers import sending
 from host_answers.asking import Asking, failed
 from host_answers.shapes import clean
 from rollout.too_early import in_vain
@@ -82,10 +84,13 @@ def load(package: Path) -> ModuleType:
 
 site_model = load(PACKAGE)
 site_model.prepare()
+sending.prepare()
 
 
 class ActionModule(Asking):
     """``nginx_websocket_sites: step=…``."""
+
+    STRAIGHT = True
 
     def run(self, tmp: Optional[str] = None, task_vars: Optional[Dict[str, Any]] = None) -> Result:
         """Do one step; what was refused is a failed result whose message says all of it."""
@@ -159,7 +164,8 @@ class ActionModule(Asking):
             target = self._target(plan, fitted["sites"], facts["nginx"], result, variables)
             report, whole = result.pop("report", None), result.pop("asked", None)
             if report and whole:
-                target.update(report=report, nonce=whole["nonce"])
+                along.keep(Path(C.DEFAULT_LOCAL_TMP), whole["nonce"], report)
+                target["nonce"] = whole["nonce"]
             result["target"] = json.dumps(target)
         return result
 

@@ -16,12 +16,14 @@ from typing import Any, Dict, List, Optional
 CHECKOUT = Path(__file__).resolve().parents[3]
 sys.path.append(str(CHECKOUT))
 
+from ansible import constants as C  # noqa: E402
 from ansible.module_utils.parsing.convert_bool import boolean  # noqa: E402
 
 from host_answers.asking import Asking, facts_of_ours, failed  # noqa: E402
 from host_answers.parsing import answer_in  # noqa: E402
 from host_answers.report import cut_report  # noqa: E402
 from host_answers.shapes import Misshapen  # noqa: E402
+from verify.host_report import along  # noqa: E402
 from verify.host_report.asking import asking, command  # noqa: E402
 
 DOCUMENTATION = r"""
@@ -75,6 +77,8 @@ Variables = Mapping[str, Any]
 
 class ActionModule(Asking):
     """``nginx_websocket_verify: step=…``."""
+
+    STRAIGHT = True
 
     def run(self, tmp: Optional[str] = None, task_vars: Optional[Dict[str, Any]] = None) -> Result:
         """Do one step; a failed check is a failed result whose message has all of them."""
@@ -194,7 +198,9 @@ def _targets(variables: Variables, only: str) -> List[Dict[str, Any]]:
         applied = (host.get("__nginx_websocket_deploy") or {}).get("outcome") == "applied"
         if only == "new" and (not applied or _verdict(variables, name)["failures"]):
             continue
-        targets.append({**target, "again": only == "new"})
+        nonce = target.get("nonce")
+        report = along.kept(Path(C.DEFAULT_LOCAL_TMP), nonce) if nonce else None
+        targets.append({**target, "report": report, "again": only == "new"})
     return targets
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from host_answers.shapes import Misshapen
 from tests.unit.verify.reports import reported
-from verify.host_report import gather
+from verify.host_report import along, gather
 from verify.targets import parse
 
 RELEASE = "1" * 32
@@ -55,3 +55,11 @@ def test_a_host_that_ssh_alone_cannot_ask_keeps_its_report_in_a_soak():
     assert gather.report(target(again=True), 1.0)["backends"]
     with pytest.raises(gather.Unreachable):
         gather.report(target(report=None), 1.0)
+
+
+def test_a_report_is_kept_for_its_question_alone(tmp_path):
+    one, other = "1" * 32, "2" * 32
+    along.keep(tmp_path, one, {"uid": 0})
+    assert (along.kept(tmp_path, one), along.kept(tmp_path, other)) == ({"uid": 0}, None)
+    with pytest.raises(ValueError, match="no name of a question"):
+        along.kept(tmp_path, "../" + one)
