@@ -16,8 +16,8 @@ from importlib.util import spec_from_file_location
 from types import ModuleType
 from typing import Optional, Sequence
 
-_PACKAGES = ("ansible.module_utils.", "module_utils.")
-"""What comes from a zip file: our own packages, and Ansible's beside them."""
+_PACKAGES = ("ansible.module_utils.", "ansible_collections.", "module_utils.")
+"""What comes from a zip file: our own packages, in a collection or not, and Ansible's beside them."""
 _ARCHIVES = (".zip", ".pyz", "/proc/self/fd/")
 """A zip file's path has one of these; the last is one in memory (run.py)."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 
 import pytest
 
@@ -60,6 +59,20 @@ def test_nobody_verifies():
     assert verification.report(None, {}) is None
 
 
-def test_no_python_is_no_answer(monkeypatch):
-    monkeypatch.setattr(sys, "executable", "/nowhere/python3")
+def test_what_is_too_much_is_no_answer(monkeypatch):
+    monkeypatch.setattr(verification, "MOST_BYTES", 1000)
+    assert verification.report(wish(starter="print('{' + ' ' * 100000 + '}')"), {}) is None
+
+
+def test_no_process_is_no_answer(monkeypatch):
+    def refused():
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(os, "fork", refused)
     assert verification.report(wish(), {}) is None
+
+
+def test_nothing_of_ours_can_be_imported():
+    program = "import module_utils.nginx_websocket.conf.load"
+    assert verification.report(wish(starter=f"print('{{}}'); {program}"), {}) is None
+    assert verification.report(wish(starter="print('{}')"), {}) == {}
