@@ -2,8 +2,7 @@
 
 The program and the question come from the controller (verify/host_report). The program runs in a process of
 its own, in which none of our modules is and can be imported: what the transaction believes has no part in its
-answer. The process is a fork, because Python's own modules are loaded there already; to load them anew takes
-a third of the time.
+answer. The process is a fork, because Python's own modules are loaded there already (docs/performance.md).
 """
 
 from __future__ import annotations
