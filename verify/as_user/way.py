@@ -44,7 +44,7 @@ class Way:
     Attributes:
         address: Address that users, and this controller, reach.
         through: The command that carries one connection instead, with `ADDRESS` and `PORT` in it, or all of
-            them (`verify.relay`), without; empty where the address is dialled.
+            them (`verify.as_user.relay`), without; empty where the address is dialled.
         told: What a reader of the result must know about it.
     """
 

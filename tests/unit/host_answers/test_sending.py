@@ -150,3 +150,22 @@ def test_a_module_that_breaks_down_says_so(monkeypatch):
 def test_the_stand_in_has_nothing_of_ours_around_it():
     """It is a file of the zip beside our package, so it cannot import from it."""
     assert "AnsibleModule" in runpy.run_path(str(sending.PACKAGE / "arguments/standalone.py"))
+
+
+def test_the_guard_is_made_of_the_same_files(monkeypatch):
+    """The archive with which a host goes back by itself is read off the modules that were sent."""
+    program = (
+        f"import sys\nfrom {OURS}.transaction.safety.guard import payload\n"
+        f"sys.stdout.buffer.write(payload('{OURS}.transaction.auto_rollback'))\n"
+    )
+    data = io.BytesIO(sending.archive("nginx_deploy"))
+    with zipfile.ZipFile(data, "a") as archive, pytest.warns(UserWarning, match="Duplicate name"):
+        archive.writestr("module.py", program)
+    monkeypatch.setattr(sending, "archive", lambda _module: data.getvalue())
+    sent = sending.payload("nginx_deploy", {}, check_mode=False, diff=False)
+    argv = [sys.executable, "-I", "-c", sending.STARTER]
+    done = subprocess.run(argv, input=sent, capture_output=True, check=True)
+    with zipfile.ZipFile(io.BytesIO(done.stdout)) as archive:
+        files = {name: archive.read(name) for name in archive.namelist() if name != "__main__.py"}
+    named = {name: content for name, content in files.items() if name.count("/") > 2}
+    assert len(named) > 50 and {name: (ROOT / name).read_bytes() for name in named} == named

@@ -10,8 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from verify import relays, way
-from verify.relay import HEADER, MOST, READY
+from verify.as_user import relays, way
+from verify.as_user.relay import HEADER, MOST, READY
 from verify.sites import Site
 from verify.targets import Target, Targets
 
