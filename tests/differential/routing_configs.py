@@ -485,27 +485,15 @@ class Maker:
         kind = self.rng.random()
         if kind < 0.3:
             return "(${})".format(
-                self.pick(
-                    (
-                        *("http_x", "args", "arg_q", "http_upgrade", "is_args", "http_cookie", "cookie_c"),
-                        *(name for name, _r in self.maps),
-                    )
-                )
+                self.pick(("http_x", "args", "arg_q", "http_upgrade", *(name for name, _r in self.maps)))
             )
         if kind < 0.6:
-            value = self.pick(("GET", "one", "a.test", "/a", "", "websocket", "$http_x", "127.0.0.1", "?"))
-            variable = self.pick(
-                (
-                    *("request_method", "http_x", "host", "uri", "http_upgrade", "scheme", "remote_addr"),
-                    *("server_protocol", "content_type", "is_args"),
-                )
-            )
+            value = self.pick(("GET", "one", "a.test", "/a", "", "websocket", "$http_x"))
+            variable = self.pick(("request_method", "http_x", "host", "uri", "http_upgrade", "scheme"))
             return "(${} {} {})".format(variable, self.pick(("=", "!=")), quote(value, 1))
         if kind < 0.9:
             pattern = self.pick(("^/a", "one", "^(.)(.)", "WEB", "php$", "^$", "(?<cap>[a-z]+)"))
-            variable = self.pick(
-                ("uri", "http_x", "request_uri", "host", "args", "http_cookie", "remote_addr")
-            )
+            variable = self.pick(("uri", "http_x", "request_uri", "host", "args"))
             operator = self.pick(("~", "~*", "!~", "!~*"))
             return f"(${variable} {operator} {quote(pattern, 1)})"
         path = self.pick(("f.txt", "dir", "nope", "a/index.html"))
@@ -517,13 +505,13 @@ class Maker:
         for _index in range(self.rng.randint(1, 3)):
             kind = self.rng.random()
             if kind < 0.3:
-                name = "args" if self.chance(0.1) else "v%d" % self.rng.randint(0, 3)
+                name = "v%d" % self.rng.randint(0, 3)
                 plain = [found for found, regex in self.maps if not regex]
                 value = self.value(captures=not open_ended and depth == 0)
                 if plain and self.chance(0.3):
                     value = "$" + self.pick(plain)
                 nodes.append(Node("set", "$" + name, value))
-                if name != "args" and name not in self.variables:
+                if name not in self.variables:
                     self.variables.append(name)
             elif kind < 0.65:
                 open_ended = True
