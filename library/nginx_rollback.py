@@ -34,6 +34,13 @@ options:
     type: str
     choices: [fail, overwrite, keep]
     default: fail
+  allow_invalid:
+    description: >-
+      Restore files, too, that nginx does not take, such as those that M(nginx_fix) found broken. They are
+      written and nginx is not reloaded; until somebody mends them it runs on with what it has, and does not
+      start again.
+    type: bool
+    default: false
   start:
     description: Start nginx when it is stopped and the restored tree is valid.
     type: bool
@@ -141,6 +148,7 @@ def main() -> None:
             "list": {"type": "bool", "default": False},
             "start": {"type": "bool", "default": False},
             "on_drift": {"type": "str", "choices": ["fail", "overwrite", "keep"], "default": "fail"},
+            "allow_invalid": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
     )
@@ -162,6 +170,7 @@ def main() -> None:
         lock_timeout=given["lock_timeout"],
         reason=given["reason"],
         on_drift=given["on_drift"],
+        allow_invalid=given["allow_invalid"],
     )
     warn(module, outcome)
     leave(module, outcome, outcome.as_dict(diff=module._diff))

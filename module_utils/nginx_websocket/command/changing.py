@@ -33,7 +33,12 @@ def rollback(given: argparse.Namespace) -> int:
         outcome = Outcome("refused", failed=True, message=str(refusal))
     else:
         outcome = go_back(
-            given.to, nginx=nginx, state_dir=given.state_dir, check=given.check, on_drift=given.on_drift
+            given.to,
+            nginx=nginx,
+            state_dir=given.state_dir,
+            check=given.check,
+            on_drift=given.on_drift,
+            allow_invalid=given.allow_invalid,
         )
     _tell(outcome, given)
     return FAILS if outcome.failed else WORKS

@@ -82,6 +82,8 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("--to", default="previous", metavar="previous|original|NUMBER|RELEASE")
     verb.add_argument("--on-drift", default="fail", choices=["fail", "overwrite", "keep"],
                       help="what to do with a mended file that was edited since")  # fmt: skip
+    verb.add_argument("--allow-invalid", action="store_true",
+                      help="restore files, too, that nginx does not take; it is not reloaded")  # fmt: skip
     verb.add_argument("--list", action="store_true", help="only list what is kept")
     verb.add_argument("--check", action="store_true", help="say what would be done, and touch nothing")
     verb.add_argument("--state-dir", default=STATE_DIR, metavar="PATH", help=argparse.SUPPRESS)

@@ -344,7 +344,11 @@ class _Comparing:
         return True
 
     def _alike(self, one: Optional[Level], other: Optional[Level]) -> bool:
-        return other is not None and one is not None and bool({*_names(one)} & {*_names(other)})
+        if one is None or other is None:
+            return False
+        names = {*_names(one)}, {*_names(other)}
+        # Servers without a name are told apart by their file and what they listen to.
+        return bool(names[0] & names[1]) if any(names) else _listens(one) == _listens(other)
 
     def _neighbours(self) -> None:
         for key, host, was, now in self.scope.neighbours():
@@ -384,6 +388,12 @@ def _names(server: Level) -> List[str]:
         for line in server.own(b"server_name")
         for argument in line.args
     ]
+
+
+def _listens(server: Level) -> Tuple[str, List[Tuple[bytes, ...]]]:
+    """A server's file, and its listen lines."""
+    file = server.directive.file if server.directive is not None else ""
+    return file, [line.args for line in server.own(b"listen")]
 
 
 def _named(server: Optional[Level]) -> str:

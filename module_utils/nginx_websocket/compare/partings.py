@@ -326,6 +326,8 @@ def _was_redirect(was: Destination, now: Destination, pair: Pair) -> str:
     if was.own:
         if now.kind == to.REDIRECT:
             return REDIRECTED
+        if now.kind == to.BACKEND and pair.before.answer.code != "directory":
+            return REDIRECTED  # to a location's name with its slash, and no directory's
         # A directory without an index is refused: the slash led to nothing that could be lost.
         empty = pair.behind is not None and destination(pair.behind).kind == to.REFUSED
         return REROUTED if empty else FILE_LOST

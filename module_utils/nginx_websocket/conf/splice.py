@@ -14,6 +14,7 @@ from .tree import Directive, Source
 _BARE = re.compile(rb"[^\s;{}#\"'\\\x00-\x1f\x7f][^\s;{\"'\\\x00-\x1f\x7f]*")
 _COMMENT = re.compile(rb"[ \t]*(?:#[^\n]*?)?(?=\r?(?:\n|\Z))")
 _REST = re.compile(rb"[ \t]*(?:\r?\n|\Z)")
+_BARE_FEED = re.compile(rb"(?<!\r)\n")
 _SPECIAL = re.compile(rb'(["\\])')
 
 
@@ -89,8 +90,9 @@ def insert_before(directive: Directive, text: bytes) -> Edit:
     """Put a statement before another one: on a line of its own if that one begins its line."""
     data, start = directive.source.data, directive.start
     indent = _indent(data, start)
-    between = b" " if indent is None else _line_feed(data, start) + indent
-    return Edit(directive.source, start, start, text + between)
+    feed = _line_feed(data, start)
+    between = b" " if indent is None else feed + indent
+    return Edit(directive.source, start, start, _fed(text, feed) + between)
 
 
 def insert_after(directive: Directive, text: bytes) -> Edit:
@@ -100,7 +102,8 @@ def insert_after(directive: Directive, text: bytes) -> Edit:
     line_end = _line_end(data, end)
     if indent is None or line_end is None:
         return Edit(directive.source, end, end, b" " + text)
-    return Edit(directive.source, line_end, line_end, _line_feed(data, directive.start) + indent + text)
+    feed = _line_feed(data, directive.start)
+    return Edit(directive.source, line_end, line_end, feed + indent + _fed(text, feed))
 
 
 def insert_inside(block: Directive, text: bytes) -> Edit:
@@ -120,7 +123,8 @@ def insert_inside(block: Directive, text: bytes) -> Edit:
     if indent is None:
         outer = _indent(data, block.start) or b""
         indent = outer + (b"\t" if outer.startswith(b"\t") else b"    ")
-    return Edit(block.source, line_end, line_end, _line_feed(data, body) + indent + text)
+    feed = _line_feed(data, body)
+    return Edit(block.source, line_end, line_end, feed + indent + _fed(text, feed))
 
 
 def delete(directive: Directive) -> Edit:
@@ -145,6 +149,11 @@ def _line_end(data: bytes, end: int) -> Optional[int]:
     """The end of the line if only blanks and a comment follow that offset."""
     rest = _COMMENT.match(data, end)
     return rest.end() if rest else None
+
+
+def _fed(text: bytes, feed: bytes) -> bytes:
+    """A text whose lines end as those of the file do."""
+    return _BARE_FEED.sub(feed, text)
 
 
 def _line_feed(data: bytes, pos: int) -> bytes:

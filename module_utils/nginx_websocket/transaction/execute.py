@@ -39,6 +39,8 @@ class Plan:
     sites: Sequence[Site] = ()
     """Sites whose WebSocket URLs must open."""
     restores: int = 0
+    reload: bool = True
+    """False where nginx would not take the files, and a person wants them all the same."""
 
 
 def execute(host: Host, plan: Plan, *, stopped: str = REFUSE) -> None:
@@ -87,8 +89,10 @@ def execute(host: Host, plan: Plan, *, stopped: str = REFUSE) -> None:
                 for change in plan.changes:
                     _replace(host, change)
             host.journal.write(dataclasses.replace(record, step=RELOAD))
-            told = True
-            if host.nginx.master is None:
+            told = plan.reload
+            if not plan.reload:
+                pass
+            elif host.nginx.master is None:
                 start_nginx(host, plan.staged, stopped, plan.sites)
             else:
                 bring_to_life(host, plan.staged, plan.sites)

@@ -37,6 +37,7 @@ def rollback(
     lock_timeout: float = 60.0,
     reason: str = "",
     on_drift: str = FAIL,
+    allow_invalid: bool = False,
     world: Optional[World] = None,
 ) -> Outcome:
     """Go back, as one transaction of its own: with a snapshot, a reload, a proof and an undo.
@@ -57,6 +58,8 @@ def rollback(
         reason: why this is done, for the list of backups.
         on_drift: what to do with a file of the user's that a fix mended and somebody edited since: ``fail``,
             ``overwrite`` (the edit is kept in this rollback's backup), or ``keep`` it as it is.
+        allow_invalid: restore files, too, that nginx does not take: they are written and nothing is reloaded.
+            Until somebody mends them, nginx runs on with what it has, and does not start again.
         world: everything outside the transaction; unit tests hand in another.
 
     Returns:
@@ -72,7 +75,7 @@ def rollback(
                 see_number(_history(host), to)  # before anything that somebody else has open is undone
                 if not _undo_unconfirmed(host, to):
                     host.outcome.recovered = recover(host)
-                    _rollback(host, to, start, on_drift)
+                    _rollback(host, to, start, on_drift, allow_invalid)
     except Failure as failure:
         host.outcome.stopped(failure)
     except (OSError, ValueError) as error:
@@ -95,7 +98,7 @@ def _history(host: Host) -> List[Backup]:
     return [host.backups.load(number) for number in host.backups.numbers()]
 
 
-def _rollback(host: Host, to: str, start: bool, on_drift: str) -> None:
+def _rollback(host: Host, to: str, start: bool, on_drift: str, allow_invalid: bool) -> None:
     outcome, nginx = host.outcome, host.nginx
     with host.step("compare"):
         history = _history(host)
@@ -122,7 +125,8 @@ def _rollback(host: Host, to: str, start: bool, on_drift: str) -> None:
         verdict = host.world.validate(changes, nginx)
         outcome.method, outcome.warnings = verdict.method, verdict.warnings
         overlay = Overlay(changes, host.files)
-        if not verdict.valid:
+        invalid = not verdict.valid
+        if invalid and not allow_invalid:
             raise Refused(_invalid(verdict, overlay, changes, goal.named), verdict.errors)
         staged = host.tree(changes).configuration
         after = _read_sites(overlay, staged, changes, after)
@@ -133,11 +137,20 @@ def _rollback(host: Host, to: str, start: bool, on_drift: str) -> None:
         outcome.changed = True
         outcome.message = f"would go back to {goal.named}: {listed([one.path for one in changes])}"
         return
-    plan = Plan("rollback", ordered(changes), staged, before, after, restores=goal.restores)
+    plan = Plan(
+        "rollback", ordered(changes), staged, before, after, restores=goal.restores, reload=not invalid
+    )
     with SocketWatch(host, staged, *_readable(host)):
         execute(host, plan, stopped=START if start else LEAVE)
     if outcome.outcome == APPLIED:
         outcome.message = f"back to {goal.named}: {listed([change.path for change in changes])}"
+        if invalid:
+            host.find(
+                "nginx-refuses",
+                f"nginx does not take these files: {verdict.errors[0].sentence()}; it was not reloaded, and "
+                "runs on with what it has",
+                "mend them before nginx is restarted or the host boots: until then it does not start",
+            )
         written = {change.path for change in changes}
         shown = frozenset(path for path in staged.files if overlay.resolve(path) in written)
         for address in host.world.silent_backends(staged, shown):
@@ -218,8 +231,9 @@ def _invalid(verdict: Validation, overlay: Overlay, changes: Sequence[Change], w
             f"{first.sentence()}. Repair that file first; it is not part of what is restored."
         )
     return (
-        f"what {what} holds does not pass nginx -t on this host any more, and nothing was changed: "
-        f"{first.sentence()}"
+        f"what {what} holds does not pass nginx -t on this host, and nothing was changed: "
+        f"{first.sentence()}. With these files nginx would not start again. To have them all the same, byte "
+        "for byte and without a reload: nginx_websocket_rollback_invalid: true (--allow-invalid)"
     )
 
 

@@ -10,7 +10,7 @@ from module_utils.nginx_websocket.behaviour.behaviour import behaviour
 from module_utils.nginx_websocket.behaviour.request import Request
 from module_utils.nginx_websocket.compare.differences import Parting
 from module_utils.nginx_websocket.compare.partings import Pair, partings
-from tests.unit.compare.trees import PROXY, UPGRADE, tree, world
+from tests.unit.compare.trees import PROXY, UPGRADE, compared, tree, world
 
 
 def parted(live: str, staged: str, path: str = "/", *, behind: bool = False, **more) -> List[Parting]:
@@ -303,3 +303,22 @@ def test_a_preflight_that_nginx_answers_itself_is_told_as_one():
     staged = f"location / {{ if ($request_method = OPTIONS) {{ return 204; }} {PROXY} }} "
     assert kinds(APP, staged, method="OPTIONS")[0] == "preflight"
     assert kinds(APP, staged.replace("OPTIONS", "HEAD"), method="HEAD")[0] == "elsewhere"
+
+
+def test_servers_without_a_name_are_told_apart_by_what_they_listen_to():
+    """Nothing becomes of names that no site has where the server that answers them gets a line more."""
+    nameless = "server {{ listen 80 default_server; {} location / {{ return 404; }} }} "
+    other = "server { listen 80; server_name b.test; location / { return 200; } }"
+    found = compared(nameless.format("") + other, nameless.format("add_header X y;") + other).differences
+    assert not {one.parting.kind for one in found} & {"strangers", "neighbour"}, [
+        one.sentence() for one in found
+    ]
+    moved = compared(nameless.format("") + other, other.replace("80;", "80 default_server;")).differences
+    assert {one.parting.kind for one in moved} & {"strangers", "neighbour"}
+
+
+def test_a_location_is_no_directory_whose_slash_is_a_file():
+    live = f"location = /graphql/ {{ {PROXY} }} location / {{ return 404; }}"
+    both = f"location = /graphql {{ {PROXY} }} {live}"
+    kinds = {one.parting.kind for one in compared(live, both, urls=["http://a.test/graphql"]).differences}
+    assert "file-lost" not in kinds and "redirected" in kinds, kinds

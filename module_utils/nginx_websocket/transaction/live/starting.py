@@ -7,6 +7,7 @@ import dataclasses
 import os
 import signal
 import subprocess
+import tempfile
 import time
 from typing import Sequence
 
@@ -18,6 +19,7 @@ from .instance import Instance, masters_of
 _POLL_SECONDS = 0.05
 _START_TIMEOUT = 90.0
 _QUIT_TIMEOUT = 10.0
+_SAID = 10000
 _UNDER_WAY = ("activating", "deactivating", "reloading")
 
 
@@ -68,19 +70,25 @@ def start(nginx: Instance, deadline: float) -> Instance:
         command = [nginx.binary, "-c", nginx.conf_path, *nginx.options]
     if not _booted() or not nginx.unit:
         _end(quitting)
-    try:
-        done = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=_START_TIMEOUT,
-            check=False,
-            env=environment(),
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise NotProven(f"nginx could not be started: {error}") from error
+    # A file and no pipe: nginx keeps its standard error where error_log stands in http alone, and a pipe that
+    # a daemon holds has no end.
+    with tempfile.TemporaryFile() as output:
+        try:
+            done = subprocess.run(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                timeout=_START_TIMEOUT,
+                check=False,
+                env=environment(),
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise NotProven(f"nginx could not be started: {error}") from error
+        output.seek(0)
+        text = output.read(_SAID)
     if done.returncode != 0:
-        said = (done.stderr or done.stdout).decode("utf-8", "replace").strip().splitlines()
+        said = text.decode("utf-8", "replace").strip().splitlines()
         raise NotProven(
             f"nginx could not be started: {' '.join(command)}: {said[0] if said else 'no message'}"
         )
