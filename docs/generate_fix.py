@@ -18,14 +18,18 @@ from module_utils.nginx_websocket.diagnosis.engine import diagnose_configuration
 from module_utils.nginx_websocket.diagnosis.evidence.facts import Question  # noqa: E402
 from module_utils.nginx_websocket.diagnosis.vocabulary.whole import CODES  # noqa: E402
 from module_utils.nginx_websocket.edit.cures import curable  # noqa: E402
-from module_utils.nginx_websocket.fix import linking, moving  # noqa: E402
+from module_utils.nginx_websocket.fix import linking, moving, unended  # noqa: E402
 from module_utils.nginx_websocket.fix.fix import STALE  # noqa: E402
 from module_utils.nginx_websocket.fix.mending import hunks, mend  # noqa: E402
 
 PAGE = CHECKOUT / "docs" / "fix.md"
 BEGIN, END = "<!-- causes: written by docs/generate_fix.py -->", "<!-- end of causes -->"
-BY_OTHER_MEANS = {linking.CODE: " (the link is made)", STALE: " (one reload)"}
-"""What is cured, and by no edit."""
+BY_OTHER_MEANS = {
+    unended.CODE: " (where its place is certain)",
+    linking.CODE: " (the link is made)",
+    STALE: " (one reload)",
+}
+"""What is cured, and beside the cures of `edit`."""
 MAIN = "/etc/nginx/nginx.conf"
 URL = "ws://chat.test/ws/room"
 UP = (

@@ -22,7 +22,7 @@ from .tls.issuer import unknown_issuer
 
 LOOK = 2.5
 """Seconds for which an opened socket is watched."""
-NO_BACKEND = ("static", "not-found", "forbidden", "autoindex", "redirect")
+NO_BACKEND = ("static", "not-found", "forbidden", "autoindex", "redirect", "error")
 FOREIGN_ORIGIN = "https://origin-check.invalid"
 OVERLAP = 0.8
 """Seconds for which sockets that are opened together stay open."""

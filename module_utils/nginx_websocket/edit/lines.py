@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from typing import Callable, Iterator
 
@@ -13,6 +14,9 @@ from ..conf.tree import Configuration
 from .fault import Edits, Fault, margin_of, text_of
 from .places import new_location
 from .style import upgrade_lines
+
+_NEAR = 0.8
+"""How alike names are of which one is the other misspelt."""
 
 
 def line(text: str, block: bool = False) -> Callable[[Configuration, Route, Fault], Iterator[Edits]]:
@@ -136,6 +140,24 @@ def localhost(configuration: Configuration, route: Route, fault: Fault) -> Itera
         yield from new_location(route, f"http://{fault.server}", fault)
 
 
+def known_name(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:
+    """The upstream block whose name is nearly the one that proxy_pass has; else the name as it resolves."""
+    blocks = [
+        text_of(item.args[0]) for item in configuration.walk() if item.name == b"upstream" and item.args
+    ]
+    edits = []
+    for item in configuration.walk():
+        match = re.match(r"(https?://)([^/:$]+)(.*)$", text_of(item.args[0]) if item.args else "")
+        if item.name != b"proxy_pass" or match is None or match.group(2) in blocks:
+            continue
+        near = difflib.get_close_matches(match.group(2), blocks, 1, _NEAR)
+        if near and "." not in match.group(2):
+            new = match.group(1) + near[0] + match.group(3)
+            edits.append(splice.set_argument(item, 0, new.encode("utf-8", "surrogateescape")))
+    yield edits
+    yield from literal_name(configuration, route, fault)
+
+
 def literal_name(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:
     """The name without a variable: nginx then looks it up when it starts, as the host itself does."""
     upstream = route.upstream
@@ -151,8 +173,8 @@ def literal_name(configuration: Configuration, route: Route, fault: Fault) -> It
     for name, value in values.items():
         if b"$" not in value:
             new = new.replace(b"${" + name[1:] + b"}", value).replace(name, value)
-    # The path goes out as it came; a URI part of variables alone says the same.
-    new = re.sub(rb"(\$request_uri|\$uri\$is_args\$args)$", b"", new)
+    # The path goes out as it came; a URI part of variables alone says the same, or forgets the query.
+    new = re.sub(rb"(\$request_uri|\$uri(?:\$is_args\$args)?)$", b"", new)
     if b"$" not in new and new != written:
         yield [splice.set_argument(upstream.directive, 0, new)]
 

@@ -9,7 +9,11 @@ from typing import Iterator, Optional, Set
 from ..behaviour.route import Route
 from ..conf import splice
 from ..conf.tree import Configuration, Directive
-from .fault import Edits, Fault
+from .fault import Edits, Fault, margin_of
+from .mapping import map_text
+from .style import own_map
+
+_BUILT_IN = {b"$http_connection", b"$http_upgrade"}
 
 
 def map_missing(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:
@@ -17,6 +21,16 @@ def map_missing(configuration: Configuration, route: Route, fault: Fault) -> Ite
     known = {d.args[-1] for d in configuration.walk() if d.name in (b"map", b"geo") and d.args}
     known |= {d.args[0] for d in configuration.walk() if d.name == b"set" and d.args}
     yield _misspelt(configuration, known)
+    own = own_map(route)
+    if own:
+        yield [
+            splice.set_argument(line, 1, own.encode())
+            for line in configuration.walk()
+            if line.name == b"proxy_set_header"
+            and len(line.args) == 2
+            and line.args[0].lower() == b"connection"
+            if re.match(rb"\$\w+$", line.args[1]) and line.args[1] not in known | _BUILT_IN
+        ]
     for directive in configuration.walk():
         if directive.name != b"proxy_set_header" or len(directive.args) != 2:
             continue
@@ -29,7 +43,7 @@ def map_missing(configuration: Configuration, route: Route, fault: Fault) -> Ite
                 continue
             block = _outermost(directive)
             if block is not None:
-                yield [splice.insert_before(block, _map_text(name, block))]
+                yield [splice.insert_before(block, map_text(name.decode(), margin_of(block)))]
             return
 
 
@@ -55,14 +69,6 @@ def http2_to_backend(configuration: Configuration, route: Route, fault: Fault) -
     if fault.directive in lines:
         lines = [item for item in lines if item is fault.directive]
     yield [splice.set_argument(item, 0, b"1.1") for item in lines if item.args == (b"2",)]
-
-
-def _map_text(name: bytes, before: Directive) -> bytes:
-    data = before.source.data
-    indent = data[data.rfind(b"\n", 0, before.start) + 1 : before.start]
-    indent = indent if not indent.strip() else b""
-    lines = [b"map $http_upgrade $" + name + b" {", b"    default upgrade;", b"    ''      close;", b"}"]
-    return (b"\n" + indent).join(lines)
 
 
 def _outermost(directive: Directive) -> Optional[Directive]:

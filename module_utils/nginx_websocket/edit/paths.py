@@ -30,25 +30,39 @@ def path(configuration: Configuration, route: Route, fault: Fault) -> Iterator[E
     base, uri = (match.group(1), match.group(2) or "") if match is not None else ("", "")
     base += ":" if unix is not None else ""  # it ends the path of the socket
     if base:
-        yield from _uri_parts(route, line, base, uri)
+        yield from _uri_parts(route, fault, line, base, uri)
     if isinstance(location, Location):
         yield from _slashes(location, line, base)
+        if uri == "/" and not location.name.endswith(b"/"):
+            yield from _stripped(route, fault, line)  # other paths begin with that name, too
 
 
 def _passing(line: Directive, text: str) -> Edit:
     return splice.set_argument(line, 0, text.encode("utf-8", "surrogateescape"))
 
 
-def _uri_parts(route: Route, line: Directive, base: str, uri: str) -> Iterator[Edits]:
+def _uri_parts(route: Route, fault: Fault, line: Directive, base: str, uri: str) -> Iterator[Edits]:
     """proxy_pass with another URI part, or with none."""
     rewritten = any(step.kind == "rewrite" for step in route.steps)
     # What a rewrite makes of other paths is wanted by somebody.
     as_it_came = [] if rewritten else [base + "$request_uri"]
-    for new in (base, base + "/", base + uri.rstrip("/"), base + uri + "/", *as_it_came):
+    known = [base + part for part in _known_part(route, fault)]
+    for new in (base, base + "/", base + uri.rstrip("/"), base + uri + "/", *known, *as_it_came):
         if new != base + uri:
             yield [_passing(line, new)]
     if "?" not in uri:
         yield [_passing(line, base + uri + "$is_args$args")]
+
+
+def _known_part(route: Route, fault: Fault) -> Iterator[str]:
+    """The URI part that makes of the client's path the one with which the backend opened the socket."""
+    location, target = route.location, fault.target.split("?")[0]
+    if not isinstance(location, Location) or location.regex or location.named or not target:
+        return
+    client, name = text_of(route.first_uri), text_of(location.name)
+    rest = client[len(name) :] if client.startswith(name) else ""
+    if rest and target.endswith(rest) and target[: -len(rest)].startswith("/"):
+        yield target[: -len(rest)]
 
 
 def _slashes(location: Location, line: Directive, base: str) -> Iterator[Edits]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from typing import Dict, Iterator, List
 
@@ -14,9 +15,12 @@ from ..behaviour.server.listen import canonical_host
 from ..behaviour.server.names import server_names
 from ..conf import splice
 from ..conf.splice import Edit
-from ..conf.tree import Configuration
+from ..conf.tree import Configuration, Directive
 from .fault import Edits, Fault, margin_of, replace_head, text_of
-from .style import upgrade_lines
+from .style import speaks_of_sockets, upgrade_lines
+
+_NEAR = 0.75
+"""How alike names are of which one is the other misspelt."""
 
 
 def other_port(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:
@@ -71,9 +75,26 @@ def _head(configuration: Configuration, route: Route, fault: Fault) -> Iterator[
 
 
 def scope(path: str) -> str:
-    """The location's name for a path: the path itself, or the directory of its last part."""
+    """The location's name for a path: the last directory whose name speaks of WebSockets, or the path itself.
+
+    Other directories may be an application's, whose further paths go where they went.
+    """
     parts = path.split("/")
-    return path if len(parts) <= 2 else "/".join(parts[:-1]) + "/"
+    if speaks_of_sockets(parts[-1]):
+        return path
+    for count in range(len(parts) - 1, 1, -1):
+        if speaks_of_sockets(parts[count - 1]):
+            return "/".join(parts[:count]) + "/"
+    return path
+
+
+def _meant_name(meant: bytes, path: str) -> str:
+    """The part of a path that a location's name was meant for, where it is nearly the same; "" for none."""
+    name, slash = text_of(meant), meant.endswith(b"/")
+    parts = path.split("/")
+    starts = ["/".join(parts[:count]) + "/" * slash for count in range(2, len(parts) + (not slash))]
+    near = difflib.get_close_matches(name, starts, 1, _NEAR)
+    return near[0] if near else ""
 
 
 def _copied(route: Route, meant: Level) -> Iterator[Edits]:
@@ -81,10 +102,39 @@ def _copied(route: Route, meant: Level) -> Iterator[Edits]:
     source = meant.directive
     if source is None or source.block is None or not isinstance(meant, Location) or meant.named:
         return
-    body = source.source.data[source.body : source.end - 1]
-    for name in dict.fromkeys((scope(text_of(route.first_uri)), text_of(route.first_uri))):
-        head = b"location ^~ " + splice.quote(name.encode("utf-8", "surrogateescape"))
-        yield _into_server(route, head + b" {" + body.rstrip() + b"\n" + margin_of(source) + b"}")
+    path = text_of(route.first_uri)
+    near = "" if meant.exact or meant.regex else _meant_name(meant.name, path)
+    names = (path,) if meant.exact else (near, scope(path), path)
+    for name in dict.fromkeys(filter(None, names)):
+        head = b"location = " if meant.exact else b"location ^~ "
+        head += splice.quote(name.encode("utf-8", "surrogateescape"))
+        text = head + b" {" + _body(meant, name).rstrip() + b"\n" + margin_of(source) + b"}"
+        if _around(meant, route):
+            yield [splice.insert_before(source, text)]  # what guards the one around it guards it, too
+        yield _into_server(route, text)
+
+
+def _body(meant: Location, name: str) -> bytes:
+    """What stands in a location, for a copy with a longer name: a URI part takes that much less away."""
+    source = meant.directive
+    assert source is not None
+    data, own = source.source.data, text_of(meant.name)
+    line = next(source.children(b"proxy_pass"), None)
+    match = re.match(rb"(https?://[^/$]+/[^$]*)$", line.args[0]) if line is not None and line.args else None
+    if meant.regex or not name.startswith(own) or line is None or match is None:
+        return data[source.body : source.end - 1]
+    more = name[len(own) :].encode("utf-8", "surrogateescape")
+    edit = splice.set_argument(line, 0, match.group(1) + more)
+    return data[source.body : edit.start] + edit.text + data[edit.end : source.end - 1]
+
+
+def _around(meant: Level, route: Route) -> bool:
+    """Whether a location stands in another one, in which the request is as well."""
+    outer = meant.parent
+    entered = [found.location for found in route.selections]
+    return isinstance(outer, Location) and any(
+        level.directive is outer.directive for one in entered if one is not None for level in one.chain()
+    )
 
 
 def same_address(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:
@@ -100,13 +150,19 @@ def same_address(configuration: Configuration, route: Route, fault: Fault) -> It
     yield [splice.insert_after(lines[-1], words.encode("utf-8", "surrogateescape"))]
 
 
+def rewritten_away(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:
+    """The rewrite that leads to no location stays in its own; else a location for the path."""
+    yield from rewrite_stays(configuration, route, fault)
+    yield from other_location(configuration, route, fault)
+
+
 def rewrite_stays(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:
     """The rewrite that leaves the location with proxy_pass stays in it: break in place of last."""
     for step in route.steps:
         line = step.directive
         if step.kind != "rewrite" or line is None or line.parent is None or len(line.args) < 2:
             continue
-        if line.parent.name == b"location" and line.parent.children(b"proxy_pass"):
+        if line.parent.name == b"location" and any(line.parent.children(b"proxy_pass")):
             if line.args[2:3] == (b"last",):
                 yield [splice.set_argument(line, 2, b"break")]
             elif len(line.args) == 2:
@@ -119,6 +175,8 @@ def other_pass(configuration: Configuration, route: Route, fault: Fault) -> Iter
     """A location of its own for the WebSocket, where what listens behind another pass speaks HTTP, too."""
     if fault.server:
         yield from new_location(route, f"http://{fault.server}", fault)
+    else:
+        yield from other_location(configuration, route, fault)
 
 
 def new_location(route: Route, target: str, fault: Fault) -> Iterator[Edits]:
@@ -130,7 +188,23 @@ def new_location(route: Route, target: str, fault: Fault) -> Iterator[Edits]:
         heads.reverse()  # There are files below that path.
     for head in heads:
         text = "\n".join([f"location {head} {{", *(f"    {line}" for line in lines), "}"])
-        yield _into_server(route, text.encode("utf-8", "surrogateescape"))
+        data = text.encode("utf-8", "surrogateescape")
+        yield _into_server(route, data)
+        for outer in _nesting(route):
+            yield [splice.insert_before(outer, _indented(data, margin_of(outer)))]
+
+
+def _nesting(route: Route) -> Iterator[Directive]:
+    """The first location within each that the request enters, where one more may stand.
+
+    What guards and limits the outer one holds for it as well.
+    """
+    for found in route.selections:
+        outer = found.location.directive if found.location is not None else None
+        if outer is not None and not (isinstance(found.location, Location) and found.location.named):
+            first = next((item for item in outer.block or () if item.name == b"location"), None)
+            if first is not None and first.source is outer.source:
+                yield first
 
 
 def _into_server(route: Route, text: bytes) -> Edits:
@@ -224,13 +298,23 @@ def _listened(configuration: Configuration, address: str, port: int) -> str:
     return f"[::]:{port}" if ":" in address else str(port)
 
 
+def answered_by_nginx(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:
+    """Without the try_files beside the proxy_pass; else, where nginx goes in a circle, with a location.
+
+    A circle is what a fallback page comes to that is not there.
+    """
+    yield from no_try_files(configuration, route, fault)
+    if route.answer.kind == "error" and any(step.kind == "try_files" for step in route.steps):
+        yield from other_location(configuration, route, fault)
+
+
 def no_try_files(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:
     """Without the try_files beside a proxy_pass, which asks for a file before that gets its turn."""
     entered = [found.location for found in route.selections]
     meant = [level.directive for level in (fault.meant, route.location, *entered) if level is not None]
     named = [fault.directive.parent] if fault.directive is not None else []
     for block in [*named, *meant]:
-        if block is not None and block.name == b"location" and block.children(b"proxy_pass"):
+        if block is not None and block.name == b"location" and any(block.children(b"proxy_pass")):
             yield [splice.delete(line) for line in block.children(b"try_files")]
 
 

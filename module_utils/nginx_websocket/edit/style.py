@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import List
 
 from ..behaviour.route import Route, index_of
@@ -10,6 +11,18 @@ from ..conf.tree import Directive
 VERSION = "proxy_http_version 1.1;"
 UPGRADE = "proxy_set_header Upgrade $http_upgrade;"
 CONNECTION = 'proxy_set_header Connection "upgrade";'
+
+
+_TELLING = re.compile(
+    r"(?i)(?:^|[/._-])(?:wss?|web-?sockets?|sockets?|socket\.io|sockjs(?:-node)?|signalr|hubs?|cable|mqtt|stomp|"
+    r"live|realtime|subscriptions|notifications/hub|_stcore/stream|phoenix)(?:$|[/._-])"
+)
+"""Words that the names of locations for WebSockets have."""
+
+
+def speaks_of_sockets(name: str) -> bool:
+    """Whether the name of a location says that it is for WebSockets."""
+    return _TELLING.search(name) is not None
 
 
 def upgrade_lines(route: Route) -> List[str]:

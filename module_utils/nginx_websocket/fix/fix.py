@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Dict, FrozenSet, List, Optional, Sequence, Tuple
+from typing import FrozenSet, List, Mapping, Optional, Sequence
 
 from .. import codes
 from ..compare.comparing import World as Compared
 from ..compare.comparing import compare
-from ..compare.differences import Difference
 from ..conf.tree import Configuration
-from ..diagnosis.engine import Report
+from ..diagnosis.engine import Report, diagnose_configuration
 from ..diagnosis.evidence.facts import Question
 from ..diagnosis.reload.refused_tree import refusals_in_tree
-from ..diagnosis.words.findings import FAILS, WORKS, Finding
+from ..diagnosis.words.findings import FAILS, WORKS
 from ..exchange.endpoint import parse_url
 from ..exchange.masking import masked_url
 from ..transaction.execute import FIX, Plan, execute
@@ -32,31 +31,19 @@ from ..transaction.site.model import (
 from ..transaction.socket_watch import SocketWatch
 from ..transaction.surroundings.host import STATE_DIR, Host, listed, one_line
 from ..transaction.surroundings.world import World
-from ..transaction.tree.evidence import masked_line
 from ..transaction.tree.overlay import Overlay
 from ..transaction.undo import recover
-from . import linking, moving, owners
+from . import linking, showing, unended
+from .choosing import Chooser
 from .intended import unintended
-from .mending import Mended, changed, hunks, mend, opens
-from .model import Ask, Edited, Fixed, Look, Wish
+from .mending import hunks, opens
+from .model import Ask, Case, Edited, Fixed, Look, Wish
 from .routes import failing
 
 STALE = codes.STALE_CONFIG_NOT_RELOADED
-NAMES = (codes.DEFAULT_SERVER_CAPTURED,)
-"""Causes whose cure has a server answer for a name that it did not have."""
 _SHOWN = 6
-_LONG, _AROUND, _MASKED = 200, 40, 4000
-"""Characters of a line that are shown, those before what changes, and those that are looked at."""
-_ROLES = (
-    "{path} is a site of the role nginx_websocket and is not patched; its variables say what stands there. "
-    "Change them, and run site.yml:\n"
-    "nginx_websocket_sites:\n"
-    "  - websockets:\n"
-    "      - path: /ws/          # as the page asks for it\n"
-    "    backends:\n"
-    "      - name: app\n"
-    "        ports: [8000]       # where the application listens"
-)
+_BY_NGINX = (500, 502, 503, 504)
+"""Statuses of nginx's own where it gets no answer of a backend."""
 
 
 def fix(
@@ -114,22 +101,15 @@ def fix(
     return outcome
 
 
-@dataclasses.dataclass
-class _Case:
-    """One URL that fails."""
-
-    question: Question
-    report: Report
-    causes: List[Finding]
-
-
 class _Fix:
     """One fix under way."""
 
     def __init__(self, host: Host, outcome: Fixed, wish: Wish, ask: Ask) -> None:
         self.host, self.outcome, self.wish, self.ask = host, outcome, wish, ask
-        self.reasons: List[str] = []
-        """Why a URL that fails was not mended."""
+        self.chooser = Chooser(host, outcome, wish)
+        self.reasons = self.chooser.reasons
+        self.works = ""
+        """What is said of a URL that opens."""
         self.made_up = False
         """Whether nobody named a URL, so that an application may refuse the paths that are asked for."""
 
@@ -142,13 +122,18 @@ class _Fix:
         self.made_up = question is None
         live = self.host.tree().configuration
         with self.host.step("diagnose"):
-            questions = [question] if question is not None else failing(live)
+            ends = unended.missing(self.host)
+            meant = self.host.tree(ends).configuration if ends else live
+            questions = [question] if question is not None else failing(meant)
             cases = [case for case in map(self._case, questions) if case is not None]
         if not cases:
             if self.reasons:
                 raise Refused(" ".join(self.reasons))
-            if question is None:
-                self.outcome.message = "nothing to do: no WebSocket route of this host is known to fail"
+            works = self.works if question is not None else "no WebSocket route of this host is known to fail"
+            self.outcome.message = f"nothing to do: {works}"
+            return
+        if ends:
+            self._end(meant, ends, cases)
             return
         if all(case.causes[0].code == STALE for case in cases):
             self._reload(live, cases)
@@ -158,12 +143,52 @@ class _Fix:
             self._link(live, unlinked[0])
             return
         with self.host.step("choose"):
-            after, mended = self._choose(live, cases)
+            after, mended = self.chooser.choose(live, cases)
         if not mended:
             raise Refused(" ".join(self.reasons))
-        self._carry_out(live, self._changes(live, after), mended)
+        self._carry_out(live, self._changes(live.files, live, after), mended)
 
-    def _link(self, live: Configuration, case: _Case) -> None:
+    def _end(self, meant: Configuration, ends: Sequence[Change], cases: Sequence[Case]) -> None:
+        """The semicolons come that nginx misses, and what is wrong behind them is mended with them.
+
+        Args:
+            meant: the tree with them.
+            ends: the files that get them.
+            cases: the URLs that fail.
+
+        Raises:
+            Failure: it is not to be done, or a socket does not open with it.
+        """
+        with self.host.step("choose"):
+            for change in ends:
+                why = self.chooser.not_yours(change.path, change.before.content, change.after.content)
+                if why:
+                    raise Refused(f"{unended.CODE}: {why}; nothing was changed.")
+            self.outcome.causes = [unended.CODE]
+            behind = [
+                case for case in (self._behind(meant, one.question) for one in cases) if case is not None
+            ]
+            after, mended = self.chooser.choose(meant, behind)
+        open_now = [one for one in cases if all(one.question is not case.question for case in behind)]
+        if not open_now and not mended:
+            raise Refused(" ".join(self.reasons))
+        self.host.find(
+            "files-read-again",
+            "nginx has refused its files and run with what it had read before; all that they say now is in "
+            "force with this change",
+        )
+        overlay = Overlay((), self.host.files)
+        was = {change.path: change.before.content for change in ends}
+        before = {name: was.get(overlay.resolve(name), data) for name, data in meant.files.items()}
+        self._carry_out(meant, self._changes(before, meant, after), [*open_now, *mended])
+
+    def _behind(self, meant: Configuration, question: Question) -> Optional[Case]:
+        """What a tree that nginx has not read yet has against a URL; None where nothing."""
+        report = diagnose_configuration(question, meant, version=self.host.nginx.version)
+        causes = [finding for finding in report.findings if finding.is_cause]
+        return Case(question, report, causes) if report.verdict == FAILS and causes else None
+
+    def _link(self, live: Configuration, case: Case) -> None:
         """The site stands in a file that no include takes: a link is all that it needs.
 
         Raises:
@@ -171,20 +196,28 @@ class _Fix:
         """
         found = linking.link(case.report.facts, live, self.host.nginx.layout, self.host.files)
         if isinstance(found, str):
-            self._told(case, found)
+            self.chooser.told(case, found)
             raise Refused(" ".join(self.reasons))
         change, names = found
         self.outcome.causes = [linking.CODE]
         self.outcome.edits = [Edited(change.path, 0, (), (f"link to {change.after.target}",))]
         self._carry_out(live, [change], [case], names)
 
-    def _case(self, question: Question) -> Optional[_Case]:
+    def _case(self, question: Question) -> Optional[Case]:
         """What is wrong with a URL; None where nothing is, or where no file of nginx is at fault."""
         report = self.ask(question)
         hop = report.facts.main_hop
         if report.verdict == WORKS or (hop is not None and hop.opened):
             # Who else comes as far as this host is no matter of its files.
-            self.outcome.message = f"nothing to do: {report.sentence}"
+            self.works = report.sentence
+            return None
+        if self.made_up and _passed_on(report):
+            self.host.find(
+                "made-up-path-refused",
+                f"{masked_url(question.url)}: nginx passes the upgrade on, and the application refuses this "
+                "path, which is made up",
+                "name the URL that the page asks for",
+            )
             return None
         causes = [finding for finding in report.findings if finding.is_cause]
         if report.verdict != FAILS or not causes:
@@ -199,9 +232,9 @@ class _Fix:
                 "nothing was changed. Name that file (nginx_websocket_conf_path)."
             )
             return None
-        return _Case(question, report, causes)
+        return Case(question, report, causes)
 
-    def _reload(self, live: Configuration, cases: Sequence[_Case]) -> None:
+    def _reload(self, live: Configuration, cases: Sequence[Case]) -> None:
         """The files are right already, and nginx has not read them."""
         outcome, host = self.outcome, self.host
         outcome.causes, outcome.urls = [STALE], [masked_url(case.question.url) for case in cases]
@@ -225,111 +258,43 @@ class _Fix:
         outcome.outcome = APPLIED
         outcome.message = f"reloaded, and {listed(outcome.urls)} opens; no file was changed"
 
-    def _choose(self, live: Configuration, cases: Sequence[_Case]) -> Tuple[Configuration, List[_Case]]:
-        """Edit a copy for one URL after the other; what is shared is edited once."""
-        after, done = live, []
-        for case in cases:
-            url, first = masked_url(case.question.url), case.causes[0]
-            if case.report.facts.configuration is None:
-                self._told(case, "nginx's files cannot be read as they are")
-                continue
-            if after is not live and opens(case.report.facts, after):
-                done.append(case)
-                continue
-            site = self._site_of_ours(case)
-            if site:
-                self.reasons.append(f"{case.report.sentence.rstrip('.')} ({first.code}), and {site}")
-                continue
-            mended = mend(case.report.facts, case.causes, after)
-            if mended is None:
-                known = first.change is not None and first.change.commands
-                why = "what helps is no edit" if known else "no edit is known that opens it and is safe"
-                self._told(case, why)
-                continue
-            why = moving.forbidden(case.report.facts, mended.codes, after, mended.after) or self._forbidden(
-                live, mended
-            )
-            if why:
-                self.reasons.append(f"{url}: {first.code}: {why}; nothing was changed.")
-                continue
-            told = moving.told(case.report.facts, mended.codes, after, mended.after)
-            if told:
-                self.host.find("backend-moved", told)
-            after = mended.after
-            self.outcome.causes += [code for code in mended.codes if code not in self.outcome.causes]
-            done.append(case)
-        return after, done
-
-    def _told(self, case: _Case, why: str) -> None:
-        """Say what is wrong and what helps, where it is not edited."""
-        first = case.causes[0]
-        if first.change is not None:
-            self.outcome.commands += first.change.commands
-        commands = (
-            f" Try: {'; '.join(first.change.commands)}" if first.change and first.change.commands else ""
-        )
-        self.reasons.append(
-            f"{case.report.sentence.rstrip('.')} ({first.code}); nothing was changed: {why}. "
-            f"What helps: {first.fix}.{commands}"
-        )
-
-    def _site_of_ours(self, case: _Case) -> str:
-        """What to do where the role wrote what answers; "" where it did not."""
-        route, tree = case.report.facts.route, case.report.facts.configuration
-        level = route.level or route.server if route is not None else None
-        path = level.directive.file if level is not None and level.directive is not None else ""
-        ours = tree is not None and path in tree.files and owners.ours(tree.files[path])
-        return _ROLES.format(path=path) if ours else ""
-
-    def _forbidden(self, live: Configuration, mended: Mended) -> str:
-        """Why an edit must not be made without being told to; "" where it may."""
-        if any(code in NAMES for code in mended.codes) and not self.wish.add_names:
-            return (
-                "the server would answer for a name that it did not have. Say that this is meant: "
-                "nginx_websocket_fix_names: true (--add-names)"
-            )
-        overlay = Overlay((), self.host.files)
-        for name, content in changed(live, mended.after).items():
-            path, before = overlay.resolve(name), live.files[name]
-            if owners.ours(before):
-                return _ROLES.format(path=path)
-            found = hunks(before, content)
-            if owners.certbots_line(found) is not None:
-                return f"{path}: a line that certbot manages would have to change, and certbot needs it"
-            owner = owners.owner(path, before, self.host.files.read)
-            if owner and not self.wish.managed:
-                return (
-                    f"{path} is not yours alone: {owner}. Make the change where that tool takes it from, or "
-                    "have the file edited all the same: nginx_websocket_fix_managed: true (--managed)"
-                )
-        return ""
-
-    def _changes(self, live: Configuration, after: Configuration) -> List[Change]:
+    def _changes(
+        self, before: Mapping[str, bytes], tree: Configuration, after: Configuration
+    ) -> List[Change]:
         """The files that the edits change, and what is told of them.
+
+        Args:
+            before: what the files hold on the disk.
+            tree: the configuration that was edited.
+            after: the edited one.
 
         Raises:
             Refused: somebody else changed a file meanwhile.
         """
         overlay = Overlay((), self.host.files)
         changes = []
-        for name, content in changed(live, after).items():
+        for name, content in after.files.items():
+            if before.get(name) == content:
+                continue
             path = overlay.resolve(name)
             current = self.host.files.entry(path)
-            if current.kind != "file" or current.content != live.files[name]:
+            if current.kind != "file" or current.content != before[name]:
                 raise Refused(f"{path} changed while it was being read; nothing was changed. Run again.")
             changes.append(Change(path, current, dataclasses.replace(current, content=content)))
             self.outcome.edits += [
-                Edited(path, hunk.line, *_shown(hunk.removed, hunk.added))
+                Edited(path, hunk.line, *showing.lines(hunk.removed, hunk.added))
                 for hunk in hunks(current.content, content)
             ]
-            self._shared(live, name, path)
+            readers = showing.shared(tree, name, path)
+            if readers:
+                self.host.find("shared-include", readers)
         return changes
 
     def _carry_out(
         self,
         live: Configuration,
         changes: List[Change],
-        cases: Sequence[_Case],
+        cases: Sequence[Case],
         names: FrozenSet[str] = frozenset(),
     ) -> None:
         """Judge the changed tree, and make it the live one.
@@ -380,29 +345,6 @@ class _Fix:
             outcome.message = f"edited {what}; {proof}.{left}"
             outcome.failed = bool(self.reasons)
 
-    def _shared(self, live: Configuration, name: str, path: str) -> None:
-        """List the servers that read an include which is edited, where there are several."""
-        readers: Dict[int, str] = {}
-        for directive in live.walk():
-            if directive.file != name:
-                continue
-            server = directive.parent
-            while server is not None and server.name != b"server":
-                server = server.parent
-            if server is not None and server.file != name:
-                words = [
-                    arg.decode("utf-8", "replace")
-                    for one in server.children(b"server_name")
-                    for arg in one.args
-                ]
-                readers[id(server)] = f"{' '.join(words[:3]) or 'a server without a name'} ({server.where()})"
-        if len(readers) > 1:
-            self.host.find(
-                "shared-include",
-                f"{path} is read by {len(readers)} servers, and the edit holds for all of them: "
-                + listed(list(readers.values())),
-            )
-
     def _compare(
         self, live: Configuration, staged: Configuration, urls: List[str], names: FrozenSet[str]
     ) -> None:
@@ -423,7 +365,7 @@ class _Fix:
                 "the edit would open the socket and change something else for users, so nothing was changed: "
                 + "; ".join(one.sentence() for one in bad[:_SHOWN])
             )
-        told = [_difference(one) for one in result.differences]
+        told = [showing.difference(one) for one in result.differences]
         if told:
             more = [f"and {len(told) - _SHOWN} more"] if len(told) > _SHOWN else []
             host.find(
@@ -440,33 +382,15 @@ class _Fix:
         return bool(refusals_in_tree(live, nginx.version)) or not self.host.world.validate([], nginx).valid
 
 
-def _difference(one: Difference) -> str:
-    """What a request got and gets, on one line; where it stands, the edits show."""
-    more = f" and {one.requests - 1} more like it" if one.requests > 1 else ""
-    whose = f" ({one.whose})" if one.whose else ""
-    often = f", {one.hits:,} of the last day's requests" if one.hits else ""
-    return f"- {one.examples[0]}{more}{whose}{often}: before, {one.parting.was}; after, {one.parting.now}"
+def _passed_on(report: Report) -> bool:
+    """Whether a backend gets the upgrade as it should and answers with something else."""
+    facts = report.facts
+    status = facts.main_hop.probe.status if facts.main_hop is not None else None
+    tree = facts.configuration
+    return status is not None and status not in _BY_NGINX and tree is not None and opens(facts, tree)
 
 
-def _shown(removed: Sequence[str], added: Sequence[str]) -> Tuple[Tuple[str, ...], Tuple[str, ...]]:
-    """Lines as they are shown: secrets masked, and of a long line the part that changes."""
-    old, new = ([masked_line(line, _MASKED) for line in lines] for lines in (removed, added))
-    first = 0
-    if old and new and max(len(old[0]), len(new[0])) > _LONG:
-        same = (number for number, (one, other) in enumerate(zip(old[0], new[0])) if one != other)
-        first = max(0, next(same, min(len(old[0]), len(new[0]))) - _AROUND)
-    lead = "…" if first else ""
-    cut = [
-        tuple(
-            lead + line[first : first + _LONG] if index == 0 else line[:_LONG]
-            for index, line in enumerate(lines)
-        )
-        for lines in (old, new)
-    ]
-    return cut[0], cut[1]
-
-
-def _sites(cases: Sequence[_Case], *, must_open: bool) -> List[Site]:
+def _sites(cases: Sequence[Case], *, must_open: bool) -> List[Site]:
     """The URLs as what must open; how the page asks for them is how they are proven."""
     sites = []
     for case in cases:

@@ -50,7 +50,7 @@ def link(
         return f"{at} is there already"
     try:
         text = files.read(path)
-        alone = load(path, read=lambda _: text, glob=lambda _: [])
+        alone = load(path, read=lambda name: text if name == path else b"", glob=lambda _: [])
     except (ConfSyntaxError, OSError, ValueError) as error:
         return f"{path} cannot be read: {error}"
     names: Set[bytes] = set()

@@ -21,7 +21,8 @@ from ..edit import memory
 DEPTH = 4
 """So many causes may stand one behind the other."""
 _SMALL = 4
-_HOP_HEADER = re.compile(r"\s*proxy_set_header\s+(?:Upgrade|Connection)\s")
+_HOP_HEADER = re.compile(r"\s*proxy_set_header\s+(?:Upgrade|Connection)\s+(?!\$(?!http_))")
+"""A line for the upgrade; one with a variable of a map may be the reason for a map that came with it."""
 WIDTH = 6
 """Cures that are tried for each of them."""
 

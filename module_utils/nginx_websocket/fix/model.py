@@ -7,6 +7,7 @@ from typing import Any, Callable, Dict, List, Tuple
 
 from ..diagnosis.engine import Report, diagnose
 from ..diagnosis.evidence.facts import Question
+from ..diagnosis.words.findings import Finding
 from ..transaction.site.model import Outcome
 
 
@@ -30,6 +31,15 @@ class Look:
     def report(self, question: Question) -> Report:
         """Why a URL does not open, on this host."""
         return diagnose(question, binary=self.binary, conf_path=self.conf_path)
+
+
+@dataclasses.dataclass
+class Case:
+    """One URL that fails."""
+
+    question: Question
+    report: Report
+    causes: List[Finding]
 
 
 Ask = Callable[[Question], Report]

@@ -13,6 +13,7 @@ from .. import codes
 from ..behaviour.effective import Level
 from ..behaviour.server.names import real_names
 from ..conf.tree import Configuration, Directive
+from ..diagnosis.asking.elsewhere import port_of
 from ..diagnosis.evidence.facts import BackendFacts, Facts
 from ..transaction.surroundings.host import listed
 
@@ -98,7 +99,7 @@ def _answers(backend: BackendFacts) -> bool:
 
 
 def _readers(tree: Configuration, port: int) -> List[Directive]:
-    """The servers whose requests go to a port of this host, by their proxy_pass or its upstream."""
+    """The servers whose requests go to a port of this host, by proxy_pass, its upstream or a variable."""
     targets: Set[bytes] = {
         block.args[0]
         for block in tree.walk()
@@ -108,10 +109,11 @@ def _readers(tree: Configuration, port: int) -> List[Directive]:
     }
     found: List[Directive] = []
     for directive in tree.walk():
-        if directive.name != b"proxy_pass" or not directive.args:
+        if directive.name not in (b"proxy_pass", b"set") or not directive.args:
             continue
         match = re.match(rb"https?://([^/]+)", directive.args[0])
-        if match is None or not (match.group(1).endswith(b":%d" % port) or match.group(1) in targets):
+        to_upstream = directive.name == b"proxy_pass" and match is not None and match.group(1) in targets
+        if port_of(directive) != port and not to_upstream:
             continue
         server = directive.parent
         while server is not None and server.name != b"server":

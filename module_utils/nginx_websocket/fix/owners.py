@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
@@ -14,18 +15,28 @@ Read = Callable[[str], bytes]
 DPKG = "/var/lib/dpkg"
 CERTBOT = "managed by Certbot"
 _HEAD_LINES = 40
+_TOOLS = (
+    r"ansible|puppet|chef|salt(?:stack)?|cfengine|rudder|terraform|nixos|cloud-init|plesk|aapanel|baota|"
+    r"cpanel|directadmin|ispconfig|hestia(?:cp)?|vesta(?:cp)?|virtualmin|cyberpanel|cloudpanel|froxlor|"
+    r"keyhelp|ploi|runcloud|forge|dokku|nginx proxy manager|nginx-proxy|docker-gen|confd|consul[- ]template"
+)
+_NOBODY = r"(?:hand|me|us|myself|ourselves|humans?|nginxconfig\.io|digitalocean|mozilla|certbot)\b"
+"""Who writes a file once, or is the user."""
 _HEADER = re.compile(
-    r"(?i)\b(?:"
-    r"(?P<tool>ansible|puppet|chef|salt|saltstack|cfengine|terraform|nixos|plesk|aapanel|baota|cpanel|"
-    r"directadmin|ispconfig|hestia(?:cp)?|vesta(?:cp)?|virtualmin|cyberpanel|cloudpanel|froxlor|keyhelp|ploi|"
-    r"runcloud|forge|dokku|nginx proxy manager|nginx-proxy|docker-gen|confd|consul-template)[ -]managed"
-    r"|(?:is|was|being)? ?(?:automatically |auto-?)?(?:managed|generated|maintained|written|created) "
-    r"(?:automatically )?(?:by|from|with|using) (?P<other>[\w.-]+(?: [\w.-]+)?)"
-    r"|(?P<not>do not (?:edit|modify|change)|don'?t (?:edit|modify)|auto-?generated|automatically generated|"
-    r"(?:will|may) be (?:overwritten|overridden|lost))"
-    r")"
+    rf"(?i)\b(?:{_TOOLS})[ -](?:has )?(?:managed|generated)\b"
+    rf"|\b(?:managed|generated|maintained|written|created|provisioned|controlled|rendered|deployed) "
+    rf"(?:automatically )?(?:by|from|with|using|via|through) (?:\S+ ){{0,2}}(?:{_TOOLS})\b"
+    rf"|\b(?:managed|generated) (?:automatically )?(?:by|from|with|using) (?!(?:the )?{_NOBODY})[\w.-]+"
+    r"|\bdo not (?:edit|modify|change|touch) (?:this|the|it|by|manually|directly)\b"
+    r"|\b(?:do not|don'?t) (?:edit|modify|change)\b|\bauto(?:matically)?[- ]?generated\b|\bgenerated file\b"
+    r"|\bgenerated automatically\b"
+    r"|\b(?:will|may|are going to) (?:be|get) (?:overwritten|overridden|lost|replaced)\b"
 )
 """What tools write at the head of what they write again.  Comments of certbot are about single lines."""
+_BLOCK = re.compile(r"(?i)^\s*#.*\b(?P<mark>BEGIN|END)\b.*\bANSIBLE MANAGED BLOCK\b")
+"""What Ansible's blockinfile writes around its lines."""
+_TEMPLATES = "/etc/nginx/templates"
+"""From here the image of nginx renders /etc/nginx/conf.d at every start of a container."""
 _DIRECTORIES = (
     ("/www/server/panel/vhost/", "aaPanel"),
     ("/var/www/vhosts/system/", "Plesk"),
@@ -40,6 +51,7 @@ _DIRECTORIES = (
     ("/usr/share/", "the distribution's package"),
     ("/usr/lib/", "the distribution's package"),
 )
+_ISPCONFIG = re.compile(r"/etc/nginx/sites-(?:available|enabled)/(?:\d+-)?[\w.-]+\.vhost$")
 _HOME_PANEL = re.compile(r"/home/[^/]+/conf/(?:web|mail)/")
 
 
@@ -61,6 +73,13 @@ def owner(path: str, content: bytes, read: Read) -> str:
             return f"it stands in {directory}, which belongs to {tool}"
     if _HOME_PANEL.match(path):
         return "it stands where Hestia and Vesta keep what they generate"
+    if _ISPCONFIG.match(path):
+        return "its name is that of ISPConfig's generated files"
+    if path.startswith("/etc/nginx/conf.d/"):
+        template = os.path.join(_TEMPLATES, os.path.relpath(path, "/etc/nginx/conf.d") + ".template")
+        with contextlib.suppress(OSError):
+            read(template)
+            return f"a container renders it from {template} at every start"
     return _said(content) or _packaged(path, content, read)
 
 
@@ -74,7 +93,7 @@ def _said(content: bytes) -> str:
         if text and not text.startswith("#"):
             break
         found = _HEADER.search(text)
-        if found is not None and "certbot" not in text.lower():
+        if found is not None and "certbot" not in text.lower() and not _BLOCK.match(line):
             return f"its head says: {text.lstrip('# ')[:100]}"
     return ""
 
@@ -99,4 +118,20 @@ def certbots_line(hunks: Sequence[Hunk]) -> Optional[Hunk]:
         kept: List[str] = list(hunk.added)
         if any(CERTBOT in line and line not in kept for line in hunk.removed):
             return hunk
+    return None
+
+
+def tools_block(before: bytes, hunks: Sequence[Hunk]) -> Optional[Hunk]:
+    """The first change within lines that Ansible's blockinfile owns; None for none."""
+    starts: List[int] = []
+    for number, line in enumerate(before.decode("utf-8", "replace").split("\n"), 1):
+        mark = _BLOCK.match(line)
+        if mark is not None and mark.group("mark").upper() == "BEGIN":
+            starts.append(number)
+        elif mark is not None and starts:
+            first = starts.pop()
+            for hunk in hunks:
+                last = hunk.line + len(hunk.removed) - 1 if hunk.removed else hunk.line
+                if (hunk.removed and hunk.line <= number and last >= first) or first < hunk.line <= number:
+                    return hunk
     return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Dict, List, Sequence, Tuple
 
 from ..behaviour.effective import Level
@@ -15,13 +14,9 @@ from ..behaviour.upgrade.meant import carries_upgrade
 from ..conf.tree import Configuration
 from ..diagnosis.evidence.facts import DEFAULT_VERSION, Question
 from ..diagnosis.websocket_routes import described
+from ..edit.style import speaks_of_sockets
 
 MOST = 20
-_TELLING = re.compile(
-    r"(?i)(?:^|[/._-])(?:wss?|web-?sockets?|sockets?|socket\.io|sockjs(?:-node)?|signalr|hubs?|cable|mqtt|stomp|"
-    r"live|realtime|subscriptions|notifications/hub|_stcore/stream|phoenix)(?:$|[/._-])"
-)
-"""Words that the names of locations for WebSockets have."""
 
 
 def failing(configuration: Configuration) -> List[Question]:
@@ -38,7 +33,7 @@ def failing(configuration: Configuration) -> List[Question]:
                 continue
             path = sample_path(location, DEFAULT_VERSION)
             name = location.name.decode("utf-8", "replace")
-            if path is None or not (carries_upgrade(location) or _TELLING.search(name)):
+            if path is None or not (carries_upgrade(location) or speaks_of_sockets(name)):
                 continue
             for one in (server, *_over_tls(server, servers)):
                 addresses = _addresses(one)

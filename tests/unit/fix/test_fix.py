@@ -7,6 +7,9 @@ import difflib
 import pytest
 from simulated_host import MAIN, ROOT, candidate
 
+from module_utils.nginx_websocket.diagnosis.evidence.facts import Hop
+from module_utils.nginx_websocket.diagnosis.words.findings import FAILS, Finding
+from module_utils.nginx_websocket.exchange.result import Probe
 from module_utils.nginx_websocket.fix.model import Wish
 from module_utils.nginx_websocket.transaction.site.model import Entry
 
@@ -256,3 +259,29 @@ def test_a_location_of_the_plain_server_comes_to_the_other_one(host):
     done = host.fix("ws://chat.test:8080/ws/room")
     assert done.outcome == "applied", done.message
     assert host.text().startswith(plain) and host.text().count("location /ws/") == 2
+
+
+def test_an_application_that_refuses_a_made_up_path_is_no_fault_of_a_file(host):
+    host.put(GOOD)
+    real, path = host._ask, []
+
+    def ask(question):
+        report = real(question)
+        path.append(question.url)
+        report.verdict = FAILS
+        report.facts.hops.append(Hop("loopback", "through nginx", Probe(question.url, status=404)))
+        report.findings = [Finding("backend-no-websocket", is_cause=True)]
+        return report
+
+    host._ask = ask
+    done = host.fix(url=None)
+    assert path and (done.outcome, done.failed, done.changed) == ("unchanged", False, False), done.message
+    assert "made-up-path-refused" in [finding.code for finding in done.findings]
+    assert host.fix(path[0]).failed  # a URL that somebody names must open
+
+
+def test_a_try_files_goes_only_where_it_stands_beside_a_proxy_pass(host):
+    root = "location / { root /w; try_files $uri /index.html; }"
+    host.put(GOOD.replace("location / { return 200 hello; }", root).replace("/ws/ {", "= /ws/ {"))
+    host.fix()
+    assert root in host.text()

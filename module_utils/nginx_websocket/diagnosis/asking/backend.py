@@ -35,6 +35,8 @@ BRIEFLY = 0.3
 """Seconds for which further servers of an upstream are watched."""
 PATIENCE = 20.0
 """Seconds for a backend that says nothing at first: after as many Firefox gives a handshake up."""
+_DEEP = 4
+"""Parts of a location's path that are taken away, one after the other."""
 MOST_SERVERS = 3
 MOST_ADDRESSES = 3
 NOBODY = ("connect-refused", "connect-failed")
@@ -282,7 +284,10 @@ def other_paths(facts: Facts) -> List[Tuple[str, str]]:
             prefix = literal_prefix(prefix)
         # A proxy_pass with variables may have lost the path: then the client's own is what to strip.
         for whole in (upstream.uri, facts.question.endpoint.target):
-            found += [(f"without the prefix {prefix}", target) for target in without_prefix(whole, prefix)]
+            for shorter in (prefix, *_parents(prefix)):
+                found += [
+                    (f"without the prefix {shorter}", target) for target in without_prefix(whole, shorter)
+                ]
     uri_part = uri_part_of(upstream)
     if uri_part and path.startswith(uri_part) and not uri_part.endswith("/"):
         rest = path[len(uri_part) :]
@@ -291,6 +296,12 @@ def other_paths(facts: Facts) -> List[Tuple[str, str]]:
     if "//" in path:
         found.append((WITH_SLASH, re.sub("/+", "/", path) + mark + query))
     return found
+
+
+def _parents(prefix: str) -> List[str]:
+    """The directories above a location's, the first of the path first: one application may have several."""
+    parts = prefix.strip("/").split("/")
+    return ["/" + "/".join(parts[:count]) + "/" for count in range(1, min(len(parts), _DEEP))]
 
 
 def literal_prefix(regex: str) -> str:

@@ -7,7 +7,7 @@ query, no token of the path.
 from __future__ import annotations
 
 import re
-from typing import Iterator, List, Optional, Set, Tuple
+from typing import List, Optional, Set, Tuple
 
 from ...conf.tree import Configuration, Directive
 from ...exchange.handshake import new_key
@@ -79,15 +79,13 @@ def look_elsewhere(facts: Facts, found: BackendFacts) -> None:
         # The same port at another address of this host: a backend that is bound to it alone.
         if found.address == (listener.address, listener.port) or listener.address in ANY:
             continue
-        if host_state.master_of(listener, [own] if own else []) is None and _opens(
-            facts.question, found, listener, harmless_path(facts.question)
-        ):
+        if host_state.master_of(listener, [own] if own else []) is None and _opens_at(facts, found, listener):
             return
     named = named_ports(facts.configuration)
     found.others = [listener for listener in candidates if listener.port not in named][:MOST]
     known = [listener for listener in candidates if listener.port in named]
     for listener in known[:MOST]:
-        if _opens(facts.question, found, listener, harmless_path(facts.question)):
+        if _opens_at(facts, found, listener):
             return
     if facts.question.other_ports:
         for listener in found.others:
@@ -96,32 +94,44 @@ def look_elsewhere(facts: Facts, found: BackendFacts) -> None:
 
 
 def named_ports(configuration: Optional[Configuration]) -> Set[int]:
-    """Ports to which some proxy_pass, upstream or map of addresses of a configuration leads."""
-    return {port for _, port in _leading(configuration)}
+    """Ports to which some proxy_pass, upstream, map of addresses or variable of a configuration leads."""
+    ports = {port_of(directive) for directive in configuration.walk()} if configuration is not None else set()
+    return {port for port in ports if port is not None}
 
 
 def leading_to(configuration: Optional[Configuration], port: int) -> Optional[Directive]:
-    """The proxy_pass (or server of an upstream, or entry of a map) that leads to a port of this host."""
-    return next((directive for directive, number in _leading(configuration) if number == port), None)
-
-
-def _leading(configuration: Optional[Configuration]) -> Iterator[Tuple[Directive, int]]:
-    """Every directive that names a port to pass requests on to, with the port."""
+    """The proxy_pass (or server of an upstream, entry of a map, variable) that leads to a port of this host."""
     for directive in configuration.walk() if configuration is not None else ():
-        within = directive.parent.name if directive.parent is not None else b""
-        server = directive.name == b"server" and within == b"upstream"
-        if not directive.args or not (directive.name == b"proxy_pass" or server or within == b"map"):
-            continue
+        if port_of(directive) == port:
+            return directive
+    return None
+
+
+def port_of(directive: Directive) -> Optional[int]:
+    """The port that a proxy_pass, a server of an upstream, an entry of a map or a variable's value names."""
+    within = directive.parent.name if directive.parent is not None else b""
+    server = directive.name == b"server" and within == b"upstream"
+    if not directive.args:
+        return None
+    if within == b"map":
         # What a map gives is an address where nothing else stands in the value.
-        pattern = rb"^[\w.-]+:(\d+)$" if within == b"map" else rb":(\d+)(?:/.*)?$"
-        match = re.search(pattern, directive.args[0])
-        if match is not None:
-            yield directive, int(match.group(1))
+        match = re.match(rb"[\w.-]+:(\d+)$", directive.args[0])
+    elif directive.name == b"set" and len(directive.args) == 2:
+        match = re.match(rb"(?:https?://)?[\w.-]+:(\d+)(?:/.*)?$", directive.args[1])
+    elif directive.name == b"proxy_pass" or server:
+        match = re.search(rb":(\d+)(?:/.*)?$", directive.args[0])
+    else:
+        match = None
+    return int(match.group(1)) if match is not None else None
 
 
 def harmless_path(question: Question) -> str:
     """The path of the URL, without its query, and with "x" in place of each part that may be a token."""
-    path = question.endpoint.target.split("?")[0]
+    return _harmless(question.endpoint.target)
+
+
+def _harmless(target: str) -> str:
+    path = target.split("?")[0]
     return "/".join("x" if token_like(part) else part for part in path.split("/"))
 
 
@@ -135,6 +145,13 @@ def bare_handshake(question: Question) -> List[Tuple[str, str]]:
         ("Sec-WebSocket-Key", new_key()),
         ("Sec-WebSocket-Version", "13"),
     ]
+
+
+def _opens_at(facts: Facts, found: BackendFacts, listener: Listener) -> bool:
+    """Whether a port opens the path that nginx sends, or else the client's."""
+    own = harmless_path(facts.question)
+    sent = _harmless(found.sent.target) if found.sent is not None else own
+    return any(_opens(facts.question, found, listener, path) for path in dict.fromkeys((sent, own)))
 
 
 def _opens(question: Question, found: BackendFacts, listener: Listener, target: str) -> bool:

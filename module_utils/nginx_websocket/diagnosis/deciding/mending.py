@@ -8,6 +8,7 @@ from typing import Iterator, List, Optional, Sequence
 
 from ... import codes
 from ...behaviour.content.files import local_files
+from ...behaviour.route import Route
 from ...conf.splice import Edit
 from ...conf.tree import Configuration, Directive, Source
 from ...edit import memory
@@ -16,6 +17,7 @@ from ...edit.changes.change import Change
 from ...edit.cures import Fault, cures
 from ...edit.judge import Asked, judge
 from ...edit.lines import map_mended
+from ...edit.mapping import by_map
 from ..evidence import host_state
 from ..evidence.facts import BackendFacts, Facts
 from ..reload import refused_tree
@@ -95,6 +97,16 @@ def candidates(cause: Finding, facts: Facts) -> Iterator[List[Edit]]:
     configuration, route = facts.configuration, facts.route
     if configuration is None or route is None:
         return
+    for edits in _candidates(cause, facts, configuration, route):
+        mapped = by_map(configuration, route, edits)
+        if mapped is not None:
+            yield mapped
+        yield edits
+
+
+def _candidates(
+    cause: Finding, facts: Facts, configuration: Configuration, route: Route
+) -> Iterator[List[Edit]]:
     if cause.code == codes.CONNECTION_HEADER_WRONG:
         yield from map_mended(configuration, route)
     for change in (cause.change, change_for(cause.code, route)):

@@ -8,7 +8,7 @@ import re
 import socket
 import stat
 import subprocess
-from typing import Dict, Iterable, List, Optional, Sequence, Set, Tuple
+from typing import Callable, Dict, Iterable, List, Optional, Sequence, Set, Tuple
 
 from ...behaviour.effective import Level
 from ...behaviour.location import Location
@@ -258,7 +258,7 @@ def stray_files(
     for path in _neighbours(configuration):
         if os.path.realpath(path) in loaded:
             continue
-        for location in _locations_in(path, server, http, host, port):
+        for location in _locations_in(path, configuration.main, server, http, host, port):
             if carries_upgrade(location) and own_match(location, uri, version):
                 line = location.directive.line if location.directive is not None else 0
                 found.append((path, titled(location), line))
@@ -293,13 +293,30 @@ def _neighbours(configuration: Configuration) -> List[str]:
     return seen[:STRAY_LIMIT]
 
 
-def _locations_in(path: str, server: Optional[Level], http: Level, host: bytes, port: int) -> List[Location]:
+def _beside(path: str, main: str) -> Callable[[str], bytes]:
+    """Reads what a file includes as the main file would read it; nothing for what is missing."""
+    own, base = os.path.dirname(path), os.path.dirname(main)
+
+    def read(name: str) -> bytes:
+        if name == path:
+            return read_file(path)
+        try:
+            return read_file(os.path.join(base, os.path.relpath(name, own)) if name.startswith(own) else name)
+        except OSError:
+            return b""
+
+    return read
+
+
+def _locations_in(
+    path: str, main: str, server: Optional[Level], http: Level, host: bytes, port: int
+) -> List[Location]:
     """The locations that a file would bring in: its own ones into the server, those of servers with the
     name and the port."""
     try:
         if b"location" not in read_file(path):
             return []
-        parsed = load(path, glob=lambda pattern: [])
+        parsed = load(path, read=_beside(path, main), glob=lambda pattern: [])
     except (ConfSyntaxError, OSError, ValueError):
         return []
     found: List[Location] = []

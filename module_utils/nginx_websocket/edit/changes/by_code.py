@@ -72,7 +72,13 @@ def change_for(code: str, route: Route) -> Optional[Change]:
 
 
 def _upgrade_lines(code: str, hop: Hop) -> Optional[Change]:
-    """The lines for the upgrade that the level in force lacks."""
+    """The lines for the upgrade that the level in force lacks; a wrong one that stands there gives way."""
+    level = hop.upstream.header_level
+    here = level is not None and level.directive is hop.upstream.directive.parent
+    if here and header_line(hop.upstream, b"connection") is not None:
+        mended = mended_headers(code, hop.route, hop.upstream)
+        if mended is not None:
+            return mended
     own = hop.upstream.header_level if code == codes.HOP_HEADER_INHERITANCE else None
     known = {line.args[0].lower() for line in (own.own(b"proxy_set_header") if own else ()) if line.args}
     if any("upgrade" in (header.value or "").lower() for header in hop.upstream.values("Connection")):

@@ -36,3 +36,11 @@ def variables(path="/"):
 def test_the_client_s_path_is_what_to_strip_where_variables_lost_it():
     facts = host(site(variables()), {"loopback": refused(404)}, url="wss://app.test/desktop/websockify")
     assert ("without the prefix /desktop/", "/websockify") in other_paths(facts)
+
+
+def test_an_application_may_stand_above_its_location():
+    text = "    location /board/api/live/ {\n        proxy_pass http://127.0.0.1:8000;\n    }"
+    facts = host(site(text), {"loopback": refused(404)}, url="wss://app.test/board/api/live/ws")
+    found = other_paths(facts)
+    assert ("without the prefix /board/", "/api/live/ws") in found
+    assert ("without the prefix /board/api/", "/live/ws") in found

@@ -47,9 +47,10 @@ def test_lines_are_added_inside_the_block_of_proxy_pass(server):
 
 
 def test_a_block_on_one_line_stays_on_one_line():
-    after, _ = cured("server {\n  listen 80;\n  location / { proxy_pass http://b; } # x\n}")
+    after, _ = cured("server {\n  listen 80;\n  location /ws/ { proxy_pass http://b; } # x\n}")
     assert after.split("\n")[4] == (
-        "  location / { proxy_pass http://b; proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; "
+        "  location /ws/ { proxy_pass http://b; proxy_http_version 1.1; "
+        "proxy_set_header Upgrade $http_upgrade; "
         'proxy_set_header Connection "upgrade"; } # x'
     )
 
