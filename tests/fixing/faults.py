@@ -6,10 +6,11 @@ import dataclasses
 import re
 from typing import Callable, Dict, Optional
 
-from .sites import AVAILABLE, ENABLED, NAME, OTHER, SOCKET, Site
+from .sites import AVAILABLE, NAME, OTHER, SOCKET, Site
 
 Files = Dict[str, str]
 Make = Callable[[Site], Optional[Files]]
+"""Gives the broken files; None where the fault makes no sense for a site."""
 VERSION = r"""[ \t]*proxy_http_version\s+[^;]+;[ \t]*(?:\r?\n)?"""
 DEFAULT = "server { listen 80 default_server; server_name _; return 404; }\n"
 UPGRADE = r"""[ \t]*proxy_set_header\s+["']?Upgrade["']?\s+[^;]+;[ \t]*(?:\r?\n)?"""
@@ -39,7 +40,7 @@ def _within(site: Site, change: Callable[[str], str], anywhere: bool = False) ->
     """Change the last block that begins with the site's head; else, with ``anywhere``, every file."""
     files = dict(site.files)
     head = site.head
-    path = next((p for p, text in files.items() if head in text.replace("\r\n", "\n")), "")
+    path = next((p for p, text in files.items() if head and head in text.replace("\r\n", "\n")), "")
     if path:
         text = files[path]
         feed = "\r\n" if "\r\n" in text else "\n"
@@ -179,7 +180,9 @@ def _nameless(site: Site) -> Optional[Files]:
 
 def _unlinked(site: Site) -> Optional[Files]:
     # Other names have a server, which they keep.
-    return {**site.files, ENABLED: "", "conf.d/zz-default.conf": DEFAULT} if site.links else None
+    if not site.links:
+        return None
+    return {**site.files, f"sites-enabled/{site.links[0]}": "", "conf.d/zz-default.conf": DEFAULT}
 
 
 def _wrong_port(site: Site) -> Optional[Files]:

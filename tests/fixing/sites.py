@@ -7,7 +7,7 @@ before it is broken.
 from __future__ import annotations
 
 import dataclasses
-from typing import Dict, List, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 NAME = "chat.example.test"
 AVAILABLE = f"sites-available/{NAME}"
@@ -48,6 +48,10 @@ class Site:
     """Another tool owns the file, so that the fix must be told to edit it."""
     lines: int = 0
     """Lines that a cure may need beyond what the fault says."""
+    paths: Tuple[str, ...] = ()
+    """Requests beside the usual ones that must be answered as before."""
+    faults: Optional[Mapping[str, Any]] = None
+    """Its own faults; None for those of ``faults.FAULTS``."""
 
 
 def available(text: str, **more: str) -> Dict[str, object]:

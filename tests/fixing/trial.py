@@ -13,7 +13,7 @@ import signal
 import ssl
 import subprocess
 import time
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 from module_utils.nginx_websocket.diagnosis.evidence.facts import Question
 from module_utils.nginx_websocket.exchange.probe import probe
@@ -25,9 +25,14 @@ from module_utils.nginx_websocket.transaction.rollback import rollback
 from .application import Application
 from .faults import FAULTS, Fault
 from .sites import NAME, OTHER, SITES, SOCKET, Site
+from .written import load
 
 ETC = "/etc/nginx"
 STATE = "/var/lib/nginx_websocket"
+REFUSED = ConnectionRefusedError.__name__
+TOPS = (ETC, "/www/server/panel", "/data")
+"""Where nginx's files stand."""
+ALL = [*SITES, *load()]
 PATHS = (
     "/", "/index.html", "/app.js", "/api/x?a=1", "/.env", "/.git/config", "/index.php", "/other/deep/path",
     "/wsx", "/a/ws/", "/mqtt", "/notes/", "/desk/x", "/desk/assets/a.png", "/room/42/live", "/room/abc",
@@ -87,7 +92,7 @@ def run(site: Site, fault: Fault) -> Dict[str, Any]:
     done = _fix(site, wish)
     result.update(opened=_opens(site), reason=done.message, outcome=done.outcome, causes=done.causes)
     result["edits"] = [edit.text() for edit in done.edits]
-    if result["opened"] and (fault.told or any(FAULTS[name] is fault for name in site.shut)):
+    if result["opened"] and (shut(site, fault)):
         wrong.append("a guard or somebody's redirect was taken away")
     if not result["opened"]:
         if not done.failed:
@@ -103,6 +108,8 @@ def run(site: Site, fault: Fault) -> Dict[str, Any]:
     wrong += _parted(site, fault, before, after)
     wrong += _outside(files, done)
     lines = sum(len(edit.before) + len(edit.after) for edit in done.edits)
+    if any("map $http_upgrade" in line for edit in done.edits for line in edit.after):
+        lines -= 4  # so that plain requests of a general location stay as they are
     if lines > fault.lines + site.lines:
         wrong.append(f"{lines} lines for what {fault.lines} mend")
     mended = _digest()
@@ -112,10 +119,13 @@ def run(site: Site, fault: Fault) -> Dict[str, Any]:
     if done.edits or done.backup is not None:
         back = rollback(nginx=find_instance(), state_dir=STATE)
         if refused:
-            # Nothing brings back what nginx does not take: the tree on the disk can always be loaded.
+            # What nginx does not take comes back only to somebody who says so, and without a reload.
             if not back.failed or _digest() != mended:
                 wrong.append("rollback to what nginx refuses was not refused")
-        elif back.failed or _digest() != digest:
+            back = rollback(nginx=find_instance(), state_dir=STATE, allow_invalid=True)
+            if not _opens(site):
+                wrong.append("nginx was reloaded with files that it refuses")
+        if back.failed or _digest() != digest:
             wrong.append(f"rollback left other bytes: {back.message}")
     return result
 
@@ -134,7 +144,8 @@ class _Nginx:
 
     def start(self) -> None:
         """Start, and wait until it listens."""
-        subprocess.run(["nginx"], check=True, capture_output=True)
+        # No pipe: nginx keeps its standard error where error_log stands in http alone.
+        subprocess.run(["nginx"], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def stop(self) -> None:
         """End at once, and wait for it."""
@@ -201,12 +212,13 @@ def _clear(site: Site) -> None:
     for name in ("conf.d", "sites-available", "sites-enabled", "snippets"):
         shutil.rmtree(f"{ETC}/{name}", ignore_errors=True)
         os.mkdir(f"{ETC}/{name}")
-    shutil.rmtree("/www/server/panel", ignore_errors=True)
+    for top in ("/www/server/panel", "/data/nginx"):
+        shutil.rmtree(top, ignore_errors=True)
 
 
 def _contents() -> Dict[str, bytes]:
     found = {}
-    for top in (ETC, "/www/server/panel"):
+    for top in TOPS:
         for directory, _, names in os.walk(top):
             for name in names:
                 path = os.path.join(directory, name)
@@ -218,7 +230,7 @@ def _contents() -> Dict[str, bytes]:
 
 def _digest() -> str:
     total = hashlib.sha256()
-    for top in (ETC, "/www/server/panel"):
+    for top in TOPS:
         for directory, below, names in os.walk(top):
             below.sort()
             for name in sorted(names):
@@ -252,7 +264,7 @@ Answer = Tuple[Any, ...]
 def _answers(site: Site) -> Dict[Tuple[str, str, str], Answer]:
     """What nginx says to everybody else, and what the applications get."""
     own = site.own.rstrip("/")
-    paths = [*PATHS, f"{own}/", f"{own}/admin/x", f"{own}/x"]
+    paths = [*PATHS, *site.paths, f"{own}/", f"{own}/admin/x", f"{own}/x"]
     found = {}
     for scheme in ("http", "https"):
         for host in HOSTS:
@@ -301,10 +313,10 @@ def _parted(
             continue
         if fault.names and key[1] == NAME:
             continue
-        if fault.whole and (key[0] == "https" or key[1] in (NAME, f"www.{NAME}")):
+        if fault.whole and (was == (REFUSED,) or key[0] == "https" or key[1] in (NAME, f"www.{NAME}")):
             continue
         alike = len(was) == 3 == len(now) and was[0] == now[0]
-        if own and alike and HOP_LINES.sub("", was[2]) == HOP_LINES.sub("", now[2]):
+        if own and alike and HOP_LINES.sub("", was[2]).strip() == HOP_LINES.sub("", now[2]).strip():
             continue  # The lines of the cure are sent with every request of that location.
         wrong.append(f"{key}: {str(was)[:160]} -> {str(now)[:160]}")
     return wrong[:4]
@@ -323,7 +335,10 @@ def _outside(files: Dict[str, bytes], done: Fixed) -> List[str]:
             wrong.append(f"{path} came or went")
             continue
         # Of a long line, the part that changes is told.
-        part = any(file == os.path.realpath(path) and text.startswith("…") for file, text in told)
+        part = any(
+            file == os.path.realpath(path) and text and text and "…" in (text[0], text[-1])
+            for file, text in told
+        )
         for line in difflib.ndiff(old.decode().split("\n"), new.decode().split("\n")):
             if line[0] in "+-" and not part and (os.path.realpath(path), line[2:].rstrip("\r")) not in told:
                 wrong.append(f"{path}: not told: {line!r}")
@@ -335,15 +350,25 @@ def _outside(files: Dict[str, bytes], done: Fixed) -> List[str]:
 def find(name: str) -> Tuple[Site, Fault]:
     """The case of a name, ``SITE FAULT``."""
     site, _, fault = name.partition(" ")
-    return next(one for one in SITES if one.name == site), FAULTS[fault]
+    found = next(one for one in ALL if one.name == site)
+    return found, _faults(found)[fault]
 
 
 def names(words: Optional[List[str]] = None) -> List[str]:
     """All cases whose name holds one of the words."""
     found = [
         f"{site.name} {key}"
-        for site in SITES
-        for key, fault in FAULTS.items()
+        for site in ALL
+        for key, fault in _faults(site).items()
         if fault.make(site) not in (None, site.files)
     ]
     return [name for name in found if not words or any(word in name for word in words)]
+
+
+def shut(site: Site, fault: Fault) -> bool:
+    """Whether no edit may open the socket: a password or somebody's redirect stands before it."""
+    return fault.told or any(_faults(site).get(name) is fault for name in site.shut)
+
+
+def _faults(site: Site) -> Mapping[str, Fault]:
+    return FAULTS if site.faults is None else site.faults

@@ -112,6 +112,9 @@ class _Door:
         )
         self._new = location if new else None
         """The location that the edit brings for it."""
+        name = _name(live, url, version)
+        self._own = name if len(name) > 1 and name == _name(staged, url, version) else ""
+        """The name of the location that answers before and after: an edit in it is for all below it."""
 
     def has(self, example: str) -> bool:
         """Whether a request is below the WebSocket's directory, or in the location that was made for it."""
@@ -122,7 +125,8 @@ class _Door:
             self._server is None or self._server_of(match.group()) != self._server
         ):
             return False  # Another name of the same server leads to the same lines.
-        if ((match.group("path") or "/") + "/").startswith(self._below):
+        path = match.group("path") or "/"
+        if (path + "/").startswith(self._below) or (self._own and path.startswith(self._own)):
             return True
         return self._new is not None and self._location(match.group()) == self._new
 
@@ -142,6 +146,16 @@ class _Door:
             return None
         directive = found.directive if found is not None else None
         return (directive.file, directive.line) if directive is not None else None
+
+
+def _name(tree: Configuration, url: str, version: Sequence[int]) -> str:
+    """The name of the prefix location that answers a URL; "" for any other."""
+    try:
+        found = route(tree, Request(url), version=version).location
+    except (CannotDecide, *BROKEN):
+        return ""
+    plain = found is not None and not (found.regex or found.named or found.exact)
+    return found.name.decode("utf-8", "replace") if found is not None and plain else ""
 
 
 def _by_the_line(one: Difference) -> bool:
