@@ -54,6 +54,6 @@ def test_lines_of_a_single_block_keep_their_numbers():
 
 
 def test_the_diff_of_a_part_is_about_that_part_alone():
-    diff = causes(SERVER.replace("location /", "location /ws"))[1].as_data()["findings"][0]["diff"]
+    diff = causes(SERVER.replace(b"location /", b"location /ws"))[1].as_data()["findings"][0]["diff"]
     assert diff.startswith("--- nginx.conf\n+++ nginx.conf\n@@ -4,1 +4,1 @@\n-    location /ws {")
     assert "http {" not in diff
