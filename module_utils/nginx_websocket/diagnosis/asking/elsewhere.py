@@ -100,7 +100,7 @@ def named_ports(configuration: Optional[Configuration]) -> Set[int]:
 
 
 def leading_to(configuration: Optional[Configuration], port: int) -> Optional[Directive]:
-    """The proxy_pass (or server of an upstream, entry of a map, variable) that leads to a port of this host."""
+    """The proxy_pass (or server of an upstream, entry of a map, variable) that leads to a port."""
     for directive in configuration.walk() if configuration is not None else ():
         if port_of(directive) == port:
             return directive
