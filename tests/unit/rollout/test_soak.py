@@ -10,6 +10,7 @@ from pathlib import Path
 
 from rollout import soak as soaking
 from rollout.soak import soak
+from tests.unit.verify.reports import reported
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -80,7 +81,6 @@ def run(targets: str, *arguments: str) -> subprocess.CompletedProcess[str]:
 DEAD = {
     "name": "web1",
     "address": "127.0.0.99",
-    "report": {"masters": [], "workers": [], "unit": {}, "releases": {}},
     "sites": [
         {
             "name": "a.test",
@@ -92,7 +92,7 @@ DEAD = {
 
 
 def test_the_program_asks_the_suite_and_ends_at_a_failure():
-    done = run(json.dumps({"ca_file": "", "timeout": 3, "hosts": [DEAD]}), "600", "600")
+    done = run(json.dumps({"ca_file": "", "timeout": 3, "hosts": [reported(DEAD)]}), "600", "600")
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)
     failures = document["hosts"]["web1"]["failures"]
