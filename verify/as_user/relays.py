@@ -70,7 +70,7 @@ def _one_by_one(command: Sequence[str]) -> Generator[Carry, None, None]:
 
 @contextlib.contextmanager
 def _together(command: Sequence[str]) -> Generator[Carry, None, None]:
-    """Start the command once, wait until it runs, and have it carry all connections (`verify.as_user.relay`)."""
+    """Start the command once, wait until it runs, and have it carry all connections (relay.py)."""
     with subprocess.Popen(
         command, bufsize=0, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     ) as process:
