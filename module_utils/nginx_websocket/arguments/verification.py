@@ -27,7 +27,7 @@ OPTION: Dict[str, Any] = {
 }
 #: Bytes of an answer, most of which is nginx's compressed configuration.
 MOST_BYTES = 4 * 2**20
-_OURS = ("ansible", "module_utils")
+_OURS = ("ansible", "ansible_collections", "module_utils")
 
 
 def report(

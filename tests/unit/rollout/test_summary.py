@@ -40,7 +40,8 @@ from ansible.module_utils.basic import AnsibleModule
 
 module = AnsibleModule({"told": {"type": "dict", "required": True}}, supports_check_mode=True)
 told = module.params["told"]
-(module.fail_json if told.pop("fails", False) else module.exit_json)(**{**NOTHING, "msg": "", **told})
+answer = {**NOTHING, "msg": "", "report": None, **told}
+(module.fail_json if told.pop("fails", False) else module.exit_json)(**answer)
 """
 #: Stands for nginx_rollback: takes what the role's own tasks give it, answers what its state directory says.
 GOES_BACK = """\
@@ -72,7 +73,7 @@ VERIFY = """\
     __nginx_websocket_verified:
       hosts: "{{ {inventory_hostname: seen} }}"
   vars:
-    seen: {passed: 22, failures: "{{ failures }}", findings: "{{ findings }}", down: "{{ down }}"}
+    seen: {passed: 22, failures: "{{ failures }}", findings: "{{ findings }}", down: "{{ down }}", unreached: ""}
 - name: Say what the look at the host found
   ansible.builtin.set_fact:
     __nginx_websocket_deploy: "{{ __nginx_websocket_deploy | combine({'answering': answering}) }}"

@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parents[3]
 LITTLE = 160 * 2**20
 PROGRAM = """
 import resource, sys
-from verify import rights
+from verify.host_report import rights
 resource.setrlimit(resource.RLIMIT_AS, (int(sys.argv[2]), int(sys.argv[2])))
 print(repr(rights.strangers_code(sys.argv[1], "/", "")))
 """
