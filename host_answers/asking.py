@@ -42,7 +42,10 @@ PREFIXES = ("nginx_websocket_", "__nginx_websocket_", "__diagnose")
 #: The only fact that goes on: Ansible's own, where it looked for Python on the host. It is a path there.
 INTERPRETER = re.compile(r"/[A-Za-z0-9._/+-]{1,200}")
 #: What Python 3.6 and older say of our modules' first line, and Ansible's own code of Pythons that it left.
-OLD_PYTHON = re.compile(r"future feature annotations is not defined|requires a minimum of Python")
+#: Python 2 knows no -I, 3.6 no such annotations; 3.7 is told by the modules themselves.
+OLD_PYTHON = re.compile(
+    r"Unknown option: -I|future feature annotations is not defined|requires a minimum of Python"
+)
 NO_PYTHON = re.compile(r"(?:No such file or directory|not found)\s*$", re.MULTILINE)
 
 

@@ -360,13 +360,13 @@ ON_THE_WAY: List[Row] = [
     ),
     Row(
         "a Python that is too old",
-        "minimum of Python version 3.8",
+        "is older than 3.8",
         {},
         {"ansible_python_interpreter": "/opt/old-python"},
         before="cat > /opt/old-python <<'END'\n"
         "#!/bin/sh\n"
         'exec /usr/bin/python3 -c \'import sys; sys.version_info = (3, 6, 9, "final", 0)\n'
-        'exec(compile(sys.stdin.read(), "module", "exec"), {"__name__": "__main__"})\'\n'
+        'exec(sys.argv[-1], {"__name__": "__main__"})\' "$@"\n'
         "END\nchmod 755 /opt/old-python",
         outcome="refused at the first look at the host",
     ),

@@ -73,7 +73,8 @@ VERIFY = """\
     __nginx_websocket_verified:
       hosts: "{{ {inventory_hostname: seen} }}"
   vars:
-    seen: {passed: 22, failures: "{{ failures }}", findings: "{{ findings }}", down: "{{ down }}", unreached: ""}
+    seen:
+      {passed: 22, failures: "{{ failures }}", findings: "{{ findings }}", down: "{{ down }}", unreached: ""}
 - name: Say what the look at the host found
   ansible.builtin.set_fact:
     __nginx_websocket_deploy: "{{ __nginx_websocket_deploy | combine({'answering': answering}) }}"
