@@ -145,6 +145,19 @@ def test_trailing_slash(located):
     assert (verdict.survives, verdict.code) == (False, "trailing-slash-redirect")
 
 
+@pytest.mark.parametrize(
+    ("text", "cause"),
+    [
+        ("location / { try_files $uri $uri/ @a; } location @a { %s }" % GOOD, "try-files-before-proxy"),
+        ("location / { }", "location-without-handler"),
+    ],
+)
+def test_a_directory_of_the_name(located, text, cause):
+    text = "root /srv; " + text
+    verdict = judge(located(text, "/ws", file_kind=lambda path: "directory" if path == "/srv/ws" else ""))
+    assert (verdict.survives, verdict.code) == (False, cause), verdict
+
+
 def test_http10_is_a_risk_not_a_verdict(located):
     text = "location / { %s }" % GOOD.replace("proxy_http_version 1.1;", "")
     assert judge(located(text, URL)).survives is None

@@ -41,6 +41,11 @@ def _redirect(route: Route, meant: Optional[Meant], _client: Client) -> List[Obs
     text = f"{answer.status} to {target}"
     if answer.directive is not None:
         text = f"{words_of(answer.directive)} answers {answer.status}" + (f" to {target}" if target else "")
+    tried = _try_files(route) if answer.code == "directory" else None
+    if tried is not None and tried.code == codes.TRY_FILES_BEFORE_PROXY:
+        # try_files took the directory, and nginx sends browsers to its name with a slash.
+        tried.certain, tried.answers = certain, status
+        return [tried]
     if answer.code in ("auto-redirect", "directory"):
         automatic = answer.code == "auto-redirect"
         code = codes.TRAILING_SLASH_REDIRECT if automatic else codes.LOCATION_WITHOUT_HANDLER
