@@ -9,7 +9,7 @@ import functools
 import json
 import shlex
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any, Dict, Mapping, List
 
 HERE = Path(__file__).parent
 #: The program's parts in the order in which they import each other; the last one answers.
@@ -40,7 +40,7 @@ def program() -> Dict[str, Any]:
     return {"start": _text("start"), "parts": [[name, _text(part)] for part, name in names.items()]}
 
 
-def patience(asked: Dict[str, Any]) -> float:
+def patience(asked: Mapping[str, Any]) -> float:
     """Return how many seconds the answer to a question may take."""
     number = sum(len(asked[kind]) for kind in ("releases", "backends"))
     return PATIENCE + float(asked["timeout"]) * number
