@@ -9,7 +9,7 @@ import functools
 import json
 import shlex
 from pathlib import Path
-from typing import Any, Dict, Mapping, List
+from typing import Any, Dict, List, Mapping
 
 HERE = Path(__file__).parent
 #: The program's parts in the order in which they import each other; the last one answers.
