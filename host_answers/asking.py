@@ -13,6 +13,7 @@ from ansible import constants as C  # type: ignore[import-untyped]
 from ansible.errors import AnsibleConnectionFailure  # type: ignore[import-untyped]
 from ansible.plugins.action import ActionBase  # type: ignore[import-untyped]
 from ansible.release import __version__  # type: ignore[import-untyped]
+from ansible.utils.display import Display  # type: ignore[import-untyped]
 
 from host_answers import sending
 from host_answers.memory import bounded
@@ -123,6 +124,8 @@ class Asking(ActionBase):  # type: ignore[misc]  # ansible-core has no types
         """Run a module of ours on the host without what Ansible packs around it."""
         self._used_interpreter = python
         task = self._task
+        # As Ansible says it of what it sends.
+        Display().vvv(f"Using module file {sending.file_of(module)}")
         data = sending.payload(module, arguments, check_mode=task.check_mode, diff=task.diff)
         res = self._low_level_execute_command(sending.command(python), in_data=data)
         try:

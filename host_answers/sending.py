@@ -49,10 +49,15 @@ def prepare() -> None:
         archive(module)
 
 
+def file_of(module: str) -> Path:
+    """Return the file of a module."""
+    return next(path for path in (one / f"{module}.py" for one in LIBRARIES) if path.is_file())
+
+
 @functools.lru_cache(maxsize=None)
 def archive(module: str) -> bytes:
     """Return the zip file of a module, with all that it may import."""
-    source = next(path for path in (one / f"{module}.py" for one in LIBRARIES) if path.is_file()).read_bytes()
+    source = file_of(module).read_bytes()
     data = io.BytesIO()
     with zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as out:
         out.writestr("module.py", source)
