@@ -11,10 +11,13 @@ import re
 from urllib.parse import urlsplit
 
 #: C0 without the newline, DEL, C1; marks and embeddings that reorder text (Unicode TR9), line separators,
-#: invisible characters, tags, and halves of surrogate pairs, which no stream can encode.
+#: invisible characters, signs that change how their neighbours are drawn (category Cf), tags, and halves of
+#: surrogate pairs, which no stream can encode.
 _ACTS = re.compile(
     "[\x00-\x09\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff"
-    "\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
+    "\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f"
+    "\u0600-\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd\U00013430-\U0001343f"
+    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a]"
 )
 #: Characters of one line that are shown.
 LONGEST = 10000

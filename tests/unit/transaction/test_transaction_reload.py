@@ -102,7 +102,7 @@ def test_old_workers_that_stay_are_named_with_what_the_log_does_not_say(tmp_path
 
 
 def test_a_refusal_is_told_in_nginxs_words(tmp_path):
-    said, _ = told('open() "/x" failed (13: Permission denied)', tmp_path)
+    said, _ = told('open() "/x" failed (13: Permission denied)', tmp_path, seconds=20)
     assert said.startswith("nginx refused to reload and serves on with the old configuration")
     assert 'open() "/x" failed (13: Permission denied)' in said
 
@@ -116,7 +116,7 @@ def test_whoever_has_the_port_is_named(tmp_path):
         said, _ = told("keep", tmp_path, tree)
         assert f"127.0.0.1:{port} is held by" in said and f"pid {os.getpid()}" in said
         bound = f"bind() to 127.0.0.1:{port} failed (98: Address already in use)"
-        said, _ = told(bound, tmp_path)
+        said, _ = told(bound, tmp_path, seconds=5)
         assert bound in said and f"127.0.0.1:{port} is held by" in said
 
 
