@@ -59,7 +59,7 @@ ENDED = re.compile(r" (PASSED|FAILED|ERROR|SKIPPED|XFAIL|XPASS)\b")
 #: Exit codes of pytest that tell more than "a test failed".
 EXIT_CODES = {2: "pytest was interrupted", 3: "pytest itself failed", 4: "pytest was called wrongly",
               5: "pytest found no test"}  # fmt: skip
-LIMIT = 900.0  # seconds for one Python
+LIMIT = 1800.0  # seconds for one Python, with other sections beside it
 
 #: What the images of `lab.containers.images` have.
 SUITES = {"bullseye": (3, 9), "bookworm": (3, 11), "trixie": (3, 13), "forky": (3, 14)}
