@@ -19,6 +19,9 @@ LEFT_OUT = {
     ".ruff_cache",
     ".lab",
     ".hypothesis",
+    # compiled modules and environments, which this and other sections of the tests make
+    ".cache",
+    ".ansible",
     ".state",  # the lab's own, where other tests start hosts at the same time
 }
 
