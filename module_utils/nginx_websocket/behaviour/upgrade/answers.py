@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Callable, Dict, List, Optional
+from typing import Callable, Dict, List, Optional, Tuple
 
 from ... import codes
 from ...conf.tree import Directive
@@ -41,10 +41,9 @@ def _redirect(route: Route, meant: Optional[Meant], _client: Client) -> List[Obs
     text = f"{answer.status} to {target}"
     if answer.directive is not None:
         text = f"{words_of(answer.directive)} answers {answer.status}" + (f" to {target}" if target else "")
-    tried = _try_files(route) if answer.code == "directory" else None
+    tried = _try_files(route, certain, status) if answer.code == "directory" else None
     if tried is not None and tried.code == codes.TRY_FILES_BEFORE_PROXY:
         # try_files took the directory, and nginx sends browsers to its name with a slash.
-        tried.certain, tried.answers = certain, status
         return [tried]
     if answer.code in ("auto-redirect", "directory"):
         automatic = answer.code == "auto-redirect"
@@ -121,9 +120,8 @@ def _no_backend(route: Route, meant: Optional[Meant], client: Client) -> List[Ob
     if route.level is not None and route.level.kind == "if":
         text = "this if is entered, and inside it neither try_files nor the handler of the location holds"
         return [Obstacle(codes.IF_IS_EVIL, certain, at(route.level.directive, text), answers)]
-    tried = _try_files(route)
+    tried = _try_files(route, certain, answers)
     if tried is not None:
-        tried.certain, tried.answers = certain, answers
         return [tried] if tried.code == codes.TRY_FILES_BEFORE_PROXY else [*missing, tried]
     if meant is not None:
         return [from_meant(meant, certain, route, answers)]
@@ -131,7 +129,7 @@ def _no_backend(route: Route, meant: Optional[Meant], client: Client) -> List[Ob
     return [*missing, Obstacle(codes.LOCATION_WITHOUT_HANDLER, certain, facts, answers)]
 
 
-def _try_files(route: Route) -> Optional[Obstacle]:
+def _try_files(route: Route, certain: bool, answers: Tuple[int, ...]) -> Optional[Obstacle]:
     """The ``try_files`` that ended the request; None without one."""
     tried = next((step for step in route.steps if step.kind == "try_files"), None)
     if tried is None or tried.directive is None:
@@ -139,17 +137,17 @@ def _try_files(route: Route) -> Optional[Obstacle]:
     owner = tried.directive.parent
     if owner is not None and any(child.name == b"proxy_pass" for child in owner.block or ()):
         text = "try_files ends the request in the location that has proxy_pass"
-        return Obstacle(codes.TRY_FILES_BEFORE_PROXY, False, at(tried.directive, text))
+        return Obstacle(codes.TRY_FILES_BEFORE_PROXY, certain, at(tried.directive, text), answers)
     if _found_before(route, tried.directive.args[-1]):
         text = "try_files finds a file or directory of this name before it comes to "
         facts = at(tried.directive, text + tried.directive.args[-1].decode("utf-8", "replace"))
         fix = "a location of its own for the path of the WebSocket, without try_files"
-        return Obstacle(codes.TRY_FILES_BEFORE_PROXY, False, facts, fix=fix)
+        return Obstacle(codes.TRY_FILES_BEFORE_PROXY, certain, facts, answers, fix=fix)
     if tried.directive.args[-1].startswith(b"="):
         facts = [*at(tried.directive, "try_files ends here without a backend"), *_handler_facts(route)]
-        return Obstacle(codes.LOCATION_WITHOUT_HANDLER, False, facts)
+        return Obstacle(codes.LOCATION_WITHOUT_HANDLER, certain, facts, answers)
     text = "try_files answers this path: " + tried.text
-    return Obstacle(codes.TRY_FILES_SPA_FALLBACK, False, at(tried.directive, text))
+    return Obstacle(codes.TRY_FILES_SPA_FALLBACK, certain, at(tried.directive, text), answers)
 
 
 def _found_before(route: Route, last: bytes) -> bool:

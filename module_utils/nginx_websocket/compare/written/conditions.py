@@ -6,7 +6,7 @@ them all.  So each one that is in the way of a request in the live tree, and not
 
 from __future__ import annotations
 
-from typing import Dict, Iterator, Tuple
+from typing import Dict, Iterator
 
 from ...behaviour.access.conditions import condition_variables
 from ...behaviour.behaviour import Behaviour
@@ -15,8 +15,8 @@ from ...behaviour.secret_values import head
 from ...conf.tree import Directive
 from ..destination import Destination
 from ..differences import SETTINGS, Parting
+from .shape import Line, shape
 
-Shape = Tuple[object, ...]
 _PATH = frozenset((b"uri", b"document_uri"))
 
 
@@ -32,38 +32,33 @@ def conditions(before: Behaviour, after: Behaviour, now: Destination) -> Iterato
     if not old:
         return
     new = _in_the_way(after)
-    for shape, line in old.items():
-        if shape not in new:
+    for written, line in old.items():
+        if written not in new:
             yield Parting(
                 SETTINGS,
                 f"{head(line)} decides for some requests",
                 "there is no such condition",
                 line.where(),
                 now.at,
-                (repr(shape),),
+                (repr(written),),
                 "if",
             )
 
 
-def _in_the_way(found: Behaviour) -> Dict[Shape, Directive]:
+def _in_the_way(found: Behaviour) -> Dict[Line, Directive]:
     levels = [found.route.server, *(visit.level for visit in found.visits)]
-    result: Dict[Shape, Directive] = {}
+    result: Dict[Line, Directive] = {}
     for level in levels:
         if level is not None:
             result.update(level.once(_conditions))
     return result
 
 
-def _conditions(level: Level) -> Dict[Shape, Directive]:
-    return {_shape(line): line for line in level.own(b"if") if not _of_the_path(line)}
+def _conditions(level: Level) -> Dict[Line, Directive]:
+    return {shape(line): line for line in level.own(b"if") if not _of_the_path(line)}
 
 
 def _of_the_path(condition: Directive) -> bool:
     """Whether it asks for the path alone: paths are asked for that it matches, and others."""
     names = condition_variables(condition)
     return bool(names) and _PATH.issuperset(names)
-
-
-def _shape(line: Directive) -> Shape:
-    block = None if line.block is None else tuple(_shape(child) for child in line.block)
-    return line.name, tuple(line.args), block

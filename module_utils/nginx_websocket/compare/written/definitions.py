@@ -6,7 +6,7 @@ asked the same value, others may still part, so the definitions themselves are h
 
 from __future__ import annotations
 
-from typing import Dict, FrozenSet, Iterable, Iterator, List, Optional, Set, Tuple
+from typing import Dict, FrozenSet, Iterable, Iterator, List, Set
 
 from ...behaviour.behaviour import Behaviour
 from ...behaviour.effective import Level
@@ -15,14 +15,18 @@ from ...behaviour.variables import variable_names
 from ...conf.tree import Directive
 from ..destination import Destination
 from ..differences import SETTINGS, Parting
+from .shape import Shape, block_of, shape
 
-Shape = Tuple[object, ...]
 _VARIABLES = frozenset((b"map", b"geo", b"split_clients"))
 _NAMED = frozenset((b"limit_req_zone", b"limit_conn_zone", b"proxy_cache_path", b"log_format"))
 NAMING = frozenset((*_VARIABLES, *_NAMED))
 """Directives of ``http`` that count only for who names what they define."""
-_USERS = {b"limit_conn": 0, b"proxy_cache": 0, b"access_log": 1, b"limit_req": 0}
-"""Which argument names a zone or a format."""
+_USERS = {
+    b"limit_conn": (b"limit_conn_zone", 0),
+    b"proxy_cache": (b"proxy_cache_path", 0),
+    b"access_log": (b"log_format", 1),
+}
+"""What defines the zone or format that a directive names, and which argument names it."""
 _BLOCKS = frozenset((b"server", b"location", b"limit_except", b"upstream", b"types", *_VARIABLES))
 _HOP = frozenset((b"connection", b"upgrade"))
 
@@ -79,14 +83,6 @@ def named_in(level: Level) -> Dict[bytes, List[Directive]]:
     return found
 
 
-_DEFINED_BY = {
-    b"limit_conn": b"limit_conn_zone",
-    b"limit_req": b"limit_req_zone",
-    b"proxy_cache": b"proxy_cache_path",
-    b"access_log": b"log_format",
-}
-
-
 def _used(level: Level) -> Dict[bytes, List[Directive]]:
     """The definitions that count at a level."""
     known = level.chain()[-1].once(named_in)
@@ -126,12 +122,11 @@ def _words_of(line: Directive) -> Set[bytes]:
     if line.name == b"proxy_set_header" and line.args and line.args[0].lower() in _HOP:
         return set()  # whether a WebSocket opens is told by itself
     found = {b"$" + name for name in _variables_of(line)}
-    if line.name in _DEFINED_BY:
-        at = _USERS[line.name]
-        words: Iterable[bytes] = line.args[at : at + 1]
-        if line.name == b"limit_req":
-            words = [arg[5:] for arg in line.args if arg.startswith(b"zone=")]
-        found |= {_DEFINED_BY[line.name] + b" " + word for word in words}
+    if line.name == b"limit_req":
+        found |= {b"limit_req_zone " + arg[5:] for arg in line.args if arg.startswith(b"zone=")}
+    elif line.name in _USERS:
+        definer, at = _USERS[line.name]
+        found |= {definer + b" " + word for word in line.args[at : at + 1]}
     return found
 
 
@@ -144,16 +139,10 @@ def _variables_of(line: Directive) -> FrozenSet[bytes]:
     return frozenset(found)
 
 
-def _shape(lines: Optional[List[Directive]]) -> Shape:
-    return tuple((line.name, tuple(line.args), _block(line)) for line in lines or ())
+def _shape(lines: List[Directive]) -> Shape:
+    return tuple(map(shape, lines))
 
 
 def _meaning(lines: List[Directive]) -> Shape:
     """What a variable stands for, whatever its name is."""
-    return tuple((line.name, tuple(line.args[:-1]), _block(line)) for line in lines)
-
-
-def _block(line: Directive) -> Optional[Shape]:
-    if line.block is None:
-        return None
-    return tuple((child.name, tuple(child.args)) for child in line.block)
+    return tuple((line.name, tuple(line.args[:-1]), block_of(line)) for line in lines)

@@ -15,8 +15,9 @@ from ...behaviour.effective import Level
 from ...behaviour.secret_values import head
 from ...conf.tree import Directive
 from ..differences import ELSEWHERE, GUARD_LOST, SETTINGS, Parting
+from .shape import Line, shape
 
-Lines = Tuple[Tuple[bytes, Tuple[bytes, ...], object], ...]
+Lines = Tuple[Line, ...]
 """The lines of one directive, each with its arguments and its block."""
 
 _BLOCKS = frozenset((b"server", b"location", b"if", b"limit_except", b"upstream", b"map", b"geo", b"include"))
@@ -146,13 +147,8 @@ def _lines(level: Level) -> Dict[bytes, Lines]:
                 here.setdefault(line.name, []).append(line)
         for name, lines in here.items():
             if name not in found and not _UNSEEN_LIKE.match(name):
-                found[name] = tuple(map(_shape, lines))
+                found[name] = tuple(map(shape, lines))
     return found
-
-
-def _shape(line: Directive) -> Tuple[bytes, Tuple[bytes, ...], object]:
-    block = None if line.block is None else tuple(_shape(child) for child in line.block)
-    return line.name, tuple(line.args), block
 
 
 def _counts(

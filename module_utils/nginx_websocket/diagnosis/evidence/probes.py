@@ -31,9 +31,7 @@ def outcome(probe: Probe) -> str:
         pong = ", pong" if probe.pong else ""
         closed = f", closed after {probe.closed_after:.1f} s" if probe.closed_after is not None else ""
         return f"101, open{pong}{closed}"
-    if probe.status is not None and probe.error_kind == "http-status":
-        return f"{probe.status} {probe.reason}"
-    if probe.status is not None and not probe.error:
+    if probe.status is not None and (probe.error_kind == "http-status" or not probe.error):
         return f"{probe.status} {probe.reason}"
     return str(probe.error or probe.error_kind)
 
