@@ -15,6 +15,7 @@ import time
 from typing import Dict, List, Optional, Sequence
 
 from ..host.listeners import Listener, listeners
+from ..host.processes.children import booted
 from ..transaction.site.model import ABSENT, Entry
 from ..transaction.site.release import LITERAL, release_id, stamped
 from ..transaction.tree.evidence import masked_line
@@ -102,7 +103,7 @@ def deploy(
 def _deploy(
     unit: Unit, outcome: Outcome, check: bool, overwrite: bool, timeout: float, files: Filesystem
 ) -> None:
-    if not systemd.runs():
+    if not booted():
         raise Refused("systemd is not this host's init")
     if not _NAME.match(unit.name):
         raise Refused(f"{unit.name!r} cannot be the name of a unit")

@@ -7,10 +7,11 @@ import subprocess
 import tempfile
 from typing import Dict, List, Sequence
 
-from ..host.processes.children import environment
+from ..host.processes import children
 
 _TIMEOUT = 120.0
 _LAST_LINES = 5
+_PLAINLY = {"SYSTEMD_COLORS": "0", "SYSTEMD_PAGER": ""}
 QUIETLY = ("--output=cat", "--quiet", "--no-pager")
 
 
@@ -25,26 +26,13 @@ def run(*command: str, check: bool = True) -> str:
         SystemdError: it failed, or is not there.
     """
     try:
-        done = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            timeout=_TIMEOUT,
-            check=False,
-            env={**environment(), "SYSTEMD_COLORS": "0", "SYSTEMD_PAGER": ""},
-        )
+        done = children.run(command, _TIMEOUT, stderr=subprocess.STDOUT, more=_PLAINLY)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise SystemdError(f"{' '.join(command)}: {error}") from error
     said = done.stdout.decode("utf-8", "replace").strip()
     if check and done.returncode != 0:
         raise SystemdError(f"{' '.join(command[:3])}: {said or f'ended with {done.returncode}'}")
     return said
-
-
-def runs() -> bool:
-    """Whether systemd is this host's init (sd_booted(3))."""
-    return os.path.isdir("/run/systemd/system")
 
 
 def show(unit: str, *properties: str) -> Dict[str, str]:

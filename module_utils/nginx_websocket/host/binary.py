@@ -9,7 +9,7 @@ import shlex
 import subprocess
 from typing import Any, Dict, List, Optional, Tuple
 
-from .processes.children import environment
+from .processes.children import run
 from .processes.proc import Proc
 
 WELL_KNOWN = (
@@ -104,18 +104,10 @@ def inspect_binary(
     Raises:
         NginxError: it cannot be executed, hangs, or does not answer as nginx does.
     """
-    run = path if descriptor < 0 else f"/proc/self/fd/{descriptor}"
+    program = path if descriptor < 0 else f"/proc/self/fd/{descriptor}"
     try:
-        done = subprocess.run(
-            [run, "-V"],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            timeout=10,
-            check=False,
-            env=environment(),
-            pass_fds=() if descriptor < 0 else (descriptor,),
-        )
+        held = () if descriptor < 0 else (descriptor,)
+        done = run([program, "-V"], 10, stderr=subprocess.STDOUT, pass_fds=held)
     except OSError as error:
         raise NginxError(f"{path} cannot be executed: {error.strerror}") from None
     except subprocess.TimeoutExpired:
@@ -123,7 +115,7 @@ def inspect_binary(
     text = done.stdout.decode("utf-8", "replace")
     binary = parse_version(text, path)
     library = _mapped_pcre(pid, proc or Proc()) if pid else ""
-    binary.pcre_library = library or _linked_pcre(run)
+    binary.pcre_library = library or _linked_pcre(program)
     if "pcre" in binary.pcre_library:
         binary.pcre = "pcre2" if "pcre2" in binary.pcre_library else "pcre"
     return binary

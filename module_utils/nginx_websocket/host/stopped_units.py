@@ -9,7 +9,7 @@ import subprocess
 from typing import Dict, Iterator, List, Optional, Sequence
 
 from ..conf.regular import open_regular
-from .processes.children import environment
+from .processes.children import booted, run
 
 DIRECTORIES = ("/etc/systemd/system", "/run/systemd/system", "/usr/local/lib/systemd/system",
                "/usr/lib/systemd/system", "/lib/systemd/system")  # fmt: skip
@@ -43,7 +43,7 @@ def stopped_unit(needle: str, directories: Sequence[str] = DIRECTORIES) -> Optio
     Returns:
         None where systemd does not run this host, and where no unit or more than one comes into question.
     """
-    if not os.path.isdir("/run/systemd/system"):
+    if not booted():
         return None
     found = [unit for unit in map(_state, _speaking_of(needle, directories)) if unit is not None]
     if len(found) != 1:
@@ -89,14 +89,7 @@ def _state(name: str) -> Optional[StoppedUnit]:
 
 def _said(*command: str) -> List[str]:
     try:
-        done = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=SECONDS,
-            check=False,
-            env=environment(),
-        )
+        done = run(command, SECONDS)
     except (OSError, subprocess.TimeoutExpired):
         return []
     lines = done.stdout.decode("utf-8", "replace").splitlines() if not done.returncode else []

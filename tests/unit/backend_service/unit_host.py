@@ -44,7 +44,7 @@ class UnitHost:
         self.booted = True
         for name in ("run", "show"):
             monkeypatch.setattr(systemd, name, getattr(self, name))
-        monkeypatch.setattr(systemd, "runs", lambda: self.booted)
+        monkeypatch.setattr(room, "booted", lambda: self.booted)
         monkeypatch.setattr(systemd, "verify", lambda *_: self.wrong)
         monkeypatch.setattr(systemd, "last_words", lambda *_: ["it said this"])
         monkeypatch.setattr(room, "listeners", lambda *_: self.held)

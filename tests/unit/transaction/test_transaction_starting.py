@@ -16,7 +16,7 @@ from module_utils.nginx_websocket.transaction.site.model import NotProven
 @pytest.fixture
 def binary(tmp_path, monkeypatch):
     """Stands for nginx on a host that systemd did not boot."""
-    monkeypatch.setattr(starting, "_booted", lambda: False)
+    monkeypatch.setattr(starting, "booted", lambda: False)
     monkeypatch.setattr(starting, "_START_TIMEOUT", 2.0)
     pids = tmp_path / "pids"
 

@@ -21,7 +21,7 @@ from ...host.describe import Nginx
 from ...host.executed import is_private, without_words
 from ...host.listeners import Listener
 from ...host.masters import Master
-from ...host.processes.children import environment
+from ...host.processes.children import run
 from ...host.processes.proc import Proc
 from .backups import BACKUP
 from .facts import ConfigTest, NewerFile
@@ -129,15 +129,7 @@ def run_config_test(nginx: Nginx, prefix: str = "") -> ConfigTest:
         command += ["-g", nginx.master.directives]
     had_pid_file = os.path.lexists(nginx.pid_path)
     try:
-        done = subprocess.run(
-            [*command, "-t"],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            timeout=60,
-            check=False,
-            env=environment(),
-        )
+        done = run([*command, "-t"], 60, stdout=subprocess.DEVNULL)
     except (OSError, subprocess.TimeoutExpired) as error:
         return ConfigTest(True, [f"nginx -t could not be run: {error}"], " ".join(command))
     finally:
@@ -210,15 +202,7 @@ def firewall_drops(port: int) -> List[str]:
     found: List[str] = []
     for command in (["nft", "list", "ruleset"], ["iptables-save"], ["ufw", "status"]):
         try:
-            done = subprocess.run(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                timeout=5,
-                check=False,
-                env=environment(),
-            )
+            done = run(command, 5, stderr=subprocess.DEVNULL)
         except (OSError, subprocess.TimeoutExpired):
             continue
         for line in done.stdout.decode("utf-8", "replace").splitlines():

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
 import tempfile
-from typing import Dict
+from typing import IO, Dict, Mapping, Optional, Sequence, Union
 
 from .trust import weakness
 
@@ -26,6 +27,46 @@ def environment() -> Dict[str, str]:
     given = [part for part in os.environ.get("PATH", "").split(":") if part.startswith("/")]
     ours = [part for part in dict.fromkeys((*given, *_USUAL)) if weakness(part) is None]
     return {"PATH": ":".join(ours or _USUAL), "LC_ALL": "C"}
+
+
+def run(
+    command: Sequence[str],
+    seconds: float,
+    *,
+    stdout: Union[int, IO[bytes]] = subprocess.PIPE,
+    stderr: Union[int, IO[bytes]] = subprocess.PIPE,
+    pass_fds: Sequence[int] = (),
+    more: Optional[Mapping[str, str]] = None,
+) -> subprocess.CompletedProcess[bytes]:
+    """Run a program without input, in that environment, and wait for it.
+
+    Args:
+        command: the program and its arguments.
+        seconds: after which it is killed.
+        stdout: where its output goes; it is kept unless another place is named.
+        stderr: the same for its messages.
+        pass_fds: descriptors that it inherits.
+        more: variables beside those of `environment`.
+
+    Raises:
+        OSError: it cannot be started.
+        subprocess.TimeoutExpired: it did not end in time.
+    """
+    return subprocess.run(
+        list(command),
+        stdin=subprocess.DEVNULL,
+        stdout=stdout,
+        stderr=stderr,
+        timeout=seconds,
+        check=False,
+        env={**environment(), **(more or {})},
+        pass_fds=tuple(pass_fds),
+    )
+
+
+def booted() -> bool:
+    """Whether systemd runs this host (sd_booted(3))."""
+    return os.path.isdir("/run/systemd/system")
 
 
 def own_directory(prefix: str) -> str:

@@ -11,7 +11,7 @@ import tempfile
 import time
 from typing import Sequence
 
-from ...host.processes.children import environment
+from ...host.processes.children import booted, run
 from ..site.model import NotProven
 from . import workers
 from .instance import Instance, masters_of
@@ -23,24 +23,13 @@ _SAID = 10000
 _UNDER_WAY = ("activating", "deactivating", "reloading")
 
 
-def _booted() -> bool:
-    return os.path.isdir("/run/systemd/system")
-
-
 def restarting(nginx: Instance) -> bool:
     """Whether systemd is about to stop or start nginx's unit: whoever waits sees how that ends."""
-    if not _booted():
+    if not booted():
         return False
     command = ["systemctl", "show", "--property=ActiveState,Job", nginx.unit or "nginx.service"]
     try:
-        done = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=_QUIT_TIMEOUT,
-            check=False,
-            env=environment(),
-        )
+        done = run(command, _QUIT_TIMEOUT)
     except (OSError, subprocess.TimeoutExpired):
         return False
     shown = dict(line.partition("=")[::2] for line in done.stdout.decode("utf-8", "replace").splitlines())
@@ -64,25 +53,17 @@ def start(nginx: Instance, deadline: float) -> Instance:
         NotProven: it does not start, or no worker comes up.
     """
     quitting = masters_of(nginx).quitting
-    if _booted():
+    if booted():
         command = ["systemctl", "restart" if quitting else "start", nginx.unit or "nginx.service"]
     else:
         command = [nginx.binary, "-c", nginx.conf_path, *nginx.options]
-    if not _booted() or not nginx.unit:
+    if not booted() or not nginx.unit:
         _end(quitting)
     # A file and no pipe: nginx keeps its standard error where error_log stands in http alone, and a pipe that
     # a daemon holds has no end.
     with tempfile.TemporaryFile() as output:
         try:
-            done = subprocess.run(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                timeout=_START_TIMEOUT,
-                check=False,
-                env=environment(),
-            )
+            done = run(command, _START_TIMEOUT, stdout=output, stderr=output)
         except (OSError, subprocess.TimeoutExpired) as error:
             raise NotProven(f"nginx could not be started: {error}") from error
         output.seek(0)

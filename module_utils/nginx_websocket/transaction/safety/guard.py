@@ -21,7 +21,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Callable, Iterator, List, Optional, Sequence, Tuple
 
-from ...host.processes.children import environment
+from ...host.processes.children import run
 from ...host.processes.proc import Proc
 from ...host.processes.trust import weakness
 from ..live.instance import Instance, find_instance
@@ -183,11 +183,6 @@ class Guard:
                 self.files.put(path, ABSENT)
 
 
-def available() -> bool:
-    """Whether systemd runs this host (sd_booted(3))."""
-    return os.path.isdir("/run/systemd/system")
-
-
 def this_boot() -> str:
     """A name for the time since this system came up, other after every boot.
 
@@ -220,14 +215,7 @@ def _quoted(word: str) -> str:
 def _run(*command: str) -> str:
     """Run a command; returns "" or what went wrong."""
     try:
-        done = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=_PATIENCE,
-            check=False,
-            env=environment(),
-        )
+        done = run(command, _PATIENCE)
     except (OSError, subprocess.TimeoutExpired) as error:
         return str(error)
     if done.returncode:

@@ -13,6 +13,7 @@ import time
 from typing import FrozenSet, Iterator, List, Mapping, Optional, Sequence
 
 from ...conf.tree import Configuration
+from ...host.processes.children import booted
 from ..live import workers
 from ..live.answers import prove, prove_untouched, questions
 from ..live.errorlog import LogWatch, log_paths
@@ -22,7 +23,7 @@ from ..live.routes import LiveCheck, check_live
 from ..live.sockets import Backends, Open, opened, silent_backends
 from ..live.stale import stale_files
 from ..live.starting import restarting, start
-from ..safety.guard import Guard, available
+from ..safety.guard import Guard
 from ..safety.lock import certbot_lock, host_lock
 from ..safety.statedir import secure
 from ..site.model import Change, Refused, Site, Validation
@@ -129,7 +130,7 @@ class World:
 
     def guard(self, nginx: Instance, state_dir: str) -> Optional[Guard]:
         """What goes back by itself; None where there is no systemd to run it."""
-        return Guard(nginx, state_dir, self.files) if available() else None
+        return Guard(nginx, state_dir, self.files) if booted() else None
 
     def secure(self, state_dir: str, conf_dir: str = "", *, mend: bool = False) -> None:
         """See that nobody but root could have written the state that we are going to believe.

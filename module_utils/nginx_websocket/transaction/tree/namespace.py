@@ -20,7 +20,7 @@ import sys
 from typing import Dict, NoReturn, Sequence
 
 from ...conf.regular import open_regular
-from ...host.processes.children import environment
+from ...host.processes.children import run
 from ..site.model import Entry
 
 _CLONE_NEWNS = 0x00020000
@@ -142,14 +142,7 @@ def _stage(directories: Dict[str, Dict[str, Entry]]) -> None:
 def run_quietly(command: Sequence[str], quiet: Quiet, timeout: float) -> Finished:
     """Run a command and remove what it made empty, as ``nginx -t`` does with pid file and logs."""
     try:
-        done = subprocess.run(
-            list(command),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=timeout,
-            check=False,
-            env=environment(),
-        )
+        done = run(command, timeout)
         return Finished(done.returncode, done.stdout, done.stderr)
     except subprocess.TimeoutExpired:
         message = (
