@@ -20,16 +20,19 @@ from verify.host_report.files import file_state, release_files
 from verify.host_report.processes import main_file, masters_and_workers, prefix_of
 from verify.host_report.rights import strangers_code, weak_step
 
+#: All that a program gets of an environment: what a login or sudo's env_keep brings is not meant for root.
+ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
+
 
 def run(argv: List[str], timeout: float = 60.0) -> Dict[str, Any]:
-    """Run a command with fixed locale and return its exit code and output, never raising."""
+    """Run a command in an environment of its own; return its exit code and output, never raising."""
     try:
         done = subprocess.run(
             argv,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=timeout,
-            env={**os.environ, "LC_ALL": "C"},
+            env=ENVIRONMENT,
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
