@@ -125,6 +125,10 @@ def complete(finding: Finding, facts: Facts) -> None:
     if commands:
         finding.change = finding.change or Change()
         finding.change.commands = commands
+    if facts.inside is not None:
+        from .deciding import in_container
+
+        in_container.tell_home(finding, facts)
 
 
 def _suspects(facts: Facts) -> List[Suspect]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import threading
 from typing import Callable, List, Sequence, Tuple
@@ -17,9 +18,11 @@ from .capacity import open_socket
 from .capacity.limits import socket_limits
 from .capacity.timing import read_timeout
 from .deciding.static_rules import explained
+from .evidence import place
 from .evidence.facts import BackendFacts, Facts, Hop
 from .tls.issuer import unknown_issuer
 
+ON_THIS_HOST = "through nginx on this host"
 LOOK = 2.5
 """Seconds for which an opened socket is watched."""
 NO_BACKEND = ("static", "not-found", "forbidden", "autoindex", "redirect", "error")
@@ -75,7 +78,7 @@ def _first(facts: Facts, address: Tuple[str, int]) -> Probe:
         facts.hops.append(Hop("unknown issuer", "TLS with this host's authorities", first))
         question.verify = False
         first = browsers_view.first_handshake(facts, address)
-    words = "through nginx on this host"
+    words = f"through the nginx of {facts.inside.words}" if facts.inside is not None else ON_THIS_HOST
     if first.error_kind == "answer-timeout":
         first, words = _patiently(facts, address, first, words)
     elif first.status is not None and first.seconds > question.timeout / 2:
@@ -119,7 +122,8 @@ def _look_further(facts: Facts, address: Tuple[str, int], first: Probe) -> None:
     question = facts.question
     if facts.route is not None and facts.route.answer.kind in NO_BACKEND:
         facts.elsewhere = BackendFacts("", None)
-        look_elsewhere(facts, facts.elsewhere)
+        with contextlib.suppress(OSError), place.network(facts):
+            look_elsewhere(facts, facts.elsewhere)
     facts.session = session_probe(
         lambda target, upgrade: probe(
             _with_target(question.url, target),

@@ -14,11 +14,11 @@ from ..conf.load import load
 from ..conf.tree import ConfSyntaxError
 from ..exchange.endpoint import address_text
 from ..host.binary import NginxError, find_binary
-from ..host.containers import container_publishing
 from ..host.describe import describe
 from ..host.listeners import listeners
 from ..host.masters import Master, choose, masters, serving_since
-from .evidence import host_state
+from .contained import look_inside
+from .evidence import host_state, place
 from .evidence.errorlog import LogWatch, reload_failures
 from .evidence.facts import Facts, Question
 from .evidence.following import followed
@@ -47,8 +47,9 @@ def observe(question: Question, *, binary: str = "", conf_path: str = "", prefix
     address = _local_target(question, facts, running)
     facts.owner = host_state.covering(facts.listeners, address[0], address[1])
     if facts.owner is not None and contained(facts.owner):
-        facts.container = container_publishing(endpoint.port)
-    _find_nginx(facts, running, binary, conf_path, prefix)
+        look_inside(facts)
+    if facts.inside is None:
+        _find_nginx(facts, running, binary, conf_path, prefix)
     _read_configuration(facts, address, conf_path)
     if facts.nginx is None or facts.nginx.master is None:
         return facts
@@ -56,17 +57,18 @@ def observe(question: Question, *, binary: str = "", conf_path: str = "", prefix
     facts.workers_started = serving_since(master.workers)
     facts.old_workers = sum(worker.shutting_down for worker in master.workers)
     facts.limits = host_state.worker_limits(master)
-    facts.newer_files = host_state.newer_files(
-        facts.configuration, facts.nginx.conf_path, facts.workers_started
-    )
+    facts.newer_files = place.newer_files(facts)
     logs = error_logs(facts)
-    watch = LogWatch(logs)
+    watch = LogWatch(logs, facts.inside)
     facts.log_readable = watch.readable
     facts.notes += [f"error log {path} cannot be read" for path in watch.unreadable]
     ask_hops(facts, address)
     facts.log = watch.added(endpoint.target)
     since = min([file.changed for file in facts.newer_files] + [facts.workers_started or 0.0])
-    facts.emergencies = reload_failures(logs, since, master.pid) if since else []
+    facts.emergencies = (
+        # A container counts its processes by itself.
+        reload_failures(logs, since, master.pid if facts.inside is None else 0, facts.inside) if since else []
+    )
     if (
         facts.main_hop is not None
         and not facts.main_hop.opened
@@ -135,17 +137,23 @@ def _read_configuration(facts: Facts, address: Tuple[str, int], conf_path: str) 
     if facts.nginx is None:
         return
     facts.configuration = facts.nginx.configuration
-    if facts.configuration is None and conf_path:
+    if facts.configuration is None and conf_path and facts.inside is None:
         with contextlib.suppress(ConfSyntaxError, OSError):
             facts.configuration = load(conf_path)
     if facts.configuration is None:
         return
-    text = address_text(address)
+    remote = address[0]
+    if facts.inside is not None:
+        # Who the client is there (itself, or the bridge's gateway) is the engine's affair.
+        found, remote = facts.inside.found, ""
+        address = (found.address or address[0], found.port)
     try:
-        facts.route = follow(facts, text, address[0])
+        facts.route = follow(facts, address_text(address), remote)
     except (ValueError, IndexError, KeyError, TypeError, AttributeError, RecursionError) as error:
         # nginx refuses such a file too (nginx -t has the words for it): the old configuration serves.
         facts.notes.append(f"the configuration cannot be followed: {error}")
+        return
+    if facts.inside is not None:
         return
     if facts.route.listen is None or (
         facts.route.server is not None and judge(facts.route).survives is not True

@@ -226,6 +226,12 @@ class _Fix:
             return None
         self.outcome.undecided = False
         facts = report.facts
+        if facts.inside is not None:
+            self.reasons.append(
+                f"{masked_url(question.url)} is served by the nginx of {facts.inside.words}; "
+                "nothing was changed. The diagnosis says what to change, and where those files come from."
+            )
+            return None
         if facts.configuration is not None and facts.configuration.main != self.host.nginx.conf_path:
             self.reasons.append(
                 f"{masked_url(question.url)} is served by another nginx, with {facts.configuration.main}; "

@@ -141,8 +141,26 @@ def describe(
         binary = _installed_binary(target)
         disk_version = binary.version
         prefix, conf = binary.prefix, binary.conf_path
-    conf = os.path.join(prefix, conf_path or conf)
-    nginx = Nginx(
+    nginx = _bare(binary, master, prefix, os.path.join(prefix, conf_path or conf), error_log)
+    nginx.disk_version = disk_version
+    _read_configuration(nginx, given, site_dir, enabled_dir)
+    return nginx
+
+
+def unread(binary: Binary, master: Master) -> Nginx:
+    """A running nginx by its binary and its command line alone; none of its files is looked at.
+
+    Args:
+        binary: what it says about itself.
+        master: of it.
+    """
+    prefix = master.prefix or binary.prefix
+    conf = master.conf_path or (_below(master.prefix, binary) if master.prefix else binary.conf_path)
+    return _bare(binary, master, prefix, os.path.join(prefix, conf), master.error_log)
+
+
+def _bare(binary: Binary, master: Optional[Master], prefix: str, conf: str, error_log: str) -> Nginx:
+    return Nginx(
         binary=binary,
         master=master,
         prefix=prefix,
@@ -155,10 +173,8 @@ def describe(
         layout=None,
         layout_error="",
         conf_error="",
-        disk_version=disk_version,
+        disk_version=binary.version,
     )
-    _read_configuration(nginx, given, site_dir, enabled_dir)
-    return nginx
 
 
 def _running_binary(master: Master, proc: Proc) -> Binary:
@@ -210,6 +226,22 @@ def _read_configuration(nginx: Nginx, given: str, site_dir: str, enabled_dir: st
             nginx.layout_error = f"the configuration cannot be read: {nginx.conf_error}"
             _look_for_strangers(nginx, None)
             return
+    fill_in(nginx, configuration, given)
+    _look_for_strangers(nginx, configuration)
+    try:
+        nginx.layout = find_layout(configuration, site_dir=site_dir, enabled_dir=enabled_dir)
+    except LayoutError as error:
+        nginx.layout_error = str(error)
+
+
+def fill_in(nginx: Nginx, configuration: Configuration, given: str) -> None:
+    """Fill in what the directives at the top say: logs, pid file, user, modules.
+
+    Args:
+        nginx: whose configuration it is.
+        configuration: as it is on disk.
+        given: directives of the command line (``-g``).
+    """
     top: Dict[str, List[List[str]]] = {}
     for directive in configuration.root:
         top.setdefault(directive.name.decode("utf-8", "replace"), []).append(
@@ -227,11 +259,6 @@ def _read_configuration(nginx: Nginx, given: str, site_dir: str, enabled_dir: st
         nginx.user = top["user"][0][0]
         nginx.group = top["user"][0][1] if len(top["user"][0]) > 1 else nginx.user
     nginx.loaded_modules = [words[0] for words in top.get("load_module", []) if words]
-    _look_for_strangers(nginx, configuration)
-    try:
-        nginx.layout = find_layout(configuration, site_dir=site_dir, enabled_dir=enabled_dir)
-    except LayoutError as error:
-        nginx.layout_error = str(error)
 
 
 def _look_for_strangers(nginx: Nginx, configuration: Optional[Configuration]) -> None:

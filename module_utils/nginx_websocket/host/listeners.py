@@ -62,14 +62,19 @@ class Listener:
 
 
 def listeners(
-    ports: Optional[Iterable[int]] = None, *, unix: bool = True, proc: Optional[Proc] = None
+    ports: Optional[Iterable[int]] = None,
+    *,
+    unix: bool = True,
+    proc: Optional[Proc] = None,
+    beside: Optional[int] = None,
 ) -> List[Listener]:
-    """List the listening TCP and unix stream sockets of this network namespace.
+    """List the listening TCP and unix stream sockets of a network namespace.
 
     Args:
         ports: only these TCP ports (and no unix sockets); None for all.
         unix: with unix sockets.
         proc: the /proc to read.
+        beside: a process whose network is meant; ours without one.
 
     Returns:
         Listeners by port, then address.  Without root, sockets of other users have no process.
@@ -78,7 +83,7 @@ def listeners(
     wanted = None if ports is None else set(ports)
     found: List[Listener] = []
     for family in ("tcp", "tcp6"):
-        for line in _table(proc, family):
+        for line in _table(proc, family, beside):
             fields = line.split()
             if len(fields) < 10 or fields[3] != _LISTEN:
                 continue
@@ -86,7 +91,7 @@ def listeners(
             if wanted is None or port in wanted:
                 found.append(Listener(family, address, port, int(fields[9]), int(fields[7])))
     if unix and wanted is None:
-        for line in _table(proc, "unix"):
+        for line in _table(proc, "unix", beside):
             fields = line.split(None, 7)
             if len(fields) == 8 and int(fields[3], 16) & _ACCEPTING and fields[4] == _STREAM:
                 found.append(Listener("unix", fields[7], 0, int(fields[6])))
@@ -113,10 +118,11 @@ def ports_of(found: Iterable[Listener]) -> Dict[int, List[int]]:
     return ports
 
 
-def _table(proc: Proc, name: str) -> List[str]:
+def _table(proc: Proc, name: str, beside: Optional[int]) -> List[str]:
     """The lines of a table in /proc/net, its head left out; none when the family is switched off."""
+    place = proc.root if beside is None else proc.path(beside)
     try:
-        with open(os.path.join(proc.root, "net", name), encoding="utf-8", errors="replace") as file:
+        with open(os.path.join(place, "net", name), encoding="utf-8", errors="replace") as file:
             return file.read().splitlines()[1:]
     except OSError:
         return []

@@ -130,7 +130,9 @@ def parse_title(title: str) -> Options:
     return options
 
 
-def masters(proc: Optional[Proc] = None, *, strangers: Optional[List[str]] = None) -> List[Master]:
+def masters(
+    proc: Optional[Proc] = None, *, strangers: Optional[List[str]] = None, contained: bool = False
+) -> List[Master]:
     """Find the running nginx masters of this host, the oldest first.
 
     Masters inside containers are left out: they have a pid namespace or a root directory of their own.  So is
@@ -139,6 +141,8 @@ def masters(proc: Optional[Proc] = None, *, strangers: Optional[List[str]] = Non
     Args:
         proc: the /proc to read.
         strangers: gets a sentence for each process that only calls itself a master.
+        contained: whether those inside containers are meant, and no others.  Whoever may start a process may
+            give it that title; nothing that one of them names may be executed.
 
     Returns:
         Each with its workers; empty when none runs (nginx with ``master_process off`` has no master).
@@ -155,12 +159,12 @@ def masters(proc: Optional[Proc] = None, *, strangers: Optional[List[str]] = Non
                 parents[pid] = stat[0]
     found = []
     for pid, title in titles.items():
-        if not title.startswith(MASTER) or not proc.same_host(pid):
+        if not title.startswith(MASTER) or proc.same_host(pid) == contained:
             continue
         stat = proc.stat(pid)
         if stat is None:
             continue
-        why_not = stranger(pid, proc)
+        why_not = "" if contained else stranger(pid, proc)
         if why_not:
             if strangers is not None:
                 strangers.append(why_not)
@@ -172,6 +176,8 @@ def masters(proc: Optional[Proc] = None, *, strangers: Optional[List[str]] = Non
         # relative -c hangs on the prefix (ngx_process_options), which the binary may have to supply.
         prefix = os.path.join(proc.link(pid, "cwd") or "/", options.prefix) if options.prefix else ""
         conf = os.path.join(prefix, options.conf) if prefix and options.conf else options.conf
+        foreign = "it runs in a container, where others may write what it executes"
+        named = [path for path in (prefix, conf) if path]
         found.append(
             Master(
                 pid=pid,
@@ -189,7 +195,7 @@ def masters(proc: Optional[Proc] = None, *, strangers: Optional[List[str]] = Non
                 user=proc.user(pid),
                 ppid=stat[0],
                 workers=_workers(pid, titles, parents, proc),
-                distrust=distrust(pid, exe, deleted, [path for path in (prefix, conf) if path], proc),
+                distrust=foreign if contained else distrust(pid, exe, deleted, named, proc),
             )
         )
     return sorted(found, key=lambda master: (master.start_ticks, master.pid))

@@ -282,7 +282,7 @@ def test_the_port_that_was_asked_is_not_elsewhere(monkeypatch):
     facts = host(site(proxied()), {"loopback": refused(400)})
     own = [socket_of(70, 8000), dataclasses.replace(socket_of(71, 8000), address="0.0.0.0")]
     found = backend(refused(400), listeners=own)
-    monkeypatch.setattr(elsewhere, "listeners", lambda unix: own)
+    monkeypatch.setattr(elsewhere.place, "listening", lambda facts, unix: own)
     monkeypatch.setattr(elsewhere, "ask", lambda *args, **more: opened())
     elsewhere.look_elsewhere(facts, found)
     assert found.other_port is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import types
 
 import pytest
 from simulated_host import MAIN, ROOT, candidate
@@ -285,3 +286,19 @@ def test_a_try_files_goes_only_where_it_stands_beside_a_proxy_pass(host):
     host.put(GOOD.replace("location / { return 200 hello; }", root).replace("/ws/ {", "= /ws/ {"))
     host.fix()
     assert root in host.text()
+
+
+def test_the_nginx_of_a_container_is_not_mended_on_the_host(host):
+    host.put(without("proxy_set_header Upgrade"))
+    ask = host._ask
+
+    def contained(question):
+        report = ask(question)
+        report.facts.inside = types.SimpleNamespace(words="the container web")
+        return report
+
+    host._ask = contained
+    before = host.text()
+    outcome = host.fix()
+    assert outcome.failed and "the nginx of the container web" in outcome.message
+    assert host.text() == before and not outcome.changed

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from module_utils.nginx_websocket.host.containers import container_publishing
+from module_utils.nginx_websocket.host.containers.published import container_publishing
 
 
 @pytest.fixture

@@ -13,10 +13,9 @@ from ...behaviour.upgrade.request import uri_part_of
 from ...exchange.endpoint import Address
 from ...exchange.handshake import new_key
 from ...exchange.result import Probe
-from ...host.listeners import listeners
 from ...host.processes.proc import Proc
 from ...host.stopped_units import StoppedUnit, stopped_unit
-from ..evidence import host_state
+from ..evidence import host_state, place
 from ..evidence.facts import BackendFacts, Facts, Question
 from ..experiments.search import (
     HANDSHAKE,
@@ -77,9 +76,7 @@ def sent_request(upstream: Upstream, client: Request) -> Request:
     )
 
 
-def addresses_of(
-    server: str, default_port: int, directory: str = "/"
-) -> Tuple[List[Address], List[str], int]:
+def addresses_of(facts: Facts, server: str, default_port: int) -> Tuple[List[Address], List[str], int]:
     """What a ``server`` of an upstream, or the host of a proxy_pass, leads to now.
 
     Returns:
@@ -87,14 +84,15 @@ def addresses_of(
     """
     if server.startswith("unix:"):
         # nginx connects to the path as it stands, so a relative one hangs on the workers' directory.
-        return [os.path.join(directory, server[5:])], [], 0
+        path = os.path.join(working_directory(facts), server[5:])
+        return [place.unix_socket(facts, path)], [], 0
     if server.startswith("["):
         host, _, rest = server[1:].partition("]")
         port = int(rest[1:]) if rest[1:].isdigit() else default_port
     else:
         host, _, text = server.partition(":")
         port = int(text) if text.isdigit() else default_port
-    resolved = host_state.resolve(host)
+    resolved = place.resolve(facts, host)
     return [(address, port) for address in resolved], resolved, port
 
 
@@ -105,13 +103,21 @@ def working_directory(facts: Facts) -> str:
 
 
 def ask_backends(facts: Facts, opened: bool, patient: bool = False) -> None:
-    """Fill ``facts.backends`` for the route's upstream.
+    """Fill ``facts.backends`` for the route's upstream, asked from where nginx asks it.
 
     Args:
         facts: with its route.
         opened: whether the socket opens through nginx; then one handshake is enough.
         patient: whether a silent backend is worth a long wait: it may only be slow.
     """
+    try:
+        with place.network(facts):
+            _ask_all(facts, opened, patient)
+    except OSError as error:
+        facts.notes.append(f"the backend was not asked: {error.strerror or error}")
+
+
+def _ask_all(facts: Facts, opened: bool, patient: bool) -> None:
     upstream = facts.route.upstream if facts.route is not None else None
     if upstream is None or upstream.scheme not in ("http", "https"):
         _ask_other_pass(facts)
@@ -120,10 +126,10 @@ def ask_backends(facts: Facts, opened: bool, patient: bool = False) -> None:
     client = client_request(question)
     sent = sent_request(upstream, client)
     for server in upstream.servers[:MOST_SERVERS]:
-        addresses, resolved, port = addresses_of(server, upstream.port, working_directory(facts))
+        addresses, resolved, port = addresses_of(facts, server, upstream.port)
         found = BackendFacts(server, addresses[0] if addresses else None, resolved, sent=sent, client=client)
         if port:
-            found.listeners = listeners([port])
+            found.listeners = place.listening(facts, [port])
         facts.backends.append(found)
         _ask_addresses(facts, found, addresses, upstream, opened)
         if patient and _silent(found):
@@ -207,7 +213,7 @@ def _ask_one(facts: Facts, found: BackendFacts, address: Address, upstream: Upst
     _ask_otherwise(laboratory, found, upstream.host, question.endpoint.host)
     if answer.error_kind in ("connect-refused", "connect-timeout", "connect-failed"):
         look_elsewhere(facts, found)
-        found.unit = _stopped(found, answer, address)
+        found.unit = _stopped(found, answer, address) if facts.inside is None else None
         return
     client = found.client
     if answer.status is not None and found.search.opening is None:
@@ -324,10 +330,10 @@ def _ask_other_pass(facts: Facts) -> None:
         return
     server = directive.args[0].decode("utf-8", "replace") if directive.args else ""
     server = server.split("://", 1)[-1]
-    addresses, resolved, port = addresses_of(server, 80, working_directory(facts))
+    addresses, resolved, port = addresses_of(facts, server, 80)
     client = client_request(facts.question)
     found = BackendFacts(server, addresses[0] if addresses else None, resolved, client=client)
-    found.listeners = listeners([port]) if port else []
+    found.listeners = place.listening(facts, [port]) if port else []
     facts.backends.append(found)
     if addresses:
         found.plain = Laboratory(addresses[0], None, 3.0).send(good_handshake(client))

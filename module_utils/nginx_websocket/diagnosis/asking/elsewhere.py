@@ -12,8 +12,8 @@ from typing import List, Optional, Set, Tuple
 from ...conf.tree import Configuration, Directive
 from ...exchange.handshake import new_key
 from ...exchange.masking import token_like
-from ...host.listeners import Listener, listeners
-from ..evidence import host_state
+from ...host.listeners import Listener
+from ..evidence import host_state, place
 from ..evidence.facts import BackendFacts, Facts, Question
 from ..experiments.exchange import ask
 
@@ -69,7 +69,7 @@ def look_elsewhere(facts: Facts, found: BackendFacts) -> None:
     own = facts.nginx.master if facts.nginx is not None else None
     candidates = [
         listener
-        for listener in listeners(unix=False)
+        for listener in place.listening(facts, unix=False)
         if listener.port not in NOT_HTTP
         and listener.port > 1023
         and listener.inode not in asked

@@ -10,6 +10,10 @@ from ..evidence.facts import Facts
 
 def commands_for(code: str, facts: Facts) -> List[str]:
     """What to type on the host, where a command cures (or shows what to cure)."""
+    if facts.inside is not None:
+        from . import in_container
+
+        return in_container.commands(code, facts, facts.inside)
     nginx = facts.nginx
     unit = nginx.master.unit if nginx is not None and nginx.master is not None else "nginx.service"
     binary = nginx.binary.path if nginx is not None else "nginx"

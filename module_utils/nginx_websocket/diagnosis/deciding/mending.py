@@ -7,7 +7,6 @@ import re
 from typing import Iterator, List, Optional, Sequence
 
 from ... import codes
-from ...behaviour.content.files import local_files
 from ...behaviour.route import Route
 from ...conf.splice import Edit
 from ...conf.tree import Configuration, Directive, Source
@@ -18,7 +17,7 @@ from ...edit.cures import Fault, cures
 from ...edit.judge import Asked, judge
 from ...edit.lines import map_mended
 from ...edit.mapping import by_map
-from ..evidence import host_state
+from ..evidence import place
 from ..evidence.facts import BackendFacts, Facts
 from ..reload import refused_tree
 from ..words.findings import Finding
@@ -79,7 +78,7 @@ def fit(edits: Sequence[Edit], causes: Sequence[Finding], facts: Facts) -> bool:
     asked = Asked(
         facts.request or route.request,
         facts.version,
-        local_files if facts.live else None,
+        place.file_kinds(facts),
         opening_target(facts) if any(code in BY_PATH for code in known) else "",
     )
     broken = facts.test is not None and not facts.test.valid
@@ -194,4 +193,4 @@ def _certificate_name(facts: Facts, cause: Finding) -> str:
 
 def _host_known(facts: Facts) -> bool:
     upstream = facts.route.upstream if facts.route is not None else None
-    return facts.live and upstream is not None and bool(host_state.resolve(upstream.host))
+    return facts.live and upstream is not None and bool(place.resolve(facts, upstream.host))

@@ -96,6 +96,8 @@ def nginx_data(facts: Facts) -> Dict[str, Any]:
             choice=facts.nginx_choice,
             pid=facts.nginx.master.pid if facts.nginx.master else None,
         )
+    if facts.inside is not None:
+        data["container"] = facts.inside.found.name or facts.inside.words
     if facts.test is not None:
         data["test"] = {
             "valid": facts.test.valid,

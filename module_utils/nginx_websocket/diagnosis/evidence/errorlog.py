@@ -7,11 +7,12 @@ accept failures) by the time window alone.
 from __future__ import annotations
 
 import dataclasses
+import errno
 import os
 import re
 import stat
 import time
-from typing import Iterator, List, Optional, Sequence, Tuple
+from typing import Iterator, List, Optional, Protocol, Sequence, Tuple
 
 from ... import codes
 from ...conf.regular import open_regular
@@ -105,23 +106,58 @@ def parse(raw: str, path: str) -> Optional[LogLine]:
     return LogLine(when, match.group(2), int(match.group(3)), text, path, code)
 
 
-def read_tail(path: str, start: Optional[int] = None) -> Iterator[LogLine]:
+class Logs(Protocol):
+    """Where log files lie."""
+
+    def size(self, path: str) -> int:
+        """Bytes of a log; OSError where there is none."""
+
+    def tail(self, path: str, start: int) -> bytes:
+        """What a log has from an offset on; OSError where it cannot be read."""
+
+
+class HostLogs:
+    """The log files of this host."""
+
+    def size(self, path: str) -> int:
+        """Bytes of a log.
+
+        Raises:
+            OSError: it is no regular file, or is not there.
+        """
+        status = os.stat(path)
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, "it is no regular file", path)
+        return status.st_size
+
+    def tail(self, path: str, start: int) -> bytes:
+        """What a log has from an offset on.
+
+        Raises:
+            OSError: it cannot be read.
+        """
+        with open_regular(path) as file:
+            file.seek(start)
+            return file.read(TAIL)
+
+
+def read_tail(path: str, start: Optional[int] = None, logs: Optional[Logs] = None) -> Iterator[LogLine]:
     """Lines from an offset (or of the last part) of a log.
 
     Args:
         path: log file.
         start: offset; None for the last ``TAIL`` bytes.
+        logs: where it lies; this host without it.
 
     Raises:
         OSError: it cannot be read, or is no regular file.
     """
-    with open_regular(path) as file:
-        size = os.fstat(file.fileno()).st_size
-        begin = max(0, size - TAIL)
-        if start is not None and start <= size:
-            begin = max(begin, start)
-        file.seek(begin)
-        data = file.read(TAIL)
+    logs = logs or HostLogs()
+    size = logs.size(path)
+    begin = max(0, size - TAIL)
+    if start is not None and start <= size:
+        begin = max(begin, start)
+    data = logs.tail(path, begin)[:TAIL]
     for raw in data.decode("utf-8", "replace").split("\n"):
         line = parse(raw, path)
         if line:
@@ -131,19 +167,15 @@ def read_tail(path: str, start: Optional[int] = None) -> Iterator[LogLine]:
 class LogWatch:
     """Remembers where the logs ended, and later tells what was added for one request."""
 
-    def __init__(self, paths: Sequence[str]) -> None:
+    def __init__(self, paths: Sequence[str], logs: Optional[Logs] = None) -> None:
         """Note the size of each log; one that cannot be read is left out and named in ``unreadable``."""
         self.unreadable: List[str] = []
         self._ends: List[Tuple[str, int]] = []
+        self._logs: Logs = logs or HostLogs()
         for path in paths:
             try:
-                status = os.stat(path)
+                self._ends.append((path, self._logs.size(path)))
             except OSError:
-                self.unreadable.append(path)
-                continue
-            if stat.S_ISREG(status.st_mode):
-                self._ends.append((path, status.st_size))
-            else:
                 self.unreadable.append(path)
 
     @property
@@ -157,7 +189,7 @@ class LogWatch:
         found = []
         for log, end in self._ends:
             try:
-                for line in read_tail(log, end):
+                for line in read_tail(log, end, self._logs):
                     quoted = re.search(r'request: "\S+ ([^ "?]*)', line.text)
                     if quoted is None or quoted.group(1) == path or path in line.text:
                         found.append(line)
@@ -166,20 +198,23 @@ class LogWatch:
         return found
 
 
-def reload_failures(paths: Sequence[str], since: float, master: int = 0) -> List[LogLine]:
+def reload_failures(
+    paths: Sequence[str], since: float, master: int = 0, logs: Optional[Logs] = None
+) -> List[LogLine]:
     """``[emerg]`` lines since a time: why a reload was refused (ngx_init_cycle).
 
     Args:
         paths: the main error log and others.
         since: seconds since the epoch; log lines have no fraction, so the second itself counts.
         master: process id of nginx's master, whose lines alone count; 0 for those of any process.
+        logs: where they lie; this host without it.
     """
     found = []
     for path in paths:
         try:
             found += [
                 line
-                for line in read_tail(path)
+                for line in read_tail(path, None, logs)
                 if line.level == "emerg" and line.time >= int(since) and line.pid == (master or line.pid)
             ]
         except OSError:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ...behaviour.stream import Passage
     from ...conf.tree import Configuration
     from ...exchange.result import Probe
+    from ...host.containers.inside import Inside
     from ...host.describe import Nginx
     from ...host.listeners import Listener
     from ...host.stopped_units import StoppedUnit
@@ -215,6 +216,8 @@ class Facts:
     owner_is_nginx: bool = False
     container: str = ""
     """Name of the container that publishes the URL's port; "" where that is not known."""
+    inside: Optional[Inside] = None
+    """The container whose nginx answers; None where it is one of this host's own."""
     resolved: List[str] = dataclasses.field(default_factory=list)
     local: List[str] = dataclasses.field(default_factory=list)
     """Those of the resolved addresses that this host has."""

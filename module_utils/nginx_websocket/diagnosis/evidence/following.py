@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from ...behaviour.behaviour import behaviour
-from ...behaviour.content.files import local_files
 from ...behaviour.request import Request
 from ...behaviour.route import Route, route
 from ...behaviour.stream import passage
+from . import place
 from .facts import Facts
 
 
@@ -14,7 +14,7 @@ def followed(facts: Facts, request: Request) -> Route:
     """The route of a request, also behind a ``stream`` server of the same nginx."""
     configuration = facts.configuration
     assert configuration is not None
-    files = local_files if facts.live else None
+    files = place.file_kinds(facts)
     facts.request = request
     facts.passage = passage(configuration, request, facts.version)
     if facts.passage is not None:

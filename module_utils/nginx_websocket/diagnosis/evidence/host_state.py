@@ -8,7 +8,7 @@ import re
 import socket
 import stat
 import subprocess
-from typing import Callable, Dict, Iterable, List, Optional, Sequence, Set, Tuple
+from typing import Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Set, Tuple
 
 from ...behaviour.effective import Level
 from ...behaviour.location import Location
@@ -172,12 +172,27 @@ def newer_files(configuration: Optional[Configuration], main: str, started: floa
                 status = look(path)
             except OSError:
                 continue
-            changed = max(status.st_mtime, status.st_ctime)
-            # A directory is as new as the last rename in it, which a reload follows within moments.
-            margin = RENAMED if stat.S_ISDIR(status.st_mode) else MARGIN
-            if changed > started + margin:
-                found.append(NewerFile(path, changed, status.st_mtime > started + margin))
+            times = {path: (status.st_mtime, status.st_ctime, stat.S_ISDIR(status.st_mode))}
+            newer = newer_than(started, times)
+            if newer:
+                found += newer
                 break
+    return found
+
+
+def newer_than(started: float, times: Mapping[str, Tuple[float, float, bool]]) -> List[NewerFile]:
+    """Those of some files that changed after the workers started.
+
+    Args:
+        started: seconds since the epoch; 0 when no worker runs.
+        times: for each path, when its content and its inode changed last, and whether it is a directory.
+    """
+    found = []
+    for path, (content, inode, directory) in sorted(times.items()):
+        # A directory is as new as the last rename in it, which a reload follows within moments.
+        margin = RENAMED if directory else MARGIN
+        if started and max(content, inode) > started + margin:
+            found.append(NewerFile(path, max(content, inode), content > started + margin))
     return found
 
 

@@ -77,6 +77,7 @@ def _listen(facts: Facts) -> List[Step]:
                 "listen",
                 f"{facts.owner.address}:{facts.owner.port}, {facts.owner.describe()}",
                 state="ok" if facts.owner_is_nginx else "bad",
+                more=[facts.nginx_choice] if facts.inside is not None else (),
             )
         )
     elif facts.live:

@@ -11,7 +11,7 @@ from ...exchange.result import Probe
 from ..backend.answers import is_this_nginx, said
 from ..capacity.limits import socket_limits
 from ..capacity.timing import read_timeout, timeout_evidence
-from ..evidence import host_state
+from ..evidence import place
 from ..evidence.errorlog import LogLine
 from ..evidence.facts import BackendFacts, Facts
 from ..evidence.host_state import covering
@@ -129,7 +129,7 @@ def _unresolved(facts: Facts, evidence: List[Evidence]) -> Finding:
     asked = " ".join(argument.decode("utf-8", "replace") for argument in lines[-1].args)
     words = f"nginx asks the name server {asked}, not /etc/hosts nor the host's own resolver"
     shown = [*evidence, Evidence("configuration", words, lines[-1].file, lines[-1].line)]
-    known = host_state.resolve(upstream.host)
+    known = place.resolve(facts, upstream.host)
     silent = any(re.search(r"timed out|refused", item.text) for item in evidence)
     if silent:
         detail = f"the name server that nginx asks for the backend's name ({asked}) does not answer"

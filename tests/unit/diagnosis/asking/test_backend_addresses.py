@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from module_utils.nginx_websocket.diagnosis.asking import backend
-from module_utils.nginx_websocket.diagnosis.evidence import host_state
+from module_utils.nginx_websocket.diagnosis.evidence import host_state, place
 from module_utils.nginx_websocket.diagnosis.experiments.search import Search
 from tests.unit.diagnosis.seen import broken, host, opened, proxied, site
 
@@ -25,7 +25,7 @@ def asked(monkeypatch):
                 found.search = Search(answers[address[0]])
 
         monkeypatch.setattr(backend, "_ask_one", one)
-        monkeypatch.setattr(backend, "listeners", lambda ports: [])
+        monkeypatch.setattr(place, "listening", lambda facts, ports: [])
         monkeypatch.setattr(host_state, "resolve", lambda name: list(answers))
         facts = host(site(proxied("http://localhost:8400")), {})
         facts.nginx = None

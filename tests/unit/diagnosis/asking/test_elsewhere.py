@@ -34,7 +34,7 @@ def asked(monkeypatch, **more):
 
     with TinyServer(behave) as server:
         stranger = Listener("tcp4", "127.0.0.1", server.port, inode=1)
-        monkeypatch.setattr(elsewhere, "listeners", lambda unix: [stranger])
+        monkeypatch.setattr(elsewhere.place, "listening", lambda facts, unix: [stranger])
         text = (
             f"http {{ upstream a {{ server 127.0.0.1:{server.port}; }} }}" if more.pop("named", False) else ""
         )

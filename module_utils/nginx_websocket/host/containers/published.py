@@ -6,8 +6,8 @@ import os
 import re
 from typing import Any, Dict, List
 
-from ..conf import foreign_json
-from ..conf.regular import open_regular
+from ...conf import foreign_json
+from ...conf.regular import open_regular
 
 DOCKER = "/var/lib/docker/containers"
 """A directory for each container of docker (its data root is this one unless daemon.json says otherwise)."""
@@ -39,6 +39,25 @@ def container_publishing(port: int, directory: str = DOCKER) -> str:
         if running and _NAME.match(name) and str(port) in _ports(bound.get("PortBindings")):
             found.append(name)
     return found[0] if len(found) == 1 else ""
+
+
+def log_of(ident: str, directory: str = DOCKER) -> str:
+    """Path of the file in which docker keeps what a container writes to its standard output and error."""
+    return os.path.join(directory, ident, f"{ident}-json.log")
+
+
+def name_of(ident: str, directory: str = DOCKER) -> str:
+    """The name of a container of docker's.
+
+    Args:
+        ident: its id, 64 hexadecimal digits.
+        directory: that holds the engine's files.
+
+    Returns:
+        "" where docker has none of that id, or its files cannot be read.
+    """
+    name = str(_read(os.path.join(directory, ident, "config.v2.json")).get("Name", "")).lstrip("/")
+    return name if _NAME.match(name) else ""
 
 
 def _ports(bindings: Any) -> List[str]:  # noqa: ANN401  somebody's JSON

@@ -1,0 +1,1 @@
+"""What runs in containers of this host, as the host sees it."""
