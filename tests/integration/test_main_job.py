@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import json
 import re
+import sys
 from pathlib import Path
 from typing import Any, Dict, Iterator
 
@@ -133,6 +135,14 @@ def test_authorities_that_cannot_be_read_stop_the_run(
     assert host.digest(*TOUCHED) == before
 
 
+@pytest.mark.usefixtures("untouched")
+def test_a_suite_that_does_not_start_stops_the_run(host: LabHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before anything is touched, as with the authorities."""
+    broken = "import sys; sys.exit('no module named pluggy')"
+    monkeypatch.setenv("NGINX_WEBSOCKET_SUITE", json.dumps([sys.executable, "-c", broken]))
+    assert refusal(host) == "The verification could not run: no module named pluggy"
+
+
 def test_release_of_an_earlier_run_stays(host: LabHost) -> None:
     """The verification of a release that this run did not change fails: told, and nothing undone."""
     done = host.playbook("site.yml")
@@ -148,8 +158,14 @@ def test_release_of_an_earlier_run_stays(host: LabHost) -> None:
     assert host.workers() == workers
 
 
-def test_each_host_is_asked_once(host: LabHost) -> None:
-    """The verification's question comes along: with the look, or with the deployment (and a confirmation)."""
+def test_each_host_is_asked_once(host: LabHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The verification's question comes along: with the look, or with the deployment (and a confirmation).
+
+    Whether the suite starts is only found out beforehand where something is going to change.
+    """
+    starts = tmp_path / "starts"
+    suite = f"echo >>{starts}; exec {sys.executable} -m verify -"
+    monkeypatch.setenv("NGINX_WEBSOCKET_SUITE", json.dumps(["bash", "-c", suite]))
 
     def asked() -> int:
         return host.sh("journalctl --quiet --identifier sudo --output cat").count("COMMAND=")
@@ -157,10 +173,12 @@ def test_each_host_is_asked_once(host: LabHost) -> None:
     assert host.playbook("site.yml").returncode == 0
     for sockets, trips in ((0, 1), (5_000, 3)):
         before = asked()
+        starts.unlink()
         done = host.playbook("site.yml", variables={"nginx_websocket_max_sockets": sockets})
         assert done.returncode == 0, done.stdout
         assert re.search(r"\d+ checks passed", done.stdout)
         assert asked() - before == trips
+        assert len(starts.read_text().splitlines()) == (2 if sockets else 1)
 
 
 def test_verification_where_sudo_asks_for_a_password(host: LabHost) -> None:
