@@ -5,15 +5,12 @@ from __future__ import annotations
 import dataclasses
 from typing import FrozenSet, Iterator, List, Optional, Tuple
 
-from .. import codes
-from ..behaviour.access import guards as kinds
-from ..behaviour.access.guards import Guard
-from ..behaviour.behaviour import Behaviour
-from ..behaviour.upgrade.verdict import RISKS, Verdict, obstacles
-from . import destination as to
-from . import effects
-from .destination import Destination, destination
-from .differences import (
+from ... import codes
+from ...behaviour.access import guards as kinds
+from ...behaviour.access.guards import Guard
+from ...behaviour.behaviour import Behaviour
+from ...behaviour.upgrade.verdict import RISKS, Verdict, obstacles
+from ..differences import (
     BACKEND_MOVED,
     CLOSED,
     ELSEWHERE,
@@ -36,11 +33,14 @@ from .differences import (
     UPGRADE_LOST,
     Parting,
 )
+from ..written.conditions import conditions
+from ..written.definitions import definitions
+from ..written.in_force import in_force
+from ..written.shares import shares
+from . import destination as to
+from . import effects
+from .destination import Destination, destination
 from .effects import place
-from .written.conditions import conditions
-from .written.definitions import definitions
-from .written.in_force import in_force
-from .written.shares import shares
 
 _OF_GUARDS = frozenset((codes.ACCESS_DENIED, codes.METHOD_NOT_ALLOWED, codes.AUTH_BASIC, codes.AUTH_REQUEST))
 _ACME = b"/.well-known/acme-challenge/"

@@ -6,12 +6,12 @@ import dataclasses
 import urllib.parse
 from typing import FrozenSet, Iterable, Optional, Sequence
 
-from .. import codes
-from ..behaviour.behaviour import Behaviour
-from ..behaviour.effective import Level
-from ..behaviour.location import PASS_DIRECTIVES, all_locations
-from ..conf.tree import Directive
-from ..exchange.masking import masked_url
+from ... import codes
+from ...behaviour.behaviour import Behaviour
+from ...behaviour.effective import Level
+from ...behaviour.location import PASS_DIRECTIVES, all_locations
+from ...conf.tree import Directive
+from ...exchange.masking import masked_url
 
 BACKEND, HANDLER, FILE, LISTING = "backend", "handler", "file", "listing"
 REDIRECT, ANSWER, REFUSED, NOBODY, UNKNOWN = "redirect", "answer", "refused", "nobody", "unknown"

@@ -25,7 +25,7 @@ from typing import (
     Tuple,
 )
 
-from ..conf.regular import open_regular
+from ...conf.regular import open_regular
 from .log_format import Entry, Format
 
 DAY = 24 * 3600.0

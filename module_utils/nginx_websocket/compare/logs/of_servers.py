@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from typing import Dict, FrozenSet, Iterable, List, Sequence, Set, Tuple
 
-from ..behaviour.effective import Level
-from ..behaviour.location import all_locations
-from ..behaviour.variables import maps_of, variable_names
-from ..conf.tree import Directive
+from ...behaviour.effective import Level
+from ...behaviour.location import all_locations
+from ...behaviour.variables import maps_of, variable_names
+from ...conf.tree import Directive
 from .access_log import Log
 from .log_format import COMBINED, Format, template_of
 

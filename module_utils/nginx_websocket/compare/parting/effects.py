@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Dict, FrozenSet, Iterator, Optional, Sequence, Tuple, Union
 
-from ..behaviour.access.guards import LIMIT_CONN, LIMIT_REQ
-from ..behaviour.behaviour import Behaviour
-from ..behaviour.content.gateway import Parameter
-from ..behaviour.content.upstream import Header
-from ..behaviour.location import Location
-from ..behaviour.response import Added
-from ..conf.tree import Directive
-from ..conf.units import seconds_of
-from ..exchange.masking import masked_headers, masked_url
+from ...behaviour.access.guards import LIMIT_CONN, LIMIT_REQ
+from ...behaviour.behaviour import Behaviour
+from ...behaviour.content.gateway import Parameter
+from ...behaviour.content.upstream import Header
+from ...behaviour.location import Location
+from ...behaviour.response import Added
+from ...conf.tree import Directive
+from ...conf.units import seconds_of
+from ...exchange.masking import masked_headers, masked_url
+from ..differences import BACKEND_HEADERS, HEADERS, LESS, LOGS, MORE, PATH_CHANGED, SETTINGS, Parting
 from .destination import BACKEND, Destination
-from .differences import BACKEND_HEADERS, HEADERS, LESS, LOGS, MORE, PATH_CHANGED, SETTINGS, Parting
 
 _TIMES = ("proxy_read_timeout", "proxy_send_timeout")
 _BUFFERS = ("proxy_buffering", "proxy_request_buffering")

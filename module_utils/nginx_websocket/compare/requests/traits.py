@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 from typing import Dict, List, Optional, Set, Tuple, TypeVar
 
-from ..behaviour.effective import Level
-from ..behaviour.rewrite import condition_words
-from ..behaviour.variables import Map, variable_names
-from ..conf.tree import Directive
-from .pattern import texts
+from ...behaviour.effective import Level
+from ...behaviour.rewrite import condition_words
+from ...behaviour.variables import Map, variable_names
+from ...conf.tree import Directive
+from ..pattern import texts
 
 _PATHS = frozenset((b"uri", b"request_uri", b"document_uri", b"request_filename", b"request"))
 _NOT_ASKED = frozenset((b"http_host", b"http_connection", b"http_upgrade", b"http_cookie"))

@@ -6,10 +6,10 @@ import itertools
 import re
 from typing import Callable, Iterable, Iterator, List, Optional, Sequence, Tuple
 
-from ..behaviour.location import Location
-from ..behaviour.regex import CannotDecide, Regex, RegexError, compiled
-from ..behaviour.uri import BadRequest, escape_uri, parse_target
-from .pattern import texts
+from ...behaviour.location import Location
+from ...behaviour.regex import CannotDecide, Regex, RegexError, compiled
+from ...behaviour.uri import BadRequest, escape_uri, parse_target
+from ..pattern import texts
 
 Version = Tuple[int, ...]
 
