@@ -42,7 +42,7 @@ unit: setup-test ## Run the unit tests
 	@tests/run unit
 
 pythons: setup-test ## Run the unit tests under every Python from 3.8 on that this machine and the lab have
-	@tests/run pythons
+	@$(PYTHON) tests/pythons.py --whole
 
 differential: setup-test ## Compare with real nginx on random inputs: SEED=… CONFIGS=… CASES=… for longer runs
 	@tests/run differential
