@@ -5,7 +5,7 @@ The lab's host images have one each: they run in containers, against their own O
 Other versions (from 3.8 on) are looked for on this machine, on PATH and below ~/.pyenv/versions; each
 gets an environment with pytest and hypothesis in .cache/pythons/. `--local` leaves the containers out, and so
 takes every version of this machine.
-The oldest and the newest run all tests. Those between import all of them, and each runs a share: so each
+The oldest and the newest run all tests. Those between import all of them, and run a share each: a test thus
 runs under three versions. `--whole` has all run under all. Ends with 1 when one has failed.
 """
 
