@@ -199,7 +199,7 @@ class ActionModule(Asking):
     ) -> Result:
         questions = {**plan["questions"], **_meant(plan["settings"], "site_dir", "enabled_dir")}
         if not really:
-            questions.pop("standing")
+            questions.pop("deployed")
             questions["state_dir"] = plan["settings"]["state_dir"]
         if asked:
             questions["verification"] = along.argument(asked)
@@ -218,15 +218,15 @@ class ActionModule(Asking):
         variables: Variables,
     ) -> Result:
         """Deploy the candidates, or find that they stand already."""
-        settings, standing = plan["settings"], facts["standing"]
+        settings, deployed = plan["settings"], facts["deployed"]
         sites = [
             {**one["deploy"], "content": site_model.render_site(one["model"])} for one in fitted["candidates"]
         ]
         releases = {site["name"]: site_model.release_id(site["content"]) for site in sites}
-        if standing and standing["releases"] == releases:
-            notes = [finding["message"] for finding in standing["findings"]]
+        if deployed and deployed["releases"] == releases:
+            notes = [finding["message"] for finding in deployed["findings"]]
             own = {"report": facts["report"], "asked": asked}
-            return _accepted({**standing, **own, "msg": "", "warnings": notes}, settings["accept"])
+            return _accepted({**deployed, **own, "msg": "", "warnings": notes}, settings["accept"])
         hindrance = self._hindrance(plan, variables)
         if hindrance:
             return _refused(hindrance)

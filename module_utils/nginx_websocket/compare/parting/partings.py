@@ -56,7 +56,7 @@ class Pair:
     before: Behaviour
     after: Behaviour
     end: Behaviour
-    """``after``, or where it leads by redirects from one of the site's doors to another."""
+    """``after``, or where it leads by redirects from one endpoint of the site to another."""
     behind: Optional[Behaviour] = None
     """Where ``before`` only adds a slash to a directory's name: what the live tree answers there."""
     handshake: bool = False
@@ -154,12 +154,12 @@ def _unknown(pair: Pair, was: Destination, now: Destination) -> Optional[Parting
 # -- guards ---------------------------------------------------------------------------------------
 
 
-def _standing(found: Behaviour) -> List[Guard]:
+def _access_guards(found: Behaviour) -> List[Guard]:
     return [guard for guard in found.guards if guard.kind in _ACCESS]
 
 
 def _guards(pair: Pair, was: Destination, now: Destination) -> Iterator[Parting]:
-    old, new = _standing(pair.before), _standing(pair.end)
+    old, new = _access_guards(pair.before), _access_guards(pair.end)
     for guard in old:
         if any(_alike(guard, one) for one in new):
             continue

@@ -56,7 +56,7 @@ CHANGES = {
 
 @pytest.fixture(scope="module")
 def host(lab_up: LabUp) -> LabHost:
-    host = lab_up("standing", scenes=["fresh"])
+    host = lab_up("deployed", scenes=["fresh"])
     done = host.playbook("site.yml", variables={"nginx_websocket_sites": [SITE]})
     assert done.returncode == 0, done.stdout
     return host
@@ -70,8 +70,8 @@ def _as_it_was(host: LabHost) -> Generator[None, None, None]:
 
 def stands(host: LabHost, **more: Any) -> Dict[str, Any]:
     """What the look says of the releases; {} when it says nothing."""
-    asked = {**QUESTIONS, "standing": {**QUESTIONS["standing"], **more}}
-    return host.module("nginx_facts", asked)["standing"] or {}
+    asked = {**QUESTIONS, "deployed": {**QUESTIONS["deployed"], **more}}
+    return host.module("nginx_facts", asked)["deployed"] or {}
 
 
 def asked(host: LabHost, *flags: str) -> List[str]:
@@ -136,4 +136,4 @@ def test_more_room_for_sockets_than_there_is(host: LabHost) -> None:
 def test_another_site_beside_it(host: LabHost) -> None:
     """All sites of a host are one transaction: one that does not stand yet is enough."""
     more = {"name": "other.test", "server_names": ["other.test"]}
-    assert not stands(host, sites=[*QUESTIONS["standing"]["sites"], more])
+    assert not stands(host, sites=[*QUESTIONS["deployed"]["sites"], more])

@@ -11,10 +11,10 @@ from typing import Tuple, Union
 
 
 @dataclass(frozen=True)
-class Door:
+class Endpoint:
     """Where a site is entered: address and port of the host, and the name that is asked for.
 
-    With ``proxy_protocol`` the door opens to load balancers only, so the connection begins as one of theirs.
+    With ``proxy_protocol`` it is for load balancers only, so the connection begins as one of theirs.
     Where ``relay`` is given, this socket of the controller is dialled, and leads to the address on the host.
     """
 
@@ -55,7 +55,7 @@ class Door:
         return f"{'https' if self.tls else 'http'}://{self.host}"
 
     def url(self, path: str, *, websocket: bool = False) -> str:
-        """Return the URL of a path behind this door."""
+        """Return the URL of a path behind this endpoint."""
         origin = self.origin
         return ("ws" + origin[len("http") :] if websocket else origin) + path
 
@@ -64,7 +64,7 @@ class Door:
 class Ask:
     """One HTTP request."""
 
-    door: Door
+    endpoint: Endpoint
     path: str
     method: str = "GET"
     headers: Tuple[Tuple[str, str], ...] = ()
@@ -74,15 +74,15 @@ class Ask:
         from module_utils.nginx_websocket.exchange import masked_url
 
         headers = "".join(f", {name}: {value}" for name, value in self.headers)
-        url = masked_url(self.door.url(self.path))
-        return f"{self.method} {url} (to {self.door.address}:{self.door.port}){headers}"
+        url = masked_url(self.endpoint.url(self.path))
+        return f"{self.method} {url} (to {self.endpoint.address}:{self.endpoint.port}){headers}"
 
 
 @dataclass(frozen=True)
 class Handshake:
     """One WebSocket opening handshake; without an Origin it is what a program sends, with one a browser's."""
 
-    door: Door
+    endpoint: Endpoint
     path: str
     origin: str = ""
     subprotocols: Tuple[str, ...] = ()
@@ -91,6 +91,7 @@ class Handshake:
         """Return the request in one line, for the reader of a failure."""
         from module_utils.nginx_websocket.exchange import masked_url
 
-        url = masked_url(self.door.url(self.path, websocket=True))
+        url = masked_url(self.endpoint.url(self.path, websocket=True))
+        at = f"{self.endpoint.address}:{self.endpoint.port}"
         origin = f", Origin: {self.origin}" if self.origin else ", no Origin"
-        return f"GET {url} with an Upgrade to websocket (to {self.door.address}:{self.door.port}){origin}"
+        return f"GET {url} with an Upgrade to websocket (to {at}){origin}"
