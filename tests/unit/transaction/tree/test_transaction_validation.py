@@ -21,7 +21,7 @@ from module_utils.nginx_websocket.transaction.tree.validation import (
     was_read,
 )
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[4]
 NGINX = f"""#!{sys.executable}
 import sys
 sys.path.insert(0, {str(ROOT)!r})
