@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from module_utils.nginx_websocket.host.processes import children
 from module_utils.nginx_websocket.host.processes.children import environment, own_directory
 from module_utils.nginx_websocket.host.processes.trust import weakness
 
-PACKAGE = Path(__file__).resolve().parents[3] / "module_utils/nginx_websocket"
+PACKAGE = Path(children.__file__).resolve().parents[2]
 
 
 @pytest.fixture
