@@ -58,7 +58,7 @@ faults: setup-test ## Kill, fill, cut and edit under real transactions: KILLS=20
 
 .PHONY: fixing
 fixing: setup-test ## Mend configurations of real-life shape, broken in many ways, on the nginx of four Debians
-	@FIX_ALL=1 .venv/bin/pytest tests/integration/test_fix_corpus.py -q -s
+	@FIX_ALL=1 .venv/bin/pytest tests/integration/fix/test_fix_corpus.py -q -s
 
 .PHONY: mutations
 mutations: setup-test ## Put known faults into the code on purpose: a unit test must find each

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from tests.integration.conftest import ROOT, LabHost, LabUp
-from tests.integration.wrong_input import OVERWRITE, SITE_FILE
+from tests.integration.role.wrong_input import OVERWRITE, SITE_FILE
 
 SITE = yaml.safe_load((ROOT / "inventory/lab/group_vars/nginx_websocket.yml").read_text())[
     "nginx_websocket_sites"

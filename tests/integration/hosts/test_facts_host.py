@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 BACKEND = {"name": "api", "path": "/api/docs", "websocket_path": "/api/mqtt/ws/hints/probe"}
 LIVE = "/etc/letsencrypt/live/lammp.test"
 

@@ -8,7 +8,7 @@ from typing import Any, Dict
 import pytest
 
 from tests.integration.conftest import LabHost, LabUp
-from tests.integration.test_main_job import SITE
+from tests.integration.role.test_main_job import SITE
 
 LIMITS = {
     "sockets": (50, "limit_conn"),

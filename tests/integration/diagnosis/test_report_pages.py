@@ -15,7 +15,7 @@ from rollout.record import Rollout
 from tests.integration.conftest import ROOT
 from tests.unit.rollout.test_hostile_text import ATTACKS, diagnosis_of, diagnosis_report, rollout_of
 
-SEES = ROOT / "tests/integration/look_at_pages.py"
+SEES = ROOT / "tests/integration/diagnosis/look_at_pages.py"
 OLD, NEW = "a" * 32, "b" * 32
 LONG = "/etc/nginx/" + "a-directory-of-a-long-name/" * 8 + "site.conf"
 

@@ -11,7 +11,7 @@ from typing import Any, List, Optional, Sequence, Tuple
 
 import pytest
 
-from tests.integration.test_template_nginx import NAME, RELEASE, install, lammp
+from tests.integration.role.test_template_nginx import NAME, RELEASE, install, lammp
 
 WEBSOCKET = "/api/mqtt/ws/hints/test"
 RELEASE_PATH = f"/.well-known/nginx-websocket/{RELEASE}"

@@ -9,7 +9,7 @@ import pytest
 
 from roles.nginx_websocket.site_model import check
 from tests.integration.conftest import LabHost, LabUp
-from tests.integration.test_main_job import SITE
+from tests.integration.role.test_main_job import SITE
 
 FILE = "/etc/nginx/sites-available/lammp.test.conf"
 STATE = "/var/lib/nginx_websocket"

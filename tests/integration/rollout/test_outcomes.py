@@ -12,7 +12,7 @@ from typing import Any, Callable, Dict, Optional
 import pytest
 
 from tests.integration.conftest import BIN, ROOT, LabHost, LabUp
-from tests.integration.test_rollout import DEAD, site
+from tests.integration.rollout.test_rollout import DEAD, site
 
 LOCK = "/var/lib/nginx_websocket/lock"
 

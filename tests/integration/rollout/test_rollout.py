@@ -18,7 +18,7 @@ import pytest
 
 from lab import hosts
 from tests.integration.conftest import BIN, ROOT, LabHost
-from tests.integration.test_main_job import SITE
+from tests.integration.role.test_main_job import SITE
 
 NAMES = ["it-ro1", "it-ro2", "it-ro3"]
 LIVE = "/etc/nginx/sites-enabled/lammp.test.conf"

@@ -12,7 +12,7 @@ import pytest
 
 from lab.files import pki, ssh
 from tests.integration.conftest import ROOT, LabHost, LabUp
-from tests.integration.test_main_job import SITE
+from tests.integration.role.test_main_job import SITE
 
 FILE = "/etc/nginx/sites-available/lammp.test.conf"
 

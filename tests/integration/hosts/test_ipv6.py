@@ -10,7 +10,7 @@ import pytest
 from lab.files import pki
 from module_utils.nginx_websocket.exchange import probe
 from tests.integration.conftest import LabHost, LabUp
-from tests.integration.test_main_job import SITE
+from tests.integration.role.test_main_job import SITE
 from tests.integration.transaction_host import TransactionHost, site
 
 URL = "wss://lammp.test/api/mqtt/ws/hints/test"
