@@ -8,8 +8,8 @@ from typing import Any, Dict
 import pytest
 import yaml
 
-from tests.integration.role import wrong_input
 from tests.integration.conftest import ROOT, LabHost, LabUp
+from tests.integration.role import wrong_input
 from tests.integration.role.wrong_input import ON_THE_HOST, ON_THE_WAY, TOGETHER, VALUES, Row, example
 
 SITE: Dict[str, Any] = yaml.safe_load((ROOT / "inventory/lab/group_vars/nginx_websocket.yml").read_text())[
