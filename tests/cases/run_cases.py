@@ -128,7 +128,7 @@ def shown_true(name: str, nginx: str, data: str) -> str:
         folder = os.path.join(work, "case")
         shutil.copytree(case["folder"], folder)
         case["folder"] = folder
-        for file, what, value in case["cure"]:
+        for file, what, value in case.get("cure", ()):
             if file != "-":
                 path = os.path.join(folder, file)
                 with open(path, encoding="utf-8") as stream:

@@ -212,6 +212,28 @@ def map_mended(configuration: Configuration, route: Route) -> Iterator[Edits]:
                 yield [splice.set_argument(entry, 0, b"upgrade")]
             else:
                 yield [splice.insert_inside(block, b"default upgrade;")]
+            if block.block and b"websocket" not in entries:
+                # A word is looked at before every regular expression (ngx_http_map_find).
+                yield [splice.insert_before(block.block[0], b"websocket upgrade;")]
+
+
+def wrong_twins(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:
+    """Of several lines for Upgrade or Connection the right ones alone."""
+    upstream = route.upstream
+    if upstream is None:
+        return
+    wrong = {
+        line
+        for name, right in (("Upgrade", "websocket"), ("Connection", "upgrade"))
+        for sent in (upstream.values(name),)
+        for words in ([re.split(r"\s*,\s*", (item.value or "").lower()) for item in sent],)
+        if any(right in word for word in words)
+        for item, word in zip(sent, words)
+        for line in (item.directive,)
+        if right not in word and line is not None
+    }
+    if wrong:
+        yield [splice.delete(line) for line in wrong]
 
 
 def own_headers(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:
