@@ -10,7 +10,7 @@ from typing import Dict, Iterator, List
 from .. import codes
 from ..behaviour.route import Route
 from ..conf.tree import Configuration
-from . import lines, loadable, paths, places, upstreams
+from . import copies, lines, loadable, paths, places, upstreams
 from .fault import Edits, Fault, Maker
 
 __all__ = ["Fault", "curable", "cures"]
@@ -84,6 +84,9 @@ _BY_CODE: Dict[str, Maker] = {
     codes.INPUT_HEADER_CLEARED: lines.delete_named,
     codes.RESPONSE_HEADER_ADDED: lines.delete_named,
     codes.PROXY_BIND_FAILED: lines.delete_named,
+    codes.MIRROR_UPGRADED: copies.no_upgrade_of_a_copy,
+    codes.TLS_HANDSHAKE_FAILED: lines.newer_tls,
+    codes.NGINX_CONFIG_INVALID: loadable.named_line,
     codes.SSI_HOLDS_UPGRADE: lines.line("ssi off;"),
     codes.PROXY_PROTOCOL_MISMATCH: lines.without_proxy_line,
     codes.WRONG_PASS_DIRECTIVE: places.other_pass,

@@ -217,6 +217,16 @@ def map_mended(configuration: Configuration, route: Route) -> Iterator[Edits]:
                 yield [splice.insert_before(block.block[0], b"websocket upgrade;")]
 
 
+def newer_tls(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:
+    """The TLS of today, where the server that answers offers old ones alone."""
+    default = route.listen.default if route.listen is not None else None
+    for server in (default, route.server):
+        for line in server.nearest(b"ssl_protocols")[1][-1:] if server is not None else ():
+            if not {b"TLSv1.2", b"TLSv1.3"} & set(line.args):
+                text = splice.statement(line.name, [b"TLSv1.2", b"TLSv1.3"])
+                yield [Edit(line.source, line.start, line.end, text)]
+
+
 def wrong_twins(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:
     """Of several lines for Upgrade or Connection the right ones alone."""
     upstream = route.upstream

@@ -313,11 +313,13 @@ def _listened(configuration: Configuration, address: str, port: int) -> str:
 def answered_by_nginx(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:
     """Without the try_files beside the proxy_pass; else, where nginx goes in a circle, with a location.
 
-    A circle is what a fallback page comes to that is not there.
+    A circle is what a fallback page comes to that is not there, and a rewrite that leads back to itself.
     """
     yield from no_try_files(configuration, route, fault)
     if route.answer.kind == "error" and any(step.kind == "try_files" for step in route.steps):
         yield from other_location(configuration, route, fault)
+    elif route.answer.kind == "error":
+        yield from rewrite_stays(configuration, route, fault)
 
 
 def no_try_files(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:
