@@ -21,6 +21,8 @@ from ..evidence.facts import BackendFacts, Facts
 from ..words.findings import Evidence, Finding
 from ..words.suspect import Suspect, at, words_of
 
+AT_ONCE = 1.0
+"""Seconds after the 101 within which an end is that of the copy, and no timeout's."""
 LEVELS = (b"debug", b"info", b"notice", b"warn", b"error", b"crit", b"alert", b"emerg")
 """From the most words to the fewest; without a word "error" is in force (ngx_log_set_levels)."""
 
@@ -54,11 +56,17 @@ def _opening(facts: Facts) -> List[BackendFacts]:
 
 
 def mirrored(facts: Facts, suspects: Sequence[Suspect], probe: Probe) -> List[Finding]:
-    """The connection ends without a byte, and a mirror gets the handshake as well, with its Upgrade."""
+    """The connection ends without a byte or at once after the 101, and a mirror gets the handshake as well.
+
+    Which of the two comes back first, the backend or the mirror's, is a race.
+    """
     route, opening = facts.route, _opening(facts)
     if route is None or route.level is None or route.server is None or not opening or says(facts, b"error"):
         return []
-    if probe.error_kind != "closed-without-answer" or any(suspect.certain for suspect in suspects):
+    at_once = probe.closed_after is not None and probe.closed_after < AT_ONCE
+    if not (at_once or probe.error_kind == "closed-without-answer") or any(
+        suspect.certain for suspect in suspects
+    ):
         return []
     for line in route.level.nearest(b"mirror")[1]:
         target = line.args[0].split(b"?")[0] if line.args else b"off"

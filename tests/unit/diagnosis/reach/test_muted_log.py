@@ -49,6 +49,7 @@ def told(body, answer, *, log=MUTE, direct=None):
         (BIND, page(500), None, "proxy-bind-failed"),
         (proxied(lines="proxy_bind [2001:db8::9]:0;"), page(500), None, "proxy-bind-failed"),
         (MIRROR, CLOSED, None, "mirror-upgraded"),
+        (MIRROR, opened(closed_after=0.01, close_code=1006), None, "mirror-upgraded"),
         (proxied(), page(502), opened(head_bytes=70_000), "upstream-header-too-big"),
         (
             proxied(lines="proxy_buffer_size 1k;"),
@@ -79,6 +80,8 @@ def test_what_a_log_that_says_nothing_would_have_said(body, answer, direct, code
         (proxied(lines="mirror /other;") + "location = /other { return 204; }", CLOSED, None),
         (MIRROR.replace("$http_upgrade", '""'), CLOSED, None),
         (MIRROR, page(502), None),
+        (MIRROR, opened(closed_after=3.0, close_code=1006), None),
+        (MIRROR, opened(closed_after=0.01), opened(closed_after=0.01)),  # the backend closes it itself
         (proxied(lines="proxy_buffer_size 1k;"), page(502), opened(head_bytes=1024)),
         (proxied(lines="proxy_buffer_size 1k;"), page(500), opened(head_bytes=1025)),
     ],
