@@ -142,10 +142,7 @@ def timeouts(
     """Return the timeouts of the host's configuration, which is parsed once."""
     if target.name not in configurations:
         places = [
-            (endpoint, route.path)
-            for site in target.sites
-            for route in site.routes
-            for endpoint in site.endpoints()
+            (door, route.path) for site in target.sites for route in site.routes for door in site.doors()
         ]
         try:
             configurations[target.name] = Timeouts(report, places)

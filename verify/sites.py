@@ -1,4 +1,4 @@
-"""A completed site, as the role's filter returns it, seen with a visitor's eyes: endpoints, routes, origins.
+"""A completed site, as the role's filter returns it, seen with a visitor's eyes: doors, routes, origins.
 
 The role's variables are documented in roles/nginx_websocket/meta/argument_specs.yml, and checked by the role.
 This file only reads them.
@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import Any, Dict, List, Optional, Tuple
 
-from verify.as_user.endpoints import Endpoint, Handshake
+from verify.as_user.doors import Door, Handshake
 from verify.as_user.way import LOOPBACK
 
 #: An origin that no allow-list holds: .invalid can never be registered (RFC 2606 section 2).
@@ -111,7 +111,7 @@ class Site:
         """What plain HTTP does: redirect, serve or none."""
         return self.http.get("mode") or ("redirect" if self.has_tls else "serve")
 
-    def _endpoint(self, port: int, name: str, tls: bool) -> Endpoint:
+    def _door(self, port: int, name: str, tls: bool) -> Door:
         listen = self.variables.get("listen") or {}
         proxied = self.direct and bool(listen.get("proxy_protocol"))
         address, relay = self.address, ""
@@ -119,31 +119,31 @@ class Site:
             # From the host itself, which its own address may not lead back to.
             address = str((listen.get("addresses") or [LOOPBACK])[0]).strip("[]")
             relay = f"{self.relays}/{address}-{port}"
-        return Endpoint(address, port, name or self.names[0], tls=tls, proxy_protocol=proxied, relay=relay)
+        return Door(address, port, name or self.names[0], tls=tls, proxy_protocol=proxied, relay=relay)
 
-    def plain_endpoint(self, name: str = "") -> Endpoint:
+    def plain_door(self, name: str = "") -> Door:
         """Return the plain HTTP entrance."""
-        return self._endpoint(int(self.http.get("port", 80)), name, tls=False)
+        return self._door(int(self.http.get("port", 80)), name, tls=False)
 
-    def tls_endpoint(self, name: str = "") -> Endpoint:
+    def tls_door(self, name: str = "") -> Door:
         """Return the HTTPS entrance."""
-        return self._endpoint(int(self.tls.get("port", 443)), name, tls=True)
+        return self._door(int(self.tls.get("port", 443)), name, tls=True)
 
-    def endpoints(self, name: str = "") -> List[Endpoint]:
+    def doors(self, name: str = "") -> List[Door]:
         """Return the entrances behind which the site itself is served, the safest first."""
-        endpoints = [self.tls_endpoint(name)] if self.has_tls else []
+        doors = [self.tls_door(name)] if self.has_tls else []
         if self.http_mode == "serve":
-            endpoints.append(self.plain_endpoint(name))
-        return endpoints
+            doors.append(self.plain_door(name))
+        return doors
 
-    def all_endpoints(self, name: str = "") -> List[Endpoint]:
+    def all_doors(self, name: str = "") -> List[Door]:
         """Return every entrance of a name, of the site's first by default, the redirecting one included."""
-        endpoints = [self.tls_endpoint(name)] if self.has_tls else []
-        return endpoints if self.http_mode == "none" else [*endpoints, self.plain_endpoint(name)]
+        doors = [self.tls_door(name)] if self.has_tls else []
+        return doors if self.http_mode == "none" else [*doors, self.plain_door(name)]
 
-    def possible_endpoints(self) -> List[Endpoint]:
+    def possible_doors(self) -> List[Door]:
         """Return every entrance that any check may use."""
-        return [self.tls_endpoint(), self.plain_endpoint()]
+        return [self.tls_door(), self.plain_door()]
 
     @property
     def www(self) -> Optional[str]:
@@ -174,7 +174,7 @@ class Site:
         for given in (route.get("origins"), self.variables.get("origins")):
             if given is not None:
                 return list(given)
-        return [endpoint.origin for name in self.names for endpoint in self.endpoints(name)]
+        return [door.origin for name in self.names for door in self.doors(name)]
 
     @property
     def api(self) -> List[Dict[str, Any]]:
@@ -205,7 +205,7 @@ class Site:
     def handshakes(self, route: Route) -> List[Handshake]:
         """Return every handshake that must open this route: without Origin, and from each page that may."""
         return [
-            Handshake(endpoint, route.path, origin, route.subprotocols)
-            for endpoint in self.endpoints()
+            Handshake(door, route.path, origin, route.subprotocols)
+            for door in self.doors()
             for origin in ("", *route.named_origins)
         ]

@@ -41,9 +41,7 @@ class Probe:
     request: str = ""
     """The exact request head, as sent; as it would have been when no connection came about."""
     headers: List[Header] = dataclasses.field(default_factory=list)
-    """The response's headers, as received; each value up to 2048 characters."""
-    head_bytes: int = 0
-    """Length of the response's head, status line and empty line included."""
+    """The response's headers, as received."""
     server: str = ""
     """The response's ``Server``; nginx writes its own over a backend's."""
     body: str = ""

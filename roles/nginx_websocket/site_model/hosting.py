@@ -70,14 +70,13 @@ def refuse_clashes(sites: List[Site], variable: str, reader: Reader) -> None:
                 reader.refuse(f"{place}.listen.default_server", True, expected, "Set it to false.")
 
 
-def endpoint_urls(site: Site) -> List[str]:
+def door_urls(site: Site) -> List[str]:
     """Return the WebSocket URLs, without a path, at which a site is served: the TLS side first."""
-    endpoints = []
+    doors = []
     if site["tls"]["enabled"]:
-        endpoints.append(("wss", site["tls"]["port"], 443))
+        doors.append(("wss", site["tls"]["port"], 443))
     if site["http"]["mode"] == "serve":
-        endpoints.append(("ws", site["http"]["port"], 80))
+        doors.append(("ws", site["http"]["port"], 80))
     return [
-        f"{scheme}://{site['name']}" + ("" if port == usual else f":{port}")
-        for scheme, port, usual in endpoints
+        f"{scheme}://{site['name']}" + ("" if port == usual else f":{port}") for scheme, port, usual in doors
     ]

@@ -1,1 +1,0 @@
-"""What users asked a site for: which logs it writes, in which format, and what stands in them."""

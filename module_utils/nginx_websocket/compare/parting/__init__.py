@@ -1,1 +1,0 @@
-"""Where two behaviours of one request part, and what kind of difference that is."""
