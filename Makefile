@@ -42,7 +42,7 @@ unit: setup-test ## Run the unit tests
 	@tests/run unit
 
 pythons: setup-test ## Run the unit tests under every Python from 3.8 on that this machine and the lab have
-	@tests/run pythons
+	@$(PYTHON) tests/pythons.py --whole
 
 differential: setup-test ## Compare with real nginx on random inputs: SEED=… CONFIGS=… CASES=… for longer runs
 	@tests/run differential
@@ -58,7 +58,7 @@ faults: setup-test ## Kill, fill, cut and edit under real transactions: KILLS=20
 
 .PHONY: fixing
 fixing: setup-test ## Mend configurations of real-life shape, broken in many ways, on the nginx of four Debians
-	@FIX_ALL=1 .venv/bin/pytest tests/integration/test_fix_corpus.py -q -s
+	@FIX_ALL=1 .venv/bin/pytest tests/integration/fix/test_fix_corpus.py -q -s
 
 .PHONY: mutations
 mutations: setup-test ## Put known faults into the code on purpose: a unit test must find each

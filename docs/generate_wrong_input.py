@@ -10,18 +10,18 @@ import json
 from pathlib import Path
 from typing import Iterator
 
-from tests.integration.wrong_input import SECTIONS, Row
+from tests.integration.role.wrong_input import SECTIONS, Row
 
 PAGE = Path(__file__).resolve().parent / "wrong-input.md"
 
 TOP = """\
 # Wrong input
 
-Written by `docs/generate_wrong_input.py` from `tests/integration/wrong_input.py`: change that file, not this
-one. `pytest tests/integration/test_wrong_input.py` runs every row on a real host. After each, all below
-`/etc/nginx`, `/etc/letsencrypt` and `/var/www` is byte for byte as before, with owner and mode, and the same
-nginx workers serve (after an undo, new ones with the old files). The message holds the last column word for
-word.
+Written by `docs/generate_wrong_input.py` from `tests/integration/role/wrong_input.py`: change that file, not
+this one. `pytest tests/integration/role/test_wrong_input.py` runs every row on a real host. After each, all
+below `/etc/nginx`, `/etc/letsencrypt` and `/var/www` is byte for byte as before, with owner and mode, and the
+same nginx workers serve (after an undo, new ones with the old files). The message holds the last column word
+for word.
 
 Wrong values are all listed at once, before the first look at the host. A message names the variable, shows
 the value, says what was expected, and what to write instead.

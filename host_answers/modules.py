@@ -225,7 +225,7 @@ MODULES: Dict[str, Record] = {
         backends=Named(BACKEND),
         certificates=ListOf(CERTIFICATE),
         paths=Named(PATH),
-        standing=Maybe(Record({**OUTCOME, "changed": Flag()})),
+        deployed=Maybe(Record({**OUTCOME, "changed": Flag()})),
         report=Maybe(REPORT),
     ),
     "nginx_deploy": Record({**OUTCOME, "report": Maybe(REPORT)}),

@@ -91,9 +91,9 @@ options:
       Where M(nginx_deploy) keeps its journal. A release that waits there for its confirmation is a warning,
       for without it the host goes back by itself.
     type: path
-  standing:
+  deployed:
     description:
-      - Sites whose releases may stand on this host already. RV(standing) tells whether they do, unedited,
+      - Sites whose releases may stand on this host already. RV(deployed) tells whether they do, unedited,
         pass C(nginx -T) with the rest of the tree, and are served.
       - So a deployment of the same releases needs no second round trip.
     type: dict
@@ -327,7 +327,7 @@ paths:
     empty).
   returned: always
   type: dict
-standing:
+deployed:
   description: >-
     What M(nginx_deploy) would return if it was given the releases that stand on the host; null where one of
     the sites has none, and where the outcome would be anything but V(unchanged).
@@ -370,7 +370,7 @@ CERTIFICATE = {
     "names": {"type": "list", "elements": "str", "default": []},
     "carry_over": {"type": "bool", "default": False},
 }
-STANDING = {
+DEPLOYED = {
     "sites": {"type": "list", "elements": "dict", "required": True, "options": options.SITE},
     "state_dir": {"type": "path", "default": "/var/lib/nginx_websocket"},
     "proof_timeout": {"type": "float", "default": 15.0},
@@ -405,7 +405,7 @@ def live_port(found: Survey, wish: dict) -> Optional[int]:
     )
 
 
-def standing_facts(wish: dict, found: Survey, backends: dict) -> Optional[dict]:
+def deployed_facts(wish: dict, found: Survey, backends: dict) -> Optional[dict]:
     """Say whether the sites' releases stand already, as `nginx_deploy` would."""
     if found.nginx is None:
         return None
@@ -431,13 +431,13 @@ def standing_facts(wish: dict, found: Survey, backends: dict) -> Optional[dict]:
     return outcome.as_dict(diff=False) if outcome else None
 
 
-def report_facts(wish: dict, nginx: dict, backends: dict, standing: Optional[dict]) -> Optional[dict]:
+def report_facts(wish: dict, nginx: dict, backends: dict, deployed: Optional[dict]) -> Optional[dict]:
     """Have the verification's question answered, where nothing else is going to be done on this host."""
-    if not standing:
+    if not deployed:
         return None
     return verification.report(
         wish,
-        standing["releases"],
+        deployed["releases"],
         {name: nginx.get(name) or "" for name in ("binary", "conf_path", "unit")},
         {name: backend["port"] for name, backend in backends.items()},
     )
@@ -453,7 +453,7 @@ def main() -> None:
             "certificates": {"type": "list", "elements": "dict", "default": [], "options": CERTIFICATE},
             "paths": {"type": "list", "elements": "path", "default": []},
             "state_dir": {"type": "path"},
-            "standing": {"type": "dict", "options": STANDING},
+            "deployed": {"type": "dict", "options": DEPLOYED},
             "verification": verification.OPTION,
         },
         supports_check_mode=True,
@@ -484,15 +484,15 @@ def main() -> None:
     for warning in [*found.warnings, *([open_window] if open_window else [])]:
         module.warn(warning)
     nginx = found.to_dict()
-    standing = standing_facts(params["standing"], found, backends) if params["standing"] else None
+    deployed = deployed_facts(params["deployed"], found, backends) if params["deployed"] else None
     module.exit_json(
         changed=False,
         nginx=nginx,
         backends=backends,
         certificates=[certificate_facts(wish, found) for wish in params["certificates"]],
         paths={path: path_facts(path) for path in params["paths"]},
-        standing=standing,
-        report=report_facts(params["verification"], nginx, backends, standing),
+        deployed=deployed,
+        report=report_facts(params["verification"], nginx, backends, deployed),
     )
 
 

@@ -5,7 +5,8 @@ The lab's host images have one each: they run in containers, against their own O
 Other versions (from 3.8 on) are looked for on this machine, on PATH and below ~/.pyenv/versions; each
 gets an environment with pytest and hypothesis in .cache/pythons/. `--local` leaves the containers out, and so
 takes every version of this machine.
-Ends with 1 when one has failed.
+The oldest and the newest run all tests. Those between import all of them, and run a share each: a test thus
+runs under three versions. `--whole` has all run under all. Ends with 1 when one has failed.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Dict, List, Tuple
+from typing import Dict, List, Sequence, Tuple
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
@@ -114,18 +115,25 @@ def environment(version: Tuple[int, int], path: str) -> str:
     return str(python)
 
 
-def local(version: Tuple[int, int], path: str) -> Result:
-    """Run the tests under an interpreter of this machine."""
+def shares(versions: Sequence[Tuple[int, int]]) -> Dict[Tuple[int, int], str]:
+    """Return the share of the tests of each version, as TESTS_SHARE wants it; empty for all of them."""
+    between = sorted(versions)[1:-1]
+    parts = {version: f"{number}/{len(between)}" for number, version in enumerate(between, 1)}
+    return {version: parts.get(version, "") for version in versions}
+
+
+def local(version: Tuple[int, int], path: str, share: str) -> Result:
+    """Run the tests, or a share of them, under an interpreter of this machine."""
     name = f"Python {version[0]}.{version[1]} of this machine"
     try:
         python = environment(version, path)
     except subprocess.CalledProcessError as error:
         return name, False, f"no environment: {error.stderr or error}"
-    return _judged(name, [python, *PYTEST], {**os.environ, "PYTHONPATH": str(ROOT)})
+    return _judged(name, [python, *PYTEST], {**os.environ, "PYTHONPATH": str(ROOT), "TESTS_SHARE": share})
 
 
-def contained(suite: str) -> Result:
-    """Run the tests in a host image of the lab."""
+def contained(suite: str, share: str) -> Result:
+    """Run the tests, or a share of them, in a host image of the lab."""
     name = f"Python {SUITES[suite][0]}.{SUITES[suite][1]} of Debian {suite}"
     try:
         image = images.host_image(suite)
@@ -134,7 +142,8 @@ def contained(suite: str) -> Result:
     command = ["docker", "run", "--rm", "--init", "--volume", f"{ROOT}:/src:ro", "--workdir", "/src"]
     # Tests write programs into /tmp and run them; some listen on ::1.
     command += ["--tmpfs", "/tmp:exec", "--sysctl", "net.ipv6.conf.all.disable_ipv6=0"]
-    command += ["--env", "PYTHONPATH=/src", "--env", "PYTHONPYCACHEPREFIX=/tmp/compiled", image, "python3"]
+    command += ["--env", f"TESTS_SHARE={share}", "--env", "PYTHONPATH=/src"]
+    command += ["--env", "PYTHONPYCACHEPREFIX=/tmp/compiled", image, "python3"]
     return _judged(name, [*command, *PYTEST], dict(os.environ))
 
 
@@ -184,14 +193,17 @@ def main() -> int:
     """Run all of them, two at a time, and say of each how it went."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split(":")[0])
     parser.add_argument("--local", action="store_true", help="only the interpreters of this machine")
+    parser.add_argument("--whole", action="store_true", help="all tests under each version")
     options = parser.parse_args()
     suites = {} if options.local else SUITES
     found = {version: path for version, path in interpreters().items() if version not in suites.values()}
     if not found:
         print("   skipped: no other Python from 3.8 on is on this machine (python3.N on PATH, or pyenv's)")
+    versions = [*found, *suites.values()]
+    part = dict.fromkeys(versions, "") if options.whole else shares(versions)
     with ThreadPoolExecutor(2) as pool:
-        running = [pool.submit(local, version, path) for version, path in found.items()]
-        running += [pool.submit(contained, suite) for suite in suites]
+        running = [pool.submit(local, version, path, part[version]) for version, path in found.items()]
+        running += [pool.submit(contained, suite, part[version]) for suite, version in suites.items()]
         good = True
         for future in running:
             name, passed, said = future.result()

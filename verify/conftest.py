@@ -142,7 +142,10 @@ def timeouts(
     """Return the timeouts of the host's configuration, which is parsed once."""
     if target.name not in configurations:
         places = [
-            (door, route.path) for site in target.sites for route in site.routes for door in site.doors()
+            (endpoint, route.path)
+            for site in target.sites
+            for route in site.routes
+            for endpoint in site.endpoints()
         ]
         try:
             configurations[target.name] = Timeouts(report, places)

@@ -1,4 +1,4 @@
-"""A completed site, as the role's filter returns it, seen with a visitor's eyes: doors, routes, origins.
+"""A completed site, as the role's filter returns it, seen with a visitor's eyes: endpoints, routes, origins.
 
 The role's variables are documented in roles/nginx_websocket/meta/argument_specs.yml, and checked by the role.
 This file only reads them.
@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import Any, Dict, List, Optional, Tuple
 
-from verify.as_user.doors import Door, Handshake
+from verify.as_user.endpoints import Endpoint, Handshake
 from verify.as_user.way import LOOPBACK
 
 #: An origin that no allow-list holds: .invalid can never be registered (RFC 2606 section 2).
@@ -111,7 +111,7 @@ class Site:
         """What plain HTTP does: redirect, serve or none."""
         return self.http.get("mode") or ("redirect" if self.has_tls else "serve")
 
-    def _door(self, port: int, name: str, tls: bool) -> Door:
+    def _endpoint(self, port: int, name: str, tls: bool) -> Endpoint:
         listen = self.variables.get("listen") or {}
         proxied = self.direct and bool(listen.get("proxy_protocol"))
         address, relay = self.address, ""
@@ -119,31 +119,31 @@ class Site:
             # From the host itself, which its own address may not lead back to.
             address = str((listen.get("addresses") or [LOOPBACK])[0]).strip("[]")
             relay = f"{self.relays}/{address}-{port}"
-        return Door(address, port, name or self.names[0], tls=tls, proxy_protocol=proxied, relay=relay)
+        return Endpoint(address, port, name or self.names[0], tls=tls, proxy_protocol=proxied, relay=relay)
 
-    def plain_door(self, name: str = "") -> Door:
+    def plain_endpoint(self, name: str = "") -> Endpoint:
         """Return the plain HTTP entrance."""
-        return self._door(int(self.http.get("port", 80)), name, tls=False)
+        return self._endpoint(int(self.http.get("port", 80)), name, tls=False)
 
-    def tls_door(self, name: str = "") -> Door:
+    def tls_endpoint(self, name: str = "") -> Endpoint:
         """Return the HTTPS entrance."""
-        return self._door(int(self.tls.get("port", 443)), name, tls=True)
+        return self._endpoint(int(self.tls.get("port", 443)), name, tls=True)
 
-    def doors(self, name: str = "") -> List[Door]:
+    def endpoints(self, name: str = "") -> List[Endpoint]:
         """Return the entrances behind which the site itself is served, the safest first."""
-        doors = [self.tls_door(name)] if self.has_tls else []
+        endpoints = [self.tls_endpoint(name)] if self.has_tls else []
         if self.http_mode == "serve":
-            doors.append(self.plain_door(name))
-        return doors
+            endpoints.append(self.plain_endpoint(name))
+        return endpoints
 
-    def all_doors(self, name: str = "") -> List[Door]:
+    def all_endpoints(self, name: str = "") -> List[Endpoint]:
         """Return every entrance of a name, of the site's first by default, the redirecting one included."""
-        doors = [self.tls_door(name)] if self.has_tls else []
-        return doors if self.http_mode == "none" else [*doors, self.plain_door(name)]
+        endpoints = [self.tls_endpoint(name)] if self.has_tls else []
+        return endpoints if self.http_mode == "none" else [*endpoints, self.plain_endpoint(name)]
 
-    def possible_doors(self) -> List[Door]:
+    def possible_endpoints(self) -> List[Endpoint]:
         """Return every entrance that any check may use."""
-        return [self.tls_door(), self.plain_door()]
+        return [self.tls_endpoint(), self.plain_endpoint()]
 
     @property
     def www(self) -> Optional[str]:
@@ -174,7 +174,7 @@ class Site:
         for given in (route.get("origins"), self.variables.get("origins")):
             if given is not None:
                 return list(given)
-        return [door.origin for name in self.names for door in self.doors(name)]
+        return [endpoint.origin for name in self.names for endpoint in self.endpoints(name)]
 
     @property
     def api(self) -> List[Dict[str, Any]]:
@@ -205,7 +205,7 @@ class Site:
     def handshakes(self, route: Route) -> List[Handshake]:
         """Return every handshake that must open this route: without Origin, and from each page that may."""
         return [
-            Handshake(door, route.path, origin, route.subprotocols)
-            for door in self.doors()
+            Handshake(endpoint, route.path, origin, route.subprotocols)
+            for endpoint in self.endpoints()
             for origin in ("", *route.named_origins)
         ]

@@ -137,7 +137,7 @@ def question(target: Target, timeout: float) -> Dict[str, Any]:
 
 
 def release_asks(site: Site) -> List[Dict[str, Any]]:
-    """Return the requests by which the host asks its own nginx for the site's release, one a door."""
+    """Return the requests by which the host asks its own nginx for the site's release, one an endpoint."""
     listen = site.variables.get("listen") or {}
     addresses: Tuple[str, ...] = tuple(listen.get("addresses") or ()) or ("127.0.0.1",)
     return [
@@ -146,14 +146,14 @@ def release_asks(site: Site) -> List[Dict[str, Any]]:
             "release": site.release,
             "file": site.variables.get("file") or "",
             "address": address.strip("[]"),
-            "port": door.port,
-            "tls": door.tls,
-            "sni": door.name,
-            "host": door.name,
+            "port": endpoint.port,
+            "tls": endpoint.tls,
+            "sni": endpoint.name,
+            "host": endpoint.name,
             "proxy_protocol": bool(listen.get("proxy_protocol")),
         }
         for address in addresses
-        for door in site.all_doors()
+        for endpoint in site.all_endpoints()
     ]
 
 

@@ -71,15 +71,17 @@ def test_state_is_private(target: Target, report: Dict[str, Any], fail: Fail) ->
 def test_running_nginx_serves_the_release(
     target: Target, site: Site, report: Dict[str, Any], fail: Fail
 ) -> None:
-    """Asked through each door, the workers answer with the release id: the reload has reached them."""
+    """Asked through each endpoint, the workers answer with the release id: the reload has reached them."""
     asked = [ask for ask in report["releases"] if ask["site"] == site.name]
     for ask in asked:
         answer = ask["answer"]
         if answer["status"] != 200 or answer["body"].strip() != ask["release"]:
-            door = f"{'https' if ask['tls'] else 'http'}://{ask['host']} at {ask['address']}:{ask['port']}"
+            endpoint = (
+                f"{'https' if ask['tls'] else 'http'}://{ask['host']} at {ask['address']}:{ask['port']}"
+            )
             fail(
                 f"the running nginx does not serve release {ask['release'] or '(none)'} of {site.name}",
-                sent=f"the release location of {door}, from the host itself",
+                sent=f"the release location of {endpoint}, from the host itself",
                 got=answer["error"] or f"{answer['status']} {answer['body']!r}",
                 fix="nginx -t && systemctl reload nginx, then its error log; another site may claim the name",
             )
@@ -114,8 +116,8 @@ def test_timeouts_in_force(
     ``nginx -T`` shows the disk, never the running configuration; that both are the same release is what
     `test_running_nginx_serves_the_release` and `test_site_file` show.
     """
-    for door in site.doors():
-        got = timeouts.read(door, route.path)
+    for endpoint in site.endpoints():
+        got = timeouts.read(endpoint, route.path)
         if got is None:
             finding(
                 f"which timeout {route.shown} of {site.name} has, cannot be read off its configuration",
@@ -124,7 +126,7 @@ def test_timeouts_in_force(
         elif got != route.timeout:
             fail(
                 f"silent WebSockets on {route.shown} of {site.name} live another time than the route says",
-                sent=door.url(route.path, websocket=True),
+                sent=endpoint.url(route.path, websocket=True),
                 got=f"proxy_read_timeout {got:g} s, expected {route.timeout:g} s",
                 fix="see which location takes the URL: ansible-playbook playbooks/diagnose.yml",
             )

@@ -19,26 +19,26 @@ EXPIRED, MISNAMED = 10, 62
 
 def test_certificate_holds(target: Target, site: Site, crowd: Crowd, fail: Fail) -> None:
     """A browser accepts the certificate for every name, and gets HTTP/2 where it is on."""
-    for door in visits.certificates(site):
-        got = crowd.handshake(door)
+    for endpoint in visits.certificates(site):
+        got = crowd.handshake(endpoint)
         if got.error and not got.refused:
             fail(
-                f"{target.name} does not serve {site.name} at {door.address}:{door.port}",
-                sent=f"a TLS handshake for {door.name}",
+                f"{target.name} does not serve {site.name} at {endpoint.address}:{endpoint.port}",
+                sent=f"a TLS handshake for {endpoint.name}",
                 got=got.error,
                 fix="listen.addresses of the site must hold that address, or nginx_websocket_verify_address "
                 "name one that it listens on; else look at firewalls on the way",
             )
         if got.refused:
             fail(
-                f"no browser trusts https://{door.name}",
-                sent=f"a TLS handshake for {door.name} to {door.address}:{door.port}",
+                f"no browser trusts https://{endpoint.name}",
+                sent=f"a TLS handshake for {endpoint.name} to {endpoint.address}:{endpoint.port}",
                 got=got.error,
-                fix=certificate_fix(door.name, got.code),
+                fix=certificate_fix(endpoint.name, got.code),
             )
         if site.tls.get("http2", True) and got.alpn != "h2":
             fail(
-                f"https://{door.name} does not offer HTTP/2",
+                f"https://{endpoint.name} does not offer HTTP/2",
                 sent="h2, http/1.1",
                 got=got.alpn or "no protocol chosen",
                 fix="check tls.http2 of the site",
@@ -52,7 +52,7 @@ def test_pages_are_served(target: Target, site: Site, crowd: Crowd, fail: Fail) 
         guarded = got.status == 401 and "www-authenticate" in got.headers
         expected = got.status == 200 or guarded if site.variables.get("spa") else 0 < got.status < 500
         if not expected:
-            fail(f"{ask.door.origin} is not served", sent=ask, got=got, fix="look at nginx's error log")
+            fail(f"{ask.endpoint.origin} is not served", sent=ask, got=got, fix="look at nginx's error log")
 
 
 def test_plain_http_is_redirected(target: Target, site: Site, crowd: Crowd, fail: Fail) -> None:
@@ -63,10 +63,10 @@ def test_plain_http_is_redirected(target: Target, site: Site, crowd: Crowd, fail
     for ask in asked:
         got = crowd.ask(ask)
         location = got.headers.get("location", "")
-        wanted = site.tls_door(ask.door.name).url(ask.path)
+        wanted = site.tls_endpoint(ask.endpoint.name).url(ask.path)
         if got.status not in (301, 302, 307, 308) or location != wanted:
             fail(
-                f"plain HTTP of {ask.door.name} does not lead to HTTPS",
+                f"plain HTTP of {ask.endpoint.name} does not lead to HTTPS",
                 sent=ask,
                 got=f"{got}, expected {wanted}",
                 fix="another server may take the name on this port: see nginx -T",
@@ -133,7 +133,7 @@ def test_security_headers(target: Target, site: Site, crowd: Crowd, fail: Fail) 
         lost = {name: value for name, value in wanted.items() if got.headers.get(name.lower()) != str(value)}
         if lost and not got.error:
             fail(
-                f"{ask.door.origin} lacks response headers",
+                f"{ask.endpoint.origin} lacks response headers",
                 sent=ask,
                 got=f"no {lost}",
                 fix="check security_headers",

@@ -8,7 +8,7 @@ import pytest
 
 from module_utils.nginx_websocket.exchange import Probe, close_meaning
 from verify.as_user import visits
-from verify.as_user.doors import Handshake
+from verify.as_user.endpoints import Handshake
 from verify.as_user.visits import Crowd
 from verify.results import Down, Fail, Finding
 from verify.sites import Route, Site

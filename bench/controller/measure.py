@@ -68,7 +68,7 @@ def record(host: str) -> int:
     )
     _, mark, result = done.stdout.partition(f"{host} | SUCCESS => ")
     told = json.JSONDecoder().raw_decode(result)[0] if mark else {}
-    if not told.get("standing") or not told.get("report"):
+    if not told.get("deployed") or not told.get("report"):
         print(f"{host} has no release that stands; run site.yml there first\n{done.stdout}", file=sys.stderr)
         return 1
     kept = {"ping": {"ping": "pong", "changed": False}, MODULE: told}

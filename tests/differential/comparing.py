@@ -32,7 +32,7 @@ from routing_requests import Probe, Vocabulary, make_probe  # noqa: E402
 
 from module_utils.nginx_websocket.behaviour.behaviour import Behaviour, behaviour  # noqa: E402
 from module_utils.nginx_websocket.behaviour.content.files import local_files  # noqa: E402
-from module_utils.nginx_websocket.compare.partings import Pair, partings  # noqa: E402
+from module_utils.nginx_websocket.compare.parting.partings import Pair, partings  # noqa: E402
 from module_utils.nginx_websocket.conf.load import load  # noqa: E402
 from module_utils.nginx_websocket.conf.tree import Configuration  # noqa: E402
 

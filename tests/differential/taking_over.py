@@ -40,7 +40,7 @@ from module_utils.nginx_websocket.behaviour.request import Request  # noqa: E402
 from module_utils.nginx_websocket.behaviour.secret_values import head  # noqa: E402
 from module_utils.nginx_websocket.compare.comparing import World, compare  # noqa: E402
 from module_utils.nginx_websocket.compare.differences import LOSS, Comparison, Parting, other_way  # noqa: E402
-from module_utils.nginx_websocket.compare.partings import Pair, partings  # noqa: E402
+from module_utils.nginx_websocket.compare.parting.partings import Pair, partings  # noqa: E402
 from module_utils.nginx_websocket.conf.load import load  # noqa: E402
 
 WORK = "/tmp/taking-over"

@@ -16,13 +16,8 @@ FLAGS = """
 """
 
 
-def python_beside_nginx(suite: str, *arguments: str, modules: bool = False) -> str:
+def python_beside_nginx(suite: str, *arguments: str) -> str:
     """Run Python as root in a container of a suite's host image, from the checkout, which it cannot change.
-
-    Args:
-        suite: a Debian release.
-        arguments: of Python.
-        modules: whether nginx has the modules that are packages of their own, ``stream`` for one.
 
     Returns:
         Its standard output; whether it ended well is for the caller to see there.
@@ -30,8 +25,7 @@ def python_beside_nginx(suite: str, *arguments: str, modules: bool = False) -> s
     Raises:
         AssertionError: it said nothing; the message holds its standard error.
     """
-    image = images.modules_image(suite) if modules else images.host_image(suite)
-    command = ["docker", "run", *FLAGS.split(), "--volume", f"{ROOT}:/src:ro", image]
+    command = ["docker", "run", *FLAGS.split(), "--volume", f"{ROOT}:/src:ro", images.host_image(suite)]
     done = subprocess.run(
         [*command, "python3", *arguments],
         stdin=subprocess.DEVNULL,

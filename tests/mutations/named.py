@@ -32,7 +32,7 @@ class Mutation:
     before: str
     after: str
     tests: Tuple[str, ...]
-    """Below ``tests/unit/transaction``, or a path below ``tests/unit``."""
+    """Names of files below ``tests/unit``, or folders there."""
 
 
 MUTATIONS = (
@@ -167,65 +167,65 @@ MUTATIONS = (
         "behaviour/access/guards.py",
         'if voters[0].satisfy != "any":',
         "if True:",
-        ("behaviour/test_guards.py",),
+        ("test_guards.py",),
     ),
     Mutation(
         "allow unix: fits every client",
         "behaviour/access/addresses.py",
         "return value == remote",
         "return True",
-        ("behaviour/test_guards.py", "behaviour/test_verdict.py"),
+        ("test_guards.py", "test_verdict.py"),
     ),
     Mutation(
         "keep-alive, Upgrade is no Connection for an upgrade",
         "behaviour/upgrade/request.py",
         '(header.value or "").split(",")]',
         '[header.value or ""]]',
-        ("behaviour/test_verdict.py",),
+        ("test_verdict.py",),
     ),
     Mutation(
         "two Host lines are refused by every version",
         "behaviour/upgrade/request.py",
         'len(upstream.values("Host")) > 1 and route.version < (1, 31, 4)',
         'len(upstream.values("Host")) > 1',
-        ("behaviour/test_verdict.py",),
+        ("test_verdict.py",),
     ),
     Mutation(
         "the second hop gets headers that the first does not send",
         "behaviour/upgrade/hops.py",
         "exact_headers=True",
         "exact_headers=False",
-        ("behaviour/test_verdict.py",),
+        ("test_verdict.py",),
     ),
     Mutation(
         "a location nested in a regex location is not seen",
         "behaviour/location.py",
         'Found(nested.location or location, "regex", matches)',
         'Found(location, "regex", matches)',
-        ("behaviour/test_routing_regex.py",),
+        ("test_routing_regex.py",),
     ),
-    Mutation("a minute is a second", "conf/units.py", '"m": 60.0', '"m": 1.0', ("conf/test_units.py",)),
-    Mutation("1g is a mebibyte", "conf/units.py", '"g": 1 << 30', '"g": 1 << 20', ("conf/test_units.py",)),
+    Mutation("a minute is a second", "conf/units.py", '"m": 60.0', '"m": 1.0', ("test_units.py",)),
+    Mutation("1g is a mebibyte", "conf/units.py", '"g": 1 << 30', '"g": 1 << 20', ("test_units.py",)),
     Mutation(
         "a relative certificate is carried over as it stands",
         "host/certificates.py",
         "return os.path.join(base, pair[0]), os.path.join(base, pair[1])",
         "return pair",
-        ("nginx_host/test_nginx_host_certificates.py",),
+        ("test_nginx_host_certificates.py",),
     ),
     Mutation(
         "close code 1015 is taken from the wire",
         "exchange/frames.py",
         "ABNORMAL, 1015)",
         "ABNORMAL)",
-        ("websocket/test_websocket_frames.py",),
+        ("test_websocket_frames.py",),
     ),
     Mutation(
         "a slow body is read for the whole deadline",
         "exchange/exchange.py",
         "patience = deadline.capped(seconds)",
         "patience = deadline",
-        ("websocket/test_websocket_exchange.py", "websocket/test_websocket_probe.py"),
+        ("test_websocket_exchange.py", "test_websocket_probe.py"),
     ),
     Mutation(
         "a file dated in the future is stale for ever",
@@ -253,28 +253,28 @@ MUTATIONS = (
         "backend_service/deploy.py",
         "if mark is None:",
         "if False:",
-        ("backend_service/test_backend_service_deploy.py",),
+        ("test_backend_service_deploy.py",),
     ),
     Mutation(
         "an application on every address is kept",
         "backend_service/deploy.py",
         "if not ipaddress.ip_address(one.address).is_loopback:",
         "if False:",
-        ("backend_service/test_backend_service_undo.py",),
+        ("test_backend_service_undo.py",),
     ),
     Mutation(
         "max_conns counts once for all workers",
         "diagnosis/capacity/limits.py",
         "total *= 1 if shared else worker_count(facts)",
         "total *= 1",
-        ("diagnosis/capacity/test_capacity.py",),
+        ("test_capacity.py",),
     ),
     Mutation(
         "an expired certificate of an unknown issuer is only unknown",
         "diagnosis/tls/issuer.py",
         "if certificate_fault(probe, probe.url):",
         "if False:",
-        ("diagnosis/tls/test_issuer.py",),
+        ("test_issuer.py",),
     ),
     Mutation(
         "the copy with rewritten includes holds what would be gone",
@@ -371,10 +371,7 @@ def survives(mutation: Mutation, copy: Path) -> str:
         return f"its place stands {text.count(mutation.before)} times in {mutation.file}"
     path.write_text(text.replace(mutation.before, mutation.after), encoding="utf-8")
     folder = copy / "tests/unit"
-    tests = [
-        str(folder / ("transaction" if one.endswith(".py") and "/" not in one else "") / one)
-        for one in mutation.tests
-    ]
+    tests = [str(found) for one in mutation.tests for found in list(folder.rglob(one)) or [folder / one]]
     command = [sys.executable, "-B", "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
     try:
         done = subprocess.run(command, cwd=copy, capture_output=True, text=True, timeout=300, check=False)

@@ -16,7 +16,7 @@ from module_utils.nginx_websocket.exchange import Probe, probe
 from module_utils.nginx_websocket.exchange.connection import Deadline, Failure
 from module_utils.nginx_websocket.exchange.exchange import exchange
 from module_utils.nginx_websocket.exchange.handshake import NotHttp, build_request, request_headers
-from verify.as_user.doors import Ask, Door, Handshake
+from verify.as_user.endpoints import Ask, Endpoint, Handshake
 
 
 @dataclass(frozen=True)
@@ -71,9 +71,9 @@ class User:
         deadline = Deadline(self.timeout)
         try:
             request = build_request(
-                ask.path, request_headers(ask.door.host, changes=ask.headers), method=ask.method
+                ask.path, request_headers(ask.endpoint.host, changes=ask.headers), method=ask.method
             )
-            with contextlib.closing(self._connected(ask.door)) as sock:
+            with contextlib.closing(self._connected(ask.endpoint)) as sock:
                 response = exchange(sock, request, deadline, limit=65536, seconds=self.timeout)
         except (OSError, ValueError) as error:
             return Answer(error=f"{type(error).__name__}: {error}")
@@ -84,21 +84,21 @@ class User:
         headers = {name.lower(): value for name, value in head.headers}
         return Answer(status=head.status, headers=headers, body=response.body.decode("utf-8", "replace"))
 
-    def _connected(self, door: Door) -> socket.socket:
-        sock = door.connect(self.timeout)
-        if not door.tls:
+    def _connected(self, endpoint: Endpoint) -> socket.socket:
+        sock = endpoint.connect(self.timeout)
+        if not endpoint.tls:
             return sock
         try:
-            return self._lax.wrap_socket(sock, server_hostname=door.name)
+            return self._lax.wrap_socket(sock, server_hostname=endpoint.name)
         except BaseException:
             sock.close()
             raise
 
-    def handshake(self, door: Door) -> Tls:
+    def handshake(self, endpoint: Endpoint) -> Tls:
         """Make a TLS handshake as a browser does: certificate and name checked, HTTP/2 offered."""
         try:
-            plain = door.connect(self.timeout)
-            with self._strict.wrap_socket(plain, server_hostname=door.name) as tls:
+            plain = endpoint.connect(self.timeout)
+            with self._strict.wrap_socket(plain, server_hostname=endpoint.name) as tls:
                 return Tls(version=tls.version() or "", alpn=tls.selected_alpn_protocol() or "")
         except ssl.SSLCertVerificationError as error:
             told = f"certificate refused: {error.verify_message}"
@@ -109,11 +109,11 @@ class User:
     def open(self, shake: Handshake) -> Probe:
         """Open a WebSocket, send a ping, wait for the pong, close. Certificates: see `handshake`."""
         return probe(
-            shake.door.url(shake.path, websocket=True),
-            address=shake.door.dialled,
+            shake.endpoint.url(shake.path, websocket=True),
+            address=shake.endpoint.dialled,
             origin=shake.origin or None,
             subprotocols=shake.subprotocols,
             timeout=self.timeout,
             assess=False,
-            proxy_protocol=shake.door.proxy_protocol,
+            proxy_protocol=shake.endpoint.proxy_protocol,
         )

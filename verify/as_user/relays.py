@@ -1,4 +1,4 @@
-"""Doors that are reached through another program: for each a socket of this machine, to be dialled."""
+"""Endpoints that are reached through another program: for each a socket of this machine, to be dialled."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ def relayed(targets: Targets) -> Generator[None, None, None]:
             directory = held.enter_context(tempfile.TemporaryDirectory(prefix="nws-"))
             target.sites = [dataclasses.replace(site, relays=directory) for site in target.sites]
             places = {
-                (door.address, door.port, door.relay)
+                (endpoint.address, endpoint.port, endpoint.relay)
                 for site in target.sites
-                for door in site.possible_doors()
+                for endpoint in site.possible_endpoints()
             }
             for address, port, path in sorted(places):
                 held.enter_context(_listening(path, address, port, carry))

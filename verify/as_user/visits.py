@@ -12,41 +12,41 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Dict, List, Tuple, Union
 
 from module_utils.nginx_websocket.exchange import Probe
-from verify.as_user.doors import Ask, Door, Handshake
+from verify.as_user.endpoints import Ask, Endpoint, Handshake
 from verify.as_user.outside import Answer, Tls, User
 from verify.sites import STRANGE_ORIGIN, UNKNOWN_NAME, Route, Site
 from verify.targets import Target
 
 
 def front_pages(site: Site) -> List[Ask]:
-    """Return the requests for ``/`` by every name, behind every door where the site is served."""
-    return [Ask(door, "/") for name in site.names for door in site.doors(name)]
+    """Return the requests for ``/`` by every name, behind every endpoint where the site is served."""
+    return [Ask(endpoint, "/") for name in site.names for endpoint in site.endpoints(name)]
 
 
 def redirected(site: Site) -> List[Ask]:
     """Return the plain HTTP requests that must be sent to HTTPS."""
     if site.http_mode != "redirect":
         return []
-    return [Ask(site.plain_door(name), "/path?query=1") for name in site.names]
+    return [Ask(site.plain_endpoint(name), "/path?query=1") for name in site.names]
 
 
 def www_pages(site: Site) -> List[Ask]:
     """Return the requests by the ``www.`` name that must be sent to the site's name."""
     if not site.www:
         return []
-    return [Ask(door, "/path?query=1") for door in site.all_doors(site.www)]
+    return [Ask(endpoint, "/path?query=1") for endpoint in site.all_endpoints(site.www)]
 
 
 def acme_challenges(site: Site) -> List[Ask]:
     """Return the request of a certificate authority (RFC 8555 section 8.3), for a challenge of nobody."""
     if site.http_mode == "none":
         return []
-    return [Ask(site.plain_door(), f"/.well-known/acme-challenge/{UNKNOWN_NAME}")]
+    return [Ask(site.plain_endpoint(), f"/.well-known/acme-challenge/{UNKNOWN_NAME}")]
 
 
 def release_spies(site: Site, release: str) -> List[Ask]:
     """Return the requests for the release location that must get no answer from outside."""
-    return [Ask(door, f"/.well-known/nginx-websocket/{release}") for door in site.all_doors()]
+    return [Ask(endpoint, f"/.well-known/nginx-websocket/{release}") for endpoint in site.all_endpoints()]
 
 
 def preflights(site: Site, api: Dict[str, Any]) -> List[Ask]:
@@ -55,36 +55,38 @@ def preflights(site: Site, api: Dict[str, Any]) -> List[Ask]:
     origins = [STRANGE_ORIGIN if origin == "*" else origin for origin in cors.get("origins") or []]
     return [
         Ask(
-            door,
+            endpoint,
             api["path"],
             "OPTIONS",
             (("Origin", origin), ("Access-Control-Request-Method", "GET")),
         )
         for origin in origins
-        for door in site.doors()
+        for endpoint in site.endpoints()
     ]
 
 
 def api_calls(site: Site, api: Dict[str, Any]) -> List[Ask]:
     """Return plain requests to an API route."""
-    return [Ask(door, api["path"]) for door in site.doors()]
+    return [Ask(endpoint, api["path"]) for endpoint in site.endpoints()]
 
 
 def intruders(site: Site, route: Route) -> List[Handshake]:
     """Return the handshakes from a page that may not open the route."""
     if route.open_to_all:
         return []
-    return [Handshake(door, route.path, STRANGE_ORIGIN, route.subprotocols) for door in site.doors()]
+    return [
+        Handshake(endpoint, route.path, STRANGE_ORIGIN, route.subprotocols) for endpoint in site.endpoints()
+    ]
 
 
-def certificates(site: Site) -> List[Door]:
-    """Return the doors whose certificate must hold: HTTPS, by every name."""
+def certificates(site: Site) -> List[Endpoint]:
+    """Return the endpoints whose certificate must hold: HTTPS, by every name."""
     if not site.has_tls:
         return []
-    return [site.tls_door(name) for name in (*site.names, *([site.www] if site.www else []))]
+    return [site.tls_endpoint(name) for name in (*site.names, *([site.www] if site.www else []))]
 
 
-Request = Union[Ask, Handshake, Door]
+Request = Union[Ask, Handshake, Endpoint]
 
 
 def all_of(site: Site) -> List[Request]:
@@ -124,7 +126,7 @@ class Crowd:
 
     def _future(self, request: Request) -> Future[Any]:
         if request not in self._futures:
-            if isinstance(request, Door):
+            if isinstance(request, Endpoint):
                 self._futures[request] = self._pool.submit(self._user.handshake, request)
             elif isinstance(request, Handshake):
                 self._futures[request] = self._pool.submit(self._user.open, request)
@@ -142,9 +144,9 @@ class Crowd:
         probe: Probe = self._future(request).result()
         return probe
 
-    def handshake(self, door: Door) -> Tls:
+    def handshake(self, endpoint: Endpoint) -> Tls:
         """Return what became of a TLS handshake."""
-        tls: Tls = self._future(door).result()
+        tls: Tls = self._future(endpoint).result()
         return tls
 
     def _lookup(self, name: str) -> Future[Tuple[str, ...]]:

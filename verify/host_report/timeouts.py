@@ -12,7 +12,7 @@ from module_utils.nginx_websocket.behaviour.request import Request
 from module_utils.nginx_websocket.behaviour.route import route
 from module_utils.nginx_websocket.conf.dump import load_dump
 from module_utils.nginx_websocket.conf.tree import Configuration, ConfSyntaxError
-from verify.as_user.doors import Door
+from verify.as_user.endpoints import Endpoint
 from verify.sites import seconds
 
 #: Bytes of a configuration: zlib makes a thousand of one.
@@ -22,14 +22,14 @@ MOST_DIRECTIVES = 200_000
 #: Blocks in each other. nginx's own modules nest five deep.
 MOST_DEPTH = 100
 
-Place = Tuple[Door, str]
+Place = Tuple[Endpoint, str]
 
 
 class Timeouts:
     """The timeouts of one host, read off its configuration, which is let go afterwards."""
 
     def __init__(self, report: Dict[str, Any], places: Iterable[Place]) -> None:
-        """Read what the suite will ask for: the timeouts of WebSocket URLs, each a door and a path.
+        """Read what the suite will ask for: the timeouts of WebSocket URLs, each an endpoint and a path.
 
         Raises:
             Misshapen: the host's dump of its configuration is none.
@@ -41,17 +41,17 @@ class Timeouts:
         except ConfSyntaxError:
             # Where nginx printed nothing, nothing runs or the tree is broken: other checks say so.
             return
-        for door, path in places:
-            self._read[door, path] = _timeout(configuration, door, path)
+        for endpoint, path in places:
+            self._read[endpoint, path] = _timeout(configuration, endpoint, path)
 
-    def read(self, door: Door, path: str) -> Optional[float]:
+    def read(self, endpoint: Endpoint, path: str) -> Optional[float]:
         """Return ``proxy_read_timeout`` in seconds for a WebSocket URL; None where that cannot be decided."""
-        return self._read.get((door, path))
+        return self._read.get((endpoint, path))
 
 
-def _timeout(configuration: Configuration, door: Door, path: str) -> Optional[float]:
+def _timeout(configuration: Configuration, endpoint: Endpoint, path: str) -> Optional[float]:
     # The listening address that the host sees is not ours to know: any address of that port.
-    taken = route(configuration, Request(door.url(path, websocket=True)))
+    taken = route(configuration, Request(endpoint.url(path, websocket=True)))
     effective = taken.effective.get("proxy_read_timeout")
     return None if effective is None or taken.answer.kind == "undecided" else seconds(effective.value)
 

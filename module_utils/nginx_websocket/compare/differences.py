@@ -221,8 +221,8 @@ class Comparison:
         """One sentence: how many requests go the same way."""
         if not self.day:
             kinds = len(self.differences)
-            same = "all go the same way" if not kinds else f"they part in {kinds} ways"
-            return f"{self.asked:,} requests were compared, and {same}"
+            found = f"{kinds} difference{'s' * (kinds != 1)}" if kinds else "no difference"
+            return f"{self.asked:,} requests were compared: {found}"
         left = f"; {self.day - self.hits:,} rare ones were not compared" if self.day > self.hits else ""
         others = "".join(
             f"; {one.hits:,} ({one.where()}) would not: now {one.parting.was}, then {one.parting.now}"

@@ -16,8 +16,8 @@ from ..behaviour.server.listen import ListenGroup
 from ..behaviour.server.names import server_names, validate_host
 from ..behaviour.uri import BadRequest
 from ..conf.tree import Configuration, Directive
-from .paths import TAIL
 from .pattern import texts
+from .requests.paths import TAIL
 from .written.definitions import NAMING, named_in, used_by
 
 Version = Tuple[int, ...]
@@ -30,7 +30,7 @@ _NAMED = frozenset((b"upstream", b"perl_set", b"js_set"))
 
 
 @dataclasses.dataclass(frozen=True)
-class Door:
+class Endpoint:
     """One way into a site: scheme, host name, port and local address."""
 
     origin: str
@@ -48,7 +48,7 @@ class Door:
 
     @property
     def pair(self) -> Tuple[int, int, str, str]:
-        """What two doors share that lead to the same: both servers, and the port's scheme."""
+        """What two endpoints share that lead to the same: both servers, and the port's scheme."""
         scheme, _mark, rest = self.origin.partition("://")
         return id(self.before), id(self.after), scheme, rest.partition(self.name)[2]
 
@@ -168,9 +168,9 @@ class Scope:
             if name
         )
 
-    def doors(self) -> List[Door]:
-        """The ways into the servers that differ, in both trees; doors of real names first."""
-        found: List[Door] = []
+    def endpoints(self) -> List[Endpoint]:
+        """The ways into the servers that differ, in both trees; endpoints of real names first."""
+        found: List[Endpoint] = []
         hosts = [host for name in sorted(self.names(), key=_plain_first) for host in self._hosts(name)]
         for key in self._keys():
             for host in dict.fromkeys((*hosts, STRANGER)):
@@ -179,8 +179,8 @@ class Scope:
                 if host != STRANGER and new:
                     continue  # nobody was meant by that name until now
                 if any(map(self.touches, pair)):
-                    found += self._doors(key, host, pair)
-        return sorted(found, key=lambda door: door.stranger)
+                    found += self._endpoints(key, host, pair)
+        return sorted(found, key=lambda endpoint: endpoint.stranger)
 
     def neighbours(self) -> Iterator[Tuple[Tuple[str, str, int], str, Level, Optional[Level]]]:
         """Names of servers that do not differ, for which others would answer: where, name, both servers."""
@@ -196,8 +196,8 @@ class Scope:
                         if was is server and self.before.text(was) != self.after.text(now):
                             yield key, host, server, now
 
-    def feeling(self) -> List[Door]:
-        """Doors of servers that do not differ and that use something of http that does, one a server."""
+    def feeling(self) -> List[Endpoint]:
+        """Endpoints of servers that do not differ and that use something of http that does, one a server."""
         if not self.environment:
             return []
         found, seen = [], set()
@@ -212,7 +212,7 @@ class Scope:
                     for host in hosts[:1]:
                         pair = self.before.server(key, host), self.after.server(key, host)
                         if pair[0] is server:
-                            found += list(self._doors(key, host, pair))[:1]
+                            found += list(self._endpoints(key, host, pair))[:1]
                     if hosts:
                         break
         return found
@@ -240,13 +240,13 @@ class Scope:
             hosts = [name.replace("*", TAIL.decode())]
         return [host for host in hosts if _usable(host, self.before.version)][:2]
 
-    def _doors(
+    def _endpoints(
         self, key: Tuple[str, str, int], host: str, pair: Tuple[Optional[Level], Optional[Level]]
-    ) -> Iterator[Door]:
+    ) -> Iterator[Endpoint]:
         port = key[2]
         for tls in sorted({_tls(side.groups[key], server) for side, server in self._answering(key, pair)}):
             shown = "" if port in (0, 443 if tls else 80) else f":{port}"
-            yield Door(
+            yield Endpoint(
                 f"{'https' if tls else 'http'}://{host}{shown}",
                 local_address(key),
                 key,

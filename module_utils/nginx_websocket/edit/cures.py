@@ -10,7 +10,7 @@ from typing import Dict, Iterator, List
 from .. import codes
 from ..behaviour.route import Route
 from ..conf.tree import Configuration
-from . import lines, loadable, paths, places, upstreams
+from . import copies, lines, loadable, paths, places, upstreams
 from .fault import Edits, Fault, Maker
 
 __all__ = ["Fault", "curable", "cures"]
@@ -58,8 +58,8 @@ _BY_CODE: Dict[str, Maker] = {
     codes.RETURN_STATUS: places.answered_by_nginx,
     codes.LISTEN_ADDRESS_CAPTURED: places.same_address,
     codes.H2C_ON_PLAIN_PORT: lines.without_http2,
-    codes.CONNECTION_HEADER_WRONG: lines.own_headers,
-    codes.UPGRADE_HEADER_WRONG_VALUE: lines.own_headers,
+    codes.CONNECTION_HEADER_WRONG: _either(lines.own_headers, lines.wrong_twins),
+    codes.UPGRADE_HEADER_WRONG_VALUE: _either(lines.own_headers, lines.wrong_twins),
     codes.TRAILING_SLASH_REDIRECT: places.other_location,
     codes.DEFAULT_SERVER_CAPTURED: _either(places.served_name, upstreams.map_in_front),
     codes.PORT_NOT_LISTENING: places.listen,
@@ -82,7 +82,11 @@ _BY_CODE: Dict[str, Maker] = {
     codes.WORKER_CONNECTIONS: lines.connections,
     codes.UPSTREAM_HEADER_TOO_BIG: lines.answer_buffers,
     codes.INPUT_HEADER_CLEARED: lines.delete_named,
+    codes.RESPONSE_HEADER_ADDED: lines.delete_named,
     codes.PROXY_BIND_FAILED: lines.delete_named,
+    codes.MIRROR_UPGRADED: copies.no_upgrade_of_a_copy,
+    codes.TLS_HANDSHAKE_FAILED: lines.newer_tls,
+    codes.NGINX_CONFIG_INVALID: loadable.named_line,
     codes.SSI_HOLDS_UPGRADE: lines.line("ssi off;"),
     codes.PROXY_PROTOCOL_MISMATCH: lines.without_proxy_line,
     codes.WRONG_PASS_DIRECTIVE: places.other_pass,

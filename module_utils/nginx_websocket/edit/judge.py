@@ -13,8 +13,8 @@ from ..behaviour.request import Request
 from ..behaviour.route import index_of
 from ..behaviour.upgrade import verdict
 from ..behaviour.variables import maps_of
-from ..compare.requests import paths_of
-from ..compare.traits import traits_of
+from ..compare.requests.site_paths import paths_of
+from ..compare.requests.traits import traits_of
 from ..conf.splice import Edit
 from ..conf.tree import Configuration, ConfSyntaxError
 from .memory import edited

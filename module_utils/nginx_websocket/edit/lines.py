@@ -212,6 +212,38 @@ def map_mended(configuration: Configuration, route: Route) -> Iterator[Edits]:
                 yield [splice.set_argument(entry, 0, b"upgrade")]
             else:
                 yield [splice.insert_inside(block, b"default upgrade;")]
+            if block.block and b"websocket" not in entries:
+                # A word is looked at before every regular expression (ngx_http_map_find).
+                yield [splice.insert_before(block.block[0], b"websocket upgrade;")]
+
+
+def newer_tls(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:
+    """The TLS of today, where the server that answers offers old ones alone."""
+    default = route.listen.default if route.listen is not None else None
+    for server in (default, route.server):
+        for line in server.nearest(b"ssl_protocols")[1][-1:] if server is not None else ():
+            if not {b"TLSv1.2", b"TLSv1.3"} & set(line.args):
+                text = splice.statement(line.name, [b"TLSv1.2", b"TLSv1.3"])
+                yield [Edit(line.source, line.start, line.end, text)]
+
+
+def wrong_twins(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:
+    """Of several lines for Upgrade or Connection the right ones alone."""
+    upstream = route.upstream
+    if upstream is None:
+        return
+    wrong = {
+        line
+        for name, right in (("Upgrade", "websocket"), ("Connection", "upgrade"))
+        for sent in (upstream.values(name),)
+        for words in ([re.split(r"\s*,\s*", (item.value or "").lower()) for item in sent],)
+        if any(right in word for word in words)
+        for item, word in zip(sent, words)
+        for line in (item.directive,)
+        if right not in word and line is not None
+    }
+    if wrong:
+        yield [splice.delete(line) for line in wrong]
 
 
 def own_headers(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:

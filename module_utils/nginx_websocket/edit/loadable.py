@@ -8,6 +8,7 @@ from typing import Iterator, Optional, Set
 
 from ..behaviour.route import Route
 from ..conf import splice
+from ..conf.splice import Edit
 from ..conf.tree import Configuration, Directive
 from .fault import Edits, Fault, margin_of
 from .mapping import map_text
@@ -16,8 +17,36 @@ from .style import own_map
 _BUILT_IN = {b"$http_connection", b"$http_upgrade"}
 
 
+def named_line(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:
+    """The line that nginx's message names, where one word of it is too much.
+
+    A second ``default_server`` of an address, or a port beside the name of an upstream block, which names its
+    servers' ports itself.
+    """
+    line = fault.directive
+    if line is None:
+        return
+    if line.name == b"listen" and {b"default_server", b"default"} & set(line.args):
+        kept = [word for word in line.args if word not in (b"default_server", b"default")]
+        yield [Edit(line.source, line.start, line.end, splice.statement(line.name, kept))]
+    match = re.match(rb"(https?://)([\w.-]+):\d+(/\S*)?$", line.args[0]) if line.args else None
+    pools = [item.args[0] for item in configuration.walk() if item.name == b"upstream" and item.args]
+    if line.name == b"proxy_pass" and match is not None and match.group(2) in pools:
+        yield [splice.set_argument(line, 0, match.group(1) + match.group(2) + (match.group(3) or b""))]
+
+
+def _sources(configuration: Configuration) -> Edits:
+    """Maps of a header of the client whose name lacks ``http_``."""
+    return [
+        splice.set_argument(item, 0, b"$http_" + item.args[0][1:])
+        for item in configuration.walk()
+        if item.name == b"map" and item.args[:1] in ((b"$upgrade",), (b"$connection",))
+    ]
+
+
 def map_missing(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:
     """The map that nginx's documentation has, before the server that uses its variable."""
+    yield _sources(configuration)
     known = {d.args[-1] for d in configuration.walk() if d.name in (b"map", b"geo") and d.args}
     known |= {d.args[0] for d in configuration.walk() if d.name == b"set" and d.args}
     yield _misspelt(configuration, known)

@@ -23,6 +23,9 @@ def path(configuration: Configuration, route: Route, fault: Fault) -> Iterator[E
             yield from _rewrites(step.directive)
     line = upstream.directive
     written = text_of(line.args[0])
+    if re.search(r"://[^/$]+\$(document_)?uri\b", written):
+        # $uri is decoded; $request_uri is what the client sent, its query included.
+        yield [_passing(line, re.sub(r"\$(document_)?uri\b(\$is_args\$args)?$", "$request_uri", written))]
     if "$" in written or (isinstance(location, Location) and location.regex):
         yield from _stripped(route, fault, line)
     unix = re.match(r"(https?://unix:[^:]+)(?::(/.*)?)?$", written)

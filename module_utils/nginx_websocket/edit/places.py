@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from typing import Dict, Iterator, List
+from urllib.parse import unquote_to_bytes
 
 from .. import codes
 from ..behaviour.effective import Level
@@ -34,14 +35,22 @@ def other_port(configuration: Configuration, route: Route, fault: Fault) -> Iter
     port, near = number.encode(), host in ("127.0.0.1", "[::1]", "localhost")
     lines = [item for item in upstream.block.block or () if item.name == b"server"] if upstream.block else []
     line = lines[0] if len(lines) == 1 else upstream.directive if upstream.block is None else None
-    if line is None or not line.args:
+    if line is None or not line.args or not upstream.directive.args:
         return
     if near:
-        new = re.sub(rb"(?<=[^/]):\d+(?=/|$)", b":" + port, line.args[0], count=1)
+        # Without a port nginx asks 80 (or 443), in an upstream block as in proxy_pass.
+        new = re.sub(
+            rb"((?:(?<=//)|^)(?:\[[^]]*\]|[^/:$]+))(?::\d+)?(?=/|$)", rb"\1:" + port, line.args[0], count=1
+        )
     else:
-        new = re.sub(rb"(?:(?<=//)|^)[\w.-]+:\d+(?=/|$)", fault.server.encode(), line.args[0], count=1)
+        new = re.sub(rb"(?:(?<=//)|^)[\w.-]+(?::\d+)?(?=/|$)", fault.server.encode(), line.args[0], count=1)
     if new != line.args[0]:
         yield [splice.set_argument(line, 0, new)]
+    pool = _target_of(configuration, fault.server)
+    if upstream.block is not None and pool != fault.server:
+        # Other requests go to the pool that is asked now; another pool of this file is the right one.
+        new = re.sub(rb"(?<=://)[^/$]+(?=/|$)", pool.encode(), upstream.directive.args[0], count=1)
+        yield [splice.set_argument(upstream.directive, 0, new)]
 
 
 def other_location(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:
@@ -64,6 +73,9 @@ def _head(configuration: Configuration, route: Route, fault: Fault) -> Iterator[
         return
     directive, path = location.directive, route.first_uri
     modifier = directive.args[0] if len(directive.args) == 2 else b""
+    plain = unquote_to_bytes(location.name)
+    if modifier not in (b"~", b"~*") and plain != location.name and path.startswith(plain):
+        yield [replace_head(directive, b" ".join(filter(None, (modifier, splice.quote(plain)))))]
     if modifier == b"=" and path.startswith(location.name):
         yield [replace_head(directive, location.name)]
     if modifier == b"~":
@@ -301,11 +313,13 @@ def _listened(configuration: Configuration, address: str, port: int) -> str:
 def answered_by_nginx(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:
     """Without the try_files beside the proxy_pass; else, where nginx goes in a circle, with a location.
 
-    A circle is what a fallback page comes to that is not there.
+    A circle is what a fallback page comes to that is not there, and a rewrite that leads back to itself.
     """
     yield from no_try_files(configuration, route, fault)
     if route.answer.kind == "error" and any(step.kind == "try_files" for step in route.steps):
         yield from other_location(configuration, route, fault)
+    elif route.answer.kind == "error":
+        yield from rewrite_stays(configuration, route, fault)
 
 
 def no_try_files(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:

@@ -107,6 +107,7 @@ def attempt(
     result.status, result.reason = head.status, escaped(head.reason.encode())
     result.http_version = head.version
     result.headers = [(escaped(name.encode()), escaped(value.encode())) for name, value in head.headers]
+    result.head_bytes = head.length
     result.server = result.header("Server")
     if not upgrade or head.status != 101:
         result.body = escaped(response.body, EXCERPT)

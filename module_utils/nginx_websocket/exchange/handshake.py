@@ -36,6 +36,8 @@ class Head:
     status: int
     reason: str
     headers: List[Header]
+    length: int = 0
+    """Bytes that it had on the wire, its empty line included."""
 
     def all(self, name: str) -> List[str]:
         """Every value of a header, in order; names ignore case."""
@@ -187,6 +189,7 @@ def parse_head(head: bytes) -> Head:
         status=int(match.group(2)),
         reason=(match.group(3) or b"").decode("latin-1"),
         headers=headers,
+        length=len(head) + len(b"\r\n\r\n"),
     )
 
 
@@ -203,8 +206,11 @@ def handshake_fault(head: Head, key: str, subprotocols: Sequence[str] = ()) -> s
     """
     if head.version != "1.1":
         return f"101 over HTTP/{head.version}: an upgrade needs HTTP/1.1"
-    if "websocket" not in head.tokens("Upgrade"):
-        return "101 without 'Upgrade: websocket' (got {!r})".format(head.get("Upgrade"))
+    upgrades = head.all("Upgrade")
+    if [value.lower() for value in upgrades] != ["websocket"]:
+        if "websocket" not in head.tokens("Upgrade"):
+            return "101 without 'Upgrade: websocket' (got {!r})".format(head.get("Upgrade"))
+        return "101 with more than 'Upgrade: websocket' (got {!r})".format(", ".join(upgrades))
     if "upgrade" not in head.tokens("Connection"):
         return "101 without 'Connection: Upgrade' (got {!r})".format(head.get("Connection"))
     accepts = head.all("Sec-WebSocket-Accept")

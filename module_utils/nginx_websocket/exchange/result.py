@@ -41,7 +41,9 @@ class Probe:
     request: str = ""
     """The exact request head, as sent; as it would have been when no connection came about."""
     headers: List[Header] = dataclasses.field(default_factory=list)
-    """The response's headers, as received."""
+    """The response's headers, as received; each value up to 2048 characters."""
+    head_bytes: int = 0
+    """Length of the response's head, status line and empty line included."""
     server: str = ""
     """The response's ``Server``; nginx writes its own over a backend's."""
     body: str = ""

@@ -24,6 +24,7 @@ from host_answers import sending
 from host_answers.asking import Asking, failed
 from host_answers.shapes import clean
 from rollout.too_early import in_vain
+from verify import suite
 from verify.as_user.way import PYTHON, NoWay, find, ports_of, ssh_of
 from verify.host_report import along
 from verify.secrecy import masked, masks
@@ -126,7 +127,11 @@ class ActionModule(Asking):
             "service": unit and {**unit, "content": site_model.render_unit(unit)},
             "_ansible_verbose_override": True,
         }
-        if plan["settings"]["verify"] and _selected(variables, "verify"):
+        if _verifies(plan, variables):
+            # What is installed, or becomes a unit, stands before the sites are deployed.
+            hindrance = self._hindrance(plan, variables) if checked["prerequisites"] else ""
+            if hindrance:
+                return _refused(hindrance)
             try:
                 checked["way"] = self._way(plan, variables)
             except NoWay as error:
@@ -177,18 +182,24 @@ class ActionModule(Asking):
         variables: Variables,
     ) -> Optional[Result]:
         """What the verification wants to know of the host itself; None where nobody is going to verify."""
-        settings = plan["settings"]
-        if self._task.check_mode or not settings["verify"] or not _selected(variables, "verify"):
+        if self._task.check_mode or not _verifies(plan, variables):
             return None
+        settings = plan["settings"]
         names = site_model.looked_for(sites) if not nginx else {}
         return along.asked(sites, _which(nginx), settings["state_dir"], settings["verify_timeout"], names)
+
+    def _hindrance(self, plan: Mapping[str, Any], variables: Variables) -> str:
+        """Why the verification could not run: a release that nobody can verify would have to be undone."""
+        if self._task.check_mode or not _verifies(plan, variables):
+            return ""
+        return suite.hindrance(Path(C.DEFAULT_LOCAL_TMP))
 
     def _facts(
         self, plan: Mapping[str, Any], really: bool, asked: Optional[Result], variables: Variables
     ) -> Result:
         questions = {**plan["questions"], **_meant(plan["settings"], "site_dir", "enabled_dir")}
         if not really:
-            questions.pop("standing")
+            questions.pop("deployed")
             questions["state_dir"] = plan["settings"]["state_dir"]
         if asked:
             questions["verification"] = along.argument(asked)
@@ -207,19 +218,22 @@ class ActionModule(Asking):
         variables: Variables,
     ) -> Result:
         """Deploy the candidates, or find that they stand already."""
-        settings, standing = plan["settings"], facts["standing"]
+        settings, deployed = plan["settings"], facts["deployed"]
         sites = [
             {**one["deploy"], "content": site_model.render_site(one["model"])} for one in fitted["candidates"]
         ]
         releases = {site["name"]: site_model.release_id(site["content"]) for site in sites}
-        if standing and standing["releases"] == releases:
-            notes = [finding["message"] for finding in standing["findings"]]
+        if deployed and deployed["releases"] == releases:
+            notes = [finding["message"] for finding in deployed["findings"]]
             own = {"report": facts["report"], "asked": asked}
-            return _accepted({**standing, **own, "msg": "", "warnings": notes}, settings["accept"])
+            return _accepted({**deployed, **own, "msg": "", "warnings": notes}, settings["accept"])
+        hindrance = self._hindrance(plan, variables)
+        if hindrance:
+            return _refused(hindrance)
         asked = self._question(plan, fitted["sites"], facts["nginx"], variables)
         window = settings["confirm_window"]
         # Only a play that verifies can confirm.
-        confirmed = bool(window) and settings["verify"] and _selected(variables, "verify")
+        confirmed = bool(window) and _verifies(plan, variables)
         state = {
             "state_dir": settings["state_dir"],
             "keep": settings["keep_backups"],
@@ -366,6 +380,11 @@ def _unanswered(questions: Mapping[str, Any], facts: Result) -> List[str]:
 def _of(variables: Variables, warnings: List[str]) -> List[str]:
     """Warnings with the host's name: Ansible shows them without, and the same one of two hosts once."""
     return [clean(f"{variables['inventory_hostname']}: {warning}") for warning in warnings]
+
+
+def _verifies(plan: Mapping[str, Any], variables: Variables) -> bool:
+    """Whether this run verifies what it deploys."""
+    return bool(plan["settings"]["verify"]) and _selected(variables, "verify")
 
 
 def _selected(variables: Variables, tag: str) -> bool:

@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import os
-import ssl
-import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Dict, List, Optional
 
 # The package that every answer goes through stands in the checkout; Ansible loads plugins by their path.
-CHECKOUT = Path(__file__).resolve().parents[3]
-sys.path.append(str(CHECKOUT))
+sys.path.append(str(Path(__file__).resolve().parents[3]))
 
-from ansible import constants as C  # noqa: E402
-from ansible.module_utils.parsing.convert_bool import boolean  # noqa: E402
+from ansible import constants as C
+from ansible.module_utils.parsing.convert_bool import boolean
 
-from host_answers.asking import Asking, facts_of_ours, failed  # noqa: E402
-from host_answers.parsing import answer_in  # noqa: E402
-from host_answers.report import cut_report  # noqa: E402
-from host_answers.shapes import Misshapen  # noqa: E402
-from verify.host_report import along  # noqa: E402
-from verify.host_report.asking import asking, command  # noqa: E402
+from host_answers.asking import Asking, facts_of_ours, failed
+from host_answers.parsing import answer_in
+from host_answers.report import cut_report
+from host_answers.shapes import Misshapen
+from verify import suite
+from verify.host_report import along
+from verify.host_report.asking import asking, command
 
 DOCUMENTATION = r"""
 name: nginx_websocket_verify
@@ -38,7 +34,8 @@ description:
     in the environment variable C(NGINX_WEBSOCKET_SUITE) of the controller, as a JSON list.
 options:
   step:
-    description: What to do; V(ready) refuses a controller that lacks what the suite needs.
+    description: >-
+      What to do; V(ready) refuses a controller that lacks packages or authorities that the suite needs.
     type: str
     choices: [ready, ask, judge]
     required: true
@@ -101,7 +98,8 @@ class ActionModule(Asking):
         if not boolean(self._templar.template(variables.get("nginx_websocket_verify", True)), strict=False):
             return _left_out("nginx_websocket_verify is false")
         if given["step"] == "ready":
-            return _ready(given["ca_file"])
+            lacks = suite.missing(given["ca_file"])
+            return {"failed": bool(lacks), "changed": False, "msg": lacks}
         if given["step"] == "ask":
             return _asked(given, _targets(variables, given["only"]))
         verdict = _verdict(variables, str(variables["inventory_hostname"]))
@@ -148,36 +146,6 @@ class ActionModule(Asking):
         return {**told, "msg": f"{passed} checks passed.", "_ansible_verbose_always": True}
 
 
-def _ready(ca_file: str) -> Result:
-    """Whether this Python, which runs Ansible and will run the suite, has what the suite needs."""
-    message = ""
-    missing = [name for name in ("pytest", "testinfra") if importlib.util.find_spec(name) is None]
-    if missing:
-        message = (
-            f"Verification needs {' and '.join(missing)} for {sys.executable}, the Python that runs Ansible. "
-            "Install it, with make setup for example, or leave the verification out: "
-            "nginx_websocket_verify: false."
-        )
-    elif ca_file:
-        try:
-            ssl.create_default_context(cafile=_here(ca_file))
-        except (OSError, ssl.SSLError) as error:
-            message = (
-                f"nginx_websocket_verify_ca_file is {ca_file}, expected a file on the controller with "
-                f"certificates of authorities: {error.strerror or error}."
-            )
-    if not message:
-        # Whatever else keeps the suite from running would be found only after the deployment.
-        done = _run({"ca_file": ca_file, "timeout": 5, "soak": 0, "soak_interval": 1}, [])
-        message = _broken(done) if done.returncode else ""
-    return {"failed": bool(message), "changed": False, "msg": message}
-
-
-def _here(path: str) -> str:
-    """A path of the controller, from where the user stands; empty for none."""
-    return os.path.abspath(os.path.expanduser(path)) if path else ""
-
-
 def _target(variables: Mapping[str, Any]) -> Optional[Dict[str, Any]]:
     """What a host was found to be, None where it failed before."""
     deployed = variables.get("__nginx_websocket_deploy") or {}
@@ -208,27 +176,12 @@ def _asked(given: Mapping[str, Any], targets: List[Dict[str, Any]]) -> Result:
     """Run the suite."""
     if not targets:
         return _left_out("there is no host to ask")
-    done = _run(given, targets)
+    how = {name: given[name] for name in ("ca_file", "timeout", "soak", "soak_interval")}
+    done = suite.run(targets, **how)
     if done.returncode:
-        return {"changed": False, "rc": done.returncode, **failed(_broken(done))}
+        return {"changed": False, "rc": done.returncode, **failed(suite.broken(done))}
     hosts = json.loads(done.stdout)["hosts"]
     return {"changed": False, "hosts": hosts, "_ansible_verbose_override": True}
-
-
-def _run(given: Mapping[str, Any], targets: List[Dict[str, Any]]) -> subprocess.CompletedProcess[str]:
-    question = {"ca_file": _here(given["ca_file"]), "timeout": given["timeout"], "hosts": targets}
-    return subprocess.run(
-        _suite(given["soak"], given["soak_interval"]),
-        input=json.dumps(question),
-        capture_output=True,
-        text=True,
-        cwd=CHECKOUT,
-        check=False,
-    )
-
-
-def _broken(done: subprocess.CompletedProcess[str]) -> str:
-    return f"The verification could not run: {done.stderr.strip() or done.stdout.strip()}"
 
 
 def _left_out(why: str) -> Result:
@@ -259,16 +212,6 @@ def _down(verdict: Mapping[str, Any], variables: Variables) -> Result:
     if failed and not lost:
         kept += " Where that is known and accepted: nginx_websocket_backend_down=warn."
     return {"failed": failed, "msg": "\n".join([*lines, kept])}
-
-
-def _suite(soak: float, interval: float) -> List[str]:
-    """Return the command that reads targets and writes results. Nothing of it comes from a variable."""
-    instead = os.environ.get("NGINX_WEBSOCKET_SUITE")
-    if instead:
-        return [str(word) for word in json.loads(instead)]
-    if soak:
-        return [sys.executable, "-m", "rollout.soak", str(soak), str(interval)]
-    return [sys.executable, "-m", "verify", "-"]
 
 
 def _verdict(variables: Variables, name: str) -> Mapping[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Dict, Mapping
 
-from .hosting import door_urls
+from .hosting import endpoint_urls
 from .identifiers import all_names, bracketed, upstream
 
 Site = Dict[str, Any]
@@ -30,7 +30,7 @@ def deployment(site: Site) -> Dict[str, Any]:
                 "server_name": _sni(site, route["backend"]),
             }
             for route in site["websockets"]
-            for url in door_urls(site)
+            for url in endpoint_urls(site)
         ],
     }
 
@@ -43,7 +43,7 @@ def asked(backend: Mapping[str, Any]) -> bool:
 def _origin(site: Site, route: Mapping[str, Any]) -> str:
     """Return an Origin that the route lets through."""
     concrete = [origin for origin in route["origins"] if "*" not in origin]
-    return concrete[0] if concrete else door_urls(site)[0].replace("ws", "http", 1)
+    return concrete[0] if concrete else endpoint_urls(site)[0].replace("ws", "http", 1)
 
 
 def _sni(site: Site, name: str) -> str:

@@ -70,13 +70,14 @@ def refuse_clashes(sites: List[Site], variable: str, reader: Reader) -> None:
                 reader.refuse(f"{place}.listen.default_server", True, expected, "Set it to false.")
 
 
-def door_urls(site: Site) -> List[str]:
+def endpoint_urls(site: Site) -> List[str]:
     """Return the WebSocket URLs, without a path, at which a site is served: the TLS side first."""
-    doors = []
+    endpoints = []
     if site["tls"]["enabled"]:
-        doors.append(("wss", site["tls"]["port"], 443))
+        endpoints.append(("wss", site["tls"]["port"], 443))
     if site["http"]["mode"] == "serve":
-        doors.append(("ws", site["http"]["port"], 80))
+        endpoints.append(("ws", site["http"]["port"], 80))
     return [
-        f"{scheme}://{site['name']}" + ("" if port == usual else f":{port}") for scheme, port, usual in doors
+        f"{scheme}://{site['name']}" + ("" if port == usual else f":{port}")
+        for scheme, port, usual in endpoints
     ]

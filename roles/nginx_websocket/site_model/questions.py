@@ -23,7 +23,7 @@ def questions(sites: Sequence[Site], settings: Mapping[str, Any]) -> Dict[str, A
 
     Returns:
         ``backends`` to look for, ``certificates`` to read (one for each site with TLS, in order), ``paths``,
-        and ``standing``: the sites whose releases may stand already.
+        and ``deployed``: the sites whose releases may stand already.
     """
     backends = []
     certificates = []
@@ -64,7 +64,7 @@ def questions(sites: Sequence[Site], settings: Mapping[str, Any]) -> Dict[str, A
         "backends": backends,
         "certificates": certificates,
         "paths": sorted(set(paths)),
-        "standing": {
+        "deployed": {
             "sites": [deployment(site) for site in sites],
             **{name: settings[name] for name in ("state_dir", "proof_timeout", "max_sockets")},
         },

@@ -314,8 +314,8 @@ def _limits(site: Site, place: str, reader: Reader) -> None:
         expected = "real_ip.trusted to name the proxy in front, or all clients count as one"
         fix = "Set real_ip.trusted to its addresses, and real_ip.header to proxy_protocol."
         reader.refuse(f"{place}.limits.{counted[0]}", limits[counted[0]], expected, fix)
-    doors = int(site["tls"]["enabled"]) + int(site["http"]["mode"] == "serve")
-    room = PROBES * doors * len(site["websockets"])
+    endpoints = int(site["tls"]["enabled"]) + int(site["http"]["mode"] == "serve")
+    room = PROBES * endpoints * len(site["websockets"])
     for key in ("sockets", "burst") if limits["handshakes_per_minute"] else ("sockets",):
         if limits[key] and limits[key] < room:
             expected = f"at least {room}, since deployment and verification open so many WebSockets at once"

@@ -169,3 +169,35 @@ def test_only_server_of_the_address_has_the_name(located):
     """nginx does not look at its names, so no name matched; that is no sign of a missing site."""
     found = located("location / { try_files $uri /index.html; }")
     assert codes(found) == [("try_files-spa-fallback", True)]
+
+
+@pytest.mark.parametrize(
+    ("line", "offered", "expected"),
+    [
+        ("add_header Upgrade h2c always;", "", [("response-header-added", True)]),
+        ("add_header upgrade 'h2,h2c' always;", "mqtt", [("response-header-added", True)]),
+        ("add_header Upgrade h2c;", "", []),  # without always a 101 gets nothing
+        ("add_header Upgrade '' always;", "", []),
+        ("proxy_hide_header Upgrade; add_header Upgrade websocket always;", "", []),
+        ("proxy_hide_header Upgrade; add_header Upgrade h2c always;", "", [("response-header-added", True)]),
+        ("add_header Sec-WebSocket-Accept x always;", "", [("response-header-added", True)]),
+        ("add_header Sec-WebSocket-Extensions x always;", "", [("response-header-added", True)]),
+        ("add_header Sec-WebSocket-Protocol mqtt always;", "", [("response-header-added", True)]),
+        ("add_header Sec-WebSocket-Protocol mqtt always;", "chat", [("response-header-added", True)]),
+        # Whether the backend chooses one as well, the files do not tell.
+        ("add_header Sec-WebSocket-Protocol mqtt always;", "chat, mqtt", [("response-header-added", False)]),
+        (
+            "add_header Sec-WebSocket-Protocol mqtt always; proxy_hide_header Sec-WebSocket-Protocol;",
+            "mqtt",
+            [],
+        ),
+        ("add_header Sec-WebSocket-Protocol $http_sec_websocket_protocol always;", "", []),
+        ("add_header Sec-WebSocket-Protocol $time_iso8601 always;", "", [("response-header-added", False)]),
+        ("add_header X-Frame-Options DENY always;", "", []),
+        ("proxy_hide_header Connection;", "", []),  # nginx writes that of a 101 itself
+        ("proxy_hide_header Sec-WebSocket-Accept;", "", [("response-header-hidden", True)]),
+    ],
+)
+def test_lines_of_the_answer_that_end_a_handshake(located, line, offered, expected):
+    headers = [("Sec-WebSocket-Protocol", offered)] if offered else []
+    assert codes(located("location / { %s %s }" % (line, GOOD), headers=headers)) == expected

@@ -9,9 +9,9 @@ import time
 
 import pytest
 
-from module_utils.nginx_websocket.compare import access_log
-from module_utils.nginx_websocket.compare.access_log import Asked, Log, generations, known_hosts, traffic
-from module_utils.nginx_websocket.compare.log_format import COMBINED, Format, template_of
+from module_utils.nginx_websocket.compare.logs import access_log
+from module_utils.nginx_websocket.compare.logs.access_log import Asked, Log, generations, known_hosts, traffic
+from module_utils.nginx_websocket.compare.logs.log_format import COMBINED, Format, template_of
 
 NOW = 1_800_000_000.0
 HOSTS = known_hosts(frozenset(("a.test", "*.b.test", ".c.test")))

@@ -18,7 +18,7 @@ from module_utils.nginx_websocket.behaviour.content.files import local_files
 from module_utils.nginx_websocket.behaviour.request import HANDSHAKE, Request
 from module_utils.nginx_websocket.compare.comparing import World, compare
 from module_utils.nginx_websocket.compare.differences import LOSS
-from module_utils.nginx_websocket.compare.requests import REMOTE
+from module_utils.nginx_websocket.compare.requests.variants import REMOTE
 from module_utils.nginx_websocket.conf.load import load
 from module_utils.nginx_websocket.conf.tree import Configuration
 from tests.corpus.further_sites import FURTHER

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from module_utils.nginx_websocket.compare.files_below import ENTRIES, Root, files_below, root_of_url
+from module_utils.nginx_websocket.compare.requests.files_below import ENTRIES, Root, files_below, root_of_url
 
 
 def make(base, *names: str) -> None:

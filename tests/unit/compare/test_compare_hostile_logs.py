@@ -10,9 +10,9 @@ import zlib
 
 import pytest
 
-from module_utils.nginx_websocket.compare import access_log
-from module_utils.nginx_websocket.compare.access_log import Log, Traffic, traffic
-from module_utils.nginx_websocket.compare.log_format import COMBINED, Format
+from module_utils.nginx_websocket.compare.logs import access_log
+from module_utils.nginx_websocket.compare.logs.access_log import Log, Traffic, traffic
+from module_utils.nginx_websocket.compare.logs.log_format import COMBINED, Format
 
 MIB = 1 << 20
 LINE = '1.2.3.4 - - [28/Nov/2026:10:00:00 +0000] "GET /kept HTTP/1.1" 200 12 "-" "-"\n'

@@ -10,7 +10,7 @@ import pytest
 from module_utils.nginx_websocket.behaviour.behaviour import behaviour
 from module_utils.nginx_websocket.behaviour.request import Request
 from module_utils.nginx_websocket.compare.differences import CHANGE, KINDS, LOSS
-from module_utils.nginx_websocket.compare.partings import Pair, partings
+from module_utils.nginx_websocket.compare.parting.partings import Pair, partings
 from tests.unit.compare.trees import API, FILE, NAMED, PROXY, SNIPPET, SOCKET, SPA, UPGRADE, compared, tree
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -9,7 +9,7 @@ import pytest
 from module_utils.nginx_websocket.behaviour.behaviour import behaviour
 from module_utils.nginx_websocket.behaviour.request import Request
 from module_utils.nginx_websocket.compare.differences import Parting
-from module_utils.nginx_websocket.compare.partings import Pair, partings
+from module_utils.nginx_websocket.compare.parting.partings import Pair, partings
 from tests.unit.compare.trees import PROXY, UPGRADE, compared, tree, world
 
 

@@ -7,8 +7,8 @@ import pytest
 from module_utils.nginx_websocket.behaviour.effective import Level
 from module_utils.nginx_websocket.behaviour.location import Location
 from module_utils.nginx_websocket.behaviour.regex import compiled
-from module_utils.nginx_websocket.compare.paths import TAIL, matching, paths_to
 from module_utils.nginx_websocket.compare.pattern import texts
+from module_utils.nginx_websocket.compare.requests.paths import TAIL, matching, paths_to
 from module_utils.nginx_websocket.conf.load import load
 
 VERSION = (1, 22, 1)

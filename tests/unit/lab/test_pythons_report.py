@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import List
 
 import pytest
 
-from tests.pythons import PYTEST, TESTS, failure
+from tests.pythons import PYTEST, TESTS, failure, shares
 
 SOURCE = """\
 import os, signal, sys
@@ -53,3 +55,34 @@ def test_a_failed_test_is_shown_whole(tmp_path: Path) -> None:
 
 def test_no_test_is_no_success() -> None:
     assert failure(5, "", "").splitlines()[0] == "pytest found no test"
+
+
+def collected(share: str) -> List[str]:
+    """The tests of a file that run where a share is asked for."""
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "--collect-only",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "test_units.py",
+    ]
+    done = subprocess.run(
+        command,
+        cwd=Path(__file__).parents[1] / "conf",
+        env={**os.environ, "TESTS_SHARE": share},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return [line for line in done.stdout.splitlines() if "::" in line]
+
+
+def test_the_versions_between_share_all_tests_out() -> None:
+    part = shares([(3, 8), (3, 12), (3, 14), (3, 9)])
+    assert part == {(3, 8): "", (3, 9): "1/2", (3, 12): "2/2", (3, 14): ""}
+    halves = [collected("1/2"), collected("2/2")]
+    assert all(halves)
+    assert sorted(halves[0] + halves[1]) == sorted(collected(""))

@@ -3,7 +3,7 @@
 import pytest
 
 from docs.generate_wrong_input import PAGE, document
-from tests.integration.wrong_input import SECTIONS, TOGETHER, VALUES, Row, example
+from tests.integration.role.wrong_input import SECTIONS, TOGETHER, VALUES, Row, example
 from tests.unit.role.rendering import checked
 
 

@@ -10,7 +10,7 @@ import pytest
 import testinfra
 
 from host_answers.shapes import Misshapen
-from verify.as_user.doors import Ask, Door
+from verify.as_user.endpoints import Ask, Endpoint
 from verify.as_user.outside import User
 from verify.host_report import exchanges
 from verify.host_report.gather import run_local
@@ -57,7 +57,7 @@ INTERIM = [b"HTTP/1.1 100 Continue\r\n\r\n"] * 100 + [WHOLE]
 @pytest.mark.parametrize("pieces", [drops(WHOLE), INTERIM], ids=["drops", "interim"])
 def test_from_outside(dripping, pieces):
     port = dripping(*pieces)
-    answer = User(timeout=PATIENCE).ask(Ask(Door("127.0.0.1", port, "a.test", tls=False), "/"))
+    answer = User(timeout=PATIENCE).ask(Ask(Endpoint("127.0.0.1", port, "a.test", tls=False), "/"))
     assert (answer.status, "no answer within" in answer.error) == (0, True)
 
 
@@ -69,7 +69,7 @@ def test_on_the_host(dripping):
 
 def test_an_answer_in_time_is_whole(dripping):
     port = dripping(WHOLE[:30], WHOLE[30:])
-    answer = User(timeout=30.0).ask(Ask(Door("127.0.0.1", port, "a.test", tls=False), "/"))
+    answer = User(timeout=30.0).ask(Ask(Endpoint("127.0.0.1", port, "a.test", tls=False), "/"))
     assert (answer.status, answer.body, answer.headers["x"]) == (200, "ok", "x" * 60)
 
 

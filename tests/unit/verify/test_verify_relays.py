@@ -70,7 +70,7 @@ def test_many_at_once_and_each_gets_its_own(echo):
     hosts = targets(echo, [sys.executable, str(way.RELAY)])
     sent = [bytes([number]) * (number * 9973) + b"end" for number in range(20)]
     with relays.relayed(hosts), ThreadPoolExecutor(20) as pool:
-        place = hosts.hosts[0].sites[0].plain_door()
+        place = hosts.hosts[0].sites[0].plain_endpoint()
         assert place.relay
         got = list(pool.map(lambda data: asked(place, data), sent))
     assert got == [data[::-1] for data in sent]
@@ -79,7 +79,7 @@ def test_many_at_once_and_each_gets_its_own(echo):
 def test_where_nobody_listens_the_connection_ends(echo):
     hosts = targets(1, [sys.executable, str(way.RELAY)])
     with relays.relayed(hosts):
-        assert asked(hosts.hosts[0].sites[0].plain_door(), b"") == b""
+        assert asked(hosts.hosts[0].sites[0].plain_endpoint(), b"") == b""
 
 
 @pytest.mark.parametrize(
@@ -90,4 +90,4 @@ def test_a_program_that_is_none_of_ours_ends_every_connection(echo, said):
     told = f"import os; os.write(1, {said!r})"
     hosts = targets(echo, [sys.executable, "-c", told])
     with relays.relayed(hosts):
-        assert asked(hosts.hosts[0].sites[0].plain_door(), b"hello") == b""
+        assert asked(hosts.hosts[0].sites[0].plain_endpoint(), b"hello") == b""

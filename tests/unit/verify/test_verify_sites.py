@@ -1,11 +1,11 @@
-"""The suite's view of a site: doors, names, origins, and what is asked."""
+"""The suite's view of a site: endpoints, names, origins, and what is asked."""
 
 from __future__ import annotations
 
 import pytest
 
 from module_utils.nginx_websocket.exchange import Probe
-from verify.as_user.doors import Door
+from verify.as_user.endpoints import Endpoint
 from verify.as_user.visits import intruders, redirected, www_pages
 from verify.sites import Site, seconds
 from verify.targets import backend_asks, parse
@@ -27,15 +27,15 @@ def test_time_as_nginx_writes_it(text, expected):
 
 
 def test_origin_leaves_out_the_default_port_only():
-    assert Door("192.0.2.1", 443, "a.test", tls=True).origin == "https://a.test"
-    assert Door("192.0.2.1", 8443, "a.test", tls=True).origin == "https://a.test:8443"
-    assert Door("192.0.2.1", 443, "a.test", tls=False).origin == "http://a.test:443"
-    assert Door("192.0.2.1", 443, "a.test", tls=True).url("/ws/x", websocket=True) == "wss://a.test/ws/x"
-    assert Door("192.0.2.1", 80, "a.test", tls=False).url("/ws/x", websocket=True) == "ws://a.test/ws/x"
+    assert Endpoint("192.0.2.1", 443, "a.test", tls=True).origin == "https://a.test"
+    assert Endpoint("192.0.2.1", 8443, "a.test", tls=True).origin == "https://a.test:8443"
+    assert Endpoint("192.0.2.1", 443, "a.test", tls=False).origin == "http://a.test:443"
+    assert Endpoint("192.0.2.1", 443, "a.test", tls=True).url("/ws/x", websocket=True) == "wss://a.test/ws/x"
+    assert Endpoint("192.0.2.1", 80, "a.test", tls=False).url("/ws/x", websocket=True) == "ws://a.test/ws/x"
 
 
 @pytest.mark.parametrize(
-    ("variables", "served", "all_doors"),
+    ("variables", "served", "all_endpoints"),
     [
         ({}, [443], [443, 80]),
         ({"http": {"mode": "serve"}}, [443, 80], [443, 80]),
@@ -44,9 +44,9 @@ def test_origin_leaves_out_the_default_port_only():
         ({"tls": {"enabled": False}, "http": {"port": 8080}}, [8080], [8080]),
     ],
 )
-def test_doors(variables, served, all_doors):
-    assert [door.port for door in site(**variables).doors()] == served
-    assert [door.port for door in site(**variables).all_doors()] == all_doors
+def test_endpoints(variables, served, all_endpoints):
+    assert [endpoint.port for endpoint in site(**variables).endpoints()] == served
+    assert [endpoint.port for endpoint in site(**variables).all_endpoints()] == all_endpoints
 
 
 def test_a_wildcard_is_tried_by_a_name_that_it_covers():
@@ -133,10 +133,10 @@ def test_a_backend_that_was_not_asked_tells_nothing():
 
 
 def test_redirects_are_asked_for_only_where_there_are_some():
-    assert [ask.door.port for ask in redirected(site())] == [80]
+    assert [ask.endpoint.port for ask in redirected(site())] == [80]
     assert redirected(site(http={"mode": "serve"})) == []
     assert www_pages(site()) == []
-    assert {(ask.door.name, ask.door.port) for ask in www_pages(site(redirect_www=True))} == {
+    assert {(ask.endpoint.name, ask.endpoint.port) for ask in www_pages(site(redirect_www=True))} == {
         ("www.a.test", 443),
         ("www.a.test", 80),
     }
@@ -144,7 +144,7 @@ def test_redirects_are_asked_for_only_where_there_are_some():
 
 def test_without_plain_http_www_is_asked_for_by_tls_alone():
     asked = www_pages(site(redirect_www=True, http={"mode": "none"}))
-    assert [(ask.door.name, ask.door.port) for ask in asked] == [("www.a.test", 443)]
+    assert [(ask.endpoint.name, ask.endpoint.port) for ask in asked] == [("www.a.test", 443)]
 
 
 def test_targets_join_releases_to_sites():

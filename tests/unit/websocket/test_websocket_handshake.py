@@ -148,6 +148,9 @@ def test_right_answer_has_no_fault():
         (head(*RIGHT, version="1.0"), [], "HTTP/1.0"),
         (head(*RIGHT[1:]), [], "without 'Upgrade: websocket'"),
         (head(("Upgrade", "h2c"), *RIGHT[1:]), [], "got 'h2c'"),
+        # Browsers take one line with one word (RFC 6455, section 4.1).
+        (head(RIGHT[0], ("Upgrade", "h2c"), *RIGHT[1:]), [], "more than 'Upgrade: websocket'"),
+        (head(("Upgrade", "websocket, h2c"), *RIGHT[1:]), [], "more than 'Upgrade: websocket'"),
         (head(RIGHT[0], RIGHT[2]), [], "without 'Connection: Upgrade'"),
         (head(RIGHT[0], ("Connection", "close"), RIGHT[2]), [], "got 'close'"),
         (head(*RIGHT[:2]), [], "without Sec-WebSocket-Accept"),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from typing import FrozenSet, Iterator, List, Optional, Tuple
+from urllib.parse import unquote_to_bytes
 
 from ... import codes
 from ...conf.tree import Directive
@@ -327,6 +328,16 @@ def likeness(location: Location, uri: bytes, version: Version) -> Tuple[int, str
         literal = location.name.lower()
     if not literal.strip(b"/"):
         return 0, ""
+    plain = unquote_to_bytes(location.name)
+    if (
+        not location.regex
+        and plain != location.name
+        and (uri == plain if location.exact else uri.startswith(plain))
+    ):
+        return (
+            STRONG + 2,
+            "nginx compares the decoded path, and the location is written with its percent signs",
+        )
     if location.exact and (low + b"/").startswith(literal.rstrip(b"/") + b"/"):
         return STRONG + 2, "= takes the very path only, not what lies below it"
     if low.startswith(literal):

@@ -11,7 +11,7 @@ from ...conf.tree import Directive
 from ..content.upstream import Header, Upstream
 from ..location import Location
 from ..route import Route
-from ..variables import has_variables
+from ..variables import has_variables, variable_names
 from .hops import next_hop, own_hops, own_server
 from .meant import Meant, titled
 from .negotiated import answer_headers, other_subprotocol
@@ -328,7 +328,7 @@ def path_change(route: Route, upstream: Upstream, client_target: str) -> str:
     uri_part = written.split(b"://", 1)[-1].partition(b"/")
     if b"//" in sent.encode() and "//" not in client:
         return codes.PROXY_PASS_DOUBLE_SLASH
-    if has_variables(written) and uri_part[1] and not has_variables(uri_part[2]):
+    if has_variables(written) and uri_part[1] and not _names_the_path(uri_part[2]):
         return codes.PROXY_PASS_VARIABLE_URI
     if sent.rstrip("/") == client.rstrip("/") and uri_part[1]:
         return codes.PROXY_PASS_DOUBLE_SLASH  # the slash at the end is all that differs
@@ -346,6 +346,14 @@ def path_change(route: Route, upstream: Upstream, client_target: str) -> str:
         if len(client) > len(prefix) and prefix.endswith("/") != written.endswith(b"/"):
             return codes.PROXY_PASS_DOUBLE_SLASH
     return codes.PROXY_PASS_STRIPS_PREFIX if len(sent) < len(client) else codes.PROXY_PASS_NORMALIZES_PATH
+
+
+_OF_THE_QUERY = (b"is_args", b"args", b"query_string")
+
+
+def _names_the_path(written: bytes) -> bool:
+    """Whether a URI part of variables holds more than the query's: what stands for the path, or a capture."""
+    return any(name not in _OF_THE_QUERY and not name.startswith(b"arg_") for name in variable_names(written))
 
 
 def rewrite_before(route: Route, upstream: Upstream) -> Optional[Directive]:

@@ -13,8 +13,8 @@ from ...behaviour.behaviour import Behaviour
 from ...behaviour.effective import Level
 from ...behaviour.secret_values import head
 from ...conf.tree import Directive
-from ..destination import Destination
 from ..differences import SETTINGS, Parting
+from ..parting.destination import Destination
 from .shape import Line, shape
 
 _PATH = frozenset((b"uri", b"document_uri"))

@@ -13,8 +13,8 @@ from ...behaviour.effective import Level
 from ...behaviour.secret_values import head
 from ...behaviour.variables import variable_names
 from ...conf.tree import Directive
-from ..destination import Destination
 from ..differences import SETTINGS, Parting
+from ..parting.destination import Destination
 from .shape import Shape, block_of, shape
 
 _VARIABLES = frozenset((b"map", b"geo", b"split_clients"))

@@ -6,8 +6,8 @@ from typing import Dict, Iterator, Optional, Sequence, Tuple
 
 from ...behaviour.behaviour import Behaviour
 from ...conf.tree import Directive
-from ..destination import Destination
 from ..differences import SETTINGS, Parting
+from ..parting.destination import Destination
 
 _RULES = frozenset((b"hash", b"ip_hash", b"least_conn", b"least_time", b"random", b"sticky", b"queue"))
 _DEFAULTS = frozenset((b"weight=1", b"max_fails=1", b"fail_timeout=10s", b"fail_timeout=10", b"max_conns=0"))

@@ -6,6 +6,7 @@ from typing import Callable, List, Optional, Sequence
 
 from ... import codes
 from ...behaviour.route import index_of
+from ...behaviour.upgrade.meant import carries_upgrade
 from ...behaviour.variables import maps_of, variable_names
 from ...conf.tree import Directive
 from ...exchange.result import Probe
@@ -136,6 +137,15 @@ def _other_location(facts: Facts, suspects: Sequence[Suspect]) -> Optional[Findi
                 fix=f"an entry of this map that leads this handshake to port {listener.port}",
             )
         where = at(place, f"{words_of(place)} leads there") if place is not None else []
+        passing = _own_line(facts)
+        if passing is not None:
+            return Finding(
+                codes.WRONG_BACKEND,
+                evidence=[*at(passing, f"{words_of(passing)} leads to {backend.server}"), *where, *evidence],
+                detail=f"the location of this path passes the upgrade to {backend.server}, which opens no "
+                f"WebSocket; port {listener.port} does, to which this configuration leads as well",
+                fix=f"proxy_pass to port {listener.port} in this location",
+            )
         return Finding(
             codes.WRONG_LOCATION,
             evidence=[*where, *evidence],
@@ -144,6 +154,15 @@ def _other_location(facts: Facts, suspects: Sequence[Suspect]) -> Optional[Findi
             fix=f"a location for this path with proxy_pass to port {listener.port} and the upgrade headers",
         )
     return None
+
+
+def _own_line(facts: Facts) -> Optional[Directive]:
+    """The proxy_pass of a location that was made for this path's sockets: not "/", and with the upgrade."""
+    route = facts.route
+    if route is None or route.upstream is None or route.level is None or route.location is None:
+        return None
+    general = not route.location.regex and len(route.location.name) < 2
+    return None if general or not carries_upgrade(route.level) else route.upstream.directive
 
 
 def _chooser(facts: Facts, place: Optional[Directive]) -> Optional[Directive]:

@@ -9,16 +9,18 @@ from __future__ import annotations
 from typing import Callable, List, Sequence
 
 from ... import codes
+from ..access.logged import refused_by_guard
 from ..backend.answers import TO_HTTPS_PORT
+from ..backend.empty_name import empty_backend
 from ..evidence.errorlog import LogLine
 from ..evidence.facts import Facts, Hop
 from ..evidence.probes import told
 from ..location import error_pages
 from ..location.other_server import not_served, unserved
-from ..reach import no_answer
+from ..reach import muted_log, no_answer
 from ..reload.stale import other_upstream, stale
 from ..words.findings import Evidence, Finding
-from ..words.suspect import Suspect, at, certain_cause, evidence_of, words_of
+from ..words.suspect import Suspect, at, certain_cause, words_of
 
 PLAIN_ANSWERS = (codes.RETURN_STATUS, codes.LOCATION_WITHOUT_HANDLER, codes.TRY_FILES_SPA_FALLBACK)
 
@@ -68,16 +70,17 @@ def _settled_by_log(facts: Facts, suspects: Sequence[Suspect], hop: Hop) -> List
     for code in (codes.MODSECURITY, codes.CAPTURE_LOST, codes.PROXY_BIND_FAILED):
         logged = facts.logged(code)
         if logged is not None:
-            return [_by_log(facts, code, logged)]
+            empty = empty_backend(facts, logged) if code == codes.CAPTURE_LOST else None
+            return [empty or _by_log(facts, code, logged)]
     return []
 
 
+def _muted_log(facts: Facts, suspects: Sequence[Suspect], hop: Hop) -> List[Finding]:
+    return muted_log.unsaid(facts, suspects, hop.probe)
+
+
 def _guard_in_log(facts: Facts, suspects: Sequence[Suspect], hop: Hop) -> List[Finding]:
-    guards = (codes.LIMIT_REQ, codes.LIMIT_CONN, codes.AUTH_REQUEST)
-    line = next((line for line in facts.log if line.code in guards), None)
-    if line is None or hop.probe.status in NO_REFUSAL:
-        return []
-    return [Finding(line.code, evidence=[*evidence_of(suspects, line.code), line.evidence()])]
+    return [] if hop.probe.status in NO_REFUSAL else refused_by_guard(facts, suspects)
 
 
 def _plain_answer_of_other(facts: Facts, suspects: Sequence[Suspect], hop: Hop) -> List[Finding]:
@@ -144,6 +147,7 @@ RULES: Sequence[Rule] = (
     _backend_failed,
     _settled_by_log,
     _guard_in_log,
+    _muted_log,
     _plain_answer_of_other,
     _by_status,
     _other_server,

@@ -14,7 +14,7 @@ from ..backend import refusals
 from ..capacity.open_socket import after_open, closed, front_differs
 from ..evidence.facts import Facts, Hop
 from ..evidence.probes import told
-from ..reach import held_back, no_answer, stream_target
+from ..reach import held_back, muted_log, no_answer, stream_target
 from ..reach.port import not_running, unconnected
 from ..reload.refused_tree import not_loaded
 from ..reload.stale import other_upstream
@@ -64,6 +64,10 @@ def _page_refused(facts: Facts, hop: Optional[Hop]) -> List[Finding]:
     ]
 
 
+def _in_front(facts: Facts, suspects: Sequence[Suspect], hop: Optional[Hop]) -> List[Finding]:
+    return stream_target.refused(facts)
+
+
 def _hanging(facts: Facts, suspects: Sequence[Suspect], hop: Optional[Hop]) -> List[Finding]:
     if hop is None or hop.probe.error_kind != "answer-timeout":
         return []
@@ -82,8 +86,10 @@ def _mirrored(facts: Facts, suspects: Sequence[Suspect], hop: Optional[Hop]) -> 
     line = facts.logged(codes.MIRROR_UPGRADED)
     level = facts.route.level if facts.route is not None else None
     mirrors = level.nearest(b"mirror")[1] if level is not None else []
-    if line is None or hop is None or not mirrors:
+    if hop is None or not mirrors:
         return []
+    if line is None:
+        return muted_log.mirrored(facts, suspects, hop.probe)
     where = at(mirrors[-1], f"{words_of(mirrors[-1])} sends a copy of the handshake")
     return [Finding(codes.MIRROR_UPGRADED, evidence=[*where, line.evidence()])]
 
@@ -95,10 +101,17 @@ def _handshake(facts: Facts, suspects: Sequence[Suspect], hop: Optional[Hop]) ->
     if hop.probe.error_kind == "bad-handshake":
         of_headers = (
             codes.RESPONSE_HEADER_HIDDEN,
+            codes.RESPONSE_HEADER_ADDED,
             codes.SUBPROTOCOL_STRIPPED,
             codes.UPGRADE_HARDCODED_NO_TUNNEL,
         )
-        return certain_cause(suspects, of_headers) or refusals.refused_by_backend(facts, suspects, hop.probe)
+        # A 101 came and is spoilt: what may add a line to it did.
+        added = [suspect.finding for suspect in suspects if suspect.code == codes.RESPONSE_HEADER_ADDED]
+        return (
+            certain_cause(suspects, of_headers)
+            or added[:1]
+            or refusals.refused_by_backend(facts, suspects, hop.probe)
+        )
     if hop.probe.closed_after is not None:
         return closed(facts, suspects, hop)
     return []
@@ -130,7 +143,7 @@ STEPS: Sequence[Step] = (
     not_loaded,
     not_running,
     unconnected,
-    stream_target.in_front,
+    _in_front,
     no_tls,
     _mirrored,
     no_http,

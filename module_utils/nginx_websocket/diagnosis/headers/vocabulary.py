@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Dict
 
 from ... import codes
-from ..vocabulary.entry import CORE, DOCS, PROXY, SOURCE, UPSTREAM, WEBSOCKET, Entry
+from ..vocabulary.entry import CORE, DOCS, HEADERS, PROXY, SOURCE, UPSTREAM, WEBSOCKET, Entry
 
 ENTRIES: Dict[str, Entry] = {
     codes.NO_UPGRADE_HEADER: Entry(
@@ -51,8 +51,13 @@ ENTRIES: Dict[str, Entry] = {
     ),
     codes.RESPONSE_HEADER_HIDDEN: Entry(
         "proxy_hide_header removes a header of the 101 that the client needs",
-        "do not hide Upgrade, Connection or Sec-WebSocket-* on the WebSocket path",
+        "do not hide Upgrade or Sec-WebSocket-* on the WebSocket path",
         PROXY + "#proxy_hide_header",
+    ),
+    codes.RESPONSE_HEADER_ADDED: Entry(
+        "add_header puts a line on the 101 that ends the handshake at the client",
+        "no add_header of Upgrade or Sec-WebSocket-* on the WebSocket path",
+        HEADERS + "#add_header",
     ),
     codes.METHOD_CHANGED: Entry(
         "proxy_method turns the handshake into another method",

@@ -7,6 +7,7 @@ from typing import List, Optional, Sequence
 from ... import codes
 from ...behaviour.route import index_of
 from ...behaviour.server.names import server_names
+from ..access.logged import refused_by_guard
 from ..capacity.open_socket import alpn_refused
 from ..evidence.facts import Facts, Hop
 from ..evidence.probes import told
@@ -107,7 +108,7 @@ def no_http(facts: Facts, suspects: Sequence[Suspect], hop: Optional[Hop]) -> Li
         line = facts.logged(code)
         if line is not None:
             return [Finding(code, evidence=[line.evidence()])]
-    return certain_cause(
+    return refused_by_guard(facts, suspects) or certain_cause(
         suspects,
         (
             codes.RETURN_STATUS,

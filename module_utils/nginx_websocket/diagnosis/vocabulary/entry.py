@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 DOCS = "https://nginx.org/en/docs/"
 PROXY = DOCS + "http/ngx_http_proxy_module.html"
+HEADERS = DOCS + "http/ngx_http_headers_module.html"
 CORE = DOCS + "http/ngx_http_core_module.html"
 REWRITE = DOCS + "http/ngx_http_rewrite_module.html"
 UPSTREAM = DOCS + "http/ngx_http_upstream_module.html"

@@ -50,6 +50,7 @@ _BESIDES = (
     codes.METHOD_CHANGED,
     codes.REQUEST_HEADERS_NOT_PASSED,
     codes.RESPONSE_HEADER_HIDDEN,
+    codes.RESPONSE_HEADER_ADDED,
     codes.RESOLVER_MISSING,
 )
 """Each is a fault of its own, whatever else is wrong in the location."""

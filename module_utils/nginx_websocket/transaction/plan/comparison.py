@@ -10,7 +10,7 @@ from typing import Dict, FrozenSet, List, Sequence, Tuple
 from ...compare import differences as kinds
 from ...compare.comparing import World, compare
 from ...compare.differences import CHANGE, LOSS, Comparison, Difference, unusable
-from ...compare.logs_of import DEFAULT
+from ...compare.logs.of_servers import DEFAULT
 from ...conf.tree import Configuration
 from ..site.model import Finding, Losses, Refused, Site
 from ..surroundings.host import Host

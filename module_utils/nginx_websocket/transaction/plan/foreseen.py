@@ -16,7 +16,7 @@ from ...behaviour.regex import CannotDecide, RegexError
 from ...behaviour.request import Request
 from ...behaviour.route import index_of
 from ...behaviour.server.listen import ListenGroup
-from ...compare.paths import paths_to
+from ...compare.requests.paths import paths_to
 from ...compare.scope import local_address
 from ...conf.tree import Configuration, Directive
 from ..site.model import Refused

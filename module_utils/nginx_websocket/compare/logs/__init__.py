@@ -1,0 +1,1 @@
+"""What users asked a site for: which logs it writes, in which format, and what stands in them."""

@@ -1,0 +1,1 @@
+"""How users may ask a site: for which paths, and in which ways."""
