@@ -10,12 +10,11 @@ host's nginx.
 from __future__ import annotations
 
 import argparse
-import concurrent.futures
 import json
+import multiprocessing
 import os
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
 from typing import Any, Dict, List
@@ -23,6 +22,7 @@ from typing import Any, Dict, List
 from module_utils.nginx_websocket.diagnosis.asking.browsers_view import handshake
 from module_utils.nginx_websocket.diagnosis.engine import Report, diagnose
 from module_utils.nginx_websocket.diagnosis.evidence.facts import Question
+from tests import namespaces
 from tests.cases.replay import (
     DATA,
     Replay,
@@ -33,12 +33,10 @@ from tests.cases.replay import (
     nginx_version,
 )
 
-NAMESPACES = ["unshare", "--net", "--pid", "--mount", "--fork", "--mount-proc"]
-# Loopback is down in a new network namespace, and /etc/hosts is the container's: a case may write its own.
-# A second address of the loopback stands for that of a network card.
-SETUP = (
-    "ip link set lo up && ip address add 192.0.2.10/24 dev lo && "
-    'cp /etc/hosts {0} && mount --bind {0} /etc/hosts && exec "$@"'
+# A second address of the loopback stands for that of a network card. A case may write its own /etc/hosts.
+_SETUP = (
+    "ip address add 192.0.2.10/24 dev lo && mount -t tmpfs none /mnt && "
+    "cp /etc/hosts /mnt/hosts && mount --bind /mnt/hosts /etc/hosts"
 )
 
 
@@ -229,46 +227,21 @@ def _modules_there(path: str) -> bool:
 
 def run_apart(name: str, nginx: str, data: str, bare: bool = False) -> Dict[str, Any]:
     """The same in namespaces of its own."""
-    with tempfile.TemporaryDirectory() as work:
-        command = [
-            *NAMESPACES,
-            "sh",
-            "-c",
-            SETUP.format(os.path.join(work, "hosts")),
-            "sh",
-            sys.executable,
-            "-m",
-            "tests.cases.run_cases",
-            "--here",
-            name,
-            "--nginx",
-            nginx,
-            "--data",
-            data,
-            *(["--bare"] if bare else []),
-        ]
-        done = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
-    if done.returncode:
-        return {
-            "name": name,
-            "title": "",
-            "version": "",
-            "expected": "",
-            "first": "",
-            "verdict": "error",
-            "causes": [],
-            "right": False,
-            "report": {"error": done.stderr[-3000:]},
-        }
-    result: Dict[str, Any] = json.loads(done.stdout)
-    return result
+    result = namespaces.run(lambda: run_case(name, nginx, data, bare), _SETUP)
+    if not isinstance(result, str):
+        found: Dict[str, Any] = result
+        return found
+    return {
+        "name": name,
+        "title": "",
+        "version": "",
+        "expected": "",
+        "first": "",
+        "verdict": "error",
+        "causes": [],
+        "right": False,
+        "report": {"error": result[-3000:]},
+    }
 
 
 def table(results: List[Dict[str, Any]]) -> str:
@@ -303,13 +276,7 @@ def main() -> int:
         "--bare", action="store_true", help="ask with the URL alone, as a user who knows no more"
     )
     parser.add_argument("--truth", metavar="NAME", help="start one case with its cure and say what opens")
-    parser.add_argument(
-        "--here", metavar="NAME", help="run one case without namespaces and print its result as JSON"
-    )
     options = parser.parse_args()
-    if options.here:
-        print(json.dumps(run_case(options.here, options.nginx, options.data, options.bare)))
-        return 0
     if options.truth:
         print(shown_true(options.truth, options.nginx, options.data))
         return 0
@@ -321,13 +288,13 @@ def main() -> int:
     slow = {name for name in names if load_case(name.split("#")[0], options.data)["lab"].get("slow")}
     if options.no_slow:
         names = [name for name in names if name not in slow]
-    with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
+    with multiprocessing.get_context("fork").Pool(options.jobs) as pool:
         # What waits for a minute waits beside all the others, not after them.
         running = {
-            name: pool.submit(run_apart, name, options.nginx, options.data, options.bare)
+            name: pool.apply_async(run_apart, (name, options.nginx, options.data, options.bare))
             for name in sorted(names, key=lambda name: name not in slow)
         }
-        results = [running[name].result() for name in names]
+        results = [running[name].get() for name in names]
     print(json.dumps(results) if options.json else table(results))
     return 0 if all(result["right"] for result in results) else 1
 

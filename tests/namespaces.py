@@ -1,4 +1,7 @@
-"""A function run in a network, processes and an /etc/nginx of its own, by a fork of this process."""
+"""A function run in a network, processes and mounts of its own, by a fork of this process.
+
+So what is imported is imported once for thousands of cases: an import costs as much as a case.
+"""
 
 from __future__ import annotations
 
@@ -13,29 +16,21 @@ from typing import Any, Callable, NoReturn
 _CLONE_NEWNS, _CLONE_NEWPID, _CLONE_NEWNET = 0x00020000, 0x20000000, 0x40000000  # <sched.h>
 SECONDS = 300
 """What takes longer has failed."""
-_SETUP = (
-    "mount --make-rprivate / && mount -t proc none /proc && ip link set lo up && "
-    "for d in /run /var/log/nginx /var/lib/nginx_websocket /www /data; do mkdir -p $d; "
-    "mount -t tmpfs -o mode=755 none $d; done && chmod 700 /var/lib/nginx_websocket && "
-    "cp -a /etc/nginx /run/etc && mount --bind /run/etc /etc/nginx && "
-    "mkdir -p /run/lock /www/wwwroot /etc/nginx/tls && cp /tmp/cert.pem /tmp/key.pem /etc/nginx/tls/ && "
-    "cp /etc/hosts /run/hosts && echo '127.0.0.1 chat.example.test' >> /run/hosts && "
-    "mount --bind /run/hosts /etc/hosts"
-)
-CERTIFICATE = (
-    "openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj /CN=chat.example.test "
-    "-addext subjectAltName=DNS:chat.example.test -keyout /tmp/key.pem -out /tmp/cert.pem 2>/dev/null"
-)
-"""Makes the certificate of all cases, once."""
+_OWN = "mount --make-rprivate / && mount -t proc none /proc && ip link set lo up && "
 
 
-def run(function: Callable[[], Any]) -> Any:
-    """What a function returns, as JSON has it; a text with the traceback where it raised."""
+def run(function: Callable[[], Any], setup: str) -> Any:
+    """What a function returns, as JSON has it; a text with the traceback where it raised.
+
+    Args:
+        function: is called in new namespaces; every process that it leaves behind ends with it.
+        setup: a shell command that runs there before it, with the loopback up.
+    """
     read, write = os.pipe()
     child = os.fork()
     if not child:
         os.close(read)
-        _in_namespaces(function, write)
+        _in_namespaces(function, setup, write)
     os.close(write)
     with open(read, "rb") as file:
         data = file.read()
@@ -43,7 +38,7 @@ def run(function: Callable[[], Any]) -> Any:
     return json.loads(data) if data else "it ended without a result"
 
 
-def _in_namespaces(function: Callable[[], Any], write: int) -> NoReturn:
+def _in_namespaces(function: Callable[[], Any], setup: str, write: int) -> NoReturn:
     """Never returns: what runs here is a copy of the caller."""
     try:
         if ctypes.CDLL(None, use_errno=True).unshare(_CLONE_NEWNS | _CLONE_NEWPID | _CLONE_NEWNET):
@@ -53,21 +48,21 @@ def _in_namespaces(function: Callable[[], Any], write: int) -> NoReturn:
             os.close(write)
             os.waitpid(first, 0)
         else:
-            _tell(write, _result(function))
+            _tell(write, _result(function, setup))
     except BaseException:
         _tell(write, traceback.format_exc())
     finally:
         os._exit(0)
 
 
-def _result(function: Callable[[], Any]) -> Any:
+def _result(function: Callable[[], Any], setup: str) -> Any:
     def end(*_: object) -> NoReturn:
         raise TimeoutError(f"not done after {SECONDS} s")
 
     signal.signal(signal.SIGALRM, end)
     signal.alarm(SECONDS)
     try:
-        subprocess.run(["sh", "-c", _SETUP], check=True, stdin=subprocess.DEVNULL)
+        subprocess.run(["sh", "-c", _OWN + setup], check=True, stdin=subprocess.DEVNULL)
         return function()
     except Exception:
         return traceback.format_exc()
