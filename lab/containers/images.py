@@ -33,6 +33,9 @@ HOST_PACKAGES = (
     # The differential tests ask nginx inside the container.
     *("python3-pytest", "python3-hypothesis"),
 )
+STREAM_PACKAGE = "libnginx-mod-stream"
+MORE_HEADERS_PACKAGE = "libnginx-mod-http-headers-more-filter"  # mirrors have lost the one of bullseye
+OPENRC_PACKAGES = ("openrc", "sysvinit-core")
 BROWSER_PACKAGES = ("chromium", "chromium-driver", "python3-selenium", "libnss3-tools", "fonts-dejavu-core")
 
 _pull_failed = False
@@ -73,24 +76,42 @@ def base_image(suite: str) -> str:
 def host_image(suite: str) -> str:
     """Make sure that the host image of a Debian release is there and current; return its name."""
     context = _context(LAB / "images" / "host", {"app.py": LAB / "backend" / "app.py"})
-    return _build(f"host-{check_suite(suite)}", suite, HOST_PACKAGES, context)
+    base_image(check_suite(suite))
+    return _build(f"host-{suite}", tag(f"base-{suite}"), HOST_PACKAGES, context)
+
+
+def modules_image(suite: str) -> str:
+    """Make sure that the host image with nginx's further modules is there and current; return its name."""
+    return _build(
+        f"modules-{check_suite(suite)}",
+        host_image(suite),
+        (STREAM_PACKAGE,) if suite == "bullseye" else (STREAM_PACKAGE, MORE_HEADERS_PACKAGE),
+        _context(LAB / "images" / "modules", {}),
+    )
+
+
+def openrc_image(suite: str) -> str:
+    """Make sure that the host image with OpenRC in place of systemd is there and current; return its name."""
+    context = _context(LAB / "images" / "openrc", {})
+    return _build(f"openrc-{check_suite(suite)}", host_image(suite), OPENRC_PACKAGES, context)
 
 
 def browser_image() -> str:
     """Make sure that the browser image is there and current; return its name."""
     context = _context(LAB / "images" / "browser", {})
-    return _build("browser", "bookworm", BROWSER_PACKAGES, context)
+    base_image("bookworm")
+    return _build("browser", tag("base-bookworm"), BROWSER_PACKAGES, context)
 
 
-def _build(name: str, suite: str, packages: Tuple[str, ...], context: Mapping[str, bytes]) -> str:
+def _build(name: str, base_name: str, packages: Tuple[str, ...], context: Mapping[str, bytes]) -> str:
     """Build an image from a base, a list of packages and a build context, unless it is there already."""
     with lock(f"image-{name}"):
-        base = base_image(suite)
+        base = next((str(image["Id"]) for image in docker.inspect("image", [base_name])), "")
         recipe = _digest(base, packages, context)
         if _current(tag(name), recipe):
             return tag(name)
         old = [image["Id"] for image in docker.inspect("image", [tag(name)])]
-        arguments = {"BASE": tag(f"base-{suite}"), "PACKAGES": " ".join(packages)}
+        arguments = {"BASE": base_name, "PACKAGES": " ".join(packages)}
         command = ["docker", "build", "--tag", tag(name), "--label", f"{RECIPE_LABEL}={recipe}", "--force-rm"]
         for key, value in arguments.items():
             command += ["--build-arg", f"{key}={value}"]

@@ -12,7 +12,7 @@ from typing import Any, Callable, Dict, List
 sys.path.append(str(Path(__file__).resolve().parents[2]))
 
 from module_utils.nginx_websocket.report.none import no_request
-from module_utils.nginx_websocket.report.text import MARKS, STATIONS, WORDS, diagnosis_text, place
+from module_utils.nginx_websocket.report.text import MARKS, STATIONS, WORDS, diagnosis_text, hints_of, place
 from rollout import pages
 from rollout.fault import station_at_fault
 
@@ -62,7 +62,8 @@ def _host(name: str, data: Data) -> Data:
         "sentence": data["sentence"],
         "facts": _facts(data),
         "causes": causes,
-        "others": [finding for finding in findings if not finding["is_cause"]],
+        "others": [finding for finding in findings if not (finding["is_cause"] or finding.get("hint"))],
+        "hints": hints_of(findings),
         "routes": [
             {**route, "kind": {"works": "good", "fails": "bad"}.get(route["state"], "warn")}
             for route in data.get("routes", [])

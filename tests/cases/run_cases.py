@@ -211,18 +211,17 @@ def asked_names(data: str) -> List[str]:
     """The cases of a folder; one that is asked in several ways also as ``name#2`` and so on."""
     found = []
     for name in case_names(data):
-        if not _modules_there(os.path.join(data, name, "nginx.conf")):
+        if not all(map(os.path.exists, modules_of(os.path.join(data, name, "nginx.conf")))):
             continue  # stream, headers-more and their like are packages of their own
         found.append(name)
         found += [f"{name}#{number + 2}" for number in range(len(load_case(name, data).get("ask", [0])) - 1)]
     return found
 
 
-def _modules_there(path: str) -> bool:
-    """Whether the modules that a case loads are installed here."""
+def modules_of(path: str) -> List[str]:
+    """The modules that a case's configuration loads."""
     with open(path, encoding="utf-8") as file:
-        wanted = re.findall(r"^load_module (\S+);", file.read(), re.M)
-    return all(os.path.exists(module) for module in wanted)
+        return re.findall(r"^load_module (\S+);", file.read(), re.M)
 
 
 def run_apart(name: str, nginx: str, data: str, bare: bool = False) -> Dict[str, Any]:
@@ -272,6 +271,7 @@ def main() -> int:
     parser.add_argument(
         "--no-slow", action="store_true", help="leave out the cases that take more than a minute"
     )
+    parser.add_argument("--modules", action="store_true", help="only cases whose nginx loads a module")
     parser.add_argument(
         "--bare", action="store_true", help="ask with the URL alone, as a user who knows no more"
     )
@@ -283,7 +283,8 @@ def main() -> int:
     names = [
         name
         for name in asked_names(options.data)
-        if not options.words or any(word in name for word in options.words)
+        if (not options.words or any(word in name for word in options.words))
+        and (not options.modules or modules_of(os.path.join(options.data, name.split("#")[0], "nginx.conf")))
     ]
     slow = {name for name in names if load_case(name.split("#")[0], options.data)["lab"].get("slow")}
     if options.no_slow:

@@ -16,8 +16,13 @@ FLAGS = """
 """
 
 
-def python_beside_nginx(suite: str, *arguments: str) -> str:
+def python_beside_nginx(suite: str, *arguments: str, modules: bool = False) -> str:
     """Run Python as root in a container of a suite's host image, from the checkout, which it cannot change.
+
+    Args:
+        suite: a Debian release.
+        arguments: of Python.
+        modules: whether nginx has the modules that are packages of their own, ``stream`` for one.
 
     Returns:
         Its standard output; whether it ended well is for the caller to see there.
@@ -25,7 +30,8 @@ def python_beside_nginx(suite: str, *arguments: str) -> str:
     Raises:
         AssertionError: it said nothing; the message holds its standard error.
     """
-    command = ["docker", "run", *FLAGS.split(), "--volume", f"{ROOT}:/src:ro", images.host_image(suite)]
+    image = images.modules_image(suite) if modules else images.host_image(suite)
+    command = ["docker", "run", *FLAGS.split(), "--volume", f"{ROOT}:/src:ro", image]
     done = subprocess.run(
         [*command, "python3", *arguments],
         stdin=subprocess.DEVNULL,

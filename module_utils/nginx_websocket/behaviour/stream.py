@@ -37,6 +37,8 @@ class Passage:
     """``allow`` and ``deny`` of this server."""
     reason: str = dataclasses.field(default="", compare=False)
     directive: Optional[Directive] = dataclasses.field(default=None, compare=False, repr=False)
+    idle: Optional[Directive] = dataclasses.field(default=None, compare=False, repr=False)
+    """The ``proxy_timeout`` in force, after which a silent connection is closed; None for the default."""
 
 
 @dataclasses.dataclass
@@ -84,6 +86,8 @@ def _through(stream: _Stream, group: ListenGroup, request: Request, version: Ver
     result = Passage(
         str(group.address), None, (), tls[ends, begins], server.on(b"proxy_protocol", False), rules
     )
+    idle = server.nearest(b"proxy_timeout")[1]
+    result = dataclasses.replace(result, idle=idle[-1] if idle else None)
     found = server.own(b"proxy_pass")
     if not found or not found[-1].args:
         return dataclasses.replace(result, reason="no proxy_pass", directive=server.directive)

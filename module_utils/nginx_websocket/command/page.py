@@ -19,7 +19,7 @@ import time
 from typing import Any, Dict, List
 
 from ..report.medium import link, terminal
-from ..report.text import MARKS, STATIONS, place
+from ..report.text import MARKS, STATIONS, hints_of, place
 
 STYLE = "page.css"
 """Beside this module in ``nginx-websocket.pyz`` (release/pyz.py); in a checkout it is the playbooks' own."""
@@ -94,11 +94,13 @@ def _findings(findings: List[Data]) -> List[str]:
     for number, finding in enumerate(causes):
         words = "And, once that is cured" if number else "Cause"
         parts += [f"<h3>{words}: <code>{_text(finding['code'])}</code></h3>", *_finding(finding)]
-    others = [finding for finding in findings if not finding["is_cause"]]
+    others = [finding for finding in findings if not (finding["is_cause"] or finding.get("hint"))]
     parts += ["<h3>Also found, not the cause</h3>"] if others else []
     for finding in others:
         head = f"<code>{_text(finding['code'])}</code> {_text(finding['title'])}"
         parts += [f"<details><summary>{head}</summary>", *_finding(finding), "</details>"]
+    hints = hints_of(findings)
+    parts += [f"<p>Hints: {_text(hints)}</p>"] if hints else []
     return parts
 
 

@@ -99,6 +99,9 @@ def conclude_live(facts: Facts) -> Report:
     if opened is False:
         # A failure that no rule explains stays a failure nobody can explain: no verdict by guess.
         opened = None if not causes else False
+    held = facts.hop("held")
+    if opened and not causes and held is not None and not held.opened:
+        opened = None  # It does not last, and nothing that was looked at says who ends it.
     others = risks.risks(facts, [suspect for suspect in found if suspect.finding not in causes])
     mending.offer(causes, facts)
     for cause in causes:
@@ -151,7 +154,8 @@ def diagnose_dump(
         name: name of the file, when it is a single one.
     """
     try:
-        configuration = read_dump(dump, name)
+        endpoint = question.endpoint
+        configuration = read_dump(dump, name, f"{endpoint.port}{' ssl' if endpoint.tls else ''}")
     except NoConfiguration as error:
         facts = Facts(question, version=tuple(version))
         sentence = f"{masked_url(question.url)}: cannot tell: {error}."
@@ -203,11 +207,13 @@ def _sentence(facts: Facts, verdict: str, findings: Sequence[Finding]) -> str:
     if verdict == WORKS:
         return f"{url} works: the WebSocket opens{_where(facts)}."
     if not facts.live:
-        risk = next((finding for finding in findings if finding.weight >= 40), None)
+        risk = next((finding for finding in findings if finding.weight >= 40 and not finding.brief), None)
         reach = _reach(facts)
         hint = f"; the first risk is {risk.code}" if risk is not None else ""
         return f"{url}: cannot tell from the configuration alone{reach}{hint}."
-    hop = facts.main_hop
+    hop, held = facts.main_hop, facts.hop("held")
+    if hop is not None and hop.opened and held is not None and not held.opened:
+        return f"{url}: cannot tell: {told(held).text}, and nothing that was looked at explains it."
     if hop is not None and hop.opened:
         return f"{url}: cannot tell: {findings[0].title}."
     seen = told(hop).text if hop is not None else "no handshake could be made"

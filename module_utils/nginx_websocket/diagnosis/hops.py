@@ -16,7 +16,7 @@ from .asking.elsewhere import look_elsewhere
 from .asking.sockets import http2_alpn, open_together, session_probe
 from .capacity import open_socket
 from .capacity.limits import socket_limits
-from .capacity.timing import read_timeout
+from .capacity.timing import silence
 from .deciding.static_rules import explained
 from .evidence import place
 from .evidence.facts import BackendFacts, Facts, Hop
@@ -30,7 +30,7 @@ FOREIGN_ORIGIN = "https://origin-check.invalid"
 OVERLAP = 0.8
 """Seconds for which sockets that are opened together stay open."""
 SHORT_TIMEOUT = 15.0
-"""A proxy_read_timeout up to this is waited out, since it shows by itself."""
+"""A time of silence up to this is waited out, since it shows by itself."""
 
 
 def ask_hops(facts: Facts, address: Tuple[str, int]) -> None:
@@ -210,9 +210,9 @@ def hold_seconds(facts: Facts) -> float:
     look."""
     if facts.question.hold:
         return facts.question.hold
-    timeout = read_timeout(facts.route)
-    if timeout is not None and timeout <= SHORT_TIMEOUT:
-        return max(LOOK, timeout + 1.0)
+    limit = silence(facts)
+    if limit is not None and limit.seconds <= SHORT_TIMEOUT:
+        return max(LOOK, limit.seconds + 1.0)
     return LOOK
 
 

@@ -49,7 +49,7 @@ class _Writer:
         lines: List[str] = [f"{host}: {WORDS.get(data['verdict'], data['verdict'])}"]
         lines += self._wrapped(data["sentence"], "  ")
         causes = [finding for finding in data["findings"] if finding["is_cause"]]
-        others = [finding for finding in data["findings"] if not finding["is_cause"]]
+        others = [finding for finding in data["findings"] if not (finding["is_cause"] or finding.get("hint"))]
         for number, finding in enumerate(causes):
             lines += ["", f"  {'Cause' if number == 0 else 'And, once that is cured'}: {finding['code']}"]
             lines += self._finding(finding, "    ")
@@ -64,6 +64,9 @@ class _Writer:
                 for item in finding["evidence"][:2]:
                     lines += self._wrapped(_evidence(item), "        ")
                 lines += self._wrapped(f"fix: {finding['fix']}", "        ")
+        hints = hints_of(data["findings"])
+        if hints:
+            lines += ["", *self._wrapped(f"Hints: {hints}", "  ", "    ")]
         if data["notes"]:
             lines += ["", "  Not looked at"]
             for note in data["notes"]:
@@ -110,6 +113,11 @@ class _Writer:
                 f"{item['location']} → {item['proxy_pass']}  [{item['where']}]", "        "
             )
         return lines
+
+
+def hints_of(findings: List[Data]) -> str:
+    """What is true of most sites that work, in one line; "" for nothing."""
+    return "; ".join(f"{item['hint']} ({item['code']})" for item in findings if item.get("hint"))
 
 
 def _evidence(item: Data) -> str:

@@ -113,6 +113,7 @@ def host(body, hops, *, url=URL, backends=(), log=(), newer_files=(), **more):
         master=master,
         conf_path=CONF,
         binary=types.SimpleNamespace(path="/usr/sbin/nginx"),
+        layout=None,
         configuration=None,
         unsafe="",
     )

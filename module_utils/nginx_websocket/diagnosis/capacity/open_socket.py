@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import List, Sequence, Tuple
 
 from ... import codes
+from ...edit.changes.change import Change
 from ...exchange.result import Probe
 from ..backend import refusals
 from ..evidence.facts import Facts, Hop
@@ -12,7 +13,7 @@ from ..evidence.probes import told
 from ..words.findings import Evidence, Finding
 from ..words.suspect import Suspect, at, certain_cause
 from .limits import socket_limits
-from .timing import read_timeout, timeout_evidence
+from .timing import STREAM, Silence, silence
 
 CONNECT_KINDS = ("dns", "connect-refused", "connect-timeout", "connect-failed")
 
@@ -23,15 +24,15 @@ def closed(facts: Facts, suspects: Sequence[Suspect], hop: Hop) -> List[Finding]
     if certain:
         return certain
     after = hop.probe.closed_after or 0.0
-    timeout = read_timeout(facts.route)
+    limit = silence(facts)
     direct = [
         backend.held or (backend.search.as_sent if backend.search is not None else None)
         for backend in facts.backends
     ]
     stays = any(probe is not None and probe.opened and probe.closed_after is None for probe in direct)
     closes = any(probe is not None and probe.closed_after is not None for probe in direct)
-    if timeout is not None and abs(after - timeout) < max(0.7, timeout * 0.02) and not closes:
-        return [timeout_finding(facts, timeout, [told(hop)])]
+    if limit is not None and abs(after - limit.seconds) < max(0.7, limit.seconds * 0.02) and not closes:
+        return [timeout_finding(limit, [told(hop)])]
     if any(backend.search is not None and backend.search.fatal for backend in facts.backends):
         return refusals.refused_by_backend(facts, suspects, hop.probe)
     if closes or not stays:
@@ -54,13 +55,22 @@ def closed(facts: Facts, suspects: Sequence[Suspect], hop: Hop) -> List[Finding]
     return []
 
 
-def timeout_finding(facts: Facts, timeout: float, evidence: List[Evidence]) -> Finding:
-    """The finding for a proxy_read_timeout that is too short."""
-    return Finding(
+def timeout_finding(limit: Silence, evidence: List[Evidence]) -> Finding:
+    """The finding for a time that is too short."""
+    found = Finding(
         codes.TIMEOUT_SHORT,
-        evidence=timeout_evidence(facts.route) + evidence,
-        detail=f"nginx closes the socket after {timeout:g} s of silence (proxy_read_timeout)",
+        evidence=limit.evidence() + evidence,
+        detail=f"nginx closes the socket after {limit.seconds:g} s of silence ({limit.name})",
     )
+    if limit.name == STREAM:
+        found.fix = "proxy_timeout 1h in the stream server in front, or pings more often than it"
+        line = limit.directive
+        if line is not None:
+            data = line.source.data
+            text = data.split(b"\n")[line.line - 1].decode("utf-8", "surrogateescape").rstrip("\r")
+            new = text.replace(data[line.start : line.end].decode("utf-8", "replace"), "proxy_timeout 1h;")
+            found.change = Change(line.file, line.line, [text], [new]) if new != text else None
+    return found
 
 
 def after_open(facts: Facts, suspects: Sequence[Suspect]) -> List[Finding]:
@@ -72,12 +82,11 @@ def after_open(facts: Facts, suspects: Sequence[Suspect]) -> List[Finding]:
     held = facts.hop("held")
     if held is not None and held.probe.closed_after is not None:
         found += closed(facts, [], held)
-    timeout = read_timeout(facts.route)
-    if timeout is not None and facts.question.ping_interval > timeout:
+    limit = silence(facts)
+    if limit is not None and facts.question.ping_interval > limit.seconds:
         found.append(
             timeout_finding(
-                facts,
-                timeout,
+                limit,
                 [
                     Evidence(
                         "probe", f"the application is silent for up to {facts.question.ping_interval:g} s"

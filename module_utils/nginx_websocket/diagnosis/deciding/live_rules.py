@@ -64,10 +64,6 @@ def _page_refused(facts: Facts, hop: Optional[Hop]) -> List[Finding]:
     ]
 
 
-def _in_front(facts: Facts, suspects: Sequence[Suspect], hop: Optional[Hop]) -> List[Finding]:
-    return stream_target.refused(facts)
-
-
 def _hanging(facts: Facts, suspects: Sequence[Suspect], hop: Optional[Hop]) -> List[Finding]:
     if hop is None or hop.probe.error_kind != "answer-timeout":
         return []
@@ -143,7 +139,7 @@ STEPS: Sequence[Step] = (
     not_loaded,
     not_running,
     unconnected,
-    _in_front,
+    stream_target.in_front,
     no_tls,
     _mirrored,
     no_http,

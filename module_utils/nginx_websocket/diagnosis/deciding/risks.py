@@ -7,11 +7,12 @@ from typing import Dict, Iterator, List, Optional, Sequence
 
 from ... import codes
 from ...behaviour.route import index_of, virtual_names
+from ...behaviour.upgrade.obstacle import is_ip
 from ...behaviour.variables import variable_names
 from ...conf.tree import Directive
 from ...conf.units import seconds_of
 from ..capacity.limits import socket_limits
-from ..capacity.timing import read_timeout
+from ..capacity.timing import silence
 from ..evidence.backups import BACKUP
 from ..evidence.facts import Facts
 from ..reload import refused_tree
@@ -49,27 +50,68 @@ def risks(facts: Facts, suspects: Sequence[Suspect]) -> List[Finding]:
         finding.weight = finding.weight or (70 if suspect.certain else 40)
         if suspect.code != codes.PROXY_PROTOCOL_MISMATCH or not facts.live:
             found.append(finding)
-    for rule in (_idle, _reload, _capacity, _files, _names, _headers, _stale, _tls, _socket, _configuration):
+    for rule in (
+        _idle,
+        _unasked,
+        _reload,
+        _capacity,
+        _files,
+        _names,
+        _headers,
+        _stale,
+        _tls,
+        _socket,
+        _configuration,
+    ):
         found += rule(facts)
     return found
 
 
 def _idle(facts: Facts) -> Iterator[Finding]:
-    route = facts.route
-    timeout = read_timeout(route)
-    if route is None or route.upstream is None or timeout is None or timeout >= IDLE_LIMIT:
+    route, limit = facts.route, silence(facts)
+    if route is None or route.upstream is None or limit is None or limit.seconds >= IDLE_LIMIT:
         return
-    effective = route.effective["proxy_read_timeout"]
-    where = effective.source if effective.directive is None else ""
+    timeout, where = limit.seconds, limit.source if limit.directive is None else ""
+    if 0 < facts.question.ping_interval < timeout:
+        return  # The application says something in time.
     yield Finding(
         codes.TIMEOUT_SHORT,
         weight=50 if timeout >= 60 else 60,
-        evidence=_at(
-            effective.directive, f"proxy_read_timeout {effective.value}" + (f" ({where})" if where else "")
-        ),
+        brief=f"nginx closes a socket after {timeout:g} s of silence" if timeout >= 60 else "",
+        evidence=_at(limit.directive, f"{limit.name} {limit.value}" + (f" ({where})" if where else "")),
         detail=f"after {timeout:g} s without a byte in either direction nginx closes the socket "
-        "(proxy_read_timeout): the application must ping more often",
+        f"({limit.name}): the application must ping more often",
     )
+
+
+def _unasked(facts: Facts) -> Iterator[Finding]:
+    """What applications often mind, where no application was asked."""
+    upstream = facts.route.upstream if facts.route is not None else None
+    if facts.live or upstream is None or facts.route is None:
+        return
+    sent = {header.name.lower(): header for header in upstream.headers}
+    host, line = sent.get("host"), upstream.directive
+    if host is not None and host.directive is None and host.value:
+        yield Finding(
+            codes.HOST_HEADER_WRONG,
+            weight=38,
+            evidence=_at(line, f"Host: {host.value}, as no proxy_set_header names another"),
+            detail=f"the backend gets the Host {host.value}: one that compares it with the Origin refuses",
+        )
+    if facts.question.endpoint.tls and upstream.scheme == "http" and "x-forwarded-proto" not in sent:
+        yield Finding(
+            codes.FORWARDED_PROTO_MISSING,
+            weight=36,
+            evidence=_at(line, "no X-Forwarded-Proto goes to the backend, which is spoken to without TLS"),
+        )
+    level = facts.route.level
+    named = upstream.scheme == "https" and not is_ip(upstream.host.strip("[]"))
+    if named and level is not None and not level.on(b"proxy_ssl_server_name", False):
+        yield Finding(
+            codes.UPSTREAM_SNI_MISSING,
+            weight=42,
+            evidence=_at(line, f"TLS to {upstream.host} without its name (proxy_ssl_server_name is off)"),
+        )
 
 
 def _reload(facts: Facts) -> Iterator[Finding]:
@@ -112,6 +154,9 @@ def _capacity(facts: Facts) -> Iterator[Finding]:
         yield Finding(
             limit.code,
             weight=max(weight, 70 if limit.sockets < 16 else 20),
+            brief=f"{limit.words} allows {limit.sockets} sockets"
+            if limit.code == codes.WORKER_CONNECTIONS and limit.sockets >= 16
+            else "",
             evidence=_at(limit.directive, limit.words),
             detail=f"{limit.words} allows {limit.sockets} socket(s) at a time",
         )
@@ -167,7 +212,10 @@ def _headers(facts: Facts) -> Iterator[Finding]:
             continue
         if line.args[1].lower() == b"upgrade":
             yield Finding(
-                codes.CONNECTION_HARDCODED, weight=8, evidence=_at(line, "Connection is always upgrade")
+                codes.CONNECTION_HARDCODED,
+                weight=8,
+                brief="ordinary requests say Connection: upgrade too",
+                evidence=_at(line, "Connection is always upgrade"),
             )
         elif route.upstream.block is not None and any(
             child.name == b"keepalive" for child in route.upstream.block.block or ()
@@ -249,6 +297,7 @@ def _socket(facts: Facts) -> Iterator[Finding]:
         yield Finding(
             codes.ORIGIN_OPEN,
             weight=15,
+            brief="pages of any other site may open sockets",
             evidence=[
                 Evidence("probe", "a handshake with Origin https://origin-check.invalid opens as well")
             ],

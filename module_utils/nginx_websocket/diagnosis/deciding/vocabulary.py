@@ -10,7 +10,7 @@ from ..vocabulary.entry import CONTROL, WEBSOCKET, Entry
 ENTRIES: Dict[str, Entry] = {
     codes.STATIC_LIVE_DISAGREE: Entry(
         "the answer is not the one that the configuration on disk leads to",
-        "reload nginx, and see which process owns the port",
+        "read what the error log says of this request, and show both to who knows this configuration",
         CONTROL,
     ),
     codes.UNDECIDED: Entry(

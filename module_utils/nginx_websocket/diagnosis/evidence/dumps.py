@@ -18,7 +18,7 @@ class NoConfiguration(Exception):
     """What was given holds no configuration of nginx; the message says what it is."""
 
 
-def read_dump(dump: bytes, name: str = "") -> Configuration:
+def read_dump(dump: bytes, name: str = "", listen: str = "80") -> Configuration:
     """A configuration from the output of ``nginx -T``, from one file, or from the blocks of one.
 
     The includes of a single file are not followed: on the machine that reads it, they are another's.
@@ -26,6 +26,7 @@ def read_dump(dump: bytes, name: str = "") -> Configuration:
     Args:
         dump: as it was saved: with a byte order mark, in UTF-16 (as PowerShell does), behind a prompt.
         name: of a single file.
+        listen: where a location that comes without a server is asked.
 
     Raises:
         NoConfiguration: there is no block in it at all.
@@ -39,11 +40,14 @@ def read_dump(dump: bytes, name: str = "") -> Configuration:
     if b"{" not in text:
         first = text.strip().split(b"\n")[0][:100].decode("utf-8", "replace")
         raise NoConfiguration(f"what was given is no nginx configuration, it says: {first}")
+    if b"\0" in text or text.lstrip()[:1] == b"<":
+        what = "a page of HTML" if b"\0" not in text else "a file of another kind, no text"
+        raise NoConfiguration(f"what was given is no nginx configuration: it looks like {what}")
     main = name or "nginx.conf"
     files = {main: text}
     if _OUTER.search(text) is None and _SERVER.search(text) is not None:
         # A site's own file: nginx would include it from its main one.
-        inner = "server { listen 80; include %s; }" if _LOCATION.match(text) else "include %s;"
+        inner = f"server {{ listen {listen}; include %s; }}" if _LOCATION.match(text) else "include %s;"
         quoted = '"' + main.replace("\\", "\\\\").replace('"', '\\"') + '"'
         outer = main + " (around it)"
         files[outer] = f"events {{}} http {{ {inner % quoted} }}".encode()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from typing import Iterator, List, Optional, Sequence, Set, Tuple
+from typing import Dict, Iterator, List, Optional, Sequence, Set, Tuple
 
 from ... import codes
 from ...behaviour.location import split_name
@@ -114,21 +114,59 @@ def refusals_in_tree(configuration: Configuration, version: Tuple[int, ...]) -> 
     for directive in configuration.walk():
         if directive.name == b"proxy_pass" and directive.args and not _outside_http(directive):
             found += _proxy_pass(directive)
-        elif directive.name == b"proxy_set_header" and len(directive.args) != 2:
-            if directive.args and directive.args[0].lower() == b"upgrade":
-                found.append(
-                    _finding(
-                        codes.UPGRADE_HEADER_WRONG_VALUE,
-                        directive,
-                        "invalid number of arguments: Upgrade has no value",
-                    )
-                )
+        elif (
+            directive.name == b"proxy_set_header"
+            and len(directive.args) == 1
+            and directive.args[0].lower() == b"upgrade"
+        ):
+            words = "invalid number of arguments: Upgrade has no value"
+            found.append(_finding(codes.UPGRADE_HEADER_WRONG_VALUE, directive, words))
         elif directive.name == b"proxy_http_version" and directive.args == (b"2",) and version < (1, 29, 4):
             found.append(
                 _finding(codes.HTTP2_UPSTREAM, directive, "before nginx 1.29.4 the value 2 is refused")
             )
+        elif _wrong_count(directive):
+            words = f'invalid number of arguments in "{directive.name.decode()}" directive'
+            ends = semicolon.in_refused(configuration, words, directive.file, directive.line)
+            found.append(ends or _finding(codes.NGINX_CONFIG_INVALID, directive, words))
+            found[-1].weight = 100
     found += _unknown_variables(configuration)
     return found
+
+
+COUNTS: Dict[bytes, Tuple[int, int]] = {
+    **dict.fromkeys(
+        b"proxy_read_timeout proxy_send_timeout proxy_connect_timeout proxy_http_version proxy_pass "
+        b"proxy_buffering proxy_request_buffering proxy_hide_header proxy_pass_header proxy_buffer_size "
+        b"proxy_intercept_errors proxy_ssl_server_name proxy_ssl_name proxy_ssl_verify root alias "
+        b"client_max_body_size client_body_timeout send_timeout default_type ssl_certificate "
+        b"ssl_certificate_key auth_basic auth_basic_user_file auth_request merge_slashes tcp_nodelay "
+        b"underscores_in_headers ignore_invalid_headers".split(),
+        (1, 1),
+    ),
+    b"proxy_set_header": (2, 2),
+    b"keepalive_timeout": (1, 2),
+    b"proxy_redirect": (1, 2),
+    b"return": (1, 2),
+    b"rewrite": (2, 3),
+    b"add_header": (2, 3),
+    b"set": (2, 2),
+    b"allow": (1, 1),
+    b"deny": (1, 1),
+    b"try_files": (2, 1000),
+    b"error_page": (2, 1000),
+    b"listen": (1, 1000),
+    b"server_name": (1, 1000),
+}
+"""How many arguments nginx's own directives take, those that it has known in every version."""
+
+
+def _wrong_count(directive: Directive) -> bool:
+    """Whether nginx would count too few or too many words (ngx_conf_handler)."""
+    least, most = COUNTS.get(directive.name, (0, 1 << 30))
+    parent = directive.parent.name if directive.parent is not None else b""
+    known = directive.block is None and parent in (b"http", b"server", b"location", b"if", b"limit_except")
+    return known and not _outside_http(directive) and not least <= len(directive.args) <= most
 
 
 def _finding(code: str, directive: Directive, text: str) -> Finding:

@@ -45,6 +45,8 @@ class Finding:
     """The location that was meant, where another one answers."""
     weight: int = 0
     """Order among findings that are not the cause: higher comes first."""
+    brief: str = ""
+    """What is true of most sites that work, in a few words: said with its like in one line; "" else."""
 
     def __post_init__(self) -> None:
         """A code that is not in the vocabulary is a mistake of ours."""
@@ -73,6 +75,7 @@ class Finding:
             "diff": "".join(discreet(line) + "\n" for line in change.diff().splitlines()),
             "commands": list(change.commands),
             "link": CODES[self.code].link,
+            "hint": "" if self.is_cause else self.brief,
         }
 
 
