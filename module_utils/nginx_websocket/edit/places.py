@@ -74,7 +74,7 @@ def _head(configuration: Configuration, route: Route, fault: Fault) -> Iterator[
     directive, path = location.directive, route.first_uri
     modifier = directive.args[0] if len(directive.args) == 2 else b""
     plain = unquote_to_bytes(location.name)
-    if modifier not in (b"~", b"~*") and plain != location.name and path.startswith(plain):
+    if plain != location.name and (modifier in (b"~", b"~*") or path.startswith(plain)):
         yield [replace_head(directive, b" ".join(filter(None, (modifier, splice.quote(plain)))))]
     if modifier == b"=" and path.startswith(location.name):
         yield [replace_head(directive, location.name)]

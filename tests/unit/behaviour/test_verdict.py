@@ -201,3 +201,10 @@ def test_only_server_of_the_address_has_the_name(located):
 def test_lines_of_the_answer_that_end_a_handshake(located, line, offered, expected):
     headers = [("Sec-WebSocket-Protocol", offered)] if offered else []
     assert codes(located("location / { %s %s }" % (line, GOOD), headers=headers)) == expected
+
+
+@pytest.mark.parametrize("to", ["http://127.0.0.1:$arg_x", "http://[::1]:$arg_x/", "http://$arg_x", "$arg_x"])
+def test_an_address_that_is_empty_is_a_500_of_nginx(located, to):
+    found = located("location / { %s proxy_pass %s; }" % (HOP, to))
+    assert codes(found) == [("wrong-backend", True)]
+    assert found.answer.status == 500

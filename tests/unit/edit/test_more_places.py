@@ -37,6 +37,7 @@ def texts(configuration, fault, url="ws://app.test/ws/x"):
         ("/my%20app/", "ws://app.test/my%20app/ws", 'location "/my app/" {'),
         ("^~ /caf%C3%A9/", "ws://app.test/caf%C3%A9/ws", "location ^~ /café/ {"),
         ("= /a%20b", "ws://app.test/a%20b", 'location = "/a b" {'),
+        ("~ ^/a%20b/", "ws://app.test/a%20b/ws", 'location ~ "^/a b/" {'),
     ],
 )
 def test_a_location_with_percent_signs_is_written_decoded(written, url, head):

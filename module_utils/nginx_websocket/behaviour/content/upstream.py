@@ -106,7 +106,7 @@ def parse_url(value: bytes) -> Url:
         host, _colon, port = authority.partition(b":")
     if not host:
         raise BadUpstream("no host in upstream")
-    if port and (not port.isdigit() or not 1 <= int(port) <= 65535):
+    if authority.endswith(b":") or (port and (not port.isdigit() or not 1 <= int(port) <= 65535)):
         raise BadUpstream("invalid port in upstream")
     number = int(port) if port else default
     header = host if not port or number == default else host + b":" + port

@@ -6,13 +6,13 @@ import re
 from typing import Callable, Dict, List, Optional, Tuple
 
 from ... import codes
-from ...conf.tree import Directive
 from ..access.conditions import enclosing_if
 from ..effective import Level
 from ..location import Location, all_locations
 from ..request import guessed_host
 from ..route import Route, index_of, virtual_names
 from .conditions import behind_condition
+from .empty_backend import empty_backend, uses_capture
 from .meant import STRONG, Fact, Meant, carries_upgrade, likeness, titled
 from .obstacle import Client, Obstacle, at, from_meant, is_ip, settled_by_files_only, words_of
 from .request import request_obstacles
@@ -230,19 +230,18 @@ def _error(route: Route, meant: Optional[Meant], client: Client) -> List[Obstacl
     facts = at(answer.directive, answer.reason)
     if answer.directive is None and steps:
         facts = at(steps[-1], f"{answer.reason}, here: {words_of(steps[-1])}")
-    if "in upstream" in answer.reason and answer.directive is not None and _uses_capture(answer.directive):
+    if "in upstream" in answer.reason and answer.directive is not None and uses_capture(answer.directive):
         facts = at(answer.directive, f"{words_of(answer.directive)}: {answer.reason}")
         return [Obstacle(codes.CAPTURE_LOST, not route.undecided, facts, (500,))]
     if re.search(r'invalid URL prefix in "wss?:', answer.reason, re.I):
         return [Obstacle(codes.PROXY_PASS_WS_SCHEME, not route.undecided, facts, (500,))]
+    if re.search(r'in upstream|prefix in ""', answer.reason):
+        empty = empty_backend(route, answer.directive)
+        if empty is not None:
+            return [empty]
     detail = f"nginx itself answers 500: {answer.reason}"
     fix = CYCLE_FIX if "cycle" in answer.reason else "correct the directive that the evidence names"
     return [Obstacle(codes.RETURN_STATUS, not route.undecided, facts, (500,), detail, fix)]
-
-
-def _uses_capture(directive: Directive) -> bool:
-    """Whether a directive uses $1 ... $9, which the next regex overwrites."""
-    return any(re.search(rb"\$\{?[1-9]", argument) for argument in directive.args)
 
 
 def _undecided(route: Route, _meant: Optional[Meant], _client: Client) -> List[Obstacle]:

@@ -307,6 +307,7 @@ def _near_miss(place: Place) -> Optional[Meant]:
 
 
 STRONG = 3
+DECODED = "nginx compares the decoded path, and the location is written with its percent signs"
 
 
 def likeness(location: Location, uri: bytes, version: Version) -> Tuple[int, str]:
@@ -317,10 +318,13 @@ def likeness(location: Location, uri: bytes, version: Version) -> Tuple[int, str
         in words.
     """
     low = uri.lower()
+    plain = unquote_to_bytes(location.name)
     if location.regex:
         try:
             if compiled(location.name, True, version).match(uri) is not None:
                 return STRONG + 2, "the regex ~ compares upper and lower case, ~* does not"
+            if plain != location.name and compiled(plain, False, version).match(uri) is not None:
+                return STRONG + 2, DECODED
         except (CannotDecide, RegexError):
             pass
         literal = literal_of(location.name).lower()
@@ -328,16 +332,9 @@ def likeness(location: Location, uri: bytes, version: Version) -> Tuple[int, str
         literal = location.name.lower()
     if not literal.strip(b"/"):
         return 0, ""
-    plain = unquote_to_bytes(location.name)
-    if (
-        not location.regex
-        and plain != location.name
-        and (uri == plain if location.exact else uri.startswith(plain))
-    ):
-        return (
-            STRONG + 2,
-            "nginx compares the decoded path, and the location is written with its percent signs",
-        )
+    matches = uri == plain if location.exact else uri.startswith(plain)
+    if not location.regex and plain != location.name and matches:
+        return STRONG + 2, DECODED
     if location.exact and (low + b"/").startswith(literal.rstrip(b"/") + b"/"):
         return STRONG + 2, "= takes the very path only, not what lies below it"
     if low.startswith(literal):

@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import Callable, List, Sequence
 
 from ... import codes
+from ...behaviour.upgrade.empty_backend import empty_backend
 from ..access.logged import refused_by_guard
 from ..backend.answers import TO_HTTPS_PORT
-from ..backend.empty_name import empty_backend
 from ..evidence.errorlog import LogLine
 from ..evidence.facts import Facts, Hop
 from ..evidence.probes import told
@@ -20,7 +20,7 @@ from ..location.other_server import not_served, unserved
 from ..reach import muted_log, no_answer
 from ..reload.stale import other_upstream, stale
 from ..words.findings import Evidence, Finding
-from ..words.suspect import Suspect, at, certain_cause, words_of
+from ..words.suspect import Suspect, at, certain_cause, finding_of, words_of
 
 PLAIN_ANSWERS = (codes.RETURN_STATUS, codes.LOCATION_WITHOUT_HANDLER, codes.TRY_FILES_SPA_FALLBACK)
 
@@ -70,8 +70,7 @@ def _settled_by_log(facts: Facts, suspects: Sequence[Suspect], hop: Hop) -> List
     for code in (codes.MODSECURITY, codes.CAPTURE_LOST, codes.PROXY_BIND_FAILED):
         logged = facts.logged(code)
         if logged is not None:
-            empty = empty_backend(facts, logged) if code == codes.CAPTURE_LOST else None
-            return [empty or _by_log(facts, code, logged)]
+            return [_by_log(facts, code, logged)]
     return []
 
 
@@ -119,6 +118,11 @@ def _by_log(facts: Facts, code: str, line: LogLine) -> Finding:
     """What nginx's own words settle, with the directive that they are about."""
     route = facts.route
     where: List[Evidence] = []
+    empty = empty_backend(route) if code == codes.CAPTURE_LOST and route is not None else None
+    if empty is not None:
+        found = finding_of(empty)
+        found.evidence.append(line.evidence())
+        return found
     if route is not None and route.level is not None:
         name = {codes.CAPTURE_LOST: b"proxy_pass", codes.PROXY_BIND_FAILED: b"proxy_bind"}.get(
             code, b"modsecurity"

@@ -30,8 +30,8 @@ def location(head, to):
 
 def empty(body, to, words="invalid port in upstream"):
     """The report for a host whose log calls the address invalid."""
-    line = about_upstream(f'{words} "127.0.0.1:"', "http://127.0.0.1:/ws/x")
-    facts = host(body + site(location("/", to), "80"), {"loopback": page(500)}, url=PLAIN, log=[line])
+    log = [about_upstream(f'{words} "127.0.0.1:"', "http://127.0.0.1:/ws/x")] if words else []
+    facts = host(body + site(location("/", to), "80"), {"loopback": page(500)}, url=PLAIN, log=log)
     return conclude_live(facts)
 
 
@@ -42,10 +42,12 @@ def empty(body, to, words="invalid port in upstream"):
         (PORTS, "http://127.0.0.1:${port}", "$port"),
         ("map $host $app {\n    other.test 127.0.0.1:8000;\n}\n", "http://$app/x", "$app"),
         ("", "http://127.0.0.1:$arg_port", "$arg_port"),
+        ("map $host $app {\n    other.test http://127.0.0.1:8000;\n}\n", "$app", "$app"),
     ],
 )
-def test_a_variable_that_is_empty_is_named(body, to, named):
-    report = empty(body, to)
+@pytest.mark.parametrize("words", ["invalid port in upstream", ""])
+def test_a_variable_that_is_empty_is_named(body, to, named, words):
+    report = empty(body, to, words)
     assert causes(report) == ["wrong-backend"]
     assert f"{named}, which is empty" in report.findings[0].detail
     assert ("has no entry" in shown(report.findings[0])) == bool(body)

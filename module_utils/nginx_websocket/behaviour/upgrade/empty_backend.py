@@ -6,51 +6,45 @@ import re
 from typing import List, Optional, Tuple
 
 from ... import codes
-from ...behaviour.regex import CannotDecide
-from ...behaviour.route import Route, index_of
-from ...behaviour.variables import maps_of, variable_names
 from ...conf.tree import Directive, printable
-from ..evidence.errorlog import LogLine
-from ..evidence.facts import Facts
-from ..words.findings import Finding
-from ..words.suspect import at, words_of
+from ..regex import CannotDecide
+from ..route import Route, index_of
+from ..variables import maps_of, variable_names
+from .obstacle import Obstacle, at, words_of
 
 
-def empty_backend(facts: Facts, line: LogLine) -> Optional[Finding]:
-    """The finding for an address without host or port that no capture made; None where one may have.
+def uses_capture(directive: Directive) -> bool:
+    """Whether a directive uses $1 ... $9, which the next regex overwrites."""
+    return any(re.search(rb"\$\{?[1-9]", argument) for argument in directive.args)
+
+
+def empty_backend(route: Route, passing: Optional[Directive] = None) -> Optional[Obstacle]:
+    """The obstacle for an address without host or port that no capture made; None where one may have.
 
     Args:
-        facts: with their route.
-        line: of nginx's log, which calls the upstream's host or port invalid.
+        route: of a request that nginx answers with 500, because it calls the upstream's address invalid.
+        passing: the proxy_pass; None for the one in force.
     """
-    route = facts.route
-    passing = _passing(route)
-    if route is None or passing is None or re.search(rb"\$\{?\d", passing.args[0]):
+    passing = passing or _passing(route)
+    if passing is None or not passing.args or uses_capture(passing):
         return None
     name, made_by = _empty_variable(route, passing)
     if not name:
         return None
-    evidence = at(passing, f"{words_of(passing)}: ${name} is empty for this handshake")
+    facts = at(passing, f"{words_of(passing)}: ${name} is empty for this handshake")
     fix = f"give ${name} a value for this handshake, or name the backend in proxy_pass"
     if made_by is not None:
-        evidence = [*at(made_by, f"{words_of(made_by)} has no entry for this handshake"), *evidence]
+        facts = [*at(made_by, f"{words_of(made_by)} has no entry for this handshake"), *facts]
         fix = "an entry for this handshake in the map, or a default"
-    return Finding(
-        codes.WRONG_BACKEND,
-        evidence=[*evidence, line.evidence()],
-        detail=f"proxy_pass names the backend by ${name}, which is empty for this handshake",
-        fix=fix,
-    )
+    detail = f"proxy_pass names the backend by ${name}, which is empty for this handshake"
+    return Obstacle(codes.WRONG_BACKEND, not route.undecided, facts, (500,), detail, fix)
 
 
-def _passing(route: Optional[Route]) -> Optional[Directive]:
-    """The proxy_pass in force."""
-    if route is None:
-        return None
-    if route.upstream is not None and route.upstream.directive.args:
+def _passing(route: Route) -> Optional[Directive]:
+    if route.upstream is not None:
         return route.upstream.directive
     found = route.level.own(b"proxy_pass") if route.level is not None else []
-    return next((item for item in found if item.args), None)
+    return next(iter(found), None)
 
 
 def _empty_variable(route: Route, passing: Directive) -> Tuple[str, Optional[Directive]]:
