@@ -59,6 +59,7 @@ class Inside:
         self._root = os.open(
             self.proc.path(self.pid, "root") + "/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
         )
+        self._still_there()
         self.tree = Below(self._root)
         self.rights = self.proc.credentials(self.pid)
         self.times: Dict[str, Tuple[float, float, bool]] = {}
@@ -66,6 +67,16 @@ class Inside:
         self.hosts = self.resolv = ""
         self._kinds: Dict[str, str] = {}
         self._silent = False
+
+    def _still_there(self) -> None:
+        """What was opened of the process is its own: the number has not gone to another one meanwhile.
+
+        Raises:
+            ProcessLookupError: it has ended.
+        """
+        stat = self.proc.stat(self.pid)
+        if stat is None or stat[1] != self.found.master.start_ticks:
+            raise ProcessLookupError(errno.ESRCH, f"process {self.pid} has ended meanwhile")
 
     @property
     def words(self) -> str:
@@ -106,13 +117,12 @@ class Inside:
         return nginx
 
     def _binary(self, master: Master) -> Binary:
-        descriptor = os.open(self.proc.path(self.pid, "exe"), os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        path = self.proc.path(self.pid, "exe")
         try:
-            text = apart(lambda: _told(descriptor), SECONDS)
+            text = apart(lambda: _told(path), SECONDS)
         except Unanswered as error:
             raise OSError(0, str(error)) from None
-        finally:
-            os.close(descriptor)
+        self._still_there()
         return parse_version(text, master.exe)
 
     def _read(self, nginx: Nginx) -> None:
@@ -204,6 +214,7 @@ class Inside:
         try:
             there = os.open(self.proc.path(self.pid, "ns", "net"), os.O_RDONLY | os.O_CLOEXEC)
             try:
+                self._still_there()
                 _enter(there)
             finally:
                 os.close(there)
@@ -247,9 +258,9 @@ def _enter(descriptor: int) -> None:
         raise OSError(number, os.strerror(number))
 
 
-def _told(descriptor: int) -> str:
+def _told(path: str) -> str:
     """What an executable would print with -V: the words stand in it as they are."""
-    with open(descriptor, "rb", closefd=False) as file:
+    with open(path, "rb") as file:
         data = file.read(EXECUTABLE)
     found = [pattern.search(data) for pattern in (_VERSION, _CONFIGURE)]
     return "\n".join(match.group().decode("utf-8", "replace") for match in found if match is not None)

@@ -201,6 +201,15 @@ def test_files_that_never_answer_are_asked_once(inside, monkeypatch):
         box.describe()
 
 
+def test_a_process_that_took_the_number_meanwhile_is_not_looked_at(inside, machine):
+    box, _ = inside
+    box.found.master.start_ticks += 1
+    with pytest.raises(NginxError, match="ended meanwhile"):
+        box.describe()
+    with pytest.raises(ProcessLookupError):
+        Inside(box.found, machine[0].proc)
+
+
 def test_something_that_is_no_nginx(inside, tmp_path):
     box, _ = inside
     (tmp_path / "nginx").write_bytes(b"#!/bin/sh\n")
