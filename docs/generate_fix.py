@@ -13,6 +13,7 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 if str(CHECKOUT) not in sys.path:
     sys.path.insert(0, str(CHECKOUT))
 
+from module_utils.nginx_websocket.codes import NGINX_CONFIG_INVALID  # noqa: E402
 from module_utils.nginx_websocket.conf.load import load  # noqa: E402
 from module_utils.nginx_websocket.diagnosis.engine import diagnose_configuration  # noqa: E402
 from module_utils.nginx_websocket.diagnosis.evidence.facts import Question  # noqa: E402
@@ -20,7 +21,7 @@ from module_utils.nginx_websocket.diagnosis.vocabulary.whole import CODES  # noq
 from module_utils.nginx_websocket.edit.cures import curable  # noqa: E402
 from module_utils.nginx_websocket.fix import linking, moving, unended  # noqa: E402
 from module_utils.nginx_websocket.fix.fix import STALE  # noqa: E402
-from module_utils.nginx_websocket.fix.mending import hunks, mend  # noqa: E402
+from module_utils.nginx_websocket.fix.mending import hunks, ways  # noqa: E402
 
 PAGE = CHECKOUT / "docs" / "fix.md"
 BEGIN, END = "<!-- causes: written by docs/generate_fix.py -->", "<!-- end of causes -->"
@@ -28,6 +29,7 @@ BY_OTHER_MEANS = {
     unended.CODE: " (where its place is certain)",
     linking.CODE: " (the link is made)",
     STALE: " (one reload)",
+    NGINX_CONFIG_INVALID: " (a variable's misspelt name)",
 }
 """What is cured, and beside the cures of `edit`."""
 MAIN = "/etc/nginx/nginx.conf"
@@ -80,7 +82,7 @@ def rows() -> Dict[str, List[str]]:
         tree = load(MAIN, read=lambda _path, main=main: main, glob=lambda _pattern: [])  # type: ignore[misc]
         report = diagnose_configuration(Question(url), tree, version=(1, 22, 1))
         causes = [finding for finding in report.findings if finding.is_cause]
-        mended = mend(report.facts, causes, tree) if causes else None
+        mended = next(ways(report.facts, causes, tree), None) if causes else None
         if mended is None:
             continue
         lines = [
@@ -107,7 +109,11 @@ def table() -> str:
         "With what only the running host tells, such as the port on which the socket opens, also:",
         "",
     ]
-    also = [code for code in [*curable(), *BY_OTHER_MEANS] if code not in known and code != moving.WRONG]
+    also = [
+        code
+        for code in dict.fromkeys([*curable(), *BY_OTHER_MEANS])
+        if code not in known and code != moving.WRONG
+    ]
     lines += [f"- {code}: {CODES[code].title}{BY_OTHER_MEANS.get(code, '')}" for code in also]
     return "\n".join([*lines, "", END])
 

@@ -32,6 +32,8 @@ class Fault:
     """The files are right, and nginx has not read them."""
     whole: bool = False
     """The site comes whole: its names had another server."""
+    heals: bool = False
+    """The whole backend was out of reach, so that requests beside the socket's are answered again."""
     told: bool = False
     """Somebody wants it so: it is told, and no edit is made."""
 
@@ -190,7 +192,7 @@ def _wrong_port(site: Site) -> Optional[Files]:
     broken = _within(site, lambda text: text.replace(f"127.0.0.1:{SOCKET}", "127.0.0.1:9009"))
     if broken is None:
         return None
-    right = f"location /by-the-way/ {{ proxy_pass http://127.0.0.1:{SOCKET}; }}"
+    right = f"location /FIRST/by-the-way/ {{ proxy_pass http://127.0.0.1:{SOCKET}; }}"
     return _before_socket(right)(dataclasses.replace(site, files=broken))
 
 

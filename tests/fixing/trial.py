@@ -29,6 +29,8 @@ from .written import load
 
 ETC = "/etc/nginx"
 STATE = "/var/lib/nginx_websocket"
+PATIENCE = 60.0
+"""Seconds that an answer may take: it comes at once, unless others use the machine as well."""
 REFUSED = ConnectionRefusedError.__name__
 TOPS = (ETC, "/www/server/panel", "/data")
 """Where nginx's files stand."""
@@ -39,13 +41,23 @@ PATHS = (
     "/a%20b//c", "/health",
 )  # fmt: skip
 HOSTS = (NAME, f"www.{NAME}", "blog.example.test", "x.shop.test", "nobody.test")
+PASSING = ("Date", "ETag", "Last-Modified", "Connection")
+"""Headers of an answer that say nothing of what is configured for the request."""
+BROKEN = ((500,), (502,), (504,))
 HOP_LINES = re.compile(r"(?mi)^(?:connection|upgrade): .*\n?|HTTP/1\.[01]$")
 
 
-def run(site: Site, fault: Fault) -> Dict[str, Any]:
-    """What came of a case: ``wrong`` is a list of what should not be so; empty for a pass.
+def run(site: Site, fault: Fault, checked: bool = True) -> Dict[str, Any]:
+    """Break a site, mend it, and take it back.
 
-    ``opened`` says whether one run opened the socket, ``reason`` what it said.
+    Args:
+        site: as it works.
+        fault: what is broken.
+        checked: whether ``--check`` is asked before.
+
+    Returns:
+        ``wrong``: what should not be so, nothing for a pass; ``opened``: whether one run opened the socket;
+        ``reason``: what it said; and more.
     """
     result: Dict[str, Any] = {"wrong": [], "opened": False, "reason": "", "fault": True}
     _applications(site)
@@ -84,7 +96,7 @@ def run(site: Site, fault: Fault) -> Dict[str, Any]:
     wish = Wish(managed=site.managed, add_names=fault.names)
     wrong: List[str] = result["wrong"]
 
-    seen = _fix(site, wish, check=True)
+    seen = _fix(site, wish, check=True) if checked else None
     if _digest() != digest:
         wrong.append("--check wrote something")
     if fault.names and "nginx_websocket_fix_names" not in _fix(site, Wish(managed=site.managed)).message:
@@ -102,7 +114,7 @@ def run(site: Site, fault: Fault) -> Dict[str, Any]:
         if not done.message:
             wrong.append("no reason was given")
         return result
-    if bool(seen.failed) != bool(done.failed):
+    if seen is not None and bool(seen.failed) != bool(done.failed):
         wrong.append(f"--check said otherwise: {seen.message}")
     after = _answers(site)
     wrong += _parted(site, fault, before, after)
@@ -145,7 +157,9 @@ class _Nginx:
     def start(self) -> None:
         """Start, and wait until it listens."""
         # No pipe: nginx keeps its standard error where error_log stands in http alone.
-        subprocess.run(["nginx"], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        if subprocess.call(["nginx"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL):
+            said = subprocess.run(["nginx", "-t"], capture_output=True, text=True, check=False).stderr
+            raise ValueError(f"nginx does not start: {said}")
 
     def stop(self) -> None:
         """End at once, and wait for it."""
@@ -175,7 +189,7 @@ def _state(pid: int) -> str:
     return "Z"
 
 
-def _wait(condition: Any, seconds: float = 10.0) -> None:
+def _wait(condition: Any, seconds: float = PATIENCE) -> None:
     end = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > end:
@@ -253,7 +267,7 @@ def _opens(site: Site) -> bool:
         address=("127.0.0.1", 443 if tls else 80),
         origin=f"http{'s' * tls}://{NAME}",
         verify=False,
-        timeout=5.0,
+        timeout=PATIENCE,
     )
     return seen.opened and bool(seen.pong)
 
@@ -267,29 +281,32 @@ def _answers(site: Site) -> Dict[Tuple[str, str, str], Answer]:
     paths = [*PATHS, *site.paths, f"{own}/", f"{own}/admin/x", f"{own}/x"]
     found = {}
     for scheme in ("http", "https"):
+        connection = _connection(scheme)
+        closed = _answer(connection, NAME, "/") == (REFUSED,)  # Nobody listens, whatever the request.
         for host in HOSTS:
             for path in paths:
-                found[scheme, host, path] = _answer(scheme, host, path)
+                found[scheme, host, path] = (REFUSED,) if closed else _answer(connection, host, path)
+        connection.close()
     return found
 
 
-def _answer(scheme: str, host: str, path: str) -> Answer:
+def _connection(scheme: str) -> http.client.HTTPConnection:
+    """One that opens itself again where nginx closed it."""
     if scheme == "http":
-        connection = http.client.HTTPConnection("127.0.0.1", 80, timeout=5)
-    else:
-        context = ssl._create_unverified_context()
-        connection = http.client.HTTPSConnection("127.0.0.1", 443, timeout=5, context=context)
+        return http.client.HTTPConnection("127.0.0.1", 80, timeout=PATIENCE)
+    context = ssl._create_unverified_context()
+    return http.client.HTTPSConnection("127.0.0.1", 443, timeout=PATIENCE, context=context)
+
+
+def _answer(connection: http.client.HTTPConnection, host: str, path: str) -> Answer:
     try:
         connection.request("GET", path, headers={"Host": host, "Accept-Encoding": "identity"})
         reply = connection.getresponse()
         body = reply.read().decode("latin-1")
     except (OSError, http.client.HTTPException) as error:
-        return (type(error).__name__,)
-    finally:
         connection.close()
-    headers = sorted(
-        (key, value) for key, value in reply.getheaders() if key not in ("Date", "ETag", "Last-Modified")
-    )
+        return (type(error).__name__,)
+    headers = sorted((key, value) for key, value in reply.getheaders() if key not in PASSING)
     return reply.status, headers, body
 
 
@@ -311,6 +328,8 @@ def _parted(
             continue
         if own and was[:1] in ((426,), (400,)) and now[:1] == was[:1]:
             continue
+        if (own and was[:1] in BROKEN) or (fault.heals and was[0] in (404, 502)):
+            continue  # nginx itself had no answer but an error
         if fault.names and key[1] == NAME:
             continue
         if fault.whole and (was == (REFUSED,) or key[0] == "https" or key[1] in (NAME, f"www.{NAME}")):

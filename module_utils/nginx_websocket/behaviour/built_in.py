@@ -23,7 +23,7 @@ def built_in(exchange: Exchange, name: bytes) -> Optional[bytes]:
     Raises:
         CannotDecide: only the running host knows it.
     """
-    builtin = _BUILTIN.get(name)
+    builtin = BUILT_IN.get(name)
     if builtin is not None:
         return builtin(exchange)
     for prefix, function in _PREFIXES:
@@ -120,7 +120,7 @@ def _script_name(exchange: Exchange) -> bytes:
     return name + exchange.level.value(b"fastcgi_index", b"") if name.endswith(b"/") else name
 
 
-_BUILTIN: Dict[bytes, Callable[[Exchange], bytes]] = {
+BUILT_IN: Dict[bytes, Callable[[Exchange], bytes]] = {
     b"uri": lambda e: e.uri,
     b"document_uri": lambda e: e.uri,
     b"args": lambda e: e.args,

@@ -26,7 +26,12 @@ def cures(configuration: Configuration, route: Route, fault: Fault) -> Iterator[
     """
     make = _BY_CODE.get(fault.code)
     if make is not None:
-        yield from (edits for edits in make(configuration, route, fault) if edits)
+        yield from (_once(edits) for edits in make(configuration, route, fault) if edits)
+
+
+def _once(edits: Edits) -> Edits:
+    """Each edit once: a file that two servers include is in the tree twice."""
+    return list({(edit.source.name, edit.start, edit.end, edit.text): edit for edit in edits}.values())
 
 
 def _either(*makers: Maker) -> Maker:
@@ -86,7 +91,7 @@ _BY_CODE: Dict[str, Maker] = {
     codes.PROXY_BIND_FAILED: lines.delete_named,
     codes.MIRROR_UPGRADED: copies.no_upgrade_of_a_copy,
     codes.TLS_HANDSHAKE_FAILED: lines.newer_tls,
-    codes.NGINX_CONFIG_INVALID: loadable.named_line,
+    codes.NGINX_CONFIG_INVALID: _either(loadable.variable_misspelt, loadable.named_line),
     codes.SSI_HOLDS_UPGRADE: lines.line("ssi off;"),
     codes.PROXY_PROTOCOL_MISMATCH: lines.without_proxy_line,
     codes.WRONG_PASS_DIRECTIVE: places.other_pass,

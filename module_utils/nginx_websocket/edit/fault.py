@@ -31,6 +31,8 @@ class Fault:
     """Whether this host itself resolves the backend's name."""
     tls_name: str = ""
     """A name that the backend's certificate holds, where it was verified with another."""
+    variable: str = ""
+    """A variable that nothing defines, without its ``$``; nginx refuses its files for it."""
 
 
 Maker = Callable[[Configuration, Route, Fault], Iterator[Edits]]

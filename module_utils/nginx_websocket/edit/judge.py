@@ -150,11 +150,18 @@ def _opens(now: Behaviour, asked: Asked) -> str:
     found = verdict.judge(now.route)
     if found.survives is False:
         return f"the upgrade would not pass: {found.code}"
-    if asked.target and now.upstream.uri != asked.target:
+    if asked.target and not _as_it_opened(now.upstream.uri, asked):
         return f"the backend would get {now.upstream.uri}"
     if asked.server and asked.server not in now.upstream.servers:
         return f"it would go to {', '.join(now.upstream.servers)}"
     return ""
+
+
+def _as_it_opened(uri: str, asked: Asked) -> bool:
+    """Whether the backend gets what it opened, or the same with the client's own query behind it."""
+    path, _, query = uri.partition("?")
+    own = asked.request.raw_target().decode("latin-1").partition("?")[2]
+    return uri == asked.target or (path == asked.target and query == own)
 
 
 def _guards_lost(was: Behaviour, now: Behaviour, own: bool = False) -> str:

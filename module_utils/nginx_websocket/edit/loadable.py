@@ -10,6 +10,7 @@ from ..behaviour.route import Route
 from ..conf import splice
 from ..conf.splice import Edit
 from ..conf.tree import Configuration, Directive
+from . import spelling
 from .fault import Edits, Fault, margin_of
 from .mapping import map_text
 from .style import own_map
@@ -92,6 +93,14 @@ def _misspelt(configuration: Configuration, known: Set[bytes]) -> Edits:
     return edits
 
 
+def variable_misspelt(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:
+    """The variable that is meant, in place of one that nothing defines and whose name is nearly the same."""
+    name = fault.variable.encode()
+    right = spelling.meant(configuration, name) if name else b""
+    if right:
+        yield spelling.respelt(configuration, name, right)
+
+
 def http2_to_backend(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:
     """HTTP/1.1 to the backend in place of HTTP/2, in which no upgrade passes."""
     lines = [item for item in configuration.walk() if item.name == b"proxy_http_version"]
@@ -128,15 +137,21 @@ def map_misplaced(configuration: Configuration, route: Route, fault: Fault) -> I
 
 
 def scheme(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:
-    """ws:// and wss:// are the browser's words; nginx says http:// and https://."""
-    edits = []
+    """ws:// and wss:// are the browser's words; nginx says http:// and https://.
+
+    Who writes wss:// may have taken it from the page, and mean a backend that speaks no TLS.
+    """
+    edits, plain = [], []
     for directive in configuration.walk():
         if directive.name == b"proxy_pass" and directive.args:
             match = re.match(rb"(?i)ws(s?)://", directive.args[0])
             if match is not None:
-                new = b"http" + match.group(1).lower() + b"://" + directive.args[0][match.end() :]
-                edits.append(splice.set_argument(directive, 0, new))
+                rest = b"://" + directive.args[0][match.end() :]
+                edits.append(splice.set_argument(directive, 0, b"http" + match.group(1).lower() + rest))
+                plain.append(splice.set_argument(directive, 0, b"http" + rest))
     yield edits
+    if any(edit.text.startswith(b"https") for edit in edits):
+        yield plain
 
 
 def uri_in_regex(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:

@@ -35,9 +35,11 @@ def path(configuration: Configuration, route: Route, fault: Fault) -> Iterator[E
     if base:
         yield from _uri_parts(route, fault, line, base, uri)
     if isinstance(location, Location):
-        yield from _slashes(location, line, base)
+        heads = _slashes(location, line, base)
+        yield next(heads, [])
         if uri == "/" and not location.name.endswith(b"/"):
             yield from _stripped(route, fault, line)  # other paths begin with that name, too
+        yield from heads
 
 
 def _passing(line: Directive, text: str) -> Edit:
@@ -50,7 +52,8 @@ def _uri_parts(route: Route, fault: Fault, line: Directive, base: str, uri: str)
     # What a rewrite makes of other paths is wanted by somebody.
     as_it_came = [] if rewritten else [base + "$request_uri"]
     known = [base + part for part in _known_part(route, fault)]
-    for new in (base, base + "/", base + uri.rstrip("/"), base + uri + "/", *known, *as_it_came):
+    ended = base + uri.rstrip("/")
+    for new in dict.fromkeys((base, base + "/", ended, ended + "/", *known, *as_it_came)):
         if new != base + uri:
             yield [_passing(line, new)]
     if "?" not in uri:
@@ -64,7 +67,9 @@ def _known_part(route: Route, fault: Fault) -> Iterator[str]:
         return
     client, name = text_of(route.first_uri), text_of(location.name)
     rest = client[len(name) :] if client.startswith(name) else ""
-    if rest and target.endswith(rest) and target[: -len(rest)].startswith("/"):
+    if client == name:
+        yield target
+    elif rest and target.endswith(rest) and target[: -len(rest)].startswith("/"):
         yield target[: -len(rest)]
 
 
@@ -99,9 +104,12 @@ def _stripped(route: Route, fault: Fault, line: Directive) -> Iterator[Edits]:
     if not re.match(r"^/[\w/-]+$", prefix):
         return
     rewrite = splice.insert_before(line, f"rewrite ^{prefix}(/.*)$ $1 break;".encode())
-    yield (
-        [rewrite, splice.set_argument(line, 0, base.encode("utf-8", "surrogateescape"))] if uri else [rewrite]
-    )
+    if "$" not in written:
+        yield [rewrite]  # What is rewritten goes out without the URI part, and all else as before.
+    if uri:
+        yield [rewrite, _passing(line, base)]
+    elif "$" in written:
+        yield [rewrite]
 
 
 def _rewrites(directive: Directive) -> Iterator[Edits]:
@@ -109,6 +117,8 @@ def _rewrites(directive: Directive) -> Iterator[Edits]:
     regex, new = directive.args[0], directive.args[1]
     if new.endswith(b"?"):
         yield [splice.set_argument(directive, 1, new[:-1])]
+    if new.startswith(b"//"):
+        yield [splice.set_argument(directive, 1, new[1:])]
     if new.startswith(b"/$"):
         yield [splice.set_argument(directive, 1, new[1:])]
     if re.match(rb"\^?/[^()]*\(\.\*\)\$?$", regex) and new == b"/$1":

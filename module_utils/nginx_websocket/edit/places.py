@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import difflib
 import re
-from typing import Dict, Iterator, List
+from typing import Dict, Iterator, List, Optional
 from urllib.parse import unquote_to_bytes
 
 from .. import codes
 from ..behaviour.effective import Level
-from ..behaviour.location import Location
+from ..behaviour.location import Location, all_locations
 from ..behaviour.request import guessed_host
 from ..behaviour.route import Route, index_of
 from ..behaviour.server.listen import canonical_host
@@ -64,11 +64,13 @@ def other_location(configuration: Configuration, route: Route, fault: Fault) -> 
         targets = _targets(route)
         if len(targets) == 1:
             yield from new_location(route, targets[0], fault)
+        yield from _without_slash(route, fault)
 
 
 def _head(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:
     """The head of the location that was meant, so that it matches or wins."""
-    location = fault.meant
+    slashed = _with_slash(route, fault)
+    location = fault.meant or (slashed if slashed is not None and slashed.exact else None)
     if not isinstance(location, Location) or location.directive is None or not location.directive.args:
         return
     directive, path = location.directive, route.first_uri
@@ -76,6 +78,8 @@ def _head(configuration: Configuration, route: Route, fault: Fault) -> Iterator[
     plain = unquote_to_bytes(location.name)
     if plain != location.name and (modifier in (b"~", b"~*") or path.startswith(plain)):
         yield [replace_head(directive, b" ".join(filter(None, (modifier, splice.quote(plain)))))]
+    if modifier == b"=" and path + b"/" == location.name:
+        yield [replace_head(directive, b"= " + splice.quote(path))]
     if modifier == b"=" and path.startswith(location.name):
         yield [replace_head(directive, location.name)]
     if modifier == b"~":
@@ -84,6 +88,25 @@ def _head(configuration: Configuration, route: Route, fault: Fault) -> Iterator[
         yield [replace_head(directive, path)]
     if not modifier and len(location.name) > 1:
         yield [replace_head(directive, b"^~ " + splice.quote(location.name))]
+
+
+def _with_slash(route: Route, fault: Fault) -> Optional[Location]:
+    """The location of the very path with a slash behind it, to which nginx redirects."""
+    if fault.code != codes.TRAILING_SLASH_REDIRECT or route.server is None:
+        return None
+    name = route.first_uri + b"/"
+    found = (one for one in all_locations(route.server) if one.name == name and not one.regex)
+    return next(found, None)
+
+
+def _without_slash(route: Route, fault: Fault) -> Iterator[Edits]:
+    """The location with the slash once more, for the very path without it."""
+    source = _with_slash(route, fault)
+    if source is None or source.directive is None or not source.own(b"proxy_pass"):
+        return
+    body = source.directive.source.data[source.directive.body : source.directive.end - 1].rstrip()
+    text = b"location = %b {%b\n%b}" % (splice.quote(route.first_uri), body, margin_of(source.directive))
+    yield [splice.insert_before(source.directive, text)]
 
 
 def scope(path: str) -> str:
@@ -114,6 +137,8 @@ def _copied(route: Route, meant: Level) -> Iterator[Edits]:
     source = meant.directive
     if source is None or source.block is None or not isinstance(meant, Location) or meant.named:
         return
+    if meant.regex:
+        yield from _nested_copy(route, meant)
     path = text_of(route.first_uri)
     near = "" if meant.exact or meant.regex else _meant_name(meant.name, path)
     names = (path,) if meant.exact else (near, scope(path), path)
@@ -124,6 +149,24 @@ def _copied(route: Route, meant: Level) -> Iterator[Edits]:
         if _around(meant, route):
             yield [splice.insert_before(source, text)]  # what guards the one around it guards it, too
         yield _into_server(route, text)
+
+
+def _nested_copy(route: Route, meant: Location) -> Iterator[Edits]:
+    """The regex location that was meant, within the location that takes its paths before it gets its turn.
+
+    nginx looks for nested locations in whatever it has found (ngx_http_core_find_location). So every path
+    that was meant is mended, and not only the one that was asked for.
+    """
+    winner = route.selections[0].location if route.selections else None
+    source = meant.directive
+    if source is None or not isinstance(winner, Location) or winner.exact:
+        return
+    block = winner.directive
+    if block is not None and block.block is not None:
+        first = next((child for child in block.block if child.source is block.source), None)
+        margin = margin_of(first) or margin_of(block)
+        text = source.source.data[source.start : source.end]
+        yield [splice.insert_inside(block, _indented(text, margin))]
 
 
 def _body(meant: Location, name: str) -> bytes:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from typing import List, Sequence, Tuple
+import itertools
+from typing import Iterator, List, Sequence, Tuple
 
 from .. import codes
 from ..conf.tree import Configuration
 from ..exchange.masking import masked_url
 from ..transaction.surroundings.host import Host
 from ..transaction.tree.overlay import Overlay
-from . import moving, owners
-from .mending import Mended, changed, hunks, mend, opens
+from . import moving, owners, without_tls
+from .mending import Mended, changed, hunks, opens, ways
 from .model import Case, Fixed, Wish
 
+WAYS = 4
+"""So many are tried, where the best changes something else for users."""
 NAMES = (codes.DEFAULT_SERVER_CAPTURED,)
 """Causes whose cure has a server answer for a name that it did not have."""
 _ROLES = (
@@ -48,36 +51,61 @@ class Chooser:
         """
         after, done = live, []
         for case in cases:
-            url, first = masked_url(case.question.url), case.causes[0]
-            if case.report.facts.configuration is None:
-                self.told(case, "nginx's files cannot be read as they are")
-                continue
-            if after is not live and opens(case.report.facts, after):
+            if after is not live and _opens(case, after):
                 done.append(case)
                 continue
-            site = _site_of_ours(case)
-            if site:
-                self.reasons.append(f"{case.report.sentence.rstrip('.')} ({first.code}), and {site}")
-                continue
-            mended = mend(case.report.facts, case.causes, after)
-            if mended is None:
-                known = first.change is not None and first.change.commands
-                why = "what helps is no edit" if known else "no edit is known that opens it and is safe"
-                self.told(case, why)
-                continue
-            why = moving.forbidden(case.report.facts, mended.codes, after, mended.after) or self._forbidden(
-                live, mended
-            )
-            if why:
-                self.reasons.append(f"{url}: {first.code}: {why}; nothing was changed.")
-                continue
-            moved = moving.told(case.report.facts, mended.codes, after, mended.after)
-            if moved:
-                self.host.find("backend-moved", moved)
-            after = mended.after
-            self.outcome.causes += [code for code in mended.codes if code not in self.outcome.causes]
-            done.append(case)
+            mended = next(self._fit(live, case, after), None)
+            if mended is not None:
+                self._take(case, after, mended)
+                after = mended.after
+                done.append(case)
         return after, done
+
+    def ways(self, live: Configuration, case: Case) -> Iterator[Configuration]:
+        """The edited trees in which the one URL opens that fails, the best first.
+
+        Args:
+            live: the tree on the disk.
+            case: the URL.
+        """
+        for mended in itertools.islice(self._fit(live, case, live), WAYS):
+            self._take(case, live, mended)
+            yield mended.after
+
+    def _fit(self, live: Configuration, case: Case, after: Configuration) -> Iterator[Mended]:
+        """The edits that may be made for a URL; where there are none, the reason is kept."""
+        first, none = case.causes[0], True
+        if case.report.facts.configuration is None:
+            self.told(case, "nginx's files cannot be read as they are")
+            return
+        site = _site_of_ours(case)
+        if site:
+            self.reasons.append(f"{case.report.sentence.rstrip('.')} ({first.code}), and {site}")
+            return
+        for mended in ways(case.report.facts, case.causes, after):
+            if without_tls.not_spoken(after, mended.after):
+                continue
+            why = moving.forbidden(case.report.facts, mended.codes, after, mended.after)
+            why = why or _bare(after, mended.after) or self._forbidden(live, mended)
+            if why:
+                if none:
+                    url = masked_url(case.question.url)
+                    self.reasons.append(f"{url}: {first.code}: {why}; nothing was changed.")
+                return
+            none = False
+            yield mended
+        if none:
+            known = first.change is not None and first.change.commands
+            self.told(
+                case, "what helps is no edit" if known else "no edit is known that opens it and is safe"
+            )
+
+    def _take(self, case: Case, after: Configuration, mended: Mended) -> None:
+        """Keep what is said of the edits that are chosen."""
+        moved = moving.told(case.report.facts, mended.codes, after, mended.after)
+        if moved:
+            self.host.find("backend-moved", moved)
+        self.outcome.causes += [code for code in mended.codes if code not in self.outcome.causes]
 
     def told(self, case: Case, why: str) -> None:
         """Say what is wrong and what helps, where it is not edited."""
@@ -134,6 +162,20 @@ class Chooser:
                 "make the same change where that tool takes the file from",
             )
         return ""
+
+
+def _bare(before: Configuration, after: Configuration) -> str:
+    backend = without_tls.given_up(before, after)
+    if not backend:
+        return ""
+    return (
+        f"{backend} is not of this host, and what goes there would go without TLS. If it is meant to, write "
+        "http:// into proxy_pass"
+    )
+
+
+def _opens(case: Case, tree: Configuration) -> bool:
+    return case.report.facts.configuration is not None and opens(case.report.facts, tree)
 
 
 def _site_of_ours(case: Case) -> str:

@@ -6,12 +6,9 @@ import dataclasses
 from typing import FrozenSet, List, Mapping, Optional, Sequence
 
 from .. import codes
-from ..compare.comparing import World as Compared
-from ..compare.comparing import compare
 from ..conf.tree import Configuration
 from ..diagnosis.engine import Report, diagnose_configuration
 from ..diagnosis.evidence.facts import Question
-from ..diagnosis.reload.refused_tree import refusals_in_tree
 from ..diagnosis.words.findings import FAILS, WORKS
 from ..exchange.endpoint import parse_url
 from ..exchange.masking import masked_url
@@ -35,13 +32,12 @@ from ..transaction.tree.overlay import Overlay
 from ..transaction.undo import recover
 from . import linking, showing, unended
 from .choosing import Chooser
-from .intended import unintended
+from .judging import Unfit, judged
 from .mending import hunks, opens
 from .model import Ask, Case, Edited, Fixed, Look, Wish
 from .routes import failing
 
 STALE = codes.STALE_CONFIG_NOT_RELOADED
-_SHOWN = 6
 _BY_NGINX = (500, 502, 503, 504)
 """Statuses of nginx's own where it gets no answer of a backend."""
 
@@ -142,11 +138,39 @@ class _Fix:
         if unlinked:
             self._link(live, unlinked[0])
             return
+        if len(cases) == 1:
+            self._first_fit(live, cases[0])
+            return
         with self.host.step("choose"):
             after, mended = self.chooser.choose(live, cases)
         if not mended:
             raise Refused(" ".join(self.reasons))
         self._carry_out(live, self._changes(live.files, live, after), mended)
+
+    def _first_fit(self, live: Configuration, case: Case) -> None:
+        """The best edits that change nothing else for users.
+
+        Raises:
+            Failure: none of them is fit; the best one's reason is told.
+        """
+        outcome, chosen = self.outcome, self.chooser.ways(live, case)
+        before, refused, told = outcome.of_a_choice(), None, {}
+        while True:
+            with self.host.step("choose"):
+                after = next(chosen, None)
+            if after is None:
+                break
+            try:
+                self._carry_out(live, self._changes(live.files, live, after), [case])
+                return
+            except Unfit as error:
+                if refused is None:
+                    refused, told = error, outcome.of_a_choice()
+                outcome.take_back(before)
+        if refused is None:
+            raise Refused(" ".join(self.reasons))
+        outcome.take_back(told)
+        raise refused
 
     def _end(self, meant: Configuration, ends: Sequence[Change], cases: Sequence[Case]) -> None:
         """The semicolons come that nginx misses, and what is wrong behind them is mended with them.
@@ -318,16 +342,7 @@ class _Fix:
         outcome.urls = [masked_url(case.question.url) for case in cases]
         outcome.files = [{"site": "", "path": change.path} for change in changes]
         outcome.diff = [change.difference() for change in changes]
-        with host.step("validate"):
-            verdict = host.world.validate(changes, host.nginx)
-            outcome.method, outcome.warnings = verdict.method, verdict.warnings
-        if not verdict.valid:
-            raise Refused(
-                f"nginx does not accept the edit: {verdict.errors[0].sentence()}; nothing was changed",
-                verdict.errors,
-            )
-        staged = host.tree(changes).configuration
-        self._compare(live, staged, [case.question.url for case in cases], names)
+        staged = judged(host, outcome, live, changes, [case.question.url for case in cases], names)
         what = f"{listed([change.path for change in changes])} for {listed(outcome.urls)}: " + listed(
             outcome.causes
         )
@@ -350,42 +365,6 @@ class _Fix:
                 )
             outcome.message = f"edited {what}; {proof}.{left}"
             outcome.failed = bool(self.reasons)
-
-    def _compare(
-        self, live: Configuration, staged: Configuration, urls: List[str], names: FrozenSet[str]
-    ) -> None:
-        """See that users get what is intended, and nothing else.
-
-        Raises:
-            Refused: somebody would get something else.
-        """
-        host, outcome = self.host, self.outcome
-        with host.step("compare requests"):
-            result = compare(
-                live, staged, version=host.nginx.version, urls=urls, world=Compared(now=host.world.time())
-            )
-        outcome.comparison = result.as_dict()
-        bad = unintended(result, urls, live, staged, host.nginx.version, names)
-        if bad and not self._refused(live):
-            raise Refused(
-                "the edit would open the socket and change something else for users, so nothing was changed: "
-                + "; ".join(one.sentence() for one in bad[:_SHOWN])
-            )
-        told = [showing.difference(one) for one in result.differences]
-        if told:
-            more = [f"and {len(told) - _SHOWN} more"] if len(told) > _SHOWN else []
-            host.find(
-                "changes-for-users",
-                "\n".join(["What changes for users:", *told[:_SHOWN], *more]),
-            )
-
-    def _refused(self, live: Configuration) -> bool:
-        """Whether nginx refuses the files as they are, so that what it serves is something else.
-
-        What they would do then is no measure of what users have.
-        """
-        nginx = self.host.nginx
-        return bool(refusals_in_tree(live, nginx.version)) or not self.host.world.validate([], nginx).valid
 
 
 def _passed_on(report: Report) -> bool:

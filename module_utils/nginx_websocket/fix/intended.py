@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from typing import Dict, FrozenSet, List, Optional, Sequence, Tuple
 
+from ..behaviour.location import Location
 from ..behaviour.regex import CannotDecide
 from ..behaviour.request import Request
 from ..behaviour.route import route
 from ..compare import differences as kinds
 from ..compare.differences import GAIN, Comparison, Difference
+from ..compare.parting.destination import BACKEND, REFUSED
 from ..conf.tree import Configuration
 from ..diagnosis.deciding.static_rules import BROKEN
 from ..edit.places import scope
@@ -68,6 +70,8 @@ def unintended(
             continue  # what cannot be told of a place that the edit leaves alone, it does not change
         if by_map and (one.parting.kind in _BY_THE_MAP or one.parting.name.startswith("$")):
             continue
+        if _from_nothing(one) and all(any(door.enters(text) for door in doors) for text in one.examples):
+            continue
         if _by_the_line(one) and one.parting.now_at.rpartition(":")[0] in files:
             continue
         if _moved(one, live, staged):
@@ -102,7 +106,7 @@ class _Door:
             endpoint.host.lower(),
             scope(endpoint.target.split("?")[0]).rstrip("/") + "/",
         )
-        self._staged, self._version = staged, version
+        self._live, self._staged, self._version = live, staged, version
         self._server = self._server_of(url)
         location = self._location(url)
         old = live.files.get(location[0], b"") if location is not None else b""
@@ -112,9 +116,13 @@ class _Door:
         )
         self._new = location if new else None
         """The location that the edit brings for it."""
-        name = _name(live, url, version)
-        self._own = name if len(name) > 1 and name == _name(staged, url, version) else ""
+        name = _name(_answering(live, url, version))
+        self._own = name if len(name) > 1 and name == _name(_answering(staged, url, version)) else ""
         """The name of the location that answers before and after: an edit in it is for all below it."""
+        first, other = _entered(live, url, version), _entered(staged, url, version)
+        same = first is not None and other is not None and _head(first) == _head(other) and first.name != b"/"
+        self._entered = other if same and _edited(other, live, staged) else None
+        """The location that it enters before and after, and in which the edit is."""
 
     def has(self, example: str) -> bool:
         """Whether a request is below the WebSocket's directory, or in the location that was made for it."""
@@ -130,6 +138,19 @@ class _Door:
             return True
         return self._new is not None and self._location(match.group()) == self._new
 
+    def enters(self, example: str) -> bool:
+        """Whether a request enters the location in which the edit is, before and after."""
+        match, own = _URL.search(example), self._entered
+        if match is None or own is None:
+            return False
+        was, now = (_entered(tree, match.group(), self._version) for tree in (self._live, self._staged))
+        return (
+            was is not None
+            and _head(was) == _head(own)
+            and now is not None
+            and now.directive is own.directive
+        )
+
     def _server_of(self, url: str) -> Optional[Tuple[str, int]]:
         """File and line of the server that a request comes to."""
         try:
@@ -140,22 +161,52 @@ class _Door:
         return (directive.file, directive.line) if directive is not None else None
 
     def _location(self, url: str) -> Optional[Tuple[str, int]]:
-        try:
-            found = route(self._staged, Request(url), version=self._version).location
-        except (CannotDecide, *BROKEN):
-            return None
+        found = _answering(self._staged, url, self._version)
         directive = found.directive if found is not None else None
         return (directive.file, directive.line) if directive is not None else None
 
 
-def _name(tree: Configuration, url: str, version: Sequence[int]) -> str:
-    """The name of the prefix location that answers a URL; "" for any other."""
+def _answering(tree: Configuration, url: str, version: Sequence[int]) -> Optional[Location]:
+    """The location that answers a URL."""
     try:
-        found = route(tree, Request(url), version=version).location
+        return route(tree, Request(url), version=version).location
     except (CannotDecide, *BROKEN):
-        return ""
+        return None
+
+
+def _entered(tree: Configuration, url: str, version: Sequence[int]) -> Optional[Location]:
+    """The location that a URL enters first, whatever a rewrite there makes of it."""
+    try:
+        found = route(tree, Request(url), version=version).selections
+    except (CannotDecide, *BROKEN):
+        return None
+    location = found[0].location if found else None
+    return location if isinstance(location, Location) else None
+
+
+def _head(location: Location) -> Tuple[bytes, bytes]:
+    return location.modifier, location.name
+
+
+def _name(found: Optional[Location]) -> str:
+    """The name of a prefix location; "" for any other."""
     plain = found is not None and not (found.regex or found.named or found.exact)
     return found.name.decode("utf-8", "replace") if found is not None and plain else ""
+
+
+def _edited(location: Optional[Location], live: Configuration, staged: Configuration) -> bool:
+    """Whether an edit stands in a location of the edited tree."""
+    block = location.directive if location is not None else None
+    if block is None:
+        return False
+    last = block.line + block.source.data.count(b"\n", block.start, block.end)
+    old, new = live.files.get(block.file, b""), staged.files[block.file]
+    return any(block.line <= hunk.new_line <= last for hunk in hunks(old, new))
+
+
+def _from_nothing(one: Difference) -> bool:
+    """Whether nginx itself refused a request, for want of a file or location, which a backend gets now."""
+    return one.parting.kind == kinds.REROUTED and one.parting.group[:2] == (REFUSED, BACKEND)
 
 
 def _by_the_line(one: Difference) -> bool:

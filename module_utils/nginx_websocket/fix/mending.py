@@ -48,7 +48,7 @@ class Hunk:
     added: Tuple[str, ...]
 
 
-def mend(facts: Facts, causes: Sequence[Finding], tree: Configuration) -> Optional[Mended]:
+def ways(facts: Facts, causes: Sequence[Finding], tree: Configuration) -> Iterator[Mended]:
     """Choose the edits for one URL.
 
     Args:
@@ -57,29 +57,36 @@ def mend(facts: Facts, causes: Sequence[Finding], tree: Configuration) -> Option
         tree: the configuration to edit; other URLs may have edits in it already.
 
     Returns:
-        The edited tree, judged to be fit; None where no edit is known that is.
+        The edited trees that are judged to be fit, the best first; none where no edit is known that is.
     """
     if facts.configuration is not None and facts.configuration.files == tree.files:
         tree = facts.configuration  # what the causes name stands in it
     copy = _on(facts, tree)
     if copy is None:
-        return None
+        return
     if tree is not facts.configuration:
         causes = _certain(copy) or list(causes)
         mending.offer(causes, copy)  # the diagnosis has done so for its own tree
+    known: List[Dict[str, bytes]] = []
+    for found in itertools.islice(_candidates(copy, causes, tree), WIDTH * DEPTH):
+        mended = dataclasses.replace(found, after=_pruned(tree, found.after, causes, copy))
+        if changed(tree, mended.after) not in known:
+            known.append(changed(tree, mended.after))
+            yield mended
+
+
+def _candidates(copy: Facts, causes: Sequence[Finding], tree: Configuration) -> Iterator[Mended]:
+    """What the diagnosis offers, which was judged; then what is found by curing one cause after the other."""
     edits = list(itertools.chain.from_iterable(c.change.edits for c in causes if c.change is not None))
     if edits:
-        after = memory.edited(tree, edits)
         codes = tuple(cause.code for cause in causes if cause.change is not None)
-        return Mended(_pruned(tree, after, causes, copy), codes)
+        yield Mended(memory.edited(tree, edits), codes)
     # What was offered was judged alone; the rules give their lines anew, for a chain.
     anew = {finding.code: finding for finding in _certain(copy)}
     first = [anew.get(cause.code, cause) for cause in causes]
     for found in itertools.islice(_chains(copy, first, DEPTH), WIDTH * DEPTH):
-        whole = whole_edits(tree, found.after)
-        if mending.fit(whole, causes, copy):
-            return dataclasses.replace(found, after=_pruned(tree, found.after, causes, copy))
-    return None
+        if mending.fit(whole_edits(tree, found.after), causes, copy):
+            yield found
 
 
 def _pruned(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
-from typing import Any, Callable, Dict, List, Tuple
+from typing import Any, Callable, Dict, List, Mapping, Tuple
 
 from ..diagnosis.engine import Report, diagnose
 from ..diagnosis.evidence.facts import Question
@@ -66,6 +67,11 @@ class Edited:
         return "\n".join([head, *(f"  {line}" for line in lines)])
 
 
+_OF_A_CHOICE = (
+    "causes", "urls", "edits", "files", "diff", "findings", "comparison", "method", "warnings", "changed",
+)  # fmt: skip
+
+
 @dataclasses.dataclass
 class Fixed(Outcome):
     """How a fix ended."""
@@ -79,6 +85,19 @@ class Fixed(Outcome):
     """What helps, where the fault is none of the configuration."""
     undecided: bool = False
     """Nobody can tell whether the URL works; nothing was changed."""
+
+    def of_a_choice(self) -> Dict[str, Any]:
+        """What is said of the edits that were chosen, to take back before others are tried."""
+        return {name: copy.copy(getattr(self, name)) for name in _OF_A_CHOICE}
+
+    def take_back(self, told: Mapping[str, Any]) -> None:
+        """Say what was said before.
+
+        Args:
+            told: what ``of_a_choice`` gave.
+        """
+        for name, value in told.items():
+            setattr(self, name, copy.copy(value))
 
     def as_dict(self, *, diff: bool = True) -> Dict[str, Any]:
         """For a module's result.

@@ -6,7 +6,7 @@ A ``.conf`` here is one configuration: lines that begin with ``#!`` say what com
     #! file PATH            what follows stands in this file, below /etc/nginx
     #! link NAME            sites-enabled/NAME leads to sites-available/NAME
     #! faults NAME...       of ``faults.FAULTS``, which are tried as well
-    #! break NAME [lines=N] [moves] [names] [told]     a fault of its own, with the flags of ``Fault``:
+    #! break NAME [lines=N] [moves] [heals] [names] [told]   a fault of its own, with the flags of ``Fault``:
     -line                   these lines, one below the other (blanks around them do not count),
     +line                   are replaced by these; there may be several such pairs
 """
@@ -78,7 +78,9 @@ def _fault(site: str, head: str, lines: List[str], feed: str) -> Tuple[str, Faul
             files[places[-1]] = feed.join(_replaced(files[places[-1]].split(feed), pair))
         return files
 
-    return name, Fault(make, most, "moves" in flags, "names" in flags, told="told" in flags)
+    return name, Fault(
+        make, most, "moves" in flags, "names" in flags, told="told" in flags, heals="heals" in flags
+    )
 
 
 def _pairs(lines: List[str]) -> List[Pair]:

@@ -178,6 +178,46 @@ def test_files_that_nginx_has_not_read_cost_one_reload(host):
     assert host.digest("/etc/nginx") == before and host.workers() != workers
 
 
+def test_the_one_files_status_tells_what_nobody_can_tell_and_wrong_use_apart(host):
+    two = "        if ($msec) { return 403; }\n        if ($pid) { return 403; }\n        proxy_pass"
+    load(host, SITE.replace("        proxy_pass", two))
+    before, workers = host.digest("/etc/nginx"), host.workers()
+    status, done = run(host, "fix", SOCKET)
+    assert status == 2 and not done["changed"] and "nothing was changed" in done["msg"], done["msg"]
+    for wrong in (["fix", "https://"], ["fix", "ftp://chat.test/"], ["fix", SOCKET, "--no-such-option"]):
+        said = host.sh(f"python3 /root/it.pyz {' '.join(wrong)} 2>&1; echo status=$?").splitlines()
+        assert said[-1] == "status=3" and len(said) > 1, (wrong, said)
+    assert (host.digest("/etc/nginx"), host.workers()) == (before, workers)
+
+
+def test_without_a_url_what_fails_is_mended_and_a_second_run_finds_nothing_to_do(host):
+    load(host, without("Upgrade $http_upgrade"))
+    host.sh("systemctl start 'lammp*' --all; true")
+    status, done = run(host, "fix")
+    assert status == 0 and done["outcome"] == "applied", done["msg"]
+    mended, workers = host.digest("/etc/nginx"), host.workers()
+    status, again = run(host, "fix")
+    assert (status, again["outcome"], again["changed"]) == (0, "unchanged", False), again["msg"]
+    assert "nothing to do" in again["msg"]
+    assert (host.digest("/etc/nginx"), host.workers()) == (mended, workers)
+
+
+def test_a_file_that_somebody_edited_since_is_taken_back_only_when_told(host):
+    load(host, without("Upgrade $http_upgrade"))
+    before = host.digest("/etc/nginx")
+    assert run(host, "fix", SOCKET)[0] == 0
+    host.sh(f"echo '# added later' >> {PATH}")
+    edited, workers = host.digest("/etc/nginx"), host.workers()
+    status, refused = run(host, "rollback")
+    assert status == 1 and not refused["changed"], refused["msg"]
+    assert "# added later" in json.dumps(refused["drift"]) and PATH in refused["msg"], refused
+    shown = host.sh("python3 /root/it.pyz rollback 2>&1; true")
+    assert "+# added later" in shown, shown
+    assert (host.digest("/etc/nginx"), host.workers()) == (edited, workers)
+    status, back = run(host, "rollback", "--on-drift", "overwrite")
+    assert (status, host.digest("/etc/nginx")) == (0, before), back["msg"]
+
+
 def test_a_file_of_another_tool_is_edited_only_when_told(host):
     load(host, "# Ansible managed\n" + without("Upgrade $http_upgrade"))
     before = host.digest("/etc/nginx")

@@ -21,9 +21,8 @@ SEED = int(os.environ.get("FIX_SEED", "1"))
 
 def results(suite):
     wanted = [] if ALL else ["--sample", str(SAMPLE)]
-    return json.loads(
-        python_beside_nginx(suite, "-m", "tests.fixing.run", "--json", "--seed", str(SEED), *wanted)
-    )
+    said = python_beside_nginx(suite, "-m", "tests.fixing.run", "--json", "--seed", str(SEED), *wanted)
+    return [json.loads(line) for line in said.splitlines()]
 
 
 @pytest.mark.parametrize("suite", ["bookworm", "bullseye", "trixie", "forky"] if ALL else ["bookworm"])

@@ -140,6 +140,11 @@ def test_dies(located, cause):
     assert verdict.reason
 
 
+def test_a_redirect_to_another_host_is_no_matter_of_tls(located):
+    verdict = judge(located("return 301 https://elsewhere.test$request_uri;", "/ws"))
+    assert (verdict.survives, verdict.code) == (False, "return-or-rewrite-redirect")
+
+
 def test_trailing_slash(located):
     verdict = judge(located("location /api/mqtt/ws/ { %s }" % GOOD, "/api/mqtt/ws"))
     assert (verdict.survives, verdict.code) == (False, "trailing-slash-redirect")

@@ -108,6 +108,14 @@ def test_the_backend_gets_the_path_that_opened():
     assert not judged(before, [edit], target="/x").good
 
 
+def test_the_clients_own_query_may_go_with_the_path_that_opened():
+    before = tree(f"location /ws/ {{\nproxy_pass http://b/;\n{UP}}}")
+    edit = splice.set_argument(named(before, b"proxy_pass"), 0, b"http://b")
+    assert judged(before, [edit], "ws://app.test/ws/x?token=1", target="/ws/x").good
+    other = splice.set_argument(named(before, b"proxy_pass"), 0, b"http://b/ws/x?token=2&")
+    assert not judged(before, [other], "ws://app.test/ws/x?token=1", target="/ws/x").good
+
+
 BROKEN = ("missing-map", "proxy-pass-ws-scheme")
 
 

@@ -135,3 +135,82 @@ def test_a_copy_with_a_longer_name_sends_the_same_path(meant, uri, new):
     found = offered(before, "ws://app.test/ws/room", "wrong-location", meant=location(before, meant))
     copies = [text for text in found if "location ^~ /ws/ {" in text]
     assert copies and f"location ^~ /ws/ {{ proxy_pass {new}" in copies[0], found
+
+
+@pytest.mark.parametrize("winner", ["^~ /room/", "~ ^/room"])
+def test_a_regex_that_does_not_get_its_turn_gets_it_within_the_location_that_wins(winner):
+    before = tree(f"location {winner} {{\n  proxy_pass http://b;\n}}\nlocation ~ /live$ {{ {PASS} }}")
+    code = "regex-order" if "~ ^" in winner else "shadowed-by-prefix-caret"
+    found = offered(before, "ws://app.test/room/7/live", code, meant=location(before, "/live$"))
+    nested = f"location {winner} {{\n  location ~ /live$ {{ {PASS} }}\n  proxy_pass http://b;"
+    assert [nested in text for text in found].index(True) < [
+        text.count("^~ /room/7/live") for text in found
+    ].index(1)
+
+
+def test_an_exact_location_with_a_slash_too_many_loses_it():
+    before = tree(f"location = /live/ {{ {PASS} }}")
+    assert (
+        f"location = /live {{ {PASS} }}"
+        in offered(before, "ws://app.test/live", "trailing-slash-redirect")[0]
+    )
+
+
+def test_a_path_is_stripped_by_a_rewrite_alone_where_the_uri_part_serves_others():
+    before = tree("location /push {\nproxy_pass http://127.0.0.1:9001/;\n}")
+    found = offered(before, "ws://app.test/push/ws", "proxy-pass-double-slash", target="/ws")
+    assert any(
+        "rewrite ^/push(/.*)$ $1 break;\nproxy_pass http://127.0.0.1:9001/;" in text for text in found[:6]
+    ), found
+
+
+def test_a_file_that_two_servers_include_is_edited_once():
+    files = {
+        "/n.conf": b"events {}\nhttp {\nserver { include a; }\nserver { listen 81; include a; }\n}\n",
+        "/a": b"location /ws/ { proxy_pass ws://127.0.0.1:9001; }\n",
+    }
+    before = load("/n.conf", read=files.__getitem__, glob=lambda pattern: [])
+    found = route(before, Request("ws://app.test/ws/"))
+    [edits] = cures(before, found, Fault("proxy-pass-ws-scheme"))
+    assert edited(before, edits).files["/a"] == b"location /ws/ { proxy_pass http://127.0.0.1:9001; }\n"
+
+
+@pytest.mark.parametrize(
+    ("used", "server", "right"),
+    [
+        ("$vit", "set $vite 127.0.0.1:9001;", "$vite"),
+        ("${vit}", "set $vite 127.0.0.1:9001;", "${vite}"),
+        ("$remote_adr", "", "$remote_addr"),
+        ("$shop", "location ~ ^/(?<shops>[a-z]+)$ { return 404; }", "$shops"),
+        ("$back", "set $backe 1; set $bac 1;", ""),
+        ("$wholly_else", "set $vite 127.0.0.1:9001;", ""),
+    ],
+)
+def test_a_variable_that_nothing_defines_gets_the_one_name_that_is_near(used, server, right):
+    before = tree(f"{server} location /ws/ {{ proxy_pass http://{used}; }}")
+    found = offered(before, "ws://app.test/ws/", "nginx-config-invalid", variable=used.strip("${}"))
+    assert [f"proxy_pass http://{right};" in text for text in found] == ([True] if right else [])
+
+
+def test_a_path_without_the_slash_gets_a_copy_where_several_backends_could_be_meant():
+    before = tree(f"location / {{ proxy_pass http://b; }}\nlocation /live/ {{ {PASS} }}")
+    found = offered(before, "ws://app.test/live", "trailing-slash-redirect")
+    assert f"location = /live {{ {PASS}\n}}" in found[0] and f"location /live/ {{ {PASS} }}" in found[0]
+
+
+def test_the_uri_part_of_the_very_path_is_the_path_that_opened():
+    before = tree(f"location /zigbee/api {{ {PASS} }}")
+    found = offered(before, "ws://app.test/zigbee/api", "proxy-pass-keeps-prefix", target="/api")
+    assert any("http://127.0.0.1:9001/api;" in text for text in found)
+
+
+def test_a_rewrite_with_a_slash_too_many_loses_it():
+    before = tree(f"location /r/ {{\nrewrite ^/r/(.*)$ //$1 break;\n{PASS}\n}}")
+    found = offered(before, "ws://app.test/r/ws", "rewrite-changes-path", target="/ws")
+    assert "rewrite ^/r/(.*)$ /$1 break;" in found[0]
+
+
+def test_wss_in_proxy_pass_is_https_or_else_http():
+    before = tree("location /ws/ { proxy_pass wss://127.0.0.1:9001; }")
+    found = offered(before, "ws://app.test/ws/", "proxy-pass-ws-scheme")
+    assert ["https://" in text for text in found] == [True, False] and "http://127" in found[1]

@@ -48,7 +48,7 @@ def _redirect(route: Route, meant: Optional[Meant], _client: Client) -> List[Obs
     if answer.code in ("auto-redirect", "directory"):
         automatic = answer.code == "auto-redirect"
         code = codes.TRAILING_SLASH_REDIRECT if automatic else codes.LOCATION_WITHOUT_HANDLER
-    elif target.lower().startswith("https://") and not route.request.tls:
+    elif _same_host_over_tls(route, target):
         code = codes.HTTP_TO_HTTPS_301
     elif _adds_slash(route, target):
         code = codes.TRAILING_SLASH_REDIRECT
@@ -58,6 +58,18 @@ def _redirect(route: Route, meant: Optional[Meant], _client: Client) -> List[Obs
         if conditional is not None:
             return [conditional]
     return [Obstacle(code, certain, at(answer.directive, text), status)]
+
+
+def _same_host_over_tls(route: Route, target: str) -> bool:
+    """Whether a Location is of the host that was asked, or of its name with or without www, over TLS."""
+    scheme, _, rest = target.lower().partition("://")
+    if scheme != "https" or route.request.tls:
+        return False
+    asked, named = (
+        name[4:] if name.startswith("www.") else name
+        for name in (route.host.decode("latin-1"), re.split(r"[:/?#]", rest, maxsplit=1)[0])
+    )
+    return asked == named or "$" in named or not asked
 
 
 def _adds_slash(route: Route, target: str) -> bool:

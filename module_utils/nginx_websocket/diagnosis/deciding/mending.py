@@ -7,7 +7,9 @@ import re
 from typing import Iterator, List, Optional, Sequence
 
 from ... import codes
+from ...behaviour.location import Location
 from ...behaviour.route import Route
+from ...behaviour.sample import own_match
 from ...conf.splice import Edit
 from ...conf.tree import Configuration, Directive, Source
 from ...edit import memory
@@ -108,7 +110,8 @@ def _candidates(
 ) -> Iterator[List[Edit]]:
     if cause.code == codes.CONNECTION_HEADER_WRONG:
         yield from map_mended(configuration, route)
-    for change in (cause.change, change_for(cause.code, route)):
+    own = change_for(codes.NO_UPGRADE_HEADER, route) if _same_backend(cause, route) else None
+    for change in (cause.change, change_for(cause.code, route), own):
         if change is not None and change.file:
             yield edits_of(configuration, change)
     fault = Fault(
@@ -119,8 +122,22 @@ def _candidates(
         meant=cause.meant,
         host_known=_host_known(facts),
         tls_name=_certificate_name(facts, cause),
+        variable=_unknown_variable(cause),
     )
     yield from cures(configuration, route, fault)
+
+
+def _same_backend(cause: Finding, route: Route) -> bool:
+    """Whether what answers passes to the backend of the regex location that was meant.
+
+    It takes the lines of that one, then: a location for this one path would be none for its neighbours.
+    """
+    meant, upstream = cause.meant, route.upstream
+    if upstream is None or not isinstance(meant, Location) or not meant.regex:
+        return False
+    if not own_match(meant, route.first_uri, route.version):
+        return False  # Its own regex is what has to be mended.
+    return any(line.args == upstream.directive.args for line in meant.own(b"proxy_pass"))
 
 
 def edits_of(configuration: Configuration, change: Change) -> List[Edit]:
@@ -189,6 +206,12 @@ def _certificate_name(facts: Facts, cause: Finding) -> str:
             if re.match(r"(?=.*[a-z])[a-z\d-]+(\.[a-z\d-]+)+$", str(name)):
                 return str(name)
     return ""
+
+
+def _unknown_variable(cause: Finding) -> str:
+    """The variable for which nginx refuses its files, by its own words; "" for none."""
+    words = (re.search(r'unknown "(\w+)" variable', item.text) for item in cause.evidence)
+    return next((found.group(1) for found in words if found is not None), "")
 
 
 def _host_known(facts: Facts) -> bool:

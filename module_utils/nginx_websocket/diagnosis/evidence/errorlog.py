@@ -58,6 +58,7 @@ PATTERNS: Sequence[Tuple[str, str]] = (
         codes.UPSTREAM_SCHEME_MISMATCH,
     ),
     (r"SSL_do_handshake\(\) failed.*to upstream", codes.UPSTREAM_TLS_FAILED),
+    (r"peer closed connection in SSL handshake.*to upstream", codes.UPSTREAM_TLS_FAILED),
     (r"SSL_read\(\) failed.*alert.*(?:from|to) upstream", codes.UPSTREAM_TLS_FAILED),
     (r"upstream SSL certificate", codes.UPSTREAM_TLS_FAILED),
     (r"\(111: (?:Connection refused|Unknown error)\) while connecting to upstream", codes.BACKEND_DOWN),

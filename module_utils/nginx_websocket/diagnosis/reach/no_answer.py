@@ -22,7 +22,15 @@ from ..words.suspect import Suspect, evidence_of
 def unreachable_backend(facts: Facts, suspects: Sequence[Suspect], probe: Probe) -> List[Finding]:
     """502, 504 or silence: nginx did not get an answer it could pass on."""
     settled = (codes.WRONG_PASS_DIRECTIVE, codes.PROXY_PROTOCOL_MISMATCH, codes.PROXY_LOOP)
-    passing = next((s.finding for s in suspects if s.certain and s.code in settled), None)
+    other = facts.route is not None and facts.route.answer.kind == "pass"  # FastCGI and its like
+    passing = next(
+        (
+            s.finding
+            for s in suspects
+            if s.certain and (s.code in settled or (other and s.finding.meant is not None))
+        ),
+        None,
+    )
     if passing is not None:
         return [passing]  # Whatever became of it, no answer on that way could have been an upgrade.
     line = upstream_line(facts.log)

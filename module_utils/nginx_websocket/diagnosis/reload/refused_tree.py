@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import shlex
-from typing import Dict, Iterator, List, Optional, Sequence, Set, Tuple
+from typing import Dict, Iterator, List, Optional, Sequence, Tuple
 
 from ... import codes
 from ...behaviour.location import split_name
 from ...behaviour.variables import has_variables, variable_names
 from ...conf.load import read_file
 from ...conf.tree import Configuration, Directive
+from ...edit import spelling
 from ...edit.changes.change import Change
 from ..evidence.facts import ConfigTest, Facts, Hop
 from ..words.findings import Evidence, Finding
@@ -18,11 +19,12 @@ from ..words.suspect import Suspect
 from . import semicolon
 
 _PLACE = re.compile(r" in (\S+):(\d+)$")
+_UNKNOWN = re.compile(r'unknown "(\w*)" variable')
 # nginx's words: ngx_conf_handler, ngx_http_variables_init_vars, ngx_http_proxy_pass, ngx_parse_url,
 # ngx_http_upstream_add, ngx_conf_set_enum_slot.
 _MESSAGES: Sequence[Tuple[str, str]] = (
     (r'"map" directive is not allowed here', codes.MAP_WRONG_CONTEXT),
-    (r'unknown "(\w*)" variable', codes.MISSING_MAP),
+    (_UNKNOWN.pattern, codes.MISSING_MAP),
     (r'"proxy_pass" cannot have URI part', codes.PROXY_PASS_URI_IN_REGEX),
     (r"invalid URL prefix", codes.PROXY_PASS_WS_SCHEME),
     (r"host not found in upstream", codes.UPSTREAM_HOST_NOT_FOUND),
@@ -49,9 +51,9 @@ def from_message(test: ConfigTest, configuration: Optional[Configuration] = None
         strange.evidence += [item for item in evidence if item not in strange.evidence]
         return strange
     code = next((code for pattern, code in _MESSAGES if re.search(pattern, message)), "")
-    unknown = re.search(r'unknown "(\w*)" variable', message)
+    unknown = _UNKNOWN.search(message)
     if unknown and not re.search(r"upgrade|connection", unknown.group(1), re.I):
-        code = ""  # No map for the handshake is missing: some other variable is.
+        return _unknown_variable(unknown.group(1), words, evidence, configuration)
     if not code and re.search(r'number of arguments in "proxy_set_header"|invalid value "2"', message):
         text = _line_text(file, line)
         if re.search(r"proxy_set_header\s+Upgrade\b", text, re.I):
@@ -65,6 +67,28 @@ def from_message(test: ConfigTest, configuration: Optional[Configuration] = None
         weight=100,
         evidence=evidence,
     )
+
+
+def _unknown_variable(
+    name: str, words: str, evidence: List[Evidence], configuration: Optional[Configuration]
+) -> Finding:
+    """No map for the handshake is missing: some other variable is, or its name is misspelt.
+
+    nginx looks for variables when all files are read, and so names no place (ngx_http_variables_init_vars).
+    """
+    found = Finding(
+        codes.NGINX_CONFIG_INVALID,
+        detail=f"nginx -t refuses the configuration on disk: {words}",
+        weight=100,
+        evidence=evidence,
+    )
+    if configuration is not None:
+        places = [line for line, _ in spelling.uses(configuration, name.encode())]
+        evidence += [Evidence("configuration", f"uses ${name}", line.file, line.line) for line in places[:3]]
+        right = spelling.meant(configuration, name.encode()).decode()
+        if right and places:
+            found.fix = f"write ${right} where ${name} stands, test again, reload"
+    return found
 
 
 _LOOKALIKES = (
@@ -225,27 +249,14 @@ def _no_prefix(block: Directive) -> bool:
 def _unknown_variables(configuration: Configuration) -> Iterator[Finding]:
     """A variable with upgrade in its name that nothing defines: no module of nginx has one but
     $http_upgrade."""
-    defined: Set[bytes] = set()
-    used: List[Tuple[bytes, Directive]] = []
-    for directive in configuration.walk():
-        if directive.name in (b"map", b"geo", b"split_clients") and directive.args:
-            defined.add(directive.args[-1][1:])
-        elif (
-            directive.name
-            in (
-                b"set",
-                b"perl_set",
-                b"js_set",
-                b"js_var",
-                b"auth_request_set",
-                b"set_by_lua_block",
-                b"set_by_lua",
-            )
-            and directive.args
-        ):
-            defined.add(directive.args[0][1:])
-        if directive.name == b"proxy_set_header":
-            used += [(name, directive) for argument in directive.args for name in variable_names(argument)]
+    defined = spelling.defined(configuration)
+    used = [
+        (name, directive)
+        for directive in configuration.walk()
+        if directive.name == b"proxy_set_header"
+        for argument in directive.args
+        for name in variable_names(argument)
+    ]
     for name, directive in used:
         if (
             b"upgrade" in name

@@ -8,6 +8,7 @@ from ... import codes
 from ...behaviour.content.upstream import Upstream
 from ...behaviour.effective import Level
 from ...behaviour.route import Route
+from ...conf import splice
 from ..style import upgrade_lines
 from .change import Change, insert_after, replace
 from .headers import header_line, mended_headers, with_headers
@@ -158,7 +159,11 @@ def _proxy_pass(code: str, hop: Hop) -> Optional[Change]:
             new = f"{scheme}://{server}/"
     if not new or new == written:
         return None
-    return replace(hop.route.configuration, hop.upstream.directive, f"proxy_pass {new};")
+    line = hop.upstream.directive
+    edit = splice.set_argument(line, 0, new.encode("utf-8", "surrogateescape"))
+    data = line.source.data
+    text = data[line.start : edit.start] + edit.text + data[edit.end : line.end]  # blanks and quotes stay
+    return replace(hop.route.configuration, line, text.decode("utf-8", "surrogateescape"))
 
 
 PROXY_PASS = (

@@ -47,6 +47,29 @@ def test_no_answer_of_the_backend(probe, more, code):
     assert first(facts).code == code
 
 
+def test_a_location_that_does_not_match_is_the_cause_also_where_php_is_down():
+    body = "location / { fastcgi_pass 127.0.0.1:9999; }\n" + proxied().replace(
+        "location /", "location = /ws/"
+    )
+    facts = host(site(body), {"loopback": page(502)}, backends=[backend(broken("connect-refused"))])
+    assert first(facts).code == "wrong-location"
+
+
+@pytest.mark.parametrize("status", [502, 404])
+def test_a_plain_backend_that_is_spoken_to_in_tls_is_known_also_behind_a_page_of_its_own(status):
+    line = about_upstream(
+        "peer closed connection in SSL handshake while SSL handshaking to upstream",
+        "https://127.0.0.1:8000/ws/x",
+    )
+    facts = host(
+        site(f"error_page 502 /50x.html;\n{proxied('https://127.0.0.1:8000')}"),
+        {"loopback": page(status)},
+        backends=[backend(broken("tls"), other_scheme=opened())],
+        log=[line],
+    )
+    assert first(facts).code == "upstream-scheme-mismatch"
+
+
 @pytest.mark.parametrize(
     ("words", "code"),
     [

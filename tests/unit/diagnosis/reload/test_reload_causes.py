@@ -140,3 +140,13 @@ def test_a_missing_semicolon_is_named_before_what_it_swallowed(end):
     report = diagnose_dump(Question("ws://app.test/x"), text.encode())
     codes = [finding.code for finding in report.findings]
     assert codes.index("semicolon-missing") < codes.index("http10-upstream")
+
+
+def test_a_variable_that_is_nearly_one_of_the_files_is_named_with_its_place():
+    facts = host(
+        site("set $vite 127.0.0.1:5173;\nlocation / { proxy_pass http://$vit; }"), {"loopback": page(502)}
+    )
+    facts.test = ConfigTest(False, ['[emerg] unknown "vit" variable'], "nginx -t")
+    finding = first(facts)
+    assert finding.code == "nginx-config-invalid" and finding.fix.startswith("write $vite where $vit stands")
+    assert any(item.text == "uses $vit" and item.line for item in finding.evidence)
