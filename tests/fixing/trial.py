@@ -160,6 +160,13 @@ class _Nginx:
         if subprocess.call(["nginx"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL):
             said = subprocess.run(["nginx", "-t"], capture_output=True, text=True, check=False).stderr
             raise ValueError(f"nginx does not start: {said}")
+        # What started it ends before it has its name and its file.
+        _wait(self._serves)
+
+    def _serves(self) -> bool:
+        with contextlib.suppress(OSError, ValueError):
+            return bool(self._workers())
+        return False
 
     def stop(self) -> None:
         """End at once, and wait for it."""

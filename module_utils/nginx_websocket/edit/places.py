@@ -20,6 +20,7 @@ from ..conf.tree import Configuration, Directive
 from .fault import Edits, Fault, margin_of, replace_head, text_of
 from .style import speaks_of_sockets, upgrade_lines
 
+_CLOSING = (b"return", b"deny", b"internal")
 _NEAR = 0.75
 """How alike names are of which one is the other misspelt."""
 
@@ -163,6 +164,8 @@ def _nested_copy(route: Route, meant: Location) -> Iterator[Edits]:
         return
     block = winner.directive
     if block is not None and block.block is not None:
+        if any(child.name in _CLOSING for child in block.block):
+            return  # Who closed all of its paths may mean more of them than the one that is asked for.
         first = next((child for child in block.block if child.source is block.source), None)
         margin = margin_of(first) or margin_of(block)
         text = source.source.data[source.start : source.end]

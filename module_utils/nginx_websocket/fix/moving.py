@@ -31,6 +31,8 @@ def forbidden(facts: Facts, causes: Sequence[str], before: Configuration, after:
         after: as it would be.
     """
     backend = _moved_to(facts, before, after)
+    if backend is None and WRONG in causes and _targets(before) != _targets(after):
+        backend = next((one for one in facts.backends if one.other_port is not None), None)
     if backend is None or backend.other_port is None:
         return ""
     place = _place(backend)
@@ -79,6 +81,15 @@ def _moved_to(facts: Facts, before: Configuration, after: Configuration) -> Opti
         for tree in (before, after)
     ]
     return backend if lines[1] > lines[0] else None
+
+
+def _targets(tree: Configuration) -> List[bytes]:
+    """What every proxy_pass and every server of an upstream leads to; the paths do not count."""
+    return [
+        b"/".join(line.args[0].split(b"/")[:3])
+        for line in tree.walk()
+        if line.name in (b"proxy_pass", b"server") and line.args
+    ]
 
 
 def _place(backend: BackendFacts) -> str:

@@ -148,6 +148,12 @@ def test_a_regex_that_does_not_get_its_turn_gets_it_within_the_location_that_win
     ].index(1)
 
 
+def test_a_location_that_closes_its_paths_gets_no_location_within():
+    before = tree(f"location ~ ^/room {{\n  return 404;\n}}\nlocation ~ /live$ {{ {PASS} }}")
+    found = offered(before, "ws://app.test/room/7/live", "regex-order", meant=location(before, "/live$"))
+    assert found and all("location ~ ^/room {\n  return 404;\n}" in text for text in found)
+
+
 def test_an_exact_location_with_a_slash_too_many_loses_it():
     before = tree(f"location = /live/ {{ {PASS} }}")
     assert (

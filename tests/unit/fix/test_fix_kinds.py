@@ -9,8 +9,10 @@ from conftest import SITE, UsersHost
 from simulated_host import ROOT
 from test_fix import GOOD, changed_lines, without
 
+from module_utils.nginx_websocket.conf import splice
 from module_utils.nginx_websocket.conf.load import load
 from module_utils.nginx_websocket.diagnosis.evidence.facts import BackendFacts, Facts, Question
+from module_utils.nginx_websocket.edit.memory import edited
 from module_utils.nginx_websocket.exchange.result import Probe
 from module_utils.nginx_websocket.fix import linking, moving
 from module_utils.nginx_websocket.fix.routes import failing
@@ -185,6 +187,15 @@ def test_no_request_goes_to_a_neighbours_application():
 def test_a_port_that_answers_counts():
     facts, before, after = seen(OWN)
     assert "that port counts" in moving.forbidden(facts, ["wrong-backend"], before, after)
+
+
+def test_a_port_that_answers_counts_also_where_an_upstream_has_the_other_one():
+    facts, before, _ = seen("upstream live { server 127.0.0.1:9002; }\n" + GOOD)
+    after = edited(before, [splice.set_argument(
+        next(line for line in before.walk() if line.name == b"proxy_pass"), 0, b"http://live"
+    )])  # fmt: skip
+    assert "that port counts" in moving.forbidden(facts, ["wrong-backend"], before, after)
+    assert moving.forbidden(facts, ["wrong-backend"], before, before) == ""
 
 
 def test_an_application_that_came_back_meanwhile_keeps_its_requests():
