@@ -6,7 +6,7 @@ import dataclasses
 import re
 from typing import Callable, Dict, Optional
 
-from .sites import AVAILABLE, NAME, OTHER, SOCKET, Site
+from .site import AVAILABLE, NAME, OTHER, SOCKET, Site
 
 Files = Dict[str, str]
 Make = Callable[[Site], Optional[Files]]

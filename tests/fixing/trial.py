@@ -24,7 +24,8 @@ from module_utils.nginx_websocket.transaction.rollback import rollback
 
 from .application import Application
 from .faults import FAULTS, Fault
-from .sites import NAME, OTHER, SITES, SOCKET, Site
+from .site import NAME, OTHER, SOCKET, Site
+from .sites import SITES
 from .written import load
 
 ETC = "/etc/nginx"

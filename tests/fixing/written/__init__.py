@@ -17,7 +17,7 @@ import os
 from typing import Dict, List, Optional, Tuple
 
 from ..faults import FAULTS, Fault, Files
-from ..sites import Site
+from ..site import Site
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
 Pair = Tuple[List[str], List[str]]

@@ -1,7 +1,7 @@
 """``fix`` on real nginx: configurations of real-life shape × faults, mended in one run and taken back.
 
-``-s`` shows what was refused and why. FIX_ALL=1 runs every case on the nginx of all four Debians: about 1.5 s
-of a core each, so three quarters of an hour on two cores. FIX_SAMPLE and FIX_SEED choose another sample.
+``-s`` shows what was refused and why. FIX_ALL=1 runs every case on the nginx of all four Debians: about 1.8 s
+of a core each, so 51 minutes on two idle cores. FIX_SAMPLE and FIX_SEED choose another sample.
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""The files of the configurations that `sites` lists."""
