@@ -32,8 +32,10 @@ INOTIFY_INSTANCES = "/proc/sys/fs/inotify/max_user_instances"
 
 # Asked inside the host: the backend has loaded its libraries, listens, and hears the broker.
 BACKEND_READY = """\
-import json, subprocess, sys, time, urllib.request
-show = subprocess.check_output(["systemctl", "show", "-P", "Environment", "lammp-backend"], text=True)
+import json, os, subprocess, sys, time, urllib.request
+show = ""
+if os.path.isdir("/run/systemd/system"):
+    show = subprocess.check_output(["systemctl", "show", "-P", "Environment", "lammp-backend"], text=True)
 port = dict(pair.split("=", 1) for pair in show.split()).get("LAMMP_PORT", "8000")
 end = time.monotonic() + float(sys.argv[1])
 error = None
@@ -118,7 +120,7 @@ def up(names: Sequence[str], suite: str, wanted: Iterable[str], recreate: bool =
         if not re.fullmatch(r"[a-z0-9]([a-z0-9.-]{0,40}[a-z0-9])?", name):
             raise LabError(f"host name: {name!r}, expected lower-case letters, digits, dots and hyphens")
     chosen = scenes.check(wanted)
-    image = images.host_image(suite)
+    image = images.openrc_image(suite) if scenes.OPENRC in chosen else images.host_image(suite)
     existing = {host.name: host for host in listing()}
     missing = []
     for name in names:
@@ -217,7 +219,8 @@ def _start(name: str, image: str, suite: str, chosen: Sequence[str], files: byte
     for key, value in labels.items():
         command += ["--label", f"{key}={value}"]
     # Mount namespaces (systemd's sandboxes, staged validation) need CAP_SYS_ADMIN and the mount call.
-    command += ["--cap-add", "SYS_ADMIN", "--security-opt", "seccomp=unconfined", *_cgroup_flags()]
+    command += ["--cap-add", "SYS_ADMIN", "--security-opt", "seccomp=unconfined"]
+    command += [] if scenes.OPENRC in chosen else _cgroup_flags()
     if scenes.PTRACE in chosen:
         command += ["--cap-add", "SYS_PTRACE"]
     # The engine switches IPv6 off inside a container whose network has none.
@@ -239,6 +242,31 @@ def wait_ready(host: Host, timeout: float = BOOT) -> None:
         LabError: it did not; the message holds the failed units and their last log lines.
     """
     deadline = time.monotonic() + timeout
+    if scenes.OPENRC in host.scenes:
+        _wait_openrc(host, deadline)
+    else:
+        _wait_systemd(host, timeout, deadline)
+    _wait_ssh(host, deadline)
+    if "backend-down" not in host.scenes:
+        left = max(1.0, deadline - time.monotonic())
+        run(host, "python3", "-", f"{left:.0f}", data=BACKEND_READY.encode())
+
+
+def _wait_openrc(host: Host, deadline: float) -> None:
+    """Wait until OpenRC has started every service of its default runlevel."""
+    said = ""
+    while time.monotonic() < deadline:
+        done = docker.docker("exec", host.container, "rc-status", "--nocolor", "default", check=False)
+        said = done.stdout.decode("utf-8", "replace")
+        states = re.findall(r"\[ +(\w+) +\]", said)
+        if "nginx" in said and states and set(states) == {"started"}:
+            return
+        time.sleep(POLL)
+    raise LabError(f"host {host.name} did not boot in time:\n{said}")
+
+
+def _wait_systemd(host: Host, timeout: float, deadline: float) -> None:
+    """Wait until systemd has booted, and nothing has failed."""
     state = ""
     while state not in ("running", "degraded"):
         done = docker.docker("exec", host.container, "systemctl", "is-system-running", "--wait", check=False)
@@ -252,10 +280,6 @@ def wait_ready(host: Host, timeout: float = BOOT) -> None:
         failed = run(host, "systemctl", "--failed", "--no-legend", "--plain", check=False).strip()
         log = run(host, "journalctl", "--no-pager", "--priority=warning", "--lines=15", check=False).strip()
         raise LabError(f"host {host.name} booted with failed units:\n{failed}\n{log}")
-    _wait_ssh(host, deadline)
-    if "backend-down" not in host.scenes:
-        left = max(1.0, deadline - time.monotonic())
-        run(host, "python3", "-", f"{left:.0f}", data=BACKEND_READY.encode())
 
 
 def _wait_ssh(host: Host, deadline: float) -> None:

@@ -22,6 +22,7 @@ BACKEND_DROP_INS = "/etc/systemd/system/lammp-backend.service.d"
 #: The scenes that need more than files; `lab.containers.network` and `lab.hosts` have the rest of them.
 IPV6 = "ipv6"
 PTRACE = "ptrace"
+OPENRC = "openrc"
 
 OTHER_PAGE = "<!doctype html>\n<title>other.test</title>\n<p>Another site on the same host.</p>\n"
 
@@ -87,6 +88,11 @@ def el(tree: Tree) -> None:
     layouts.el(tree, _content("lammp.test"))
 
 
+def openrc(tree: Tree) -> None:
+    """Serve lammp.test as `broken` does, on a host that OpenRC has booted."""
+    _site(tree, "lammp.test")
+
+
 def alpine(tree: Tree) -> None:
     """Serve it as Alpine's package lays files out: sites in http.d; the init is systemd, though."""
     layouts.alpine(tree, _content("lammp.test"))
@@ -119,6 +125,7 @@ SCENES: Dict[str, Callable[[Tree], None]] = {
     "panel": panel,
     "el": el,
     "alpine": alpine,
+    OPENRC: openrc,
     "opensuse": opensuse,
     "arch": arch,
     IPV6: ipv6,

@@ -17,7 +17,7 @@ SUITES = ("bookworm", "bullseye", "trixie", "forky")
 HOSTS = {
     **{f"{scene}-{suite}": (scene, suite) for scene in SCENES for suite in SUITES},
     # Other distributions' layouts, rebuilt around Debian's binary.
-    **{f"{scene}-bookworm": (scene, "bookworm") for scene in ("el", "alpine", "opensuse")},
+    **{f"{scene}-bookworm": (scene, "bookworm") for scene in ("el", "alpine", "opensuse", "openrc")},
 }
 PLACES = {
     "conf-d": "/etc/nginx/conf.d/lammp.test.conf",
@@ -26,6 +26,7 @@ PLACES = {
     "el": "/etc/nginx/conf.d/lammp.test.conf",
     "alpine": "/etc/nginx/http.d/lammp.test.conf",
     "opensuse": "/etc/nginx/vhosts.d/lammp.test.conf",
+    "openrc": "/etc/nginx/sites-available/lammp.test",
 }
 TREES = ("/etc/nginx", "/www/server/nginx/conf", "/www/server/panel")
 WEBSOCKET = "wss://lammp.test/api/mqtt/ws/hints/session-874q8t"
