@@ -30,8 +30,16 @@ def test_links_lead_on_below_the_root(tree):
     os.symlink("/etc/secret", root / "absolute")
     os.symlink("../../../../../../etc/secret", root / "etc" / "nginx" / "up")
     os.symlink("/etc", root / "directory")
+    os.symlink("/etc/secret", root / "etc" / "nginx" / "from-within")
     os.symlink("absolute", root / "twice")
-    for path in ("/absolute", "/etc/nginx/up", "directory/secret", "/twice", "/../../etc/./secret"):
+    for path in (
+        "/absolute",
+        "/etc/nginx/up",
+        "/etc/nginx/from-within",
+        "directory/secret",
+        "/twice",
+        "/../../etc/./secret",
+    ):
         assert below.read(path) == b"inner", path
     assert below.real("/directory/nginx/../secret") == "/etc/secret"
     assert below.real("/twice") == "/etc/secret" and below.real("/..") == "/"
