@@ -162,6 +162,9 @@ def _own_line(facts: Facts) -> Optional[Directive]:
     if route is None or route.upstream is None or route.level is None or route.location is None:
         return None
     general = not route.location.regex and len(route.location.name) < 2
+    general = general or not route.level.own(
+        b"proxy_set_header"
+    )  # what a server gives to all of its locations
     return None if general or not carries_upgrade(route.level) else route.upstream.directive
 
 

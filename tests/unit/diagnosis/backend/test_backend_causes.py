@@ -55,6 +55,19 @@ def test_the_backend_refuses_by_itself(probe, more, code, words):
     assert finding.code == code and words in finding.title
 
 
+@pytest.mark.parametrize(("inherited", "code"), [(False, "wrong-backend"), (True, "wrong-location")])
+def test_lines_that_a_server_gives_to_all_make_no_location_the_websockets_own(inherited, code):
+    lines = f"{UP}\nlocation /ws/ {{ proxy_pass http://127.0.0.1:8000; }}"
+    own = f"location /ws/ {{ {UP}\nproxy_pass http://127.0.0.1:8000; }}"
+    other = "location /live/ { proxy_pass http://127.0.0.1:8001; }"
+    facts = host(
+        site(f"{lines if inherited else own}\n{other}"),
+        {"loopback": refused(200)},
+        backends=[backend(refused(200), other_port=(socket_of(62, 8001), opened()))],
+    )
+    assert first(facts).code == code
+
+
 CLIENT = Request(
     "/ws/x?token=1",
     [
