@@ -19,7 +19,7 @@ from .evidence import data
 from .evidence.dumps import NoConfiguration, read_dump
 from .evidence.facts import DEFAULT_VERSION, Facts, Question
 from .evidence.following import followed
-from .evidence.probes import told
+from .evidence.probes import answered
 from .evidence.way import way_of
 from .reload import refused_tree, semicolon
 from .words.discreet import discreet
@@ -213,10 +213,10 @@ def _sentence(facts: Facts, verdict: str, findings: Sequence[Finding]) -> str:
         return f"{url}: cannot tell from the configuration alone{reach}{hint}."
     hop, held = facts.main_hop, facts.hop("held")
     if hop is not None and hop.opened and held is not None and not held.opened:
-        return f"{url}: cannot tell: {told(held).text}, and nothing that was looked at explains it."
+        return f"{url}: cannot tell: {answered(held).text}, and nothing that was looked at explains it."
     if hop is not None and hop.opened:
         return f"{url}: cannot tell: {findings[0].title}."
-    seen = told(hop).text if hop is not None else "no handshake could be made"
+    seen = answered(hop).text if hop is not None else "no handshake could be made"
     if hop is not None and hop.probe.error_kind == "answer-timeout":
         seen += " (-e probe_timeout=60 waits longer)"
     if findings and findings[0].code in MAY_EXPLAIN and findings[0].detail:

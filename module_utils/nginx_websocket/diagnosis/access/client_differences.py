@@ -8,7 +8,7 @@ from ... import codes
 from ...edit.changes.locations import replace_head
 from ..asking.browsers_view import connection_conditions
 from ..evidence.facts import Facts
-from ..evidence.probes import told
+from ..evidence.probes import answered
 from ..words.findings import Finding
 from ..words.suspect import at, words_of
 
@@ -23,7 +23,7 @@ def clients_differ(facts: Facts) -> List[Finding]:
     finding = Finding(
         codes.CONNECTION_HEADER_WRONG,
         is_cause=True,
-        evidence=[*at(directive, words_of(directive)), told(hop), told(other)],
+        evidence=[*at(directive, words_of(directive)), answered(hop), answered(other)],
         detail="a condition compares the whole Connection header, which differs from browser to browser",
         fix='look at Upgrade, which is the same everywhere: if ($http_upgrade ~* "^websocket$")',
     )

@@ -9,7 +9,7 @@ from ...edit.changes.change import Change
 from ...exchange.result import Probe
 from ..backend import refusals
 from ..evidence.facts import Facts, Hop
-from ..evidence.probes import told
+from ..evidence.probes import answered
 from ..words.findings import Evidence, Finding
 from ..words.suspect import Suspect, at, certain_cause
 from .limits import socket_limits
@@ -32,7 +32,7 @@ def closed(facts: Facts, suspects: Sequence[Suspect], hop: Hop) -> List[Finding]
     stays = any(probe is not None and probe.opened and probe.closed_after is None for probe in direct)
     closes = any(probe is not None and probe.closed_after is not None for probe in direct)
     if limit is not None and abs(after - limit.seconds) < max(0.7, limit.seconds * 0.02) and not closes:
-        return [timeout_finding(limit, [told(hop)])]
+        return [timeout_finding(limit, [answered(hop)])]
     if any(backend.search is not None and backend.search.fatal for backend in facts.backends):
         return refusals.refused_by_backend(facts, suspects, hop.probe)
     if closes or not stays:
@@ -41,7 +41,7 @@ def closed(facts: Facts, suspects: Sequence[Suspect], hop: Hop) -> List[Finding]
             Finding(
                 codes.BACKEND_CLOSED,
                 evidence=[
-                    told(hop),
+                    answered(hop),
                     Evidence(
                         "probe",
                         "asked directly, the backend closes as well"
@@ -146,7 +146,7 @@ def front_differs(facts: Facts) -> List[Finding]:
         return []  # Nobody was reached, or the certificate there says why.
     if front.probe.status == 403 and facts.logged(codes.ACCESS_DENIED) is not None:
         return []  # The way back to this very nginx, which refused an address.
-    return [Finding(codes.FRONT_DIFFERS, is_cause=True, evidence=[told(local), told(front)])]
+    return [Finding(codes.FRONT_DIFFERS, is_cause=True, evidence=[answered(local), answered(front)])]
 
 
 def _refused_together(facts: Facts) -> List[Finding]:
@@ -201,7 +201,7 @@ def unreached(facts: Facts) -> List[Finding]:
             Finding(
                 code,
                 weight=97,
-                evidence=[told(public), told(hop)],
+                evidence=[answered(public), answered(hop)],
                 detail=(
                     "nginx on this host opens the socket, but this host does not reach the name's "
                     "address: a firewall, a wrong "
@@ -211,7 +211,7 @@ def unreached(facts: Facts) -> List[Finding]:
             )
         )
     if other is not None and other.probe.error_kind == "connect-refused" and "[" in other.probe.error:
-        found.append(Finding(codes.LISTEN_IPV6_MISSING, weight=80, evidence=[told(other)]))
+        found.append(Finding(codes.LISTEN_IPV6_MISSING, weight=80, evidence=[answered(other)]))
     return found
 
 
@@ -219,5 +219,5 @@ def alpn_refused(facts: Facts) -> List[Finding]:
     """The client's own ALPN list leads it to HTTP/2."""
     alpn = facts.hop("alpn")
     if alpn is not None and not alpn.probe.opened and alpn.probe.tls.get("alpn") == "h2":
-        return [Finding(codes.HTTP2_ONLY, evidence=[told(alpn)])]
+        return [Finding(codes.HTTP2_ONLY, evidence=[answered(alpn)])]
     return []

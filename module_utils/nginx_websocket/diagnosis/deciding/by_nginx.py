@@ -14,7 +14,7 @@ from ..access.logged import refused_by_guard
 from ..backend.answers import TO_HTTPS_PORT
 from ..evidence.errorlog import LogLine
 from ..evidence.facts import Facts, Hop
-from ..evidence.probes import told
+from ..evidence.probes import answered
 from ..location import error_pages
 from ..location.other_server import not_served, unserved
 from ..reach import muted_log, no_answer
@@ -40,7 +40,7 @@ def _plain_http(facts: Facts, suspects: Sequence[Suspect], hop: Hop) -> List[Fin
     if hop.probe.status != 400 or TO_HTTPS_PORT not in hop.probe.body:
         return []
     known = certain_cause(suspects, (codes.PLAIN_HTTP_TO_TLS_PORT,))
-    return known or [Finding(codes.PLAIN_HTTP_TO_TLS_PORT, evidence=[told(hop)])]
+    return known or [Finding(codes.PLAIN_HTTP_TO_TLS_PORT, evidence=[answered(hop)])]
 
 
 def _client_certificate(facts: Facts, suspects: Sequence[Suspect], hop: Hop) -> List[Finding]:
@@ -49,13 +49,13 @@ def _client_certificate(facts: Facts, suspects: Sequence[Suspect], hop: Hop) -> 
     server = facts.route.server if facts.route is not None else None
     asked = server.nearest(b"ssl_verify_client")[1] if server is not None else []
     where = at(asked[-1], words_of(asked[-1])) if asked else []
-    return [Finding(codes.CLIENT_CERTIFICATE_REQUIRED, evidence=[*where, told(hop)])]
+    return [Finding(codes.CLIENT_CERTIFICATE_REQUIRED, evidence=[*where, answered(hop)])]
 
 
 def _large_header(facts: Facts, suspects: Sequence[Suspect], hop: Hop) -> List[Finding]:
     status = hop.probe.status
     if status in (414, 431, 494) or (status == 400 and "Header Or Cookie Too Large" in hop.probe.body):
-        return [Finding(codes.REQUEST_HEADER_TOO_LARGE, evidence=[told(hop)])]
+        return [Finding(codes.REQUEST_HEADER_TOO_LARGE, evidence=[answered(hop)])]
     return []
 
 

@@ -13,7 +13,7 @@ from ..access.client_differences import clients_differ
 from ..backend import refusals
 from ..capacity.open_socket import after_open, closed, front_differs
 from ..evidence.facts import Facts, Hop
-from ..evidence.probes import told
+from ..evidence.probes import answered
 from ..reach import held_back, muted_log, no_answer, stream_target
 from ..reach.port import not_running, unconnected
 from ..reload.refused_tree import not_loaded
@@ -41,7 +41,7 @@ def causes(facts: Facts, suspects: Sequence[Suspect]) -> List[Finding]:
             for finding in found:
                 finding.is_cause = True
             if hop is not None and not any(item.kind == "probe" for item in found[0].evidence):
-                found[0].evidence.append(told(hop))
+                found[0].evidence.append(answered(hop))
             return found
     return _page_refused(facts, hop)
 
@@ -55,7 +55,7 @@ def _page_refused(facts: Facts, hop: Optional[Hop]) -> List[Finding]:
         Finding(
             codes.ORIGIN_REJECTED,
             is_cause=True,
-            evidence=[told(hop), told(bare)],
+            evidence=[answered(hop), answered(bare)],
             detail=f"a page of this very site (Origin {facts.question.sent_origin}) is refused, and a client "
             "without Origin gets in",
             fix="allow the Origin of the page that opens the socket; if that is a page of another site, "
@@ -130,7 +130,9 @@ def disagreement(facts: Facts, suspects: Sequence[Suspect]) -> List[Finding]:
     else:
         return []
     return [
-        Finding(codes.STATIC_LIVE_DISAGREE, weight=95, evidence=[told(hop), Evidence("configuration", words)])
+        Finding(
+            codes.STATIC_LIVE_DISAGREE, weight=95, evidence=[answered(hop), Evidence("configuration", words)]
+        )
     ]
 
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from ...exchange.result import Probe
 
 
-def told(hop: Hop) -> Evidence:
+def answered(hop: Hop) -> Evidence:
     """A hop's result as evidence."""
     probe = hop.probe
     if probe.opened and not probe.error:

@@ -9,7 +9,7 @@ from ... import codes
 from ...host.listeners import Listener
 from ..capacity.open_socket import CONNECT_KINDS
 from ..evidence.facts import Facts, Hop
-from ..evidence.probes import told
+from ..evidence.probes import answered
 from ..reload.stale import stale
 from ..words.findings import Evidence, Finding
 from ..words.suspect import Suspect, certain_cause
@@ -78,7 +78,7 @@ def unconnected(facts: Facts, suspects: Sequence[Suspect], hop: Optional[Hop]) -
     if hop is None or hop.probe.error_kind not in CONNECT_KINDS:
         return []
     if hop.probe.error_kind == "dns":
-        return [Finding(codes.NAME_NOT_RESOLVED, evidence=[told(hop)])]
+        return [Finding(codes.NAME_NOT_RESOLVED, evidence=[answered(hop)])]
     static = certain_cause(
         suspects, (codes.NOT_INCLUDED_FILE, codes.LISTEN_IPV6_MISSING, codes.PORT_NOT_LISTENING)
     )
@@ -90,7 +90,7 @@ def unconnected(facts: Facts, suspects: Sequence[Suspect], hop: Optional[Hop]) -
         if old:
             return old
         if ":" in address and facts.listeners:
-            return [Finding(codes.LISTEN_IPV6_MISSING, evidence=[told(hop)])]
-        return [Finding(codes.PORT_NOT_LISTENING, evidence=[told(hop)])]
-    evidence = [told(hop)] + [Evidence("firewall", line) for line in facts.firewall]
+            return [Finding(codes.LISTEN_IPV6_MISSING, evidence=[answered(hop)])]
+        return [Finding(codes.PORT_NOT_LISTENING, evidence=[answered(hop)])]
+    evidence = [answered(hop)] + [Evidence("firewall", line) for line in facts.firewall]
     return [Finding(codes.ADDRESS_UNREACHABLE, evidence=evidence)]

@@ -8,7 +8,7 @@ from ... import codes
 from ...behaviour.route import Route
 from ...edit.changes.change import Change, insert_after, replace
 from ..evidence.facts import Facts
-from ..evidence.probes import told
+from ..evidence.probes import answered
 from ..words.findings import Finding
 from ..words.suspect import Suspect, evidence_of
 
@@ -38,7 +38,7 @@ def waits_for_line(facts: Facts, suspects: Sequence[Suspect]) -> List[Finding]:
         return []
     evidence = evidence_of(suspects, codes.PROXY_PROTOCOL_MISMATCH)
     evidence = evidence + ([line.evidence()] if line is not None else [])
-    evidence += [told(proxied)] if proxied is not None else []
+    evidence += [answered(proxied)] if proxied is not None else []
     known = next((item.finding for item in suspects if item.code == codes.PROXY_PROTOCOL_MISMATCH), None)
     change = known.change if known is not None else None
     return [Finding(codes.PROXY_PROTOCOL_MISMATCH, evidence=evidence, change=change)]

@@ -11,7 +11,7 @@ from ...behaviour.server.names import server_names
 from ...conf.tree import Directive
 from ...edit.changes.change import Change
 from ..evidence.facts import Facts, Hop
-from ..evidence.probes import told
+from ..evidence.probes import answered
 from ..words.findings import Finding
 from ..words.suspect import Suspect, at, certain_cause, words_of
 from .no_answer import upstream_line
@@ -33,7 +33,7 @@ def _denied(facts: Facts, hop: Hop) -> List[Finding]:
         return []
     block = passage.directive.parent if passage.directive is not None else None
     own = [item for item in (block.block or () if block is not None else ()) if item.name in RULES]
-    found = Finding(codes.ACCESS_DENIED, evidence=[told(hop)])
+    found = Finding(codes.ACCESS_DENIED, evidence=[answered(hop)])
     found.detail = "the stream server in front lets this address in by no rule, and closes the connection"
     for rule in own:
         found.evidence += at(rule, words_of(rule))
@@ -48,7 +48,7 @@ def _other_scheme(facts: Facts, suspects: Sequence[Suspect], hop: Hop) -> List[F
     if not known or passage is None or passage.tls != "ended" or passage.directive is None:
         return []
     line = passage.directive
-    found = Finding(codes.PLAIN_HTTP_TO_TLS_PORT, evidence=[*known[0].evidence, told(hop)])
+    found = Finding(codes.PLAIN_HTTP_TO_TLS_PORT, evidence=[*known[0].evidence, answered(hop)])
     found.detail = "the stream server in front ends TLS, and passes plain HTTP on to a port that expects TLS"
     found.fix = "proxy_ssl on in the stream server, or a listen without ssl behind it"
     found.evidence += at(line, f"{words_of(line)} leads there without TLS")
@@ -72,7 +72,7 @@ def _misled(facts: Facts, hop: Hop) -> List[Finding]:
     return [
         Finding(
             codes.DEFAULT_SERVER_CAPTURED,
-            evidence=[*evidence, told(hop)],
+            evidence=[*evidence, answered(hop)],
             detail=f"the map of the stream server in front has no entry for {asked}: another site answers",
             fix=f"a line for {asked} in this map: {asked} {served};",
         )

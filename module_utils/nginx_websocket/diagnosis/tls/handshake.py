@@ -10,7 +10,7 @@ from ...behaviour.server.names import server_names
 from ..access.logged import refused_by_guard
 from ..capacity.open_socket import alpn_refused
 from ..evidence.facts import Facts, Hop
-from ..evidence.probes import told
+from ..evidence.probes import answered
 from ..location.other_server import not_served, other_site, unknown_name
 from ..reach.proxy_line import waits_for_line
 from ..reload.on_disk import only_reload_missing
@@ -39,10 +39,10 @@ def no_tls(facts: Facts, suspects: Sequence[Suspect], hop: Optional[Hop]) -> Lis
         _name_tls_port(facts, static[0])
         return static
     if "does not speak TLS" in hop.probe.error:
-        return stale(facts) or [Finding(codes.TLS_NOT_ENABLED, evidence=[told(hop)])]
+        return stale(facts) or [Finding(codes.TLS_NOT_ENABLED, evidence=[answered(hop)])]
     if _rejects(facts) and unknown_name(facts):
         return [not_served(facts)]
-    return [Finding(codes.TLS_HANDSHAKE_FAILED, evidence=[told(hop)])]
+    return [Finding(codes.TLS_HANDSHAKE_FAILED, evidence=[answered(hop)])]
 
 
 def _rejects(facts: Facts) -> bool:
@@ -77,7 +77,7 @@ def _certificate_finding(facts: Facts, hop: Hop, problem: str) -> Finding:
     )
     found = Finding(
         codes.CERT_INVALID,
-        evidence=[told(hop), Evidence("probe", f"certificate: {problem}; {shown}")],
+        evidence=[answered(hop), Evidence("probe", f"certificate: {problem}; {shown}")],
         detail=f"the certificate is not valid: {problem}; clients give up without asking",
     )
     only_reload_missing(facts, found)
@@ -97,7 +97,7 @@ def no_http(facts: Facts, suspects: Sequence[Suspect], hop: Optional[Hop]) -> Li
         if static:
             return static
         if "HTTP/2" in hop.probe.error:
-            return [Finding(codes.H2C_ON_PLAIN_PORT, evidence=[told(hop)])]
+            return [Finding(codes.H2C_ON_PLAIN_PORT, evidence=[answered(hop)])]
         return []
     if kind != "closed-without-answer":
         return []
