@@ -173,6 +173,7 @@ DIAGNOSIS = record(
             code=TEXT,
             is_cause=Flag(),
             title=TEXT,
+            hint=TEXT,
             evidence=ListOf(record(kind=TEXT, text=TEXT, file=TEXT, line=Int())),
             fix=TEXT,
             diff=TEXT,
