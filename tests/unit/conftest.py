@@ -1,5 +1,7 @@
 """Settings of hypothesis that a run may ask for by name, and runs of a share of the tests."""
 
+from __future__ import annotations
+
 import os
 import zlib
 from typing import List
