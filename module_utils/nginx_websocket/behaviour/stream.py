@@ -83,11 +83,16 @@ def _through(stream: _Stream, group: ListenGroup, request: Request, version: Ver
     begins = server.on(b"proxy_ssl", False)
     tls = {(False, False): "passed", (True, False): "ended", (False, True): "begun", (True, True): "renewed"}
     rules = tuple(printable(b" ".join((d.name, *d.args))) for d in server.nearest(b"allow", b"deny")[1])
-    result = Passage(
-        str(group.address), None, (), tls[ends, begins], server.on(b"proxy_protocol", False), rules
-    )
     idle = server.nearest(b"proxy_timeout")[1]
-    result = dataclasses.replace(result, idle=idle[-1] if idle else None)
+    result = Passage(
+        str(group.address),
+        None,
+        (),
+        tls[ends, begins],
+        server.on(b"proxy_protocol", False),
+        rules,
+        idle=idle[-1] if idle else None,
+    )
     found = server.own(b"proxy_pass")
     if not found or not found[-1].args:
         return dataclasses.replace(result, reason="no proxy_pass", directive=server.directive)
