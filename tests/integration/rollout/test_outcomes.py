@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import Any, Callable, Dict, Optional
 
 import pytest
 
-from tests.integration.conftest import BIN, ROOT, LabHost, LabUp
-from tests.integration.rollout.test_rollout import DEAD, site
+from tests.integration.conftest import LabHost, LabUp
+from tests.integration.rollout.test_rollout import DEAD, site, watched
 
 LOCK = "/var/lib/nginx_websocket/lock"
 
@@ -33,18 +31,9 @@ class Told:
         # What the found file does besides is the business of other tests.
         takes = {"nginx_websocket_on_takeover": "overwrite"}
         wanted = {**takes, **variables, **{f"nginx_websocket_summary_{k}": str(v) for k, v in files.items()}}
-        with subprocess.Popen(
-            [str(BIN / "ansible-playbook"), "-i", "inventory/lab", playbook, "-l", host.name,
-             "-e", json.dumps(wanted), *arguments],
-            cwd=ROOT, env={**os.environ, "ANSIBLE_NOCOLOR": "1"}, stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        ) as done:  # fmt: skip
-            assert done.stdout is not None
-            self.output = ""
-            for line in done.stdout:
-                watch(line)
-                self.output += line
-        self.code = done.returncode
+        self.code, self.output = watched(
+            ["-i", "inventory/lab", playbook, "-l", host.name, "-e", json.dumps(wanted), *arguments], watch
+        )
         document = json.loads(files["json"].read_text())
         [play] = document["plays"]
         [self.host] = play["hosts"]

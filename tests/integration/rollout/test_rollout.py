@@ -12,7 +12,7 @@ import subprocess
 import threading
 import xml.etree.ElementTree as ET
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List
+from typing import Any, Callable, Dict, Iterator, List, Sequence, Tuple
 
 import pytest
 
@@ -42,6 +42,21 @@ def site(revision: int, **changes: Any) -> Dict[str, Any]:
     return {"nginx_websocket_sites": [wanted]}
 
 
+def watched(arguments: Sequence[str], watch: Callable[[str], None]) -> Tuple[int, str]:
+    """Run ansible-playbook; return its exit code and output, of which `watch` sees each line as it comes."""
+    output = ""
+    with subprocess.Popen(
+        [str(BIN / "ansible-playbook"), *arguments],
+        cwd=ROOT, env={**os.environ, "ANSIBLE_NOCOLOR": "1"}, stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    ) as done:  # fmt: skip
+        assert done.stdout is not None
+        for line in done.stdout:
+            watch(line)
+            output += line
+    return done.returncode, output
+
+
 class Run:
     """One run of a playbook and its summary; `watch` sees each line of the output as it comes."""
 
@@ -57,18 +72,9 @@ class Run:
         self.files = {kind: directory / f"summary.{kind}" for kind in ("json", "junit", "html", "retry")}
         variables = {**variables, **{f"nginx_websocket_summary_{k}": str(v) for k, v in self.files.items()}}
         limit = [] if "--limit" in arguments else ["--limit", ",".join(NAMES)]
-        with subprocess.Popen(
-            [str(BIN / "ansible-playbook"), *inventories, playbook,
-             "-e", json.dumps(variables), *limit, *arguments],
-            cwd=ROOT, env={**os.environ, "ANSIBLE_NOCOLOR": "1"}, stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        ) as done:  # fmt: skip
-            assert done.stdout is not None
-            self.output = ""
-            for line in done.stdout:
-                watch(line)
-                self.output += line
-        self.code = done.returncode
+        self.code, self.output = watched(
+            [*inventories, playbook, "-e", json.dumps(variables), *limit, *arguments], watch
+        )
         data = json.loads(self.files["json"].read_text())
         [self.play] = data["plays"]
         assert data["succeeded"] == (self.code == 0), self.output
