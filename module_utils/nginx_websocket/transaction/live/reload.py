@@ -48,7 +48,8 @@ def reload(
     # A master that has begun a binary upgrade answers the signal with more workers of the old tree.
     if workers.successors(master):
         raise NotProven(_UPGRADED.format(master))
-    before = workers.serving(master)
+    # Whatever the titles say: a worker bears its master's title for a moment after its fork.
+    before = frozenset(workers.children(master))
     refused = float("inf")
     with contextlib.suppress(ProcessLookupError):  # what has become of it is told below
         os.kill(master, signal.SIGHUP)

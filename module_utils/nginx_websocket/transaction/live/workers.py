@@ -22,7 +22,8 @@ def _stat_parent(pid: int) -> int:
         return int(stream.read().rpartition(b")")[2].split()[1])
 
 
-def _children(master: int) -> List[int]:
+def children(master: int) -> List[int]:
+    """Process ids of everything that one process has started and that still is: whatever its title says."""
     try:
         with open(f"/proc/{master}/task/{master}/children", "rb") as stream:
             return [int(pid) for pid in stream.read().split()]
@@ -64,7 +65,7 @@ def successors(master: int) -> FrozenSet[int]:
     A worker bears its master's title for the moment between its fork and its first own act, but it has no
     workers.
     """
-    return frozenset(pid for pid in _children(master) if alive(pid) and serving(pid))
+    return frozenset(pid for pid in children(master) if alive(pid) and serving(pid))
 
 
 def quits(master: int) -> bool:
@@ -73,7 +74,7 @@ def quits(master: int) -> bool:
     Its workers all shut down then, and it has closed its listening sockets (`ngx_master_process_cycle`).
     One whose workers alone were told to (signal WINCH) still holds those, and can be reloaded.
     """
-    titles = [_title(pid) for pid in _children(master)]
+    titles = [_title(pid) for pid in children(master)]
     workers = [title for title in titles if _WORKER in title]
     if not workers or not all(_SHUTTING_DOWN in title for title in workers):
         return False
@@ -83,13 +84,13 @@ def quits(master: int) -> bool:
 
 def serving(master: int) -> FrozenSet[int]:
     """Worker processes that take new connections."""
-    titles = {pid: _title(pid) for pid in _children(master)}
+    titles = {pid: _title(pid) for pid in children(master)}
     return frozenset(pid for pid, title in titles.items() if _WORKER in title and _SHUTTING_DOWN not in title)
 
 
 def all_of(master: int) -> FrozenSet[int]:
     """Worker processes, those that shut down included."""
-    return frozenset(pid for pid in _children(master) if _WORKER in _title(pid))
+    return frozenset(pid for pid in children(master) if _WORKER in _title(pid))
 
 
 def draining(master: int) -> Dict[int, Optional[int]]:
@@ -98,7 +99,7 @@ def draining(master: int) -> Dict[int, Optional[int]]:
     The number is None where the kernel does not show a worker's sockets (a container without
     CAP_SYS_PTRACE).
     """
-    old = [pid for pid in _children(master) if _SHUTTING_DOWN in _title(pid)]
+    old = [pid for pid in children(master) if _SHUTTING_DOWN in _title(pid)]
     if not old:
         return {}
     established = _inodes(_ESTABLISHED)

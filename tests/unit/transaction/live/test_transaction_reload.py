@@ -36,6 +36,11 @@ def write(text):
     with open(log, "a") as stream:
         stream.write("2026/11/28 23:00:00 [emerg] %d#0: %s\\n" % (os.getpid(), text))
 worker = child("nginx: worker process")
+if act == "name":
+    script = "trap 'exec -a \\"$TITLE\\" sleep 600' USR1; sleep 600 & echo ready; wait"
+    nameless = subprocess.Popen(["bash", "-c", 'exec -a "nginx: master process x" bash -c "$0"', script],
+                                env={**os.environ, "TITLE": "nginx: worker process"}, stdout=subprocess.PIPE)
+    nameless.stdout.readline()
 def reload():
     if act == "take":
         child("nginx: worker process")
@@ -51,6 +56,9 @@ def reload():
         write("upgrades")
         subprocess.Popen(["bash", "-c", 'exec -a "nginx: master process x" bash -c "$0"',
                           'bash -c \\'exec -a "nginx: worker process" sleep 600\\' & wait'])
+    elif act == "name":
+        nameless.send_signal(signal.SIGUSR1)
+        end(worker)
     elif act != "keep":
         write(act)
 # A handler would not run before the end of a sleep that begins just after the signal has come.
@@ -94,6 +102,11 @@ def test_new_workers_alone_are_a_reload(tmp_path):
         before = workers.serving(master)
         after = reload(EMPTY, NGINX, master, watch, time.monotonic() + 20)
         assert len(after) == 1 and not after & before
+
+
+def test_a_worker_that_had_no_title_of_its_own_before_is_no_new_one(tmp_path):
+    said, _ = told("name", tmp_path)
+    assert said.startswith("after the reload the old workers (") and "still take connections" in said
 
 
 def test_old_workers_that_stay_are_named_with_what_the_log_does_not_say(tmp_path):
