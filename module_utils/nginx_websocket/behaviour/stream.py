@@ -11,7 +11,7 @@ from typing import List, Optional, Tuple
 from ..conf.tree import Configuration, Directive, printable
 from .access.addresses import UNIX
 from .built_in import built_in
-from .content.upstream import upstream_blocks
+from .content.upstream import servers_of
 from .effective import Level, Version
 from .regex import CannotDecide
 from .request import Request
@@ -100,7 +100,7 @@ def _through(stream: _Stream, group: ListenGroup, request: Request, version: Ver
         target = printable(exchange.evaluate(found[-1].args[0]))
     except CannotDecide as error:
         return dataclasses.replace(result, reason=str(error), directive=found[-1])
-    servers = _servers(stream.level, target)
+    servers = servers_of(stream.level, target)
     return dataclasses.replace(result, target=target, servers=servers, directive=found[-1])
 
 
@@ -111,14 +111,6 @@ def _server(group: ListenGroup, sni: bytes, version: Version) -> Level:
         return group.default
     match = VirtualNames(group, version).lookup(sni.lower())
     return match.server if match is not None else group.default
-
-
-def _servers(stream: Level, target: str) -> Tuple[str, ...]:
-    for block in upstream_blocks(stream):
-        if block.args and printable(block.args[0]).lower() == target.lower():
-            lines = [c for c in block.block or () if c.name == b"server" and c.args and b"down" not in c.args]
-            return tuple(printable(line.args[0]) for line in lines)
-    return (target,)
 
 
 def behind(request: Request, passed: Passage, groups: List[ListenGroup]) -> Optional[Request]:

@@ -222,8 +222,10 @@ class Scope:
             return False
         if None in self.environment or server.directive is None:
             return True
-        words = b"\n".join(_words(server.directive))
-        return any(name in words for name in self.environment if name is not None)
+        words = b"\n".join(
+            _words(server.directive)
+        ).lower()  # nginx takes names of upstreams and variables so
+        return any(name.lower() in words for name in self.environment if name is not None)
 
     def _keys(self) -> List[Tuple[str, str, int]]:
         return sorted({**self.before.groups, **self.after.groups}, key=lambda key: (key[0] == "unix", key[2]))

@@ -6,6 +6,7 @@ import re
 from typing import Iterator, List, Optional
 
 from .. import codes
+from ..behaviour.content.upstream import servers_of
 from ..behaviour.request import guessed_host
 from ..behaviour.route import Route, index_of
 from ..behaviour.server.names import server_names
@@ -88,7 +89,7 @@ def map_in_front(configuration: Configuration, route: Route, fault: Fault) -> It
 
 def chosen_by_map(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:
     """An entry for this handshake in a map of $http_upgrade or $host that chooses between backends."""
-    block, port = fault.directive, fault.server.rpartition(":")[2].encode()
+    block, port = fault.directive, fault.server.rpartition(":")[2]
     if block is None or block.name != b"map" or len(block.args) != 2 or not port:
         return
     keys = {b"$http_upgrade": b"websocket", b"$host": guessed_host(route.request, route.version)}
@@ -100,13 +101,10 @@ def chosen_by_map(configuration: Configuration, route: Route, fault: Fault) -> I
             yield [splice.insert_before(entry, splice.statement(key, [entry.args[0]]))]
 
 
-def _leads_to(configuration: Configuration, value: bytes, port: bytes) -> bool:
+def _leads_to(configuration: Configuration, value: bytes, port: str) -> bool:
     """Whether an address, or every server of an upstream block, has a port."""
-    servers = [value] if re.match(rb"[\w.-]+:\d+$", value) else []
-    for pool in configuration.walk():
-        if pool.name == b"upstream" and pool.args[:1] == (value,):
-            servers += [line.args[0] for line in pool.block or () if line.name == b"server" and line.args]
-    return bool(servers) and all(server.rpartition(b":")[2] == port for server in servers)
+    servers = servers_of(index_of(configuration).http, text_of(value))
+    return bool(servers) and all(server.rpartition(":")[2] == port for server in servers)
 
 
 def set_before(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:

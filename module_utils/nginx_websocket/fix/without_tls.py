@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
-import socket
 from typing import Iterator, List, Tuple
 
-from ..conf.tree import Configuration
+from ..behaviour.content.upstream import upstream_block
+from ..behaviour.route import index_of
+from ..conf.tree import Configuration, printable
+from ..exchange import tls
+from ..exchange.connection import Deadline, Failure, dial
 
-_OF_THIS_HOST = re.compile(rb"(127(?:\.\d+){3}|localhost|\[::1\])(?::(\d+))?(?:/|$)|unix:")
+_OF_THIS_HOST = re.compile(r"(127(?:\.\d+){3}|localhost|\[::1\])(?::(\d+))?$|unix:")
 _SECONDS = 2.0
 
 
@@ -21,8 +24,8 @@ def given_up(before: Configuration, after: Configuration) -> str:
     """
     for old, new in _changed(before, after):
         rest = new[len(b"http://") :]
-        tls = old in (b"https://" + rest, b"wss://" + rest)
-        if tls and new == b"http://" + rest and not all(map(_OF_THIS_HOST.match, _servers(after, rest))):
+        secure = old in (b"https://" + rest, b"wss://" + rest)
+        if secure and new == b"http://" + rest and not all(map(_OF_THIS_HOST.match, _servers(after, rest))):
             return rest.split(b"/")[0].decode("utf-8", "replace")
     return ""
 
@@ -49,34 +52,26 @@ def _changed(before: Configuration, after: Configuration) -> Iterator[Tuple[byte
     return ((old, new) for old, new in zip(was, now) if old != new) if len(was) == len(now) else iter(())
 
 
-def _servers(tree: Configuration, target: bytes) -> List[bytes]:
-    """The addresses of a target: those of its upstream, or itself."""
-    name = target.split(b"/")[0]
-    lines = [
-        line.args[0]
-        for block in tree.walk()
-        if block.name == b"upstream" and block.args == (name,)
-        for line in block.block or ()
-        if line.name == b"server" and line.args
-    ]
-    return lines or [target]
+def _servers(tree: Configuration, target: bytes) -> List[str]:
+    """The addresses of a target: those of its upstream, also of one that is down for a while, or itself."""
+    name = printable(target.split(b"/")[0])
+    block = upstream_block(index_of(tree).http, name)
+    lines = block.children(b"server") if block is not None else ()
+    return [printable(line.args[0]) for line in lines if line.args] or [name]
 
 
-def _plain(server: bytes) -> bool:
-    """Whether somebody of this host takes a connection there, and speaks no TLS."""
-    import ssl
-
+def _plain(server: str) -> bool:
+    """Whether somebody of this host takes a connection there, and makes no TLS handshake as nginx would."""
     found = _OF_THIS_HOST.match(server)
     if found is None or not found.group(2):
         return False
-    context = ssl.create_default_context()
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # who it is, nginx does not ask either
-    address = found.group(1).decode().strip("[]"), int(found.group(2))
+    deadline = Deadline(_SECONDS)
     try:
-        with socket.create_connection(address, _SECONDS) as connection:
-            context.wrap_socket(connection).close()
-    except (ssl.SSLError, ConnectionResetError, ConnectionAbortedError):
-        return True
-    except OSError:
+        connection, _ = dial((found.group(1).strip("[]"), int(found.group(2))), deadline)
+    except Failure:
         return False
+    try:
+        tls.wrap(connection, "", tls.make_context(verify=False, alpn=False), deadline).close()
+    except Failure:
+        return True
     return False

@@ -123,6 +123,13 @@ def test_other_shares_are_told(live: str, staged: str, word: str) -> None:
     assert word in told(compared(*sides))
 
 
+@pytest.mark.parametrize("way", ["fastcgi_pass app;", "fastcgi_pass App;", "grpc_pass grpc://app;"])
+def test_other_shares_of_another_protocol_are_told(way: str) -> None:
+    servers = "server 127.0.0.1:8000; server 127.0.0.1:8001;"
+    sides = [f"upstream app {{ {rule} {servers} }} {SERVER} {way} }}" for rule in ("ip_hash;", "")]
+    assert "ip_hash" in told(compared(*sides))
+
+
 @pytest.mark.parametrize(
     "staged",
     [

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import socket
-import threading
-
 import pytest
 from test_fix import BROKEN, GOOD, changed_lines
 
@@ -13,6 +10,7 @@ from module_utils.nginx_websocket.conf.load import load
 from module_utils.nginx_websocket.edit.memory import edited
 from module_utils.nginx_websocket.fix import choosing, without_tls
 from module_utils.nginx_websocket.fix.mending import Mended
+from tests.unit.websocket.tiny_server import Authority, Talk, TinyServer, open_and_echo, raw
 
 
 def spoilt(tree):
@@ -77,7 +75,10 @@ def test_a_rewrite_that_leads_other_requests_to_their_location_does_not_stay(hos
 
 
 def scheme(target):
-    pools = "upstream app { server 127.0.0.1:1; }\nupstream far { server 192.0.2.7:1; }\n"
+    pools = (
+        "upstream app { server 127.0.0.1:1; }\nupstream far { server 192.0.2.7:1; }\n"
+        "upstream Resting { server 127.0.0.1:1; server 192.0.2.7:1 down; }\n"
+    )
     data = (
         f"events {{}}\nhttp {{\n{pools}server {{ location /ws/ {{ proxy_pass {target}; }} }}\n}}\n".encode()
     )
@@ -93,6 +94,7 @@ def scheme(target):
         ("app", True),
         ("192.0.2.7:9001", False),
         ("far/x", False),
+        ("resting", False),
         ("localhost.example.org", False),
     ],
 )
@@ -102,20 +104,27 @@ def test_tls_to_a_backend_is_given_up_on_this_host_alone(backend, allowed):
         assert bare == ("" if allowed else backend.split("/")[0])
 
 
-@pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n"])
-def test_a_backend_of_this_host_is_asked_whether_it_speaks_tls(answer):
-    with socket.create_server(("127.0.0.1", 0)) as server:
+def spoken(port):
+    target = f"127.0.0.1:{port}/"
+    return not without_tls.not_spoken(scheme(f"wss://{target}"), scheme(f"https://{target}"))
 
-        def serve():
-            connection, _ = server.accept()
-            with connection:
-                connection.recv(4096)
-                connection.sendall(answer)
 
-        threading.Thread(target=serve, daemon=True).start()
-        target = f"127.0.0.1:{server.getsockname()[1]}/"
-        assert without_tls.not_spoken(scheme(f"wss://{target}"), scheme(f"https://{target}"))
-    assert not without_tls.not_spoken(scheme(f"wss://{target}"), scheme(f"https://{target}")), (
-        "nobody is there"
-    )
+@pytest.mark.parametrize(
+    "plain", [lambda talk: None, raw(b"HTTP/1.1 400 Bad Request\r\n\r\n"), Talk.wait_for_client]
+)
+def test_a_backend_of_this_host_is_asked_whether_it_speaks_tls(plain, monkeypatch):
+    monkeypatch.setattr(without_tls, "_SECONDS", 0.3)  # one waits for the end of a line that never comes
+    with TinyServer(plain, read=False) as server:
+        assert not spoken(server.port)
+    assert spoken(server.port), "nobody is there, and nothing is known"
+
+
+def test_a_backend_of_this_host_that_speaks_tls_does_so_whoever_its_certificate_is_for(tmp_path):
+    authority = Authority(str(tmp_path))
+    with TinyServer(open_and_echo, tls=authority.server_context(authority.issue("a.test"))) as server:
+        assert spoken(server.port)
+
+
+def test_a_backend_elsewhere_is_not_asked(monkeypatch):
+    monkeypatch.setattr(without_tls, "dial", lambda *_: pytest.fail("it was asked"))
     assert not without_tls.not_spoken(scheme("wss://192.0.2.7:1"), scheme("https://192.0.2.7:1"))

@@ -12,7 +12,7 @@ from ...conf.tree import Directive, printable
 from ..effective import Level
 from ..regex import CannotDecide
 from ..variables import Exchange
-from .upstream import upstream_blocks
+from .upstream import up_servers, upstream_block
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,6 +40,8 @@ class Gateway:
     index: str = ""
     """``fastcgi_index``, where the URI ends in a slash."""
     directive: Optional[Directive] = dataclasses.field(default=None, compare=False, repr=False)
+    block: Optional[Directive] = dataclasses.field(default=None, compare=False, repr=False)
+    """The ``upstream`` block."""
 
 
 def gateway(exchange: Exchange, level: Level, directive: Directive) -> Gateway:
@@ -58,8 +60,10 @@ def gateway(exchange: Exchange, level: Level, directive: Directive) -> Gateway:
     index = ""
     if protocol == b"fastcgi" and exchange.uri.endswith(b"/"):
         index = printable(level.value(b"fastcgi_index", b""))
-    servers = _servers(exchange, target)
-    return Gateway(protocol.decode(), target, servers, tuple(parameters), index, directive)
+    name = (target or "").partition("://")[2] or target or ""
+    block = upstream_block(exchange.http, name)
+    servers = () if target is None else (name,) if block is None else up_servers(block)
+    return Gateway(protocol.decode(), target, servers, tuple(parameters), index, directive, block)
 
 
 def _value(exchange: Exchange, source: bytes) -> Optional[str]:
@@ -67,14 +71,3 @@ def _value(exchange: Exchange, source: bytes) -> Optional[str]:
         return exchange.evaluate(source).decode("latin-1")
     except CannotDecide:
         return None
-
-
-def _servers(exchange: Exchange, target: Optional[str]) -> Tuple[str, ...]:
-    if target is None:
-        return ()
-    name = target.partition("://")[2] or target
-    for block in upstream_blocks(exchange.http):
-        if block.args and printable(block.args[0]).lower() == name.lower():
-            lines = [c for c in block.block or () if c.name == b"server" and c.args and b"down" not in c.args]
-            return tuple(printable(line.args[0]) for line in lines)
-    return (name,)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 from typing import List, Optional, Tuple
 
-from ...conf.tree import Directive
+from ...conf.tree import Directive, printable
 from ..effective import Level, header_list, proxy_http_version
 from ..location import Location
 from ..regex import CannotDecide
@@ -154,9 +154,22 @@ CACHE_NAMES = (
 )
 
 
-def upstream_blocks(http: Level) -> List[Directive]:
-    """The ``upstream`` blocks of a configuration."""
-    return http.own(b"upstream")
+def upstream_block(level: Level, name: str) -> Optional[Directive]:
+    """The ``upstream`` block of a name, in any case, in ``http`` or ``stream`` (ngx_http_upstream_add)."""
+    low = name.lower()
+    return next((b for b in level.own(b"upstream") if b.args and printable(b.args[0]).lower() == low), None)
+
+
+def servers_of(level: Level, name: str) -> Tuple[str, ...]:
+    """The addresses that a name stands for: its ``upstream`` block's servers, or the name itself."""
+    block = upstream_block(level, name)
+    return (name,) if block is None else up_servers(block)
+
+
+def up_servers(block: Directive) -> Tuple[str, ...]:
+    """The addresses of an ``upstream`` block but for those that are ``down``."""
+    lines = [line for line in block.children(b"server") if line.args and b"down" not in line.args]
+    return tuple(printable(line.args[0]) for line in lines)
 
 
 def build(exchange: Exchange, level: Level) -> Upstream:
@@ -180,7 +193,7 @@ def build(exchange: Exchange, level: Level) -> Upstream:
     list_level, lines = header_list(level)
     headers = _headers(exchange, level, lines)
     name = url.host.decode("utf-8", "replace")
-    block = _block(exchange.http, url)
+    block = upstream_block(exchange.http, name)
     method = _method(exchange, level)
     return Upstream(
         directive=directive,
@@ -208,17 +221,11 @@ def _literal(host: str) -> bool:
     return bool(canonical_host(host)[0])
 
 
-def _block(http: Level, url: Url) -> Optional[Directive]:
-    name = url.host.lower()
-    return next((b for b in upstream_blocks(http) if b.args and b.args[0].lower() == name), None)
-
-
 def _servers(block: Optional[Directive], url: Url) -> List[str]:
     if block is None:
         host = url.host.decode("utf-8", "replace")
         return ["unix:" + host if url.unix else f"{host}:{url.port}"]
-    servers = [c for c in block.block or () if c.name == b"server" and c.args and b"down" not in c.args]
-    return [server.args[0].decode("utf-8", "replace") for server in servers]
+    return list(up_servers(block))
 
 
 def _method(exchange: Exchange, level: Level) -> str:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Dict, Iterator, Optional, Sequence, Tuple
+from typing import Dict, Iterator, Tuple
 
 from ...behaviour.behaviour import Behaviour
-from ...conf.tree import Directive
 from ..differences import SETTINGS, Parting
 from ..parting.destination import Destination
 
@@ -37,7 +36,8 @@ def shares(before: Behaviour, after: Behaviour, was: Destination, now: Destinati
 
 def _shared(found: Behaviour, place: Destination) -> Tuple[bytes, Servers]:
     """The rule and the servers with their options, without what is nginx's default or says nothing."""
-    block = _block(found)
+    request = found.upstream or found.gateway
+    block = request.block if request is not None else None
     if block is None:
         return b"", {address.encode(): () for address in place.value}
     servers: Servers = {}
@@ -53,16 +53,6 @@ def _shared(found: Behaviour, place: Destination) -> Tuple[bytes, Servers]:
         return b"", alone
     rules = [b" ".join((line.name, *line.args)) for line in block.block or () if line.name in _RULES]
     return b"; ".join(sorted(rules)), servers
-
-
-def _block(found: Behaviour) -> Optional[Directive]:
-    if found.upstream is not None:
-        return found.upstream.block
-    if found.gateway is None or found.route.level is None or not found.gateway.target:
-        return None
-    name = found.gateway.target.encode()
-    blocks: Sequence[Directive] = found.route.level.chain()[-1].own(b"upstream")
-    return next((block for block in blocks if block.args and block.args[0] == name), None)
 
 
 def _local(address: bytes) -> bytes:

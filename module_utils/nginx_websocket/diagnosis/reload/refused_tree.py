@@ -158,7 +158,7 @@ def refusals_in_tree(configuration: Configuration, version: Tuple[int, ...]) -> 
     return found
 
 
-COUNTS: Dict[bytes, Tuple[int, int]] = {
+_COUNTS: Dict[bytes, Tuple[int, int]] = {
     **dict.fromkeys(
         b"proxy_read_timeout proxy_send_timeout proxy_connect_timeout proxy_http_version proxy_pass "
         b"proxy_buffering proxy_request_buffering proxy_hide_header proxy_pass_header proxy_buffer_size "
@@ -187,7 +187,7 @@ COUNTS: Dict[bytes, Tuple[int, int]] = {
 
 def _wrong_count(directive: Directive) -> bool:
     """Whether nginx would count too few or too many words (ngx_conf_handler)."""
-    least, most = COUNTS.get(directive.name, (0, 1 << 30))
+    least, most = _COUNTS.get(directive.name, (0, 1 << 30))
     parent = directive.parent.name if directive.parent is not None else b""
     known = directive.block is None and parent in (b"http", b"server", b"location", b"if", b"limit_except")
     return known and not _outside_http(directive) and not least <= len(directive.args) <= most
