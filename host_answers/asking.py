@@ -11,6 +11,7 @@ from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 from ansible import constants as C  # type: ignore[import-untyped]
 from ansible.errors import AnsibleConnectionFailure  # type: ignore[import-untyped]
+from ansible.executor.interpreter_discovery import discover_interpreter  # type: ignore[import-untyped]
 from ansible.plugins.action import ActionBase  # type: ignore[import-untyped]
 from ansible.release import __version__  # type: ignore[import-untyped]
 from ansible.utils.display import Display  # type: ignore[import-untyped]
@@ -41,6 +42,7 @@ DIAGNOSIS = (
 )  # fmt: skip
 PREFIXES = ("nginx_websocket_", "__nginx_websocket_", "__diagnose")
 #: The only fact that goes on: Ansible's own, where it looked for Python on the host. It is a path there.
+FOUND_PYTHON = "discovered_interpreter_python"
 INTERPRETER = re.compile(r"/[A-Za-z0-9._/+-]{1,200}")
 #: What Python 3.6 and older say of our modules' first line, and Ansible's own code of Pythons that it left.
 #: Python 2 knows no -I, 3.6 no such annotations; 3.7 is told by the modules themselves.
@@ -57,8 +59,8 @@ class Asking(ActionBase):  # type: ignore[misc]  # ansible-core has no types
 
     #: Variables besides those with our prefix that must come from the user.
     INPUTS: Tuple[str, ...] = ()
-    #: Whether arguments are the role's own, in the very types that the modules declare. A user's may be any
-    #: that Ansible can turn into those, so it has to.
+    #: Whether modules are sent straight to the host, where that is possible. Arguments of another type than a
+    #: module declares are Ansible's to turn into that.
     STRAIGHT = False
 
     def run(self, tmp: Optional[str] = None, task_vars: Optional[Dict[str, Any]] = None) -> Result:
@@ -86,11 +88,11 @@ class Asking(ActionBase):  # type: ignore[misc]  # ansible-core has no types
             connection.exec_command = _Bounded(connection.exec_command)
             straight = self.STRAIGHT and module in sending.MODULES
             python = self._python(variables) if straight else ""
-            if python:
-                return self._sent(module, arguments, python)
-            result: Result = self._execute_module(
-                module_name=module, module_args=dict(arguments), task_vars=dict(variables)
-            )
+            result = self._sent(module, arguments, python) if python else None
+            if result is None:
+                result = self._execute_module(
+                    module_name=module, module_args=dict(arguments), task_vars=dict(variables)
+                )
         except NoAnswer as error:
             return failed(f"{module} gave no answer: {error}")
         except Misshapen as error:
@@ -108,20 +110,30 @@ class Asking(ActionBase):  # type: ignore[misc]  # ansible-core has no types
     def _python(self, variables: Variables) -> str:
         """Return the host's Python where a module can be sent straight to it.
 
-        Empty where Ansible must send it: where modules are files on the host (no pipelining), where Python is
-        looked for first, where a task has an environment, and where the host is the controller.
+        It is looked for where the inventory names none, as Ansible does. Empty where Ansible must send a
+        module: where modules are files on the host (no pipelining), where a task has an environment or goes to
+        another host, and where the host is the controller.
         """
         connection = self._connection
         if connection.transport == "local" or not self._is_pipelining_enabled("new"):
             return ""
-        if any(self._task.environment or ()):
+        if any(self._task.environment or ()) or self._task.delegate_to:
             return ""
         configured = C.config.get_config_value("INTERPRETER_PYTHON", variables=dict(variables))
         path = str(self._templar.template(configured) or "")
+        if path.startswith("auto"):
+            known = variables.get("ansible_facts", {}).get(FOUND_PYTHON)
+            path = str(known or discover_interpreter(self, "python", path, dict(variables)))
+            if not known:
+                self._discovered_interpreter_key, self._discovered_interpreter = FOUND_PYTHON, path
         return path if INTERPRETER.fullmatch(path) else ""
 
-    def _sent(self, module: str, arguments: Mapping[str, Any], python: str) -> Result:
-        """Run a module of ours on the host without what Ansible packs around it."""
+    def _sent(self, module: str, arguments: Mapping[str, Any], python: str) -> Optional[Result]:
+        """Run a module of ours on the host without what Ansible packs around it.
+
+        Returns:
+            Its result; None where an argument is of another type than the module declares.
+        """
         self._used_interpreter = python
         task = self._task
         # As Ansible says it of what it sends.
@@ -129,9 +141,11 @@ class Asking(ActionBase):  # type: ignore[misc]  # ansible-core has no types
         data = sending.payload(module, arguments, check_mode=task.check_mode, diff=task.diff)
         res = self._low_level_execute_command(sending.command(python), in_data=data)
         try:
-            return cut(module, arguments, answer_in(res.get("stdout", "")))
+            answer = answer_in(res.get("stdout", ""))
         except NoAnswer:
             raise NoAnswer(_why(res, python)) from None
+        unfit = isinstance(answer, dict) and answer.pop("unfit", False) is True
+        return None if unfit else cut(module, arguments, answer)
 
     def _update_module_args(self, module_name: str, module_args: Result, *given: Any, **named: Any) -> None:  # noqa: ANN401
         """Keep arguments out of the host's journal, which others may read: URLs of WebSockets hold tokens."""
@@ -164,7 +178,13 @@ class Module(Asking):
         return result
 
 
-class Diagnose(Module):
+class Personal(Module):
+    """A module that somebody waits for: it is sent straight to the host."""
+
+    STRAIGHT = True
+
+
+class Diagnose(Personal):
     """The module nginx_diagnose."""
 
     INPUTS = DIAGNOSIS

@@ -18,9 +18,12 @@ HERE = Path(__file__).resolve().parents[1]
 PACKAGE = HERE / "module_utils" / "nginx_websocket"
 #: Where a checkout has modules, and where a collection has them.
 LIBRARIES = (HERE / "library", HERE / "modules")
-#: What the modules below never import.
+#: What the role's modules never import, and what the others do not.
 LEFT_OUT = ("backend_service", "command", "diagnosis", "edit", "fix", "report")
-MODULES = ("nginx_facts", "nginx_deploy", "nginx_confirm")
+LEFT_OUT_OF_OTHERS = ("backend_service", "command")
+#: What a run of the role asks, and what a person does.
+ROLE = ("nginx_facts", "nginx_deploy", "nginx_confirm")
+MODULES = (*ROLE, "nginx_diagnose", "nginx_fix")
 #: Under -I, so that no module of the working directory is loaded.
 STARTER = "import sys; given = sys.stdin.buffer; exec(given.read(int(given.readline())))"
 
@@ -43,9 +46,9 @@ def payload(module: str, params: Mapping[str, Any], *, check_mode: bool, diff: b
     return b"".join([*_counted(_text("importing/run.py")), *_counted(header), archive(module)])
 
 
-def prepare() -> None:
+def prepare(*modules: str) -> None:
     """Make the zip files now, for all that is forked from this process."""
-    for module in MODULES:
+    for module in modules:
         archive(module)
 
 
@@ -68,7 +71,7 @@ def archive(module: str) -> bytes:
         place, parents = _named(source)
         for parent in parents:
             out.writestr(f"{parent}/__init__.py", b"")
-        for name, text in _sources():
+        for name, text in _sources(LEFT_OUT if module in ROLE else LEFT_OUT_OF_OTHERS):
             out.writestr(f"{place}/{name}", text)
     return data.getvalue()
 
@@ -84,14 +87,14 @@ def _named(source: bytes) -> Tuple[str, List[str]]:
 
 
 @functools.lru_cache(maxsize=None)
-def _sources() -> Tuple[Tuple[str, bytes], ...]:
-    return tuple(_read())
+def _sources(left_out: Tuple[str, ...]) -> Tuple[Tuple[str, bytes], ...]:
+    return tuple(_read(left_out))
 
 
-def _read() -> Iterator[Tuple[str, bytes]]:
+def _read(left_out: Tuple[str, ...]) -> Iterator[Tuple[str, bytes]]:
     for path in sorted(PACKAGE.rglob("*.py")):
         name = path.relative_to(PACKAGE)
-        if name.parts[0] not in LEFT_OUT:
+        if name.parts[0] not in left_out:
             yield name.as_posix(), path.read_bytes()
 
 

@@ -48,7 +48,7 @@ options:
     type: float
     default: 0.0
   hold:
-    description: Seconds for which an opened socket must live in silence.
+    description: Seconds for which an opened socket must live in silence. 0 takes one second, or what a short timeout of nginx says.
     type: float
     default: 0.0
   connections:

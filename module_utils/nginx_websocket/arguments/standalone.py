@@ -29,7 +29,8 @@ class AnsibleModule:
                 raise ValueError("this module has no check mode")
             self.params = completed(argument_spec, GIVEN["params"])
         except ValueError as error:
-            self.fail_json(msg=str(error))
+            # Ansible's own code may make something of them yet: nothing has been done so far.
+            self.fail_json(msg=str(error), unfit=True)
 
     def warn(self, warning: str) -> None:
         """Note a warning, once."""

@@ -11,7 +11,7 @@ from ..behaviour.secret_values import SecretValues, secret_values
 from ..conf.tree import Configuration, ConfSyntaxError
 from ..edit.changes.change import Change
 from ..exchange.masking import header_secrets, masked_url, url_secrets
-from .deciding import mending, risks
+from .deciding import risks
 from .deciding.commands import commands_for
 from .deciding.placed import place
 from .deciding.static_rules import BROKEN, suspects
@@ -103,7 +103,7 @@ def conclude_live(facts: Facts) -> Report:
     if opened and not causes and held is not None and not held.opened:
         opened = None  # It does not last, and nothing that was looked at says who ends it.
     others = risks.risks(facts, [suspect for suspect in found if suspect.finding not in causes])
-    mending.offer(causes, facts)
+    _offer(causes, facts)
     for cause in causes:
         complete(cause, facts)
     if not causes:
@@ -132,6 +132,17 @@ def complete(finding: Finding, facts: Facts) -> None:
         from .deciding import in_container
 
         in_container.tell_home(finding, facts)
+
+
+def _offer(causes: Sequence[Finding], facts: Facts) -> None:
+    """Give the causes their diffs, where there are any causes.
+
+    What mends takes longer to import than a healthy host takes to be looked at.
+    """
+    if causes:
+        from .deciding import mending
+
+        mending.offer(causes, facts)
 
 
 def _suspects(facts: Facts) -> List[Suspect]:
@@ -186,7 +197,7 @@ def diagnose_configuration(
     found = _suspects(facts)
     certain = with_those_behind([suspect.finding for suspect in found if suspect.certain])
     causes = refusals[:1] or semicolon.explained(facts, certain)
-    mending.offer(causes, facts)
+    _offer(causes, facts)
     for cause in causes:
         cause.is_cause = True
     others = risks.risks(facts, [suspect for suspect in found if suspect.finding not in causes])

@@ -23,7 +23,7 @@ from .evidence.facts import BackendFacts, Facts, Hop
 from .tls.issuer import unknown_issuer
 
 ON_THIS_HOST = "through nginx on this host"
-LOOK = 2.5
+LOOK = 1.0
 """Seconds for which an opened socket is watched."""
 NO_BACKEND = ("static", "not-found", "forbidden", "autoindex", "redirect", "error")
 FOREIGN_ORIGIN = "https://origin-check.invalid"

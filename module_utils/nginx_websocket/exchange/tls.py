@@ -6,6 +6,7 @@ more than they do.
 
 from __future__ import annotations
 
+import functools
 import os
 import socket
 import tempfile
@@ -17,6 +18,7 @@ from .handshake import escaped
 if TYPE_CHECKING:
     import ssl
 
+_ALPN = ["http/1.1"]
 _REASONS = {
     "WRONG_VERSION_NUMBER": "the port does not speak TLS (or a TLS version nobody shares)",
     "HTTP_REQUEST": "the port does not speak TLS: it answers in plain HTTP",
@@ -45,19 +47,36 @@ def make_context(*, verify: bool, cafile: Optional[str] = None, alpn: bool = Tru
     """
     import ssl
 
+    if verify and cafile is None and alpn:
+        return _with_the_systems_authorities()
     if verify:
         try:
-            context = ssl.create_default_context(cafile=cafile)
+            context = _verifying(cafile)
         except (OSError, ssl.SSLError) as error:
             raise ValueError(f"cafile {cafile} cannot be used: {error.strerror or error}") from None
-        # Python 3.13 made this a default: it refuses authorities that browsers and older Pythons accept.
-        context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     else:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     if alpn:
-        context.set_alpn_protocols(["http/1.1"])
+        context.set_alpn_protocols(_ALPN)
+    return context
+
+
+@functools.lru_cache(maxsize=1)
+def _with_the_systems_authorities() -> ssl.SSLContext:
+    """One for all handshakes of a run; it keeps no sessions."""
+    context = _verifying(None)
+    context.set_alpn_protocols(_ALPN)
+    return context
+
+
+def _verifying(cafile: Optional[str]) -> ssl.SSLContext:
+    import ssl
+
+    context = ssl.create_default_context(cafile=cafile)
+    # Python 3.13 made this a default: it refuses authorities that browsers and older Pythons accept.
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     return context
 
 

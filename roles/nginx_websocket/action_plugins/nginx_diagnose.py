@@ -7,6 +7,9 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parents[3]))
 
+from host_answers import sending
 from host_answers.asking import Diagnose as ActionModule
+
+sending.prepare("nginx_diagnose")
 
 __all__ = ["ActionModule"]

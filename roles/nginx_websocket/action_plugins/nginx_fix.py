@@ -7,6 +7,9 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parents[3]))
 
-from host_answers.asking import Module as ActionModule
+from host_answers import sending
+from host_answers.asking import Personal as ActionModule
+
+sending.prepare("nginx_fix")
 
 __all__ = ["ActionModule"]

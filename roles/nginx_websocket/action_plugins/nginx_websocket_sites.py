@@ -85,7 +85,7 @@ def load(package: Path) -> ModuleType:
 
 site_model = load(PACKAGE)
 site_model.prepare()
-sending.prepare()
+sending.prepare(*sending.ROLE)
 
 
 class ActionModule(Asking):

@@ -139,3 +139,18 @@ def test_a_bad_url_is_one_clear_error(host, tmp_path):
     assert data["verdict"] == "cannot tell"
     assert "http//nothing" in done.stdout
     assert "Traceback" not in done.stdout
+
+
+@pytest.mark.parametrize("subprotocols", [["mqtt", "stomp"], "mqtt,stomp"])
+def test_a_list_may_be_written_as_text(host, tmp_path, subprotocols):
+    """A list goes straight to the host; text is left to Ansible, which makes a list of it."""
+    url = "ws://127.0.0.1:8090/good/session-1"
+    done, data, _ = diagnose(host, tmp_path, url=url, subprotocols=subprotocols)
+    assert done.returncode == 0, done.stdout
+    assert "(mqtt, stomp)" in json.dumps(data)
+
+
+def test_a_value_of_another_type_is_told_in_ansibles_words(host):
+    done = host.playbook("playbooks/diagnose.yml", variables={"url": "ws://127.0.0.1/", "hold": "two"})
+    assert done.returncode != 0
+    assert "argument 'hold'" in done.stdout.replace("''", "'") and "float" in done.stdout

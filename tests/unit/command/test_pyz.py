@@ -51,6 +51,18 @@ def test_the_same_checkout_gives_the_same_bytes(tmp_path):
     assert not [name for name in names if not name.endswith((".py", "/page.css")) or "__pycache__" in name]
 
 
+def test_what_mends_is_not_imported_where_nothing_is_to_mend():
+    """Its import takes longer than a healthy host takes to be looked at."""
+    program = (
+        "import sys; from module_utils.nginx_websocket.diagnosis import engine, observe; "
+        "print([name for name in sys.modules if name.endswith(('deciding.mending', 'edit.judge'))])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=pyz.CHECKOUT
+    )
+    assert done.stdout == "[]\n"
+
+
 def test_a_dump_is_diagnosed_in_the_words_of_the_playbook(command):
     done = command("diagnose", "ws://chat.test/ws/", "--dump", "-", given=BROKEN)
     assert done.returncode == 1, done.stderr

@@ -41,9 +41,14 @@ def test_words_about_the_tls_port_count_in_a_400_alone(status):
     assert ("plain-http-to-tls-port" in causes(conclude_live(facts))) == (status == 400)
 
 
-@pytest.mark.parametrize(("hold", "seconds"), [(0.0, asking.LOOK), (1.0, 1.0), (60.0, asking.LOOK)])
+@pytest.mark.parametrize(("hold", "seconds"), [(0.0, asking.LOOK), (0.3, 0.3), (60.0, asking.LOOK)])
 def test_an_open_socket_is_watched_as_long_as_was_asked_and_not_longer(hold, seconds):
-    assert asking._watched(Facts(Question(PLAIN, hold=hold))) == seconds
+    assert asking._watched(Facts(Question(PLAIN, hold=hold)), alone=False) == seconds
+
+
+@pytest.mark.parametrize(("hold", "seconds"), [(0.0, asking.LOOK), (0.3, 0.0), (0.4, 0.4)])
+def test_the_only_backend_was_watched_through_nginx(hold, seconds):
+    assert asking._watched(Facts(Question(PLAIN, hold=hold)), alone=True) == seconds
 
 
 def test_without_a_master_a_relative_socket_hangs_on_the_root():

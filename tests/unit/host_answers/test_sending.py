@@ -112,6 +112,24 @@ def test_an_answer_and_a_failure():
     assert "unknown" in answer("nginx_confirm", {"backup": 1, "unknown": 2})["msg"]
 
 
+@pytest.mark.parametrize(
+    ("module", "params"),
+    [
+        ("nginx_diagnose", {"url": "ws://a.test/", "subprotocols": "mqtt,stomp"}),
+        ("nginx_diagnose", {"url": "ws://a.test/", "headers": "X-A=1"}),
+        ("nginx_diagnose", {"url": "ws://a.test/", "other_ports": "yes"}),
+        ("nginx_fix", {"url": "ws://a.test/", "hold": 1}),
+    ],
+)
+def test_arguments_that_ansible_may_turn_are_said_to_be_unfit(module, params):
+    assert answer(module, params)["unfit"] is True
+
+
+def test_an_answer_about_the_url_is_final():
+    told = answer("nginx_diagnose", {"url": "ftp://a.test/", "timeout": "3"})
+    assert told["failed"] is True and "unfit" not in told and told["msg"].startswith("url ftp://a.test/")
+
+
 def test_facts_come_as_by_ansible(tmp_path):
     """With Ansible's own class and with ours, the same module says the same."""
     params = {"paths": ["/", "/nowhere"], "binary": "/nowhere/nginx"}

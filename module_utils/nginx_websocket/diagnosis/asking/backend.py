@@ -26,10 +26,11 @@ from ..experiments.search import (
     good_handshake,
     without_prefix,
 )
+from .browsers_view import AT_ONCE
 from .elsewhere import look_elsewhere
 from .sockets import session_probe
 
-LOOK = 2.5
+LOOK = 1.0
 BRIEFLY = 0.3
 """Seconds for which further servers of an upstream are watched."""
 PATIENCE = 20.0
@@ -204,7 +205,8 @@ def _ask_one(facts: Facts, found: BackendFacts, address: Address, upstream: Upst
         closed + 0.3 if closed is not None and closed < 2.0 else 0.0,
     )
     if opened:
-        found.held = laboratory.send(found.sent, hold=_watched(facts))
+        alone = len(upstream.servers) == 1 and len(found.resolved) < 2
+        found.held = laboratory.send(found.sent, hold=_watched(facts, alone))
         return
     paths = other_paths(facts)
     scheme = page_scheme(question)
@@ -258,11 +260,14 @@ def _ask_otherwise(laboratory: Laboratory, found: BackendFacts, host: str, site:
             found.with_name = Laboratory(address, name, 3.0).send(request)
 
 
-def _watched(facts: Facts) -> float:
-    """Seconds for which an open socket of a backend is watched: one that stays open speaks for the others."""
+def _watched(facts: Facts, alone: bool) -> float:
+    """Seconds for which an open socket of a backend is watched; ``alone``: nginx has no other backend."""
+    hold = facts.question.hold or LOOK
+    if alone and hold <= AT_ONCE:
+        return 0.0  # The socket through nginx was open for as long, and led to this one.
     if any(other.held is not None and other.held.opened for other in facts.backends):
-        return BRIEFLY
-    return min(LOOK, facts.question.hold or LOOK)
+        return BRIEFLY  # One that stays open speaks for the others.
+    return min(LOOK, hold)
 
 
 def _stopped(found: BackendFacts, answer: Probe, address: Address) -> Optional[StoppedUnit]:

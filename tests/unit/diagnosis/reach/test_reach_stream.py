@@ -8,7 +8,7 @@ from module_utils.nginx_websocket.conf.load import load
 from module_utils.nginx_websocket.diagnosis.capacity.timing import silence
 from module_utils.nginx_websocket.diagnosis.engine import conclude_live
 from module_utils.nginx_websocket.diagnosis.evidence.following import followed
-from module_utils.nginx_websocket.diagnosis.hops import hold_seconds
+from module_utils.nginx_websocket.diagnosis.hops import LOOK, hold_seconds
 from tests.unit.diagnosis.seen import (
     CONF,
     PLAIN,
@@ -56,7 +56,7 @@ def test_the_shortest_time_of_silence_counts(line, seconds, name):
     facts = in_front(server("listen 80;", line, "proxy_pass 127.0.0.1:8081;"))
     limit = silence(facts)
     assert (limit.seconds, limit.name) == (seconds, name)
-    assert hold_seconds(facts) == (3.0 if seconds == 2.0 else 2.5)
+    assert hold_seconds(facts) == (3.0 if seconds == 2.0 else LOOK)
     inherited = in_front(line + server("listen 80;", "proxy_pass 127.0.0.1:8081;"))
     assert silence(inherited).seconds == seconds
 
