@@ -111,8 +111,8 @@ class Asking(ActionBase):  # type: ignore[misc]  # ansible-core has no types
         """Return the host's Python where a module can be sent straight to it.
 
         It is looked for where the inventory names none, as Ansible does. Empty where Ansible must send a
-        module: where modules are files on the host (no pipelining), where a task has an environment or goes to
-        another host, and where the host is the controller.
+        module: where modules are files on the host (no pipelining), where a task has an environment or goes
+        to another host, and where the host is the controller.
         """
         connection = self._connection
         if connection.transport == "local" or not self._is_pipelining_enabled("new"):

@@ -48,7 +48,9 @@ options:
     type: float
     default: 0.0
   hold:
-    description: Seconds for which an opened socket must live in silence. 0 takes one second, or what a short timeout of nginx says.
+    description: >-
+      Seconds for which an opened socket must live in silence. 0 takes one second, or a little longer than a
+      short timeout of nginx.
     type: float
     default: 0.0
   connections:
