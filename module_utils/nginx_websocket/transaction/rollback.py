@@ -128,11 +128,13 @@ def _rollback(host: Host, to: str, start: bool, on_drift: str, allow_invalid: bo
         invalid = not verdict.valid
         if invalid and not allow_invalid:
             raise Refused(_invalid(verdict, overlay, changes, goal.named), verdict.errors)
-        staged = host.tree(changes).configuration
-        after = _read_sites(overlay, staged, changes, after)
-    from .plan.comparison import tell_change
+        live, staged = _readable(host), _readable(host, changes)
+        if staged.root:
+            after = _read_sites(overlay, staged, changes, after)
+    if live.root and staged.root:
+        from .plan.comparison import tell_change
 
-    tell_change(host, host.tree().configuration, staged)
+        tell_change(host, live, staged)
     if host.check:
         outcome.changed = True
         outcome.message = f"would go back to {goal.named}: {listed([one.path for one in changes])}"
@@ -140,7 +142,7 @@ def _rollback(host: Host, to: str, start: bool, on_drift: str, allow_invalid: bo
     plan = Plan(
         "rollback", ordered(changes), staged, before, after, restores=goal.restores, reload=not invalid
     )
-    with SocketWatch(host, staged, *_readable(host)):
+    with SocketWatch(host, staged, live):
         execute(host, plan, stopped=START if start else LEAVE)
     if outcome.outcome == APPLIED:
         outcome.message = f"back to {goal.named}: {listed([change.path for change in changes])}"
@@ -162,12 +164,12 @@ def _rollback(host: Host, to: str, start: bool, on_drift: str, allow_invalid: bo
             )
 
 
-def _readable(host: Host) -> List[Configuration]:
-    """The live tree, whose idle connections are no loss; none where it is the broken one left behind."""
+def _readable(host: Host, changes: Sequence[Change] = ()) -> Configuration:
+    """The tree with some changes; an empty one where not even nginx's main file can be read."""
     try:
-        return [host.tree().configuration]
+        return host.tree(changes).configuration
     except Refused:
-        return []
+        return Configuration(host.nginx.conf_path, [], {})
 
 
 def _lost_links(
@@ -181,14 +183,13 @@ def _lost_links(
     No transaction need have touched them since the state that is asked for, and without them nginx does not
     read what is restored.
     """
-    sites = {site for _, site in targets.values() if after.get(site, {}).get("release")}
+    paths = {site: after[site].get("path") for _, site in targets.values() if site in after}
     found: Dict[str, Tuple[Entry, str]] = {}
     for backup in history:
         for change in backup.changes:
-            if change.site not in sites or change.after.kind != "link" or change.path in targets:
-                continue
             leads = canonical(os.path.join(os.path.dirname(change.path), change.after.target))
-            if leads == after[change.site].get("path") and host.files.entry(change.path).kind == "absent":
+            needed = leads == paths.get(change.site) and change.path not in targets
+            if needed and host.files.entry(change.path).kind == "absent":
                 found[change.path] = (change.after, change.site)
     return found
 
@@ -208,8 +209,6 @@ def _read_sites(
     read = {overlay.resolve(path): claimed(content) for path, content in staged.files.items()}
     for name in sorted({change.site for change in changes} & set(sites)):
         path, release = sites[name].get("path", ""), sites[name].get("release", "")
-        if not release:
-            continue
         found = [overlay.resolve(path)] + [one for one, held in read.items() if held == release]
         found = [one for one in found if one in read]
         if not found:
