@@ -46,6 +46,8 @@ def tree(tmp_path, monkeypatch):
     )
     binary.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    # Tests beside these start processes with the title of a master.
+    monkeypatch.setattr(instance, "_masters", lambda _strangers: ([], []))
     return prefix
 
 
