@@ -15,13 +15,14 @@ Options of ``echo``: path, path_prefix, wrong_path, missing_status, http10_statu
 close_if_http10, origin (same-host, same-host-proto or a list), origin_status, hosts, hosts_status, token,
 need_header, subprotocols, reject_forwarded, big_headers, sink, ping_every, delay, close_after, close_code,
 upgrade_headers (lines that go with the 101), sid, chunked (refusals are sent in chunks).
-Of applications that ask for more: need_origin (status without an Origin), single (headers that may come
-once), need_subprotocol, origin_against (headers with which the Origin's host is compared, the first
-that came) with on_mismatch (status or ``close:CODE``), https_only (redirects what did not come by TLS), spa
-(any other path is the page), plain_status and plain_body (of a request that is no handshake), refuse_upgrade
-and refuse_body, own_port (Host must name this port), proxy_line (a line of the PROXY protocol comes
-first).  ``tls`` puts TLS in front of any mode; with ``need_sni`` (any name), ``sni_names`` (one of these)
-or ``client_ca`` (a certificate of the lab's authority) it wants that of the client.
+Of applications that ask for more: need_origin (status without an Origin), refuse_header (the name of
+one that it takes for a sign-in of its own), single (headers that may come once), need_subprotocol,
+origin_against (headers with which the Origin's host is compared, the first that came) with on_mismatch
+(status or ``close:CODE``), https_only (redirects what did not come by TLS), spa (any other path is the
+page), plain_status and plain_body (of a request that is no handshake), refuse_upgrade and refuse_body,
+own_port (Host must name this port), proxy_line (a line of the PROXY protocol comes first).  ``tls`` puts
+TLS in front of any mode; with ``need_sni`` (any name), ``sni_names`` (one of these) or ``client_ca`` (a
+certificate of the lab's authority) it wants that of the client.
 A unix socket's ``chmod`` and ``directory_mode`` are modes.
 An address ``own:PORT`` is the host's first address besides the loopback's.
 """
@@ -331,6 +332,8 @@ class LabBackend:
             return spec.get("hosts_status", 403), "Blocked request: host {!r} is not allowed".format(
                 first.get("host")
             )
+        if first.get(spec.get("refuse_header", "")):
+            return 401, "{} is of no kind that is known here".format(spec["refuse_header"])
         if spec.get("reject_forwarded") and first.get("x-forwarded-for"):
             return 400, "request from an untrusted reverse proxy"
         if spec.get("sid") and query.get("transport") == ["polling"]:
