@@ -208,12 +208,36 @@ def test_a_named_location_limits_no_body():
     assert [one for one in parted(live, small, "/x") if one.name == "client_max_body_size"] == []
 
 
-def test_the_second_header_of_a_name_is_compared_with_the_second():
-    lines = "proxy_set_header X-A 1; proxy_set_header X-A 2; "
-    live, staged = (f"location / {{ {text} {PROXY} }}" for text in (lines, lines.replace("X-A 2", "X-A 3")))
+@pytest.mark.parametrize("number", ["1", "2", "3"])
+def test_each_header_of_a_name_is_compared_with_the_one_in_its_place(number):
+    lines = "".join(f"proxy_set_header {name} {value}; " for name, value in zip(("X-A", "x-a", "X-A"), "123"))
+    live, staged = (f"location / {{ {text} {PROXY} }}" for text in (lines, lines.replace(f"{number};", "4;")))
     ((kind, was, now),) = told(live, staged)
-    assert (kind, was, now) == ("backend-headers", "the backend gets X-A: 2", "the backend gets X-A: 3")
+    name = "x-a" if number == "2" else "X-A"
+    assert (kind, was, now) == (
+        "backend-headers",
+        f"the backend gets {name}: {number}",
+        f"the backend gets {name}: 4",
+    )
     assert kinds(live, live) == []
+    fewer = f"location / {{ {lines.replace('proxy_set_header X-A 3; ', '')} {PROXY} }}"
+    assert told(live, fewer) == [("backend-headers", "the backend gets X-A: 3", "the backend gets no X-A")]
+
+
+def test_a_header_is_the_same_in_any_case_and_a_parameter_is_not():
+    made = [f"location / {{ proxy_set_header {name} 1; {PROXY} }}" for name in ("X-A", "x-a")]
+    assert told(*made) == []
+    made = [f"location / {{ fastcgi_param {name} 1; fastcgi_pass u:1; }}" for name in ("HTTPS", "https")]
+    assert [one[1:] for one in told(*made)] == [
+        ("the backend gets HTTPS: 1", "the backend gets no HTTPS"),
+        ("the backend gets no https", "the backend gets https: 1"),
+    ]
+
+
+def test_what_a_script_is_asked_for_is_a_path_in_each_line_of_it():
+    lines = "fastcgi_param SCRIPT_NAME /a; fastcgi_param SCRIPT_NAME /b;"
+    made = [f"location / {{ {text} fastcgi_pass u:1; }}" for text in (lines, lines.replace("/b", "/c"))]
+    assert kinds(*made) == ["path-changed"]
 
 
 def test_an_unknown_value_is_the_same_where_the_same_is_written():

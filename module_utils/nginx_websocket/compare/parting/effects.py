@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Dict, FrozenSet, Iterator, Optional, Sequence, Tuple, Union
 
 from ...behaviour.access.guards import LIMIT_CONN, LIMIT_REQ
@@ -26,8 +27,8 @@ _PATHS = frozenset(("SCRIPT_FILENAME", "SCRIPT_NAME", "PATH_INFO", "REQUEST_URI"
 _OF_APPLICATIONS = frozenset((404, 405, 406, 409, 410, 422, 451, 501))
 """Errors that nginx does not make of itself where it passes a request on."""
 Places = Tuple[str, str]
-_Lines = Dict[str, Tuple[str, Optional[str], Optional[Directive]]]
-"""By name in one case: name, value (None for one that cannot be told), and the directive."""
+_Lines = Dict[Tuple[str, int], Tuple[str, Optional[str], Optional[Directive]]]
+"""By name in one case, and which one of that name: name, value (None for one that cannot be told), directive."""
 
 
 def place(directive: Optional[Directive], otherwise: str = "") -> str:
@@ -64,21 +65,18 @@ def asked_of_backend(
 
 
 def _by_name(lines: Sequence[Union[Header, Parameter]], *, lower: bool = True) -> _Lines:
-    """Lines by their name; the second of a name by the name and its number."""
     found: _Lines = {}
+    counts: Counter[str] = Counter()
     for line in lines:
         key = line.name.lower() if lower else line.name
-        number = 1
-        while key in found:
-            number += 1
-            key = f"{key.partition(' ')[0]} {number}"
-        found[key] = line.name, line.value, line.directive
+        found[key, counts[key]] = line.name, line.value, line.directive
+        counts[key] += 1
     return found
 
 
 def _lines(old: _Lines, new: _Lines, at: Places, hop: FrozenSet[str]) -> Iterator[Parting]:
     for key in dict.fromkeys((*old, *new)):
-        if key in hop:
+        if key[0] in hop:
             continue
         name = (old.get(key) or new[key])[0]
         sent = [_sent(side.get(key)) for side in (old, new)]
@@ -86,7 +84,7 @@ def _lines(old: _Lines, new: _Lines, at: Places, hop: FrozenSet[str]) -> Iterato
         after, other = new[key][1:] if key in new else ("", None)
         if sent[0] == sent[1] and (not sent[0] or _same(before, line, after, other)):
             continue
-        kind = PATH_CHANGED if key in _PATHS else BACKEND_HEADERS
+        kind = PATH_CHANGED if key[0] in _PATHS else BACKEND_HEADERS
         was, now = (
             f"the backend gets {name}: {known(value, name)}" if here else f"the backend gets no {name}"
             for value, here in zip((before, after), sent)
