@@ -11,6 +11,7 @@ from ..behaviour.effective import Level
 from ..behaviour.regex import CannotDecide, RegexError
 from ..behaviour.request import Request
 from ..behaviour.route import index_of
+from ..behaviour.server.names import real_names
 from ..behaviour.upgrade import verdict
 from ..behaviour.variables import maps_of
 from ..compare.requests.site_paths import paths_of
@@ -218,12 +219,14 @@ def _same(old: Behaviour, new: Behaviour) -> bool:
     )
 
 
-def _place(found: Behaviour) -> str:
-    """The location that answers, by its own words."""
-    level = found.route.location or found.route.server
-    if level is None or level.directive is None:
-        return ""
-    return f"{level.directive.file} {b' '.join(level.directive.args)!r} {level.kind}"
+def _place(found: Behaviour) -> Tuple[object, ...]:
+    """The location that answers, or its server, by words that hardly any edit changes."""
+    server = found.route.server
+    level = found.route.location or server
+    if server is None or level is None:
+        return ()
+    words = [(one.kind, one.directive.file, one.directive.args) for one in level.chain() if one.directive]
+    return frozenset(real_names(server)), *words
 
 
 def _below(request: Request, asked: Asked) -> bool:

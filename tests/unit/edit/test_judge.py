@@ -101,6 +101,40 @@ def test_another_location_keeps_what_it_has():
     assert "/api/" in judged(before, edits).reason
 
 
+SHOP = "server {{\nlisten 80;\nserver_name shop.test;\n{}\n}}\n"
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_the_same_location_of_another_server_keeps_what_it_has(scheme):
+    """Though it stands in the same file and has the same words."""
+    both = "location / {\nproxy_pass http://b;\n}"
+    before = tree(both, SHOP.format(both))
+    mended = splice.insert_after(named(before, b"proxy_pass", 1), UP.encode())
+    assert judged(before, [mended]).good
+    other = splice.set_argument(named(before, b"proxy_pass"), 0, f"{scheme}://d".encode())
+    assert judged(before, [mended, other]).reason == "http://app.test/ would get something else"
+
+
+def test_another_server_without_a_location_keeps_what_it_has():
+    own = f"return 204;\nlocation /ws/ {{\nproxy_pass http://b;\n{UP}}}"
+    before = tree(own, SHOP.format("return 200 a;"))
+    opened = splice.delete(named(before, b"return", 1))
+    assert judged(before, [opened]).good
+    other = splice.set_argument(named(before, b"return"), 1, b"b")
+    assert judged(before, [opened, other]).reason == "http://app.test/ would get something else"
+
+
+def test_a_location_that_a_server_has_for_both_of_its_ports_is_one():
+    """The server for plain HTTP has the same names and the same words in the file that both include."""
+    text = (
+        "events {}\nhttp {\nserver {\nlisten 80;\nserver_name app.test;\ninclude /l.conf;\n}\n"
+        "server {\nlisten 81;\nserver_name app.test;\ninclude /l.conf;\n}\n}\n"
+    )
+    files = {"/n.conf": text.encode(), "/l.conf": b"location / {\nproxy_pass http://b;\n}\n"}
+    before = load("/n.conf", read=files.__getitem__, glob=lambda pattern: [pattern])
+    assert judged(before, [splice.insert_after(named(before, b"proxy_pass"), UP.encode())]).good
+
+
 def test_the_backend_gets_the_path_that_opened():
     before = tree(f"location /ws/ {{\nproxy_pass http://b/;\n{UP}}}")
     edit = splice.set_argument(named(before, b"proxy_pass"), 0, b"http://b/y/")

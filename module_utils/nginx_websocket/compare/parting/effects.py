@@ -28,7 +28,7 @@ _OF_APPLICATIONS = frozenset((404, 405, 406, 409, 410, 422, 451, 501))
 """Errors that nginx does not make of itself where it passes a request on."""
 Places = Tuple[str, str]
 _Lines = Dict[Tuple[str, int], Tuple[str, Optional[str], Optional[Directive]]]
-"""By name in one case, and which one of that name: name, value (None for one that cannot be told), directive."""
+"""By name (in one case) and number of it: name, value (None for one that cannot be told), and directive."""
 
 
 def place(directive: Optional[Directive], otherwise: str = "") -> str:
