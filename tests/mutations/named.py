@@ -321,8 +321,8 @@ MUTATIONS = (
     Mutation(
         "a master that upgrades is signalled",
         "transaction/live/reload.py",
-        "    if workers.successors(master):\n        raise NotProven(_UPGRADED.format(master))\n    before",
-        "    before",
+        "    if workers.successors(master):\n        raise NotProven(_UPGRADED.format(master))\n    #",
+        "    #",
         ("test_transaction_reload.py",),
     ),
     Mutation(
@@ -331,6 +331,27 @@ MUTATIONS = (
         "if now and not now & before and not",
         "if now and not",
         ("test_transaction_reload.py",),
+    ),
+    Mutation(
+        "a worker that still bears its master's title counts as a new one",
+        "transaction/live/reload.py",
+        "frozenset(workers.children(master))",
+        "frozenset(workers.serving(master))",
+        ("test_transaction_reload.py",),
+    ),
+    Mutation(
+        "the location of another server is the one that is mended",
+        "edit/judge.py",
+        "return frozenset(real_names(server)), *words",
+        "return tuple(words)",
+        ("test_judge.py",),
+    ),
+    Mutation(
+        "a rollback needs a main file that can be read",
+        "transaction/rollback.py",
+        "        return Configuration(host.nginx.conf_path, [], {})",
+        "        raise",
+        ("test_transaction_going_back.py",),
     ),
     Mutation(
         "the guard runs whatever archive lies there",
