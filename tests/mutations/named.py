@@ -377,8 +377,8 @@ MUTATIONS = (
     Mutation(
         "a rollback overwrites a user's own file",
         "transaction/rollback.py",
-        "elif path in written and not site and not",
-        "elif False and not",
+        "elif edited and not site:",
+        "elif False:",
         ("test_transaction_going_back.py",),
     ),
 )

@@ -253,7 +253,7 @@ def _undo_unconfirmed(host: Host, to: str) -> bool:
         Whether that is all that was asked for.
     """
     record = host.journal.read()
-    if record is None or record.step != UNCONFIRMED or to not in (PREVIOUS, str(record.backup)) or host.check:
+    if record is None or record.step != UNCONFIRMED or to not in (PREVIOUS, str(record.backup)):
         return False
     backup = host.backups.load(record.backup)
     recover(host)
@@ -288,7 +288,8 @@ def _changes(
             raise Refused(f"{path} is neither a file nor a link any more; nothing was changed")
         if current.same(entry):
             continue
-        if by.get(path) == FIX and not current.same(written[path]) and on_drift != KEEP:
+        edited = not current.same(written.get(path, current))
+        if by.get(path) == FIX and edited and on_drift != KEEP:
             edit = hand_edit(written[path].content, current.content, path)
             host.outcome.drift.append({"path": path, "diff": edit})
             if on_drift == FAIL:
@@ -301,13 +302,13 @@ def _changes(
             host.find(
                 "drift", f"{path} was edited since it was mended; the edit is kept in this rollback's backup"
             )
-        elif path in written and not site and not current.same(written[path]):
+        elif edited and not site:
             host.find(
                 "edited-since",
                 f"{path} is not a site's file and was edited since the last transaction: it is left as it is",
             )
             continue
-        elif path in written and not current.same(written[path]):
+        elif edited:
             host.find(
                 "drift",
                 f"{path} was edited since the last transaction; the edit is kept in this rollback's backup",

@@ -112,4 +112,5 @@ def test_a_run_that_only_tells_what_the_host_did_has_changed_something_unless_it
     done = returned.rollback(returned.two, check=check)
     assert "already" in done.message and done.recovered
     assert done.changed is not check
+    assert returned.rollback("1", check=check).changed
     assert (inner(returned).notes.read() is None) is not check

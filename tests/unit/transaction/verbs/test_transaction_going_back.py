@@ -132,6 +132,8 @@ def test_the_link_that_a_state_has_itself_is_put_back_and_no_later_one(host):
 def test_the_link_of_a_place_where_a_site_was_before_stays_away(host):
     """The site has moved; a link to its old place would lead nowhere."""
     own = f"{ROOT}/conf.d/moved.conf"
+    for path in (LINK, FILE):  # by hand, so that no backup has it
+        host.world.files.put(path, ABSENT)
     for tail in ("three", "four"):
         done = host.deploy(candidate("a", tail, path=own))
         assert done.outcome == "applied", done.message
@@ -164,13 +166,14 @@ def test_a_file_of_the_users_own_is_left_as_they_edited_it(host):
     assert host.world.files.read(MAIN) == kept and "# two" in host.served()[0]
 
 
-def record(host: SimulatedHost, kind: str, change: Change) -> None:
-    """Let a change stand there, with the backup of the transaction that made it."""
-    host.world.files.plant(change.path, change.after)
+def record(host: SimulatedHost, kind: str, *changes: Change) -> None:
+    """Let changes stand there, with the backup of the transaction that made them."""
+    for change in changes:
+        host.world.files.plant(change.path, change.after)
     inner = Host(host.nginx, STATE, world=host.world)
     number, sites = inner.backups.next_number(), inner.deployed()
     inner.backups.save(
-        number, [change], kind=kind, time="then", by="me", sites_before=sites, sites=sites, restores=0
+        number, changes, kind=kind, time="then", by="me", sites_before=sites, sites=sites, restores=0
     )
 
 
@@ -215,17 +218,26 @@ def test_a_main_file_that_somebody_broke_since_it_was_mended_comes_back(host):
     record(host, FIX, Change(MAIN, Entry("file", content=good), Entry("file", content=good + b"# mended\n")))
     host.world.files.plant(MAIN, Entry("file", content=good + b"http {"))
     done = host.rollback(on_drift="overwrite")
-    assert (done.outcome, codes(done)) == ("applied", ["drift"]), done.message
+    assert (done.outcome, codes(done), done.comparison) == ("applied", ["drift"], {}), done.message
     assert host.world.files.read(MAIN) == good and "# two" in host.served()[0]
 
 
 def test_a_main_file_that_nobody_can_read_comes_back_only_to_somebody_who_says_so(host):
-    good = host.world.files.read(MAIN)
-    record(host, FIX, Change(MAIN, Entry("file", content=good + b"http {"), Entry("file", content=good)))
+    good, two = host.world.files.read(MAIN), host.world.files.entry(FILE)
+    main = Change(MAIN, Entry("file", content=good + b"http {"), Entry("file", content=good))
+    record(host, "deploy", main, Change(FILE, Entry("file", content=two.content + b"#"), two, "a"))
     assert "does not pass nginx -t on this host" in refused(host)
     done = host.rollback(allow_invalid=True)
     assert (done.outcome, codes(done)) == ("applied", ["nginx-refuses"]), done.message
     assert host.world.files.read(MAIN) == good + b"http {" and "# two" in host.served()[0]
+
+
+def test_what_nginx_does_not_take_in_the_end_is_told_as_that(host):
+    host.world.unready = ["nginx refused to reload"]
+    before = host.files()
+    done = host.rollback()
+    assert (done.outcome, done.failed) == ("rolled back", True) and host.files() == before
+    assert done.message.startswith("nginx refused to reload. The host was put back as it was")
 
 
 def test_a_stopped_nginx_stays_so_and_that_is_told(host):
