@@ -49,8 +49,8 @@ FOUND, SURVIVED, NOT_RUN, NOT_MADE = "found", "survived", "not run", "not made"
 class Room:
     """A pytest plugin: in place of running the tests once, try the faults of one room."""
 
-    def __init__(self, name: str, number: int, seed: int, only: str = "") -> None:
-        """Draw ``number`` faults of the room; of files whose path holds ``only``."""
+    def __init__(self, name: str, number: int, seed: int, only: Sequence[str] = ("",)) -> None:
+        """Draw ``number`` faults of the room; of functions whose ``path:name`` holds one of ``only``."""
         self.name, self.number, self.random, self.only = name, number, random.Random(f"{seed} {name}"), only
         self.items: List[pytest.Item] = []
         self.seconds: List[Optional[float]] = []
@@ -120,7 +120,7 @@ class Room:
         by_function: Dict[Tuple[str, str], List[Mutant]] = defaultdict(list)
         for path in sorted((ROOT / PACKAGE / self.name).rglob("*.py")):
             for mutant in mutants(str(path.relative_to(ROOT)), path.read_text(encoding="utf-8")):
-                if self.only in mutant.path:
+                if any(word in f"{mutant.path}:{mutant.function}" for word in self.only):
                     by_function[mutant.path, mutant.function].append(mutant)
         waiting = list(by_function.values())
         for group in waiting:
@@ -200,7 +200,9 @@ def main(words: Optional[Sequence[str]] = None) -> int:
     parser.add_argument("rooms", nargs="*", default=ROOMS, metavar="ROOM")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--number", type=int, default=100, help="of faults in each room")
-    parser.add_argument("--only", default="", help="files of the code whose path holds this")
+    parser.add_argument(
+        "--only", nargs="+", default=[""], help="functions whose path:name holds a word of these"
+    )
     parser.add_argument("--tests", nargs="*", help="paths below tests/unit in place of the room's folder")
     given = parser.parse_args(words)
     for name in given.rooms or ROOMS:
