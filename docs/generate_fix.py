@@ -29,7 +29,7 @@ BY_OTHER_MEANS = {
     unended.CODE: " (where its place is certain)",
     linking.CODE: " (the link is made)",
     STALE: " (one reload)",
-    NGINX_CONFIG_INVALID: " (a variable's misspelt name)",
+    NGINX_CONFIG_INVALID: " (what its message names)",
 }
 """What is cured, and beside the cures of `edit`."""
 MAIN = "/etc/nginx/nginx.conf"

@@ -33,6 +33,8 @@ class Fault:
     """A name that the backend's certificate holds, where it was verified with another."""
     variable: str = ""
     """A variable that nothing defines, without its ``$``; nginx refuses its files for it."""
+    message: str = ""
+    """Of nginx, which refuses its files, with the place that it names."""
 
 
 Maker = Callable[[Configuration, Route, Fault], Iterator[Edits]]

@@ -123,6 +123,7 @@ def _candidates(
         host_known=_host_known(facts),
         tls_name=_certificate_name(facts, cause),
         variable=_unknown_variable(cause),
+        message=_message(facts, cause),
     )
     yield from cures(configuration, route, fault)
 
@@ -212,6 +213,14 @@ def _unknown_variable(cause: Finding) -> str:
     """The variable for which nginx refuses its files, by its own words; "" for none."""
     words = (re.search(r'unknown "(\w+)" variable', item.text) for item in cause.evidence)
     return next((found.group(1) for found in words if found is not None), "")
+
+
+def _message(facts: Facts, cause: Finding) -> str:
+    """Why nginx refuses its files: its own words and their place, or those of the rule that read the tree."""
+    if facts.test is not None:
+        return "" if facts.test.valid else facts.test.error
+    first = next((item for item in cause.evidence if item.file), None)
+    return f"{first.text} in {first.file}:{first.line}" if first is not None else ""
 
 
 def _host_known(facts: Facts) -> bool:

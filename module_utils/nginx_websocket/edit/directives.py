@@ -1,0 +1,40 @@
+"""Names of nginx's directives, of which a misspelt one is nearly one (nginx.org/en/docs/dirindex.html)."""
+
+from __future__ import annotations
+
+from typing import Tuple
+
+DIRECTIVES: Tuple[str, ...] = tuple(
+    """
+absolute_redirect accept_mutex access_log add_header add_trailer aio alias allow auth_basic
+auth_basic_user_file auth_request auth_request_set autoindex break charset chunked_transfer_encoding
+client_body_buffer_size client_body_temp_path client_body_timeout client_header_buffer_size
+client_header_timeout client_max_body_size default_type deny directio error_log error_page etag expires
+fastcgi_param fastcgi_pass geo grpc_pass gzip gzip_comp_level gzip_min_length gzip_proxied gzip_types
+gzip_vary hash http2 if_modified_since ignore_invalid_headers include index internal ip_hash keepalive
+keepalive_requests keepalive_timeout large_client_header_buffers least_conn limit_conn limit_conn_status
+limit_conn_zone limit_except limit_rate limit_req limit_req_status limit_req_zone lingering_close
+lingering_timeout listen location log_format log_not_found map map_hash_bucket_size map_hash_max_size
+merge_slashes mirror port_in_redirect proxy_bind proxy_buffer_size proxy_buffering proxy_buffers
+proxy_busy_buffers_size proxy_cache proxy_cache_bypass proxy_cache_key proxy_cache_lock
+proxy_cache_methods proxy_cache_path proxy_cache_use_stale proxy_cache_valid proxy_connect_timeout
+proxy_cookie_domain proxy_cookie_path proxy_force_ranges proxy_headers_hash_bucket_size
+proxy_headers_hash_max_size proxy_hide_header proxy_http_version proxy_ignore_client_abort
+proxy_ignore_headers proxy_intercept_errors proxy_max_temp_file_size proxy_method proxy_next_upstream
+proxy_next_upstream_timeout proxy_next_upstream_tries proxy_no_cache proxy_pass proxy_pass_header
+proxy_pass_request_body proxy_pass_request_headers proxy_read_timeout proxy_redirect
+proxy_request_buffering proxy_send_timeout proxy_set_body proxy_set_header proxy_socket_keepalive
+proxy_ssl_certificate proxy_ssl_certificate_key proxy_ssl_ciphers proxy_ssl_name proxy_ssl_protocols
+proxy_ssl_server_name proxy_ssl_session_reuse proxy_ssl_trusted_certificate proxy_ssl_verify
+proxy_ssl_verify_depth proxy_temp_path real_ip_header real_ip_recursive recursive_error_pages
+reset_timedout_connection resolver resolver_timeout return rewrite rewrite_log root satisfy send_timeout
+sendfile server server_name server_name_in_redirect server_names_hash_bucket_size
+server_names_hash_max_size server_tokens set set_real_ip_from ssl_buffer_size ssl_certificate
+ssl_certificate_key ssl_ciphers ssl_client_certificate ssl_dhparam ssl_ecdh_curve
+ssl_prefer_server_ciphers ssl_preread ssl_protocols ssl_session_cache ssl_session_tickets
+ssl_session_timeout ssl_stapling ssl_stapling_verify ssl_trusted_certificate ssl_verify_client
+ssl_verify_depth stub_status sub_filter sub_filter_once tcp_nodelay tcp_nopush try_files types
+types_hash_max_size underscores_in_headers upstream uwsgi_pass valid_referers variables_hash_max_size
+worker_connections zone
+""".split()  # noqa: SIM905 # more than a hundred names
+)
