@@ -31,6 +31,7 @@ class Level:
         self.directive = directive
         self.parent = parent
         self._index: Optional[Dict[bytes, List[Directive]]] = None
+        self._nearest: Dict[Tuple[bytes, ...], Tuple[Optional[Level], List[Directive]]] = {}
         self._derived: Dict[Callable[[Level], Any], Any] = {}
 
     def once(self, build: Callable[[Level], Derived]) -> Derived:
@@ -72,14 +73,19 @@ class Level:
         return levels
 
     def nearest(self, *names: bytes) -> Tuple[Optional[Level], List[Directive]]:
-        """The nearest level that has any of the directives, and those directives."""
-        level: Optional[Level] = self
-        while level is not None:
-            found = level.own(*names)
-            if found:
-                return level, found
-            level = level.parent
-        return None, []
+        """The nearest level that has any of the directives, and those directives.
+
+        It is looked for once: the requests of a comparison ask a level the same hundreds of times.
+        """
+        known = self._nearest.get(names)
+        if known is None:
+            own = self.own(*names)
+            if own:
+                known = self, own
+            else:
+                known = self.parent.nearest(*names) if self.parent is not None else (None, [])
+            self._nearest[names] = known
+        return known
 
     def value(self, name: bytes, default: bytes) -> bytes:
         """First argument of the nearest directive of that name."""

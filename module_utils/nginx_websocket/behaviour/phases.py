@@ -82,7 +82,8 @@ class Walker:
         self.exchange = exchange
         self.hooks = hooks
         self.selections: List[Found] = []
-        self.searched: List[bytes] = []
+        self.searched = b""
+        """The URI of the first search."""
         self.upstream: Optional[Upstream] = None
         self.handler: Optional[Directive] = None
         self.error_page = False
@@ -149,7 +150,7 @@ class Walker:
         exchange.uri_changed = False
         found = find_location(exchange.server, exchange.uri, exchange.version)
         self.selections.append(found)
-        self.searched.append(exchange.uri)
+        self.searched = self.searched or exchange.uri
         for match in found.matches:
             exchange.keep(match)
         location = found.location

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import functools
 from typing import Dict, List, Optional, Sequence, Tuple, Union
 
 from .. import codes
@@ -58,8 +59,6 @@ class Route:
     """Every location search, in order (rewrites and internal redirects search again)."""
     locations: List[Location] = dataclasses.field(default_factory=list)
     """The location in the end, outer block first; empty when the server itself answers."""
-    losers: List[Loser] = dataclasses.field(default_factory=list)
-    """Locations that match the URI of the *first* search and were not taken, with the reason."""
     entered: List[Entered] = dataclasses.field(default_factory=list)
     """Every location that the request got to, in order, with the guards that nginx asks there."""
     level: Optional[Level] = None
@@ -72,6 +71,8 @@ class Route:
     upstream: Optional[Upstream] = None
     undecided: List[Undecided] = dataclasses.field(default_factory=list)
     first_uri: bytes = b""
+    searched: bytes = b""
+    """The URI of the first search."""
     exchange: Optional[Exchange] = None
     """The request as it is at the end: what its variables are worth then."""
 
@@ -79,6 +80,16 @@ class Route:
     def location(self) -> Optional[Location]:
         """The innermost location."""
         return self.locations[-1] if self.locations else None
+
+    @functools.cached_property
+    def losers(self) -> List[Loser]:
+        """Locations that match the URI of the first search and were not taken, with the reason."""
+        if not self.selections or self.server is None:
+            return []
+        try:
+            return explain_losers(self.server, self.searched, self.selections[0], self.version)
+        except (CannotDecide, RegexError, RecursionError):
+            return []
 
     @property
     def candidates(self) -> List[Candidate]:
@@ -246,13 +257,7 @@ def _walk(
         result.uri, result.args = printable(exchange.uri), printable(exchange.args)
         result.effective = effective_directives(exchange.level, exchange.version)
         result.upstream = walker.upstream
-    if result.selections:
-        assert result.server is not None
-        first = result.selections[0]
-        try:
-            result.losers = explain_losers(result.server, walker.searched[0], first, result.version)
-        except (CannotDecide, RegexError, RecursionError):
-            result.losers = []
+        result.searched = walker.searched
 
 
 def _answered_before(exchange: Exchange, tls: bool, admitted: bool) -> Optional[Answer]:

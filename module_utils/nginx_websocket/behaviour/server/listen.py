@@ -8,6 +8,7 @@ address hides the wildcard of the same port.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import ipaddress
 from typing import Dict, List, Optional, Sequence, Tuple
 
@@ -174,6 +175,7 @@ def listen_groups(servers: Sequence[Level]) -> List[ListenGroup]:
     return list(groups.values())
 
 
+@functools.lru_cache(maxsize=1024)
 def canonical_host(host: str) -> Tuple[str, str]:
     """Family and canonical text of an IP literal or a socket path; ("", host) for a name."""
     if host.startswith("unix:"):

@@ -98,6 +98,10 @@ def place_of(route: Route) -> Optional[Place]:
 
 def carries_upgrade(level: Level) -> bool:
     """Whether a level proxies over HTTP with an Upgrade and a Connection line of some sense."""
+    return level.once(_carries_upgrade)
+
+
+def _carries_upgrade(level: Level) -> bool:
     if not any(own.own(b"proxy_pass") for own in with_ifs(level)):
         return False
     values = {line.args[0].lower(): line.args[1] for line in header_list(level)[1] if len(line.args) == 2}
