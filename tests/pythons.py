@@ -5,8 +5,8 @@ The lab's host images have one each: they run in containers, against their own O
 Other versions (from 3.8 on) are looked for on this machine, on PATH and below ~/.pyenv/versions; each
 gets an environment with pytest and hypothesis in .cache/pythons/. `--local` leaves the containers out, and so
 takes every version of this machine.
-The oldest and the newest run all tests. Those between import all of them, and run a share each: a test thus
-runs under three versions. `--whole` has all run under all. Ends with 1 when one has failed.
+The oldest runs all tests. The others import all of them, and run a share each: with `tests/run unit`, a test
+thus runs under three versions. `--whole` has all run under all. Ends with 1 when one has failed.
 """
 
 from __future__ import annotations
@@ -117,8 +117,8 @@ def environment(version: Tuple[int, int], path: str) -> str:
 
 def shares(versions: Sequence[Tuple[int, int]]) -> Dict[Tuple[int, int], str]:
     """Return the share of the tests of each version, as TESTS_SHARE wants it; empty for all of them."""
-    between = sorted(versions)[1:-1]
-    parts = {version: f"{number}/{len(between)}" for number, version in enumerate(between, 1)}
+    others = sorted(versions)[1:]
+    parts = {version: f"{number}/{len(others)}" for number, version in enumerate(others, 1)}
     return {version: parts.get(version, "") for version in versions}
 
 
