@@ -10,8 +10,9 @@ from typing import Dict, Iterator, List
 from .. import codes
 from ..behaviour.route import Route
 from ..conf.tree import Configuration
-from . import copies, lines, loadable, paths, places, refusals, upstreams
+from . import copies, lines, loadable, paths, places, upstreams
 from .fault import Edits, Fault, Maker
+from .refused.by_message import by_message
 
 __all__ = ["Fault", "curable", "cures"]
 
@@ -91,7 +92,7 @@ _BY_CODE: Dict[str, Maker] = {
     codes.PROXY_BIND_FAILED: lines.delete_named,
     codes.MIRROR_UPGRADED: copies.no_upgrade_of_a_copy,
     codes.TLS_HANDSHAKE_FAILED: lines.newer_tls,
-    codes.NGINX_CONFIG_INVALID: _either(loadable.variable_misspelt, loadable.named_line, refusals.by_message),
+    codes.NGINX_CONFIG_INVALID: _either(loadable.variable_misspelt, loadable.named_line, by_message),
     codes.SSI_HOLDS_UPGRADE: lines.line("ssi off;"),
     codes.PROXY_PROTOCOL_MISMATCH: lines.without_proxy_line,
     codes.WRONG_PASS_DIRECTIVE: places.other_pass,

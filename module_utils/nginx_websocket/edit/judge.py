@@ -105,6 +105,14 @@ def judge(
     return Judgement(not reason, reason)
 
 
+def opens(configuration: Configuration, asked: Asked) -> str:
+    """Why the upgrade of this URL would not pass in a tree; empty where it does."""
+    try:
+        return _opens(_of(configuration, asked), asked)
+    except BROKEN as error:
+        return f"it cannot be judged: {error}"
+
+
 SINGLE = frozenset(
     b"proxy_buffer_size proxy_buffers proxy_busy_buffers_size "
     b"proxy_pass proxy_http_version proxy_read_timeout proxy_ssl_server_name proxy_ssl_name root alias "

@@ -52,23 +52,28 @@ def diff(configuration: Configuration, edits: Sequence[Edit]) -> str:
 
     A symlink is what ``patch`` refuses to change, so the file behind it is named.
     """
-    shown = []
-    for name, new in edited_files(configuration, edits).items():
-        old_lines, new_lines = _lines(configuration.files[name]), _lines(new)
-        matcher = difflib.SequenceMatcher(None, old_lines, new_lines, autojunk=False)
-        path = os.path.realpath(name) if os.path.islink(name) else name
-        hunks = [f"--- {path}", f"+++ {path}"]
-        for tag, old, old_end, start, end in matcher.get_opcodes():
-            if tag == "equal":
-                continue
-            # In a unified diff an empty side names the line before it (POSIX diff, "-U").
-            first = old + 1 if old_end > old else old
-            second = start + 1 if end > start else start
-            hunks.append(f"@@ -{first},{old_end - old} +{second},{end - start} @@")
-            hunks += [f"-{line}" for line in old_lines[old:old_end]]
-            hunks += [f"+{line}" for line in new_lines[start:end]]
-        shown.append("\n".join(hunks) + "\n")
-    return "".join(shown)
+    return "".join(
+        shown(name, configuration.files[name], new)
+        for name, new in edited_files(configuration, edits).items()
+    )
+
+
+def shown(name: str, old: bytes, new: bytes) -> str:
+    """Two contents of a file as a unified diff without context."""
+    old_lines, new_lines = _lines(old), _lines(new)
+    matcher = difflib.SequenceMatcher(None, old_lines, new_lines, autojunk=False)
+    path = os.path.realpath(name) if os.path.islink(name) else name
+    hunks = [f"--- {path}", f"+++ {path}"]
+    for tag, first, end, start, stop in matcher.get_opcodes():
+        if tag == "equal":
+            continue
+        # In a unified diff an empty side names the line before it (POSIX diff, "-U").
+        was = first + 1 if end > first else first
+        now = start + 1 if stop > start else start
+        hunks.append(f"@@ -{was},{end - first} +{now},{stop - start} @@")
+        hunks += [f"-{line}" for line in old_lines[first:end]]
+        hunks += [f"+{line}" for line in new_lines[start:stop]]
+    return "\n".join(hunks) + "\n"
 
 
 def _lines(data: bytes) -> List[str]:

@@ -6,8 +6,9 @@ import pytest
 from simulated_host import ROOT
 from test_fix import BROKEN, GOOD, changed_lines
 
+from module_utils.nginx_websocket.edit.refused.unended import ended
 from module_utils.nginx_websocket.fix.model import Wish
-from module_utils.nginx_websocket.fix.unended import CODE, ended
+from module_utils.nginx_websocket.fix.unended import CODE
 
 
 @pytest.mark.parametrize(

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
-from typing import Sequence
+from typing import TYPE_CHECKING, Mapping, Optional, Sequence
 
 from ...conf.splice import Edit
 from ...conf.tree import ConfSyntaxError
 from ...edit import memory
 from ..evidence.facts import Facts
+
+if TYPE_CHECKING:
+    from ...transaction.site.model import Validation
 
 
 def refused(facts: Facts, edits: Sequence[Edit]) -> str:
@@ -26,21 +29,40 @@ def refused(facts: Facts, edits: Sequence[Edit]) -> str:
         configuration is a dump or a copy in memory, the binary is not to be run, or we are not root (nginx
         must read keys).
     """
+    if facts.configuration is None or facts.nginx is None:
+        return ""
+    if facts.configuration is not facts.nginx.configuration:
+        return ""
+    before = facts.configuration.files
+    try:
+        after = memory.edited(facts.configuration, edits).files
+    except (ConfSyntaxError, ValueError, KeyError):
+        return ""  # An edit was judged in memory all the same.
+    verdict = _verdict(facts, {path: after[path] for path in after if after[path] != before.get(path)})
+    return "" if verdict is None or verdict.valid else verdict.errors[0].sentence()
+
+
+def taken(facts: Facts, files: Mapping[str, bytes]) -> bool:
+    """Whether this host's nginx was asked, and takes its tree with other content in some files.
+
+    Args:
+        facts: what was seen of the host.
+        files: the new content of each.
+    """
+    verdict = _verdict(facts, files)
+    return verdict is not None and verdict.valid
+
+
+def _verdict(facts: Facts, files: Mapping[str, bytes]) -> Optional[Validation]:
     nginx = facts.nginx
-    if not facts.live or nginx is None or os.geteuid() != 0:
-        return ""
-    if facts.configuration is None or facts.configuration is not nginx.configuration or nginx.unsafe:
-        return ""
+    if not facts.live or nginx is None or nginx.unsafe or os.geteuid() != 0:
+        return None
     # Only a host that fails and can be mended needs them: they are compiled on every run that imports them.
     from ...transaction.live.instance import instance_of
     from ...transaction.site.model import Refused
     from ...transaction.tree.validation import candidate_changes, validate
 
-    before = facts.configuration.files
     try:
-        after = memory.edited(facts.configuration, edits).files
-        changes = candidate_changes({path: after[path] for path in after if after[path] != before.get(path)})
-        verdict = validate(changes, instance_of(nginx))
+        return validate(candidate_changes(files), instance_of(nginx))
     except (Refused, OSError, ConfSyntaxError, ValueError, KeyError):
-        return ""  # It could not be asked: an edit was judged in memory all the same.
-    return "" if verdict.valid else verdict.errors[0].sentence()
+        return None

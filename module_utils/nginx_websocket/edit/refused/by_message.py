@@ -11,12 +11,12 @@ import difflib
 import re
 from typing import Callable, Dict, Iterator, List, Match, Optional, Sequence, Tuple
 
-from ..behaviour.route import Route
-from ..conf import splice
-from ..conf.splice import Edit
-from ..conf.tree import Configuration, Directive
+from ...behaviour.route import Route
+from ...conf import splice
+from ...conf.splice import Edit
+from ...conf.tree import Configuration, Directive
+from ..fault import Edits, Fault
 from .directives import DIRECTIVES
-from .fault import Edits, Fault
 
 _PLACE = re.compile(r" in (/\S*):(\d+)$")
 _NEAR = 0.8

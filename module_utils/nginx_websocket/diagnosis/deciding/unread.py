@@ -1,0 +1,104 @@
+"""A change for files that nginx refuses and nobody can read as a tree: only one that nginx takes."""
+
+from __future__ import annotations
+
+import difflib
+import itertools
+import os
+import re
+from typing import Dict, Iterator, List
+
+from ...conf.load import load, read_file
+from ...conf.tree import ConfSyntaxError
+from ...edit import memory
+from ...edit.changes.change import Change
+from ...edit.judge import Asked, opens
+from ...edit.refused.unread import candidates
+from ..evidence import place
+from ..evidence.facts import Facts
+from ..words.findings import Finding
+from . import tested
+
+_PLACE = re.compile(r" in (/\S*):(\d+)$")
+_ABSENT = re.compile(r'open\(\) "(/[^"]+)" failed \(2: ')
+_INCLUDE = re.compile(rb"(\binclude\s+[\"']?)([^\s\"';]+)")
+MOST = 6
+"""Candidates that nginx is asked about."""
+_NEAR = 0.8
+"""How alike names are of which one is the other misspelt."""
+
+
+def offer(cause: Finding, facts: Facts) -> None:
+    """Give the cause the first change with which nginx takes its files and lets this WebSocket pass.
+
+    Args:
+        cause: what keeps nginx from its files.
+        facts: what was seen of the host, of whose files no tree came.
+    """
+    nginx, test = facts.nginx, facts.test
+    if facts.configuration is not None or nginx is None or test is None or test.valid or facts.inside:
+        return
+    found = _PLACE.search(test.error)
+    if found is None:
+        return
+    file, line = found.group(1), int(found.group(2))
+    try:
+        data = read_file(file)
+    except OSError:
+        return
+    absent = _ABSENT.search(test.error)
+    made = (
+        _other_includes(os.path.dirname(nginx.conf_path), absent.group(1), data, line)
+        if absent is not None
+        else candidates(file, data, test.error, line)
+    )
+    for after in itertools.islice(made, MOST):
+        if _opens(facts, {file: after}) and tested.taken(facts, {file: after}):
+            cause.change = Change(text=memory.shown(file, data, after))
+            return
+
+
+def _opens(facts: Facts, files: Dict[str, bytes]) -> bool:
+    """Whether the tree can be read with the new content, and the upgrade of this URL passes in it."""
+    assert facts.nginx is not None
+
+    def read(path: str) -> bytes:
+        return files[path] if path in files else read_file(path)
+
+    try:
+        tree = load(facts.nginx.conf_path, prefix=facts.nginx.prefix, read=read)
+        address = facts.main_hop.probe.address if facts.main_hop is not None else ""
+        request = facts.request or facts.question.route_request(address)
+        return not opens(tree, Asked(request, facts.version, place.file_kinds(facts)))
+    except (ConfSyntaxError, OSError, ValueError):
+        return False
+
+
+def _other_includes(root: str, absent: str, data: bytes, line: int) -> Iterator[bytes]:
+    """The include of that line with the name of a file that is there: nearly the same, or elsewhere."""
+    folder, name = os.path.split(absent)
+    right: List[str] = [
+        os.path.join(folder, near) for near in difflib.get_close_matches(name, _names(folder), 2, _NEAR)
+    ]
+    right += [
+        os.path.join(root, other, name)
+        for other in ["", *_names(root)]
+        if os.path.isfile(os.path.join(root, other, name))
+    ]
+    rows = data.split(b"\n")
+    row = rows[line - 1] if 0 < line <= len(rows) else b""
+    written = _INCLUDE.search(row)
+    if written is None:
+        return
+    for path in right:
+        # A relative name is below the folder of the main file (ngx_conf_include).
+        text = path if written.group(2).startswith(b"/") else os.path.relpath(path, root)
+        rows[line - 1] = row[: written.start(2)] + os.fsencode(text) + row[written.end(2) :]
+        yield b"\n".join(rows)
+
+
+def _names(folder: str) -> List[str]:
+    try:
+        return sorted(os.listdir(folder))
+    except OSError:
+        return []

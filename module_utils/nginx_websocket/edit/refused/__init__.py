@@ -1,0 +1,1 @@
+"""Cures of files that nginx refuses: by its message, and where they cannot even be read."""
