@@ -140,9 +140,10 @@ def _offer(causes: Sequence[Finding], facts: Facts) -> None:
     What mends takes longer to import than a healthy host takes to be looked at.
     """
     if causes:
-        from .deciding import mending
+        from .deciding import mending, unread
 
         mending.offer(causes, facts)
+        unread.offer(causes, facts)
 
 
 def _suspects(facts: Facts) -> List[Suspect]:

@@ -23,7 +23,7 @@ from ..evidence import place
 from ..evidence.facts import BackendFacts, Facts
 from ..reload import refused_tree
 from ..words.findings import Finding
-from . import tested, unread
+from . import tested
 
 MOST = 6
 """Candidates for one cause."""
@@ -51,8 +51,6 @@ def offer(causes: Sequence[Finding], facts: Facts) -> None:
         commands = cause.change.commands if cause.change is not None else []
         cause.change = Change(commands=commands) if commands else None
     if configuration is None or route is None:
-        for cause in causes[:1]:
-            unread.offer(cause, facts)
         return
     known = [(cause, found) for cause, found in zip(causes, offered) if found]
     for combination in itertools.islice(itertools.product(*[found for _, found in known]), TOGETHER):

@@ -6,7 +6,7 @@ import difflib
 import itertools
 import os
 import re
-from typing import Dict, Iterator, List
+from typing import Dict, Iterator, List, Sequence
 
 from ...conf.load import load, read_file
 from ...conf.tree import ConfSyntaxError
@@ -28,15 +28,15 @@ _NEAR = 0.8
 """How alike names are of which one is the other misspelt."""
 
 
-def offer(cause: Finding, facts: Facts) -> None:
-    """Give the cause the first change with which nginx takes its files and lets this WebSocket pass.
+def offer(causes: Sequence[Finding], facts: Facts) -> None:
+    """Give the first cause the first change with which nginx takes its files and lets this WebSocket pass.
 
     Args:
-        cause: what keeps nginx from its files.
+        causes: what keeps nginx from its files, first.
         facts: what was seen of the host, of whose files no tree came.
     """
     nginx, test = facts.nginx, facts.test
-    if facts.configuration is not None or nginx is None or test is None or test.valid or facts.inside:
+    if nginx is None or test is None or test.valid or facts.inside or facts.configuration is not None:
         return
     found = _PLACE.search(test.error)
     if found is None:
@@ -54,7 +54,7 @@ def offer(cause: Finding, facts: Facts) -> None:
     )
     for after in itertools.islice(made, MOST):
         if _opens(facts, {file: after}) and tested.taken(facts, {file: after}):
-            cause.change = Change(text=memory.shown(file, data, after))
+            causes[0].change = Change(text=memory.shown(file, data, after))
             return
 
 

@@ -6,7 +6,7 @@ import types
 
 import pytest
 
-from module_utils.nginx_websocket.diagnosis.deciding import mending, tested, unread
+from module_utils.nginx_websocket.diagnosis.deciding import tested, unread
 from module_utils.nginx_websocket.diagnosis.evidence.facts import ConfigTest, Facts, Question
 from module_utils.nginx_websocket.diagnosis.words.findings import Finding
 
@@ -40,7 +40,7 @@ def host(tmp_path, monkeypatch):
         facts.test = ConfigTest(False, [f"[emerg] {words}".replace("DIR", str(tmp_path))])
         facts.inside = inside
         cause = Finding("nginx-config-invalid")
-        mending.offer([cause], facts)
+        unread.offer([cause], facts)
         return cause.change.diff() if cause.change is not None else ""
 
     seen.mended = mended
@@ -98,5 +98,5 @@ def test_a_message_without_a_place_says_nothing(host):
 def test_a_tree_that_was_read_is_the_affair_of_others(host):
     facts = Facts(Question("ws://app.test/ws"), live=True, configuration=object())
     cause = Finding("nginx-config-invalid")
-    unread.offer(cause, facts)
+    unread.offer([cause], facts)
     assert cause.change is None
