@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import os
 import shlex
 import time
 from typing import List
@@ -108,8 +107,7 @@ def restore(host: Host, backup: Backup) -> List[str]:
         path = change.path
         temporary = temporary_name(path)
         if host.files.entry(temporary).kind != "absent":
-            host.files.unlink(temporary)
-            host.files.sync_directory(os.path.dirname(temporary))
+            host.files.unlink(temporary)  # synced with what becomes of the path
         current = host.files.entry(path)
         if current.same(change.before):
             host.files.let_go(path)

@@ -109,6 +109,42 @@ def by_property(name, lines, sent, opening):
     return for_property(facts, [], found, name)
 
 
+def by_header(name, sent, opening):
+    """The finding for a header with another value, or without one (None)."""
+    plain = Request("/ws/x", [("Host", "app.test")])
+    line = f"proxy_set_header {name} {sent};" if sent else ""
+    return by_property(name, line, plain.with_header(name, sent), plain.with_header(name, opening))
+
+
+@pytest.mark.parametrize(
+    ("name", "sent", "opening", "code", "detail", "fix"),
+    [
+        (
+            *("X-Forwarded-Host", "inner", "app.test", "host-header-wrong"),
+            "the backend goes by X-Forwarded-Host, and nginx sends inner there, which is not the page's host",
+            "proxy_set_header X-Forwarded-Host $http_host",
+        ),
+        ("Host", "inner", "app.test", "host-header-wrong", "", "proxy_set_header Host $http_host"),
+        (
+            *("X-Forwarded-Proto", "http", "https", "forwarded-proto-missing", ""),
+            "proxy_set_header X-Forwarded-Proto $scheme",
+        ),
+        ("Origin", "http://inner", None, "origin-rejected", "", "leave proxy_set_header Origin out"),
+    ],
+)
+def test_a_header_gets_the_value_that_opened(name, sent, opening, code, detail, fix):
+    finding = by_header(name, sent, opening)
+    assert (finding.code, finding.detail, finding.fix) == (code, detail, fix)
+    written = f"+{fix};" if opening else f"-proxy_set_header {name} {sent};"
+    assert written in finding.change.diff().replace("+        ", "+").replace("-        ", "-")
+
+
+def test_a_value_that_nginx_cannot_write_is_not_written():
+    finding = by_header("X-Forwarded-Host", "inner", "a value of the browser's")
+    assert finding.code == "host-header-wrong" and finding.change is None
+    assert "nginx sends inner there" in finding.detail
+
+
 def test_one_of_two_lines_goes():
     once = TWICE.with_header("X-Forwarded-For", "2.2.2.2")
     finding = by_property("X-Forwarded-For", LINES, TWICE, once)

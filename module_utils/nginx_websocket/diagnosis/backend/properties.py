@@ -175,10 +175,11 @@ def _sent_header(facts: Facts, backend: BackendFacts, name: str) -> List[Evidenc
 
 def _mend_header(facts: Facts, backend: BackendFacts, finding: Finding, name: str) -> None:
     """The header with the value that opened, written as nginx's variables have it."""
-    route = facts.route
-    if backend.search is None or backend.search.opening is None or route is None or route.upstream is None:
-        return
-    value = backend.search.opening.value(name)
+    route, search = facts.route, backend.search
+    assert (
+        search is not None and search.opening is not None and route is not None and route.upstream is not None
+    )
+    value = search.opening.value(name)
     if finding.code == codes.HOST_HEADER_WRONG and name != "Host":
         sent = backend.sent.value(name) if backend.sent is not None else ""
         finding.detail = (

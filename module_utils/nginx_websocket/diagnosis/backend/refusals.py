@@ -109,22 +109,21 @@ def _by_itself(facts: Facts, suspects: Sequence[Suspect], probe: Probe) -> List[
 
 def _other_location(facts: Facts, suspects: Sequence[Suspect]) -> Optional[Finding]:
     """No request opens at this backend, and it opens at another one to which this configuration leads."""
-    named = elsewhere.named_ports(facts.configuration)
     for backend in facts.backends:
-        if backend.other_port is None or backend.other_port[0].port not in named:
-            continue
-        if backend.search is None or is_this_nginx(facts, backend):
+        if backend.other_port is None or backend.search is None or is_this_nginx(facts, backend):
             continue
         listener, answer = backend.other_port
+        place = elsewhere.leading_to(facts.configuration, listener.port)
+        if place is None:
+            continue
         evidence = [
             said(f"a right handshake, sent to {backend.server}", right_handshake(backend)),
             said(f"and to port {listener.port}, to which this configuration leads as well", answer),
         ]
-        place = elsewhere.leading_to(facts.configuration, listener.port)
         for suspect in suspects:
             # A location for this very path leads there: why it does not answer is the cause.
             meant = suspect.finding.meant.directive if suspect.finding.meant is not None else None
-            if place is not None and meant is not None and place.parent is meant:
+            if meant is not None and place.parent is meant:
                 suspect.finding.evidence += evidence
                 return suspect.finding
         chooser = _chooser(facts, place)
@@ -136,7 +135,7 @@ def _other_location(facts: Facts, suspects: Sequence[Suspect]) -> Optional[Findi
                 f"{listener.port} does, to which another entry of the same map leads",
                 fix=f"an entry of this map that leads this handshake to port {listener.port}",
             )
-        where = at(place, f"{words_of(place)} leads there") if place is not None else []
+        where = at(place, f"{words_of(place)} leads there")
         passing = _own_line(facts)
         if passing is not None:
             return Finding(
@@ -168,10 +167,10 @@ def _own_line(facts: Facts) -> Optional[Directive]:
     return None if general or not carries_upgrade(route.level) else route.upstream.directive
 
 
-def _chooser(facts: Facts, place: Optional[Directive]) -> Optional[Directive]:
+def _chooser(facts: Facts, place: Directive) -> Optional[Directive]:
     """The map by which proxy_pass chooses, where another entry of it leads to a place."""
     route = facts.route
-    if route is None or route.upstream is None or place is None:
+    if route is None or route.upstream is None:
         return None
     block = place.parent
     wanted = block.args[0] if block is not None and block.name == b"upstream" and block.args else b""

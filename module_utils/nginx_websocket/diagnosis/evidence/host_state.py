@@ -274,22 +274,17 @@ def _neighbours(configuration: Configuration) -> List[str]:
             directories += [directory, os.path.join(os.path.dirname(directory), "sites-available")]
     # Two trees on one host: the one that people edit, and the one of the nginx that runs.
     directories += ["/etc/nginx/sites-available", "/etc/nginx/sites-enabled", "/etc/nginx/conf.d"]
-    seen: List[str] = []
-    for directory in dict.fromkeys(directories):
+    found: List[str] = []
+    for directory in dict.fromkeys(os.path.normpath(one) for one in directories if one):
         try:
             names = sorted(os.listdir(directory))
         except OSError:
             continue
         for name in names[:STRAY_LIMIT]:
             path = os.path.join(directory, name)
-            if (
-                path not in seen
-                and not BACKUP.search(name)
-                and os.path.isfile(path)
-                and (os.path.getsize(path) <= STRAY_SIZE)
-            ):
-                seen.append(path)
-    return seen[:STRAY_LIMIT]
+            if not BACKUP.search(name) and os.path.isfile(path) and os.path.getsize(path) <= STRAY_SIZE:
+                found.append(path)
+    return found[:STRAY_LIMIT]
 
 
 def _beside(path: str, main: str) -> Callable[[str], bytes]:
@@ -320,9 +315,9 @@ def _locations_in(
         return []
     found: List[Location] = []
     for directive in _top(parsed):
-        if directive.name == b"location" and directive.block is not None:
+        if directive.name == b"location":
             found += [Location(directive, server)] if server is not None else []
-        elif directive.name == b"server" and directive.block is not None:
+        elif directive.name == b"server":
             names = [name.lower() for child in directive.children(b"server_name") for name in child.args]
             if host in names or not names or b"_" in names:
                 own = Level("server", directive, server.parent if server is not None else http)

@@ -9,6 +9,7 @@ import pytest
 from module_utils.nginx_websocket.diagnosis import hops
 from module_utils.nginx_websocket.diagnosis.asking import backend as backend_module
 from module_utils.nginx_websocket.diagnosis.engine import conclude_live
+from module_utils.nginx_websocket.diagnosis.experiments.search import Search
 from tests.cases.lab_backend import LabBackend
 from tests.unit.diagnosis.seen import (
     about_upstream,
@@ -19,6 +20,7 @@ from tests.unit.diagnosis.seen import (
     page,
     proxied,
     refused,
+    shown,
     site,
 )
 
@@ -54,6 +56,65 @@ def test_a_slow_backend_is_waited_for(slow, monkeypatch):
 
 def test_nobody_is_waited_for_where_something_else_explains_it(slow, monkeypatch):
     assert asked(slow, monkeypatch, patient=False).as_sent.error_kind == "answer-timeout"
+
+
+class Laboratory:
+    """A backend that says nothing, and what of it was waited for."""
+
+    waits = None
+
+    def __init__(self, address, tls_name, timeout, hold=0.0):
+        self.address, self.tls_name, self.timeout = address, tls_name, timeout
+
+    def search(self, sent, client, paths, scheme):
+        return Search(SILENT, tried=[("as nginx sends it", SILENT)])
+
+    def send(self, request, hold=0.0):
+        if self.timeout == 2.0:  # the other scheme, with which nobody is waited for
+            return refused(400) if "a" in self.answers else SILENT
+        self.waits.append(self.timeout)
+        return opened()
+
+
+def waited(monkeypatch, *, timeout=5.0, answers="", servers=1, addresses=("127.0.0.1",)):
+    """Seconds for which silent backends are waited for, and what is known of them then."""
+    monkeypatch.setattr(Laboratory, "waits", [])
+    monkeypatch.setattr(Laboratory, "answers", answers, raising=False)
+    monkeypatch.setattr(backend_module, "Laboratory", Laboratory)
+    monkeypatch.setattr(backend_module.place, "resolve", lambda facts, host: list(addresses))
+    listed = "".join(f"server app{number}.test:8000;\n" for number in range(servers))
+    facts = host(f"upstream pool {{\n{listed}}}\n" + site(proxied("http://pool")), {})
+    facts.question.timeout, facts.nginx = timeout, None
+    backend_module.ask_backends(facts, False, patient=True)
+    return Laboratory.waits, [found.search.as_sent if found.search else None for found in facts.backends]
+
+
+def test_a_silent_backend_gets_the_time_that_a_browser_gives_or_the_user(monkeypatch):
+    assert waited(monkeypatch)[0] == [backend_module.PATIENCE] == [20.0]
+    assert waited(monkeypatch, timeout=60.0)[0] == [60.0]
+
+
+def test_only_the_first_silent_backend_is_waited_for(monkeypatch):
+    waits, answers = waited(monkeypatch, servers=3)
+    assert waits == [20.0] and [answer.opened for answer in answers] == [True, False, False]
+
+
+def test_a_backend_that_speaks_in_the_other_scheme_is_not_silent(monkeypatch):
+    assert waited(monkeypatch, answers="a")[0] == []
+
+
+def test_a_backend_whose_name_leads_nowhere_is_not_waited_for(monkeypatch):
+    assert waited(monkeypatch, addresses=()) == ([], [None])
+
+
+def test_a_backend_that_refuses_is_not_waited_for(monkeypatch):
+    def search(laboratory, *_arguments):
+        return Search(refused(403), tried=[("as nginx sends it", refused(403))])
+
+    monkeypatch.setattr(Laboratory, "search", search)
+    monkeypatch.setattr(backend_module, "session_probe", lambda *_: None)
+    monkeypatch.setattr(backend_module, "look_elsewhere", lambda *_: None)
+    assert 20.0 not in waited(monkeypatch)[0]
 
 
 @pytest.fixture
@@ -128,6 +189,13 @@ def test_a_backend_that_stays_silent_hangs_and_the_timeout_is_shown():
     finding = conclude_live(facts).findings[0]
     assert finding.code == "backend-hang"
     assert any("proxy_read_timeout is 2s" in item.text for item in finding.evidence)
+
+
+@pytest.mark.parametrize("probe", [SILENT, page(502)])
+def test_the_timeout_is_not_shown_where_nginx_did_not_give_up_by_it(probe):
+    facts = host(site(proxied()), {"loopback": probe}, backends=[backend(SILENT)])
+    finding = conclude_live(facts).findings[0]
+    assert finding.code == "backend-hang" and "proxy_read_timeout" not in shown(finding)
 
 
 def test_a_backend_that_answers_at_once_now_hung_before():

@@ -12,6 +12,7 @@ from module_utils.nginx_websocket.diagnosis.experiments.search import Request, S
 from tests.unit.diagnosis.seen import (
     UP,
     backend,
+    broken,
     causes,
     first,
     host,
@@ -259,5 +260,10 @@ def test_servers_that_differ_fail_although_one_opens():
     report = conclude_live(facts)
     assert (report.verdict, causes(report)) == ("fails", ["upstream-servers-differ"])
     assert "127.0.0.1:8001" in report.sentence
+    told = shown(report.findings[0])
+    assert "of 4 handshakes through nginx 2 failed: 404 No" in told
+    assert "127.0.0.1:8001, asked directly: 404 No" in told
+    bad.each = [("127.0.0.1:8001", broken("closed-without-answer", "closed without a byte"))]
+    assert "asked directly: closed without a byte" in shown(conclude_live(facts).findings[0])
     facts.repeated = [opened(), opened()]
     assert conclude_live(facts).verdict == "works"

@@ -73,6 +73,31 @@ def two_pools(head):
     return conclude_live(facts)
 
 
+def general(lines):
+    """The report where the general location leads to pages, and not as an upgrade needs it."""
+    server = f"    location / {{\n        {lines}\n        proxy_pass http://pages;\n    }}\n"
+    server += "    location /poll {\n        proxy_pass http://sockets;\n    }\n"
+    asked = backend(refused(500, "wrong port"))
+    asked.other_port = (socket_of(7, 8072), opened())
+    facts = host(TWO + site(server, "80"), {"loopback": refused(500, "wrong port")}, url=PLAIN)
+    facts.backends = [asked]
+    return conclude_live(facts)
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        ("", "location / sends no Upgrade header"),
+        ("proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade;", "'close' as Connection"),
+    ],
+)
+def test_the_first_line_that_is_missing_beside_the_wrong_backend_is_shown_as_well(lines, told):
+    report = general(lines)
+    assert causes(report)[0] == "wrong-location"
+    lines = shown(report.findings[0]).split("\n")
+    assert "101, the WebSocket opens" in lines[2] and len(lines) == 4 and told in lines[3]
+
+
 def test_a_location_for_sockets_that_names_another_pool_gets_the_right_one():
     report = two_pools("/ws/")
     assert causes(report) == ["wrong-backend"]

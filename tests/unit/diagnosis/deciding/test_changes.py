@@ -108,6 +108,46 @@ def test_the_location_of_the_plain_server_is_given_to_the_tls_server(location, o
     assert after.count("location") == text.count("location") + 1
 
 
+MAP = "map $http_upgrade $connection_upgrade { default upgrade; '' close; }\n"
+
+
+@pytest.mark.parametrize(
+    ("own", "other", "more"),
+    [
+        # (proxy_pass of the plain server's location, the TLS server, locations that come)
+        ("http://b", "location / { proxy_pass http://b; }", 0),
+        ("http://b", "location / { proxy_pass http://c; }", 1),
+        ("http://b/y/", "location / { proxy_pass http://b/y/; }", 1),
+        ("http://b", "location / { set $x b; proxy_pass http://$x; }", 1),
+        ("http://b", "root /srv;", 1),
+    ],
+)
+@pytest.mark.parametrize("http", [MAP, ""])
+def test_a_general_location_gets_the_lines_where_a_map_of_the_files_own_leaves_the_rest(
+    own, other, more, http
+):
+    location = f"location /ws/ {{ {UPGRADE} proxy_pass {own}; }}"
+    text = HEAD + http + PLAIN.format(server="", location=location) + TLS.format(other=other) + "\n}\n"
+    finding = asked(text, "wss://app.test/ws/x").findings[0]
+    assert finding.code == "ws-missing-in-tls-server"
+    after = patched(text, finding.change.diff())
+    assert after.count("location") == text.count("location") + (more if http else 1)
+    assert not any(item.is_cause for item in asked(after, "wss://app.test/ws/x").findings)
+
+
+def test_a_map_is_no_reason_to_leave_a_location_behind_another():
+    """Only a location that another server lacks can be spared."""
+    shadowed = (
+        f"location /ws/ {{ {UPGRADE} proxy_pass http://b; }}\n    location ~ ^/ {{ proxy_pass http://b; }}"
+    )
+    text = HEAD + MAP + PLAIN.format(server="", location=shadowed) + "\n}\n"
+    finding = asked(text, "ws://app.test/ws/x").findings[0]
+    assert finding.code == "regex-shadows-prefix"
+    after = patched(text, finding.change.diff())
+    assert "location ^~ /ws/" in after
+    assert not any(item.is_cause for item in asked(after, "ws://app.test/ws/x").findings)
+
+
 def test_a_server_on_one_line_is_split_for_the_location():
     location = f"location /ws/ {{ {UPGRADE} proxy_pass http://b; }}"
     text = HEAD + PLAIN.format(server="", location=location)

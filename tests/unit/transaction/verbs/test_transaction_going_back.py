@@ -198,6 +198,13 @@ def test_an_edit_of_a_mended_file_is_never_lost_unasked(mended):
     assert mended.world.files.read(f"{ROOT}/conf.d/own.conf") == b"# mended\n# and edited\n"
 
 
+def test_a_mended_file_that_nobody_edited_has_no_drift(mended):
+    mended.world.files.plant(f"{ROOT}/conf.d/own.conf", Entry("file", content=b"# mended\n"))
+    done = mended.rollback()
+    assert (done.outcome, codes(done), done.drift) == ("applied", [], []), done.message
+    assert mended.world.files.read(f"{ROOT}/conf.d/own.conf") == b"# broken\n"
+
+
 def test_it_goes_into_the_backup_where_the_user_says_overwrite(mended):
     done = mended.rollback(on_drift="overwrite")
     assert (done.outcome, codes(done)) == ("applied", ["drift"]), done.message
