@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import difflib
 import re
-from typing import Callable, Iterator
+from typing import Callable, Iterator, Sequence
 
 from ..behaviour.location import Location
 from ..behaviour.route import Route, index_of
 from ..conf import splice
 from ..conf.splice import Edit
-from ..conf.tree import Configuration
+from ..conf.tree import Configuration, Directive
 from .fault import Edits, Fault, margin_of, text_of
 from .places import new_location
 from .style import upgrade_lines
 
+HANDSHAKE = (b"upgrade", b"connection")
+"""The headers of which a wrong value opens nothing."""
+HTTP_VERSION = b"proxy_http_version"
 _NEAR = 0.8
 """How alike names are of which one is the other misspelt."""
 
@@ -253,13 +256,50 @@ def own_headers(configuration: Configuration, route: Route, fault: Fault) -> Ite
         return
     if level.kind in ("if", "limit_except"):
         return  # nginx takes no proxy_set_header there
-    wrong = (b"upgrade", b"connection")
     kept = [
         text_of(line.source.data[line.start : line.end])
         for line in upstream.header_level.own(b"proxy_set_header")
-        if line.args and line.args[0].lower() not in wrong
+        if line.args and line.args[0].lower() not in HANDSHAKE
     ]
-    margin = margin_of(upstream.directive).decode()
     lines = [*kept, *upgrade_lines(route)[0 if upstream.version == "1.0" else 1 :]]
-    text = f"\n{margin}".join(lines).encode("utf-8", "surrogateescape")
-    yield [splice.insert_after(upstream.directive, text)]
+    yield [splice.insert_after(upstream.directive, _lines(lines, upstream.directive))]
+
+
+def beside_include(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:
+    """Right lines in the location itself, where wrong ones come from a file that others include, too."""
+    upstream = route.upstream
+    block = upstream.directive.parent if upstream is not None else None
+    if upstream is None or block is None or block.name in (b"if", b"limit_except"):
+        return
+    level = upstream.header_level
+    if level is None or level.directive is not block:
+        return
+    shared = {
+        line
+        for line in level.own(b"proxy_set_header")
+        if line.args and line.args[0].lower() in HANDSHAKE and line.source is not upstream.directive.source
+    }
+    old = upstream.version == "1.0"
+    right = upgrade_lines(route)[0 if old else 1 :]
+    if shared and all(line.args[1:] == (b"",) for line in shared) and not (old and level.own(HTTP_VERSION)):
+        # nginx sends no header without a value (ngx_http_proxy_create_request), so none is sent twice.
+        yield [splice.insert_after(upstream.directive, _lines(right, upstream.directive))]
+    for include in configuration.includes:
+        brought = [child for child in block.block or () if child.source.name in include.files]
+        if include.directive.parent is not block or not shared & set(brought):
+            continue
+        if any(other.directive.source.name in include.files for other in configuration.includes):
+            continue  # What that one brings would be lost.
+        kept = [
+            text_of(child.source.data[child.start : child.end])
+            for child in brought
+            if child not in shared and not (old and child.name == HTTP_VERSION)
+        ]
+        statement, text = include.directive, _lines([*kept, *right], include.directive)
+        yield [Edit(statement.source, statement.start, statement.end, text)]
+
+
+def _lines(lines: Sequence[str], beside: Directive) -> bytes:
+    """Lines with the margin of the directive beside which they go."""
+    text = f"\n{margin_of(beside).decode()}".join(lines)
+    return text.encode("utf-8", "surrogateescape")
