@@ -10,14 +10,13 @@ from ..behaviour.location import Location
 from ..behaviour.route import Route, index_of
 from ..conf import splice
 from ..conf.splice import Edit
-from ..conf.tree import Configuration, Directive
+from ..conf.tree import Configuration, Directive, Include
 from .fault import Edits, Fault, margin_of, text_of
 from .places import new_location
 from .style import upgrade_lines
 
 HANDSHAKE = (b"upgrade", b"connection")
 """The headers of which a wrong value opens nothing."""
-HTTP_VERSION = b"proxy_http_version"
 _NEAR = 0.8
 """How alike names are of which one is the other misspelt."""
 
@@ -274,29 +273,40 @@ def beside_include(configuration: Configuration, route: Route, fault: Fault) -> 
     level = upstream.header_level
     if level is None or level.directive is not block:
         return
-    shared = {
+    wrong = [
         line
         for line in level.own(b"proxy_set_header")
         if line.args and line.args[0].lower() in HANDSHAKE and line.source is not upstream.directive.source
-    }
-    old = upstream.version == "1.0"
-    right = upgrade_lines(route)[0 if old else 1 :]
-    if shared and all(line.args[1:] == (b"",) for line in shared) and not (old and level.own(HTTP_VERSION)):
+    ]
+    silent = all(line.args[1:] == (b"",) for line in wrong)
+    right = upgrade_lines(route)[1:]
+    if upstream.version == "1.0":
+        right = upgrade_lines(route)
+        wrong += level.own(b"proxy_http_version")
+        silent = silent and not level.own(b"proxy_http_version")
+    if wrong and silent:
         # nginx sends no header without a value (ngx_http_proxy_create_request), so none is sent twice.
         yield [splice.insert_after(upstream.directive, _lines(right, upstream.directive))]
     for include in configuration.includes:
-        brought = [child for child in block.block or () if child.source.name in include.files]
-        if include.directive.parent is not block or not shared & set(brought):
-            continue
-        if any(other.directive.source.name in include.files for other in configuration.includes):
-            continue  # What that one brings would be lost.
-        kept = [
-            text_of(child.source.data[child.start : child.end])
-            for child in brought
-            if child not in shared and not (old and child.name == HTTP_VERSION)
-        ]
-        statement, text = include.directive, _lines([*kept, *right], include.directive)
-        yield [Edit(statement.source, statement.start, statement.end, text)]
+        if include.directive.parent is block:
+            yield _written_out(configuration, include, wrong, right)
+
+
+def _written_out(
+    configuration: Configuration, include: Include, wrong: Sequence[Directive], right: Sequence[str]
+) -> Edits:
+    """A file's lines in the place of its include, right ones for wrong ones; nothing where it has none."""
+    block = include.directive.parent
+    brought = [
+        child for child in (block.block if block else None) or () if child.source.name in include.files
+    ]
+    # What that file includes itself would be lost.
+    deep = any(other.directive.source.name in include.files for other in configuration.includes)
+    if deep or not set(wrong) & set(brought):
+        return []
+    kept = [text_of(child.source.data[child.start : child.end]) for child in brought if child not in wrong]
+    statement = include.directive
+    return [Edit(statement.source, statement.start, statement.end, _lines([*kept, *right], statement))]
 
 
 def _lines(lines: Sequence[str], beside: Directive) -> bytes:
