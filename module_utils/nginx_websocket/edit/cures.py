@@ -65,6 +65,7 @@ _BY_CODE: Dict[str, Maker] = {
     codes.LISTEN_ADDRESS_CAPTURED: places.same_address,
     codes.H2C_ON_PLAIN_PORT: lines.without_http2,
     codes.NO_UPGRADE_HEADER: lines.beside_include,
+    codes.HTTP10_UPSTREAM: lines.beside_include,
     codes.CONNECTION_HEADER_WRONG: _either(lines.own_headers, lines.wrong_twins, lines.beside_include),
     codes.UPGRADE_HEADER_WRONG_VALUE: _either(lines.own_headers, lines.wrong_twins, lines.beside_include),
     codes.TRAILING_SLASH_REDIRECT: places.other_location,

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import difflib
 import re
-from typing import Callable, Iterator, Sequence
+from typing import Callable, Iterator, List, Sequence
 
+from .. import codes
+from ..behaviour.content.upstream import Upstream
 from ..behaviour.location import Location
 from ..behaviour.route import Route, index_of
 from ..conf import splice
@@ -270,26 +272,31 @@ def beside_include(configuration: Configuration, route: Route, fault: Fault) -> 
     block = upstream.directive.parent if upstream is not None else None
     if upstream is None or block is None or block.name in (b"if", b"limit_except"):
         return
-    level = upstream.header_level
-    if level is None or level.directive is not block:
-        return
-    wrong = [
-        line
-        for line in level.own(b"proxy_set_header")
-        if line.args and line.args[0].lower() in HANDSHAKE and line.source is not upstream.directive.source
-    ]
-    silent = all(line.args[1:] == (b"",) for line in wrong)
-    right = upgrade_lines(route)[1:]
+    version, *headers = upgrade_lines(route)
+    wrong: List[Directive] = []
+    right: List[str] = []
     if upstream.version == "1.0":
-        right = upgrade_lines(route)
-        wrong += level.own(b"proxy_http_version")
-        silent = silent and not level.own(b"proxy_http_version")
-    if wrong and silent:
+        wrong += [line for line in block.block or () if line.name == b"proxy_http_version"]
+        right.append(version)
+    if fault.code != codes.HTTP10_UPSTREAM:
+        level = upstream.header_level
+        if level is None or level.directive is not block:
+            return
+        wrong += [
+            line for line in level.own(b"proxy_set_header") if line.args[:1] and _shared(line, upstream)
+        ]
+        right += headers
+    if wrong and all(line.name == b"proxy_set_header" and line.args[1:] == (b"",) for line in wrong):
         # nginx sends no header without a value (ngx_http_proxy_create_request), so none is sent twice.
         yield [splice.insert_after(upstream.directive, _lines(right, upstream.directive))]
     for include in configuration.includes:
         if include.directive.parent is block:
             yield _written_out(configuration, include, wrong, right)
+
+
+def _shared(line: Directive, upstream: Upstream) -> bool:
+    """Whether a line for a header of the handshake stands in another file than the proxy_pass."""
+    return line.args[0].lower() in HANDSHAKE and line.source is not upstream.directive.source
 
 
 def _written_out(

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from module_utils.nginx_websocket.behaviour.request import Request
+from module_utils.nginx_websocket.behaviour.route import route
 from module_utils.nginx_websocket.conf.load import load
 from module_utils.nginx_websocket.diagnosis.engine import diagnose_configuration
 from module_utils.nginx_websocket.diagnosis.evidence.facts import Question
+from module_utils.nginx_websocket.edit import memory
+from module_utils.nginx_websocket.edit.cures import Fault, cures
 
 SITE = """\
 events {}
@@ -32,11 +36,14 @@ UPGRADE = "proxy_set_header Upgrade $http_upgrade;"
 CONNECTION = "proxy_set_header Connection $connection_upgrade;"
 
 
+def tree(shared, more=""):
+    files = {"/n.conf": SITE, "/proxy.conf": shared, "/more.conf": more}
+    return load("/n.conf", read=lambda path: files[path].encode(), glob=lambda pattern: [pattern])
+
+
 def diff(shared, more=""):
     """The diff of the first finding."""
-    files = {"/n.conf": SITE, "/proxy.conf": shared, "/more.conf": more}
-    tree = load("/n.conf", read=lambda path: files[path].encode(), glob=lambda pattern: [pattern])
-    found = diagnose_configuration(Question("ws://app.test/ws/x"), tree).findings[0]
+    found = diagnose_configuration(Question("ws://app.test/ws/x"), tree(shared, more)).findings[0]
     assert found.is_cause
     return found.as_data()["diff"]
 
@@ -78,6 +85,16 @@ def test_a_wrong_value_has_the_lines_of_the_file_written_out(shared, kept, added
     lines = [line.strip() for line in (*kept, *added)]
     found = changed(diff(shared))
     assert found == ["-include proxy.conf;", *(f"+{line}" for line in (*lines, UPGRADE, CONNECTION))]
+
+
+def test_an_old_version_has_the_lines_of_the_file_written_out():
+    """From the configuration alone it is no cause: some backends open in HTTP/1.0."""
+    configuration = tree(OLD + HOST + UPGRADE + "\n" + CONNECTION + "\n")
+    found = route(configuration, Request("ws://app.test/ws/x"))
+    [edits] = cures(configuration, found, Fault("http10-upstream"))
+    kept = (HOST.strip(), UPGRADE, CONNECTION, NEW.strip())
+    written = changed(memory.diff(configuration, edits))
+    assert written == ["-include proxy.conf;", *(f"+{line}" for line in kept)]
 
 
 def test_the_file_itself_is_mended_where_nothing_changes_for_the_others():
