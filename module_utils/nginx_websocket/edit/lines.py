@@ -10,6 +10,7 @@ from .. import codes
 from ..behaviour.content.upstream import Upstream
 from ..behaviour.location import Location
 from ..behaviour.route import Route, index_of
+from ..behaviour.upgrade.request import no_name
 from ..conf import splice
 from ..conf.splice import Edit
 from ..conf.tree import Configuration, Directive, Include
@@ -40,9 +41,12 @@ def line(text: str, block: bool = False) -> Callable[[Configuration, Route, Faul
 
 def underscores(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:
     """Headers after Host are read by the rules of the chosen server, those before it by the default's."""
+    names = [name for name, _ in route.request.headers]
+    invalid = any(map(no_name, names)) and not any("_" in name for name in names)
+    line = b"ignore_invalid_headers off;" if invalid else b"underscores_in_headers on;"
     for level in dict.fromkeys((route.server, route.listen.default if route.listen is not None else None)):
         if level is not None and level.directive is not None:
-            yield [splice.insert_inside(level.directive, b"underscores_in_headers on;")]
+            yield [splice.insert_inside(level.directive, line)]
 
 
 def buffers(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:

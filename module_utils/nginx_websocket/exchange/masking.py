@@ -34,6 +34,41 @@ HARMLESS_QUERY = frozenset(
 )
 """Query names whose values say nothing secret (Socket.IO's handshake among them)."""
 
+HARMLESS_VALUES = frozenset(
+    (
+        "web",
+        "mobile",
+        "desktop",
+        "browser",
+        "android",
+        "ios",
+        "tablet",
+        "app",
+        "public",
+        "default",
+        "all",
+        "none",
+        "any",
+        "true",
+        "false",
+        "on",
+        "off",
+        "yes",
+        "no",
+        "json",
+        "xml",
+        "text",
+        "binary",
+        "websocket",
+        "polling",
+        "sse",
+        "mqtt",
+        "stomp",
+        "graphql",
+    )
+)
+"""Words that programs choose among: under a name that speaks of no secret none of them is one."""
+
 _SECRET_NAME = re.compile(
     r"(?i)(token|secret|passw|pwd|api[-_]?key|apikey|auth|jwt|bearer|session|signature|credential|private|ticket"
     r"|access[-_]?key|cookie|csrf|xsrf|\bsig\b|\bkey\b)"
@@ -43,7 +78,8 @@ _JWT = re.compile(r"^eyJ[\w-]*\.[\w-]+(\.[\w-]*)?$")
 _UUID = re.compile(r"(?i)^[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}$")
 _RUN = re.compile(r"[A-Za-z0-9+/=]+")
 
-_OPEN_HEADERS = frozenset(("sec-websocket-key", "sec-websocket-accept", "sec-websocket-version"))
+OPEN_HEADERS = frozenset(("sec-websocket-key", "sec-websocket-accept", "sec-websocket-version"))
+"""Headers of the handshake that are public and used once."""
 _URL_HEADERS = frozenset(("location", "referer", "content-location", "refresh", "link"))
 _USER_AGENTS = frozenset(("user-agent", "server", "date", "last-modified", "expires", "etag", "content-type"))
 
@@ -111,9 +147,16 @@ def _url_secrets(url: str) -> List[Tuple[int, int]]:
         if not equals:
             if token_like(name):
                 spans.append((begin, begin + len(name)))
-        elif value and (name.lower() not in HARMLESS_QUERY or len(value) > 16 or token_like(value)):
+        elif value and not _harmless(name.lower(), value):
             spans.append((begin + len(name) + 1, begin + len(name) + 1 + len(value)))
     return spans
+
+
+def _harmless(name: str, value: str) -> bool:
+    """Whether a query's value may be shown."""
+    if name in HARMLESS_QUERY:
+        return len(value) <= 16 and not token_like(value)
+    return value.lower() in HARMLESS_VALUES and not _SECRET_NAME.search(name)
 
 
 def masked_url(url: str) -> str:
@@ -140,7 +183,7 @@ def url_secrets(url: str) -> List[str]:
 def _masked_value(name: str, value: str) -> str:
     """Mask one header's value by the header's kind."""
     lower = name.lower()
-    if lower in _OPEN_HEADERS or lower in _USER_AGENTS:
+    if lower in OPEN_HEADERS or lower in _USER_AGENTS:
         return value
     if lower in ("authorization", "proxy-authorization"):
         scheme, space, rest = value.partition(" ")

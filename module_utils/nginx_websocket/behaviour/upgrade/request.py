@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
+import re
 from typing import Iterator, List, Optional
 from urllib.parse import unquote
 
@@ -249,6 +251,10 @@ def _other_headers(route: Route, upstream: Upstream) -> Iterator[Obstacle]:
         else:
             line = header_line(upstream, b"sec-websocket-key")
             yield handshake_header("Sec-WebSocket-Key", line, line is not None)
+    else:
+        key = header_line(upstream, b"sec-websocket-key")
+        if key is not None and not has_variables(key.args[-1]):
+            yield _constant_key(key)
     version = header_line(upstream, b"sec-websocket-version")
     sent = [header.value for header in upstream.values("Sec-WebSocket-Version")]
     if version is not None and sent != ["13"] and None not in sent:
@@ -273,13 +279,28 @@ def _other_headers(route: Route, upstream: Upstream) -> Iterator[Obstacle]:
     yield from _dropped_headers(route, upstream)
 
 
+def no_name(name: str) -> bool:
+    """Whether nginx takes a header for an invalid one by its name alone, whatever underscores are to it."""
+    return not re.match(r"[A-Za-z0-9_-]+\Z", name)
+
+
 def _dropped_headers(route: Route, upstream: Upstream) -> Iterator[Obstacle]:
+    """Headers of the client that nginx does not take for any (ngx_http_parse_header_line)."""
     for name, _ in route.request.headers:
-        if "_" in name and not upstream.values(name):
+        if ("_" in name or no_name(name)) and not upstream.values(name):
             server = route.listen.default if route.listen is not None else None
             text = f"underscores_in_headers is off here, so nginx drops {name}"
+            detail = fix = ""
+            if no_name(name):
+                text = f"ignore_invalid_headers is on here, so nginx drops {name}"
+                detail = (
+                    f"nginx drops the client's {name}: it takes letters, digits and hyphens in such a name"
+                )
+                fix = (
+                    "ignore_invalid_headers off in the default server of the listen address, or another name"
+                )
             facts = at(server.directive if server is not None else None, text)
-            yield Obstacle(codes.HEADER_UNDERSCORE_DROPPED, False, facts, weight=65)
+            yield Obstacle(codes.HEADER_UNDERSCORE_DROPPED, False, facts, detail=detail, fix=fix, weight=65)
 
 
 def handshake_header(name: str, line: Optional[Directive], certain: bool = False) -> Obstacle:
@@ -296,6 +317,15 @@ def handshake_header(name: str, line: Optional[Directive], certain: bool = False
     fix = f"remove this proxy_set_header {name}: the client's own is passed without it"
     facts = at(line, f"proxy_set_header {done}")
     return Obstacle(codes.REQUEST_HEADERS_NOT_PASSED, certain, facts, detail=detail, fix=fix, weight=66)
+
+
+def _constant_key(line: Directive) -> Obstacle:
+    """The backend answers a key that no client sent, and every client gives up (RFC 6455, 4.1)."""
+    detail = (
+        "proxy_set_header sends every client's handshake with one and the same Sec-WebSocket-Key: the answer "
+        "fits none of them, and they give up"
+    )
+    return dataclasses.replace(handshake_header("Sec-WebSocket-Key", line, True), detail=detail)
 
 
 def _target(route: Route, upstream: Upstream) -> Iterator[Obstacle]:

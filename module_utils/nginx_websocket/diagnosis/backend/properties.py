@@ -6,7 +6,7 @@ import re
 from typing import List, Optional, Sequence
 
 from ... import codes
-from ...behaviour.upgrade.request import handshake_header, path_change, rewrite_before
+from ...behaviour.upgrade.request import handshake_header, no_name, path_change, rewrite_before
 from ...conf.tree import Directive
 from ...edit.changes.change import replace
 from ...edit.changes.headers import header_change, header_line, header_lines
@@ -111,6 +111,8 @@ def _of_request(
     code = _code(facts, backend, name)
     if not code:
         return None
+    if code == codes.BACKEND_AUTH:
+        return _foreign_password(facts)
     if code == codes.DUPLICATE_HEADER:
         return _twice(facts, name)
     known = next((suspect.finding for suspect in suspects if suspect.code == code), None)
@@ -132,9 +134,11 @@ def _code(facts: Facts, backend: BackendFacts, name: str) -> str:
     sent, opening = backend.sent, backend.search.opening if backend.search is not None else None
     if name != "hosts" and sent is not None and opening is not None and _only_once(sent, opening, name):
         return codes.DUPLICATE_HEADER
+    if name == "Authorization" and opening is not None and opening.value(name) is None:
+        return codes.BACKEND_AUTH
     if name not in BY_PROPERTY and _line_in_force(facts, name) is not None:
         return codes.REQUEST_HEADERS_NOT_PASSED
-    return BY_PROPERTY.get(name) or (codes.HEADER_UNDERSCORE_DROPPED if "_" in name else "")
+    return BY_PROPERTY.get(name) or (codes.HEADER_UNDERSCORE_DROPPED if "_" in name or no_name(name) else "")
 
 
 def _only_once(sent: Request, opening: Request, name: str) -> bool:
@@ -156,6 +160,25 @@ def _twice(facts: Facts, name: str) -> Finding:
     if route is not None and len(lines) > 1:
         finding.change = replace(route.configuration, lines[-1])
     return finding
+
+
+def _foreign_password(facts: Facts) -> Finding:
+    """The backend refuses an Authorization: one that it does not know, or that for nginx's own password."""
+    route = facts.route
+    own = route is not None and route.level is not None and route.level.value(b"auth_basic", b"off") != b"off"
+    if route is None or route.upstream is None or not own:
+        return Finding(
+            codes.BACKEND_AUTH,
+            detail="the backend refuses the Authorization that the client sends, and opens without it",
+            fix="send credentials that the application knows, or none",
+        )
+    return Finding(
+        codes.BACKEND_AUTH,
+        detail="nginx asks for a password and passes the client's Authorization on: the backend takes it for "
+        "its own sign-in, and opens without it",
+        fix='proxy_set_header Authorization ""; in this location: nginx has asked for the password already',
+        change=header_change(route, route.upstream, "Authorization", '""'),
+    )
 
 
 def _line_in_force(facts: Facts, name: str) -> Optional[Directive]:

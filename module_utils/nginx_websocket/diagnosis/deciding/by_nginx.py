@@ -10,7 +10,7 @@ from typing import Callable, List, Sequence
 
 from ... import codes
 from ...behaviour.upgrade.empty_backend import empty_backend
-from ..access.logged import refused_by_guard
+from ..access.logged import password_file, refused_by_guard
 from ..backend.answers import TO_HTTPS_PORT
 from ..evidence.errorlog import LogLine
 from ..evidence.facts import Facts, Hop
@@ -79,7 +79,7 @@ def _muted_log(facts: Facts, suspects: Sequence[Suspect], hop: Hop) -> List[Find
 
 
 def _guard_in_log(facts: Facts, suspects: Sequence[Suspect], hop: Hop) -> List[Finding]:
-    return [] if hop.probe.status in NO_REFUSAL else refused_by_guard(facts, suspects)
+    return [] if hop.probe.status in NO_REFUSAL else password_file(facts) or refused_by_guard(facts, suspects)
 
 
 def _plain_answer_of_other(facts: Facts, suspects: Sequence[Suspect], hop: Hop) -> List[Finding]:

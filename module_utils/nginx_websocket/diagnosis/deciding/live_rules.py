@@ -100,6 +100,7 @@ def _handshake(facts: Facts, suspects: Sequence[Suspect], hop: Optional[Hop]) ->
             codes.RESPONSE_HEADER_ADDED,
             codes.SUBPROTOCOL_STRIPPED,
             codes.UPGRADE_HARDCODED_NO_TUNNEL,
+            codes.REQUEST_HEADERS_NOT_PASSED,
         )
         # A 101 came and is spoilt: what may add a line to it did.
         added = [suspect.finding for suspect in suspects if suspect.code == codes.RESPONSE_HEADER_ADDED]

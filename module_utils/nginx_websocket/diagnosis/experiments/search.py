@@ -332,6 +332,8 @@ def candidates(
     if client.value("Origin") is not None:
         single.append(("without Origin", base.with_header("Origin", None)))
         single.append(("as the client sends it, without Origin", whole.with_header("Origin", None)))
+    if base.value("Authorization") is not None:
+        single.append(("without Authorization", base.with_header("Authorization", None)))
     seen = [base]
     for words, request in single:
         if not any(not differences(request, other) for other in seen):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import List, Optional, Sequence
 
 from ... import codes
 from ...behaviour.route import index_of
 from ...behaviour.server.names import server_names
+from ...behaviour.variables import has_variables
 from ..access.logged import refused_by_guard
 from ..capacity.open_socket import alpn_refused
 from ..evidence.facts import Facts, Hop
@@ -16,7 +18,7 @@ from ..reach.proxy_line import waits_for_line
 from ..reload.on_disk import only_reload_missing
 from ..reload.stale import stale
 from ..words.findings import Evidence, Finding
-from ..words.suspect import Suspect, certain_cause
+from ..words.suspect import Suspect, at, certain_cause, words_of
 from .issuer import certificate_fault
 
 
@@ -42,7 +44,36 @@ def no_tls(facts: Facts, suspects: Sequence[Suspect], hop: Optional[Hop]) -> Lis
         return stale(facts) or [Finding(codes.TLS_NOT_ENABLED, evidence=[answered(hop)])]
     if _rejects(facts) and unknown_name(facts):
         return [not_served(facts)]
-    return [Finding(codes.TLS_HANDSHAKE_FAILED, evidence=[answered(hop)])]
+    return _no_certificate(facts) or [Finding(codes.TLS_HANDSHAKE_FAILED, evidence=[answered(hop)])]
+
+
+def _no_certificate(facts: Facts) -> List[Finding]:
+    """A certificate whose name has a variable, and whose file nginx cannot load for this client's name.
+
+    Such files are looked for at each handshake, and nginx -t knows nothing of them.
+    """
+    for line in facts.log:
+        failed = re.match(r'cannot load certificate(?: key)? "([^"]+)": ([^(,]*)', line.text)
+        if failed is None:
+            continue
+        server = facts.route.server if facts.route is not None else None
+        named = [
+            item
+            for name in (b"ssl_certificate", b"ssl_certificate_key")
+            for item in (server.nearest(name)[1] if server is not None else [])
+            if item.args and has_variables(item.args[0])
+        ]
+        where = at(named[0], words_of(named[0])) if named else []
+        return [
+            Finding(
+                codes.TLS_HANDSHAKE_FAILED,
+                evidence=[*where, line.evidence()],
+                detail=f"nginx has no certificate for this name: it cannot load {failed.group(1)}",
+                fix="put certificate and key where ssl_certificate says for this name, readable for nginx's "
+                "workers, or name files that are there",
+            )
+        ]
+    return []
 
 
 def _rejects(facts: Facts) -> bool:

@@ -6,7 +6,7 @@ import re
 from typing import List, Match
 
 from ...behaviour.secret_values import HEADER_DIRECTIVES, SECRET_VARIABLE, WHOLE_DIRECTIVES, secret_value
-from ...exchange.masking import MASK, header_secrets, masked_url, token_like
+from ...exchange.masking import MASK, OPEN_HEADERS, header_secrets, masked_url, token_like
 
 # A directive begins a line, follows another one, or is commented out.
 _BEGIN = r"((?:^|[;{}#])\s*[+-]?\s*"
@@ -34,7 +34,13 @@ def discreet(text: str) -> str:
     for url in urls:
         if "$" not in url:
             text = text.replace(url, masked_url(url))
-    return _WORD.sub(_word, text)
+    public = [match.group(4) for match in _HEADER.finditer(text) if _is_public(match.group(2))]
+    return _WORD.sub(lambda match: match.group() if match.group() in "".join(public) else _word(match), text)
+
+
+def _is_public(header: str) -> bool:
+    """Whether a header's value is nobody's secret, however random it looks."""
+    return header.strip("\"'").lower() in OPEN_HEADERS
 
 
 def _header(match: Match[str]) -> str:

@@ -6,7 +6,7 @@ import pytest
 
 from module_utils.nginx_websocket.diagnosis.engine import conclude_live, diagnose_dump
 from module_utils.nginx_websocket.diagnosis.evidence.facts import Question
-from tests.unit.diagnosis.seen import UP, causes, first, host, opened, page, proxied, site
+from tests.unit.diagnosis.seen import UP, causes, first, host, logged, opened, page, proxied, site
 
 
 def test_clients_that_differ_in_one_header():
@@ -45,3 +45,31 @@ def test_no_diff_takes_a_password_away():
     report = conclude_live(host(site(proxied(lines=lines)), {"loopback": page(401)}))
     assert causes(report) == ["auth-basic"]
     assert not report.as_data()["findings"][0]["diff"]
+
+
+PASSWORD = "auth_basic x; auth_basic_user_file users;"
+NO_FILE = (
+    'open() "/etc/nginx/users" failed (2: No such file or directory), client: 127.0.0.1, request: "GET /ws/x"'
+)
+
+
+def test_a_file_of_passwords_that_is_not_there():
+    facts = host(site(proxied(lines=PASSWORD)), {"loopback": page(403)}, log=[logged(NO_FILE)])
+    finding = first(facts)
+    assert finding.code == "auth-basic"
+    assert "/etc/nginx/users (2" not in finding.detail
+    assert "/etc/nginx/users (No such file or directory)" in finding.detail
+    assert "auth_basic_user_file users" in finding.evidence[0].text
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        (PASSWORD, NO_FILE.replace("/users", "/other")),
+        (PASSWORD.replace("auth_basic x", "auth_basic off"), NO_FILE),
+        ("", NO_FILE),
+    ],
+)
+def test_other_files_say_nothing_of_passwords(lines, words):
+    facts = host(site(proxied(lines=lines)), {"loopback": page(403)}, log=[logged(words)])
+    assert all("file of passwords" not in finding.detail for finding in conclude_live(facts).findings)

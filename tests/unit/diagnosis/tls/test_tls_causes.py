@@ -131,3 +131,24 @@ def test_an_address_in_the_url_is_no_name_that_is_missing():
     probe = broken("tls", "the certificate does not verify", tls=tls)
     facts = host(site(proxied()), {"loopback": probe}, url="wss://127.0.0.1/ws/x")
     assert causes(conclude_live(facts))[0] == "cert-invalid"
+
+
+NO_CERTIFICATE = (
+    'cannot load certificate "/etc/nginx/app.test.pem": BIO_new_file() failed (SSL: error:80000002) while '
+    "SSL handshaking, client: 127.0.0.1, server: 0.0.0.0:443"
+)
+
+
+def test_a_certificate_by_variable_that_is_not_there():
+    body = site("    ssl_certificate $ssl_server_name.pem;\n    ssl_certificate_key key.pem;\n" + proxied())
+    facts = host(body, {"loopback": broken("tls", "alert internal error")}, log=[logged(NO_CERTIFICATE)])
+    finding = first(facts)
+    assert finding.code == "tls-handshake-failed"
+    assert "it cannot load /etc/nginx/app.test.pem" in finding.detail
+    assert finding.evidence[0].text == "ssl_certificate $ssl_server_name.pem"
+
+
+def test_a_handshake_that_fails_for_another_reason_names_no_file():
+    facts = host(site(proxied()), {"loopback": broken("tls", "alert")}, log=[logged("SSL_do_handshake()")])
+    finding = first(facts)
+    assert finding.code == "tls-handshake-failed" and not finding.detail
