@@ -77,10 +77,15 @@ def first_line(function: Function) -> int:
 
 
 def nodes(function: Function) -> Iterator[Tuple[ast.AST, Tuple[int, int]]]:
-    """What stands in the body, each with the lines of its statement; not defaults and annotations."""
+    """What stands in the body, each with the lines of its statement; not defaults, annotations, assertions.
+
+    An assertion in the product tells mypy what cannot be otherwise.
+    """
     waiting: List[Tuple[ast.AST, Tuple[int, int]]] = [(item, (0, 0)) for item in function.body]
     while waiting:
         node, lines = waiting.pop()
+        if isinstance(node, ast.Assert):
+            continue
         if isinstance(node, ast.stmt):
             body = getattr(node, "body", None)
             last = node.end_lineno or node.lineno

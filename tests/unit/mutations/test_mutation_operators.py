@@ -34,6 +34,7 @@ def bodies(lines):
         ("x = 'words'", set()),
         ("x: Tuple[1, 2] = a", set()),
         ("def g(c=1): pass", set()),
+        ("assert a == b", set()),
     ],
 )
 def test_a_line_has_its_faults(line, expected):

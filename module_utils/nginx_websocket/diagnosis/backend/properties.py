@@ -198,16 +198,13 @@ def _sent_header(facts: Facts, backend: BackendFacts, name: str) -> List[Evidenc
 
 def _mend_header(facts: Facts, backend: BackendFacts, finding: Finding, name: str) -> None:
     """The header with the value that opened, written as nginx's variables have it."""
-    route, search = facts.route, backend.search
-    assert (
-        search is not None and search.opening is not None and route is not None and route.upstream is not None
-    )
+    route, search, sent = facts.route, backend.search, backend.sent
+    assert search is not None and search.opening is not None and sent is not None
+    assert route is not None and route.upstream is not None
     value = search.opening.value(name)
     if finding.code == codes.HOST_HEADER_WRONG and name != "Host":
-        sent = backend.sent.value(name) if backend.sent is not None else ""
-        finding.detail = (
-            f"the backend goes by {name}, and nginx sends {sent} there, which is not the page's host"
-        )
+        other = f"nginx sends {sent.value(name)} there"
+        finding.detail = f"the backend goes by {name}, and {other}, which is not the page's host"
     text = expression(facts, backend, name, value)
     if text is None:
         return

@@ -81,8 +81,8 @@ def _elsewhere(facts: Facts, suspects: Sequence[Suspect], probe: Probe) -> List[
     better = _other_location(facts, suspects)
     if better is None:
         return []
-    for finding in [finding for finding in _certain(suspects) if finding.code in HEADER_FAULTS][:1]:
-        better.evidence += finding.evidence
+    missing = (one.evidence for one in _certain(suspects) if one.code in HEADER_FAULTS)
+    better.evidence += next(missing, [])
     return [better]
 
 
@@ -110,7 +110,7 @@ def _by_itself(facts: Facts, suspects: Sequence[Suspect], probe: Probe) -> List[
 def _other_location(facts: Facts, suspects: Sequence[Suspect]) -> Optional[Finding]:
     """No request opens at this backend, and it opens at another one to which this configuration leads."""
     for backend in facts.backends:
-        if backend.other_port is None or backend.search is None or is_this_nginx(facts, backend):
+        if backend.other_port is None or is_this_nginx(facts, backend):
             continue
         listener, answer = backend.other_port
         place = elsewhere.leading_to(facts.configuration, listener.port)

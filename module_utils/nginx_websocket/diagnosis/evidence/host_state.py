@@ -30,6 +30,8 @@ MARGIN = 0.05
 """Seconds by which a file must be newer than a worker: two clock ticks and the kernel's coarse clock."""
 RENAMED = 2.0
 """Seconds by which a directory may be newer than the workers without a sign of an unloaded change."""
+USUAL = ("/etc/nginx/sites-available", "/etc/nginx/sites-enabled", "/etc/nginx/conf.d")
+"""Directories in which people keep sites."""
 STRAY_LIMIT = 300
 STRAY_SIZE = 1 << 20
 # Before the error log of the configuration is open nginx writes "nginx: [emerg] …", afterwards a line of
@@ -273,9 +275,9 @@ def _neighbours(configuration: Configuration) -> List[str]:
         if any(char in include.pattern for char in "*?["):
             directories += [directory, os.path.join(os.path.dirname(directory), "sites-available")]
     # Two trees on one host: the one that people edit, and the one of the nginx that runs.
-    directories += ["/etc/nginx/sites-available", "/etc/nginx/sites-enabled", "/etc/nginx/conf.d"]
+    directories += USUAL
     found: List[str] = []
-    for directory in dict.fromkeys(os.path.normpath(one) for one in directories if one):
+    for directory in dict.fromkeys(map(os.path.normpath, directories)):
         try:
             names = sorted(os.listdir(directory))
         except OSError:
@@ -320,7 +322,7 @@ def _locations_in(
         elif directive.name == b"server":
             names = [name.lower() for child in directive.children(b"server_name") for name in child.args]
             if host in names or not names or b"_" in names:
-                own = Level("server", directive, server.parent if server is not None else http)
+                own = Level("server", directive, http)
                 ports = {address.port for listen in listens_of(own) for address in listen.addresses}
                 if port not in ports:
                     continue

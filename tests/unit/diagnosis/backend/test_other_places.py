@@ -88,6 +88,7 @@ def general(lines):
     ("lines", "told"),
     [
         ("", "location / sends no Upgrade header"),
+        ("proxy_method POST;", "location / sends no Upgrade header"),
         ("proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade;", "'close' as Connection"),
     ],
 )
@@ -102,6 +103,20 @@ def test_a_location_for_sockets_that_names_another_pool_gets_the_right_one():
     report = two_pools("/ws/")
     assert causes(report) == ["wrong-backend"]
     assert "+        proxy_pass http://sockets;" in report.findings[0].change.text
+    assert "the location of this path passes the upgrade to 127.0.0.1:8000" in report.findings[0].detail
+
+
+@pytest.mark.parametrize(("port", "code"), [(8072, "regex-shadows-prefix"), (8073, "wrong-location")])
+def test_a_location_for_the_sockets_that_another_one_hides_is_the_cause_where_it_leads_there(port, code):
+    server = location("/ws/", f"http://127.0.0.1:{port}")
+    server += "    location ~ ^/ {\n        proxy_pass http://127.0.0.1:8000;\n    }\n"
+    server += "    location /poll {\n        proxy_pass http://127.0.0.1:8072;\n    }\n"
+    asked = backend(refused(500, "wrong port"))
+    asked.other_port = (socket_of(7, 8072), opened())
+    facts = host(site(server, "80"), {"loopback": refused(500, "wrong port")}, url=PLAIN, backends=[asked])
+    finding = conclude_live(facts).findings[0]
+    assert finding.code == code
+    assert "and to port 8072, to which this configuration leads as well: 101" in shown(finding)
 
 
 def test_the_general_location_lacks_one_for_the_sockets():

@@ -132,6 +132,7 @@ def test_a_general_location_gets_the_lines_where_a_map_of_the_files_own_leaves_t
     assert finding.code == "ws-missing-in-tls-server"
     after = patched(text, finding.change.diff())
     assert after.count("location") == text.count("location") + (more if http else 1)
+    assert ("let the location that answers pass the upgrade on" in finding.fix) == (http != "" and not more)
     assert not any(item.is_cause for item in asked(after, "wss://app.test/ws/x").findings)
 
 
@@ -142,7 +143,7 @@ def test_a_map_is_no_reason_to_leave_a_location_behind_another():
     )
     text = HEAD + MAP + PLAIN.format(server="", location=shadowed) + "\n}\n"
     finding = asked(text, "ws://app.test/ws/x").findings[0]
-    assert finding.code == "regex-shadows-prefix"
+    assert finding.code == "regex-shadows-prefix" and "let the location that answers" not in finding.fix
     after = patched(text, finding.change.diff())
     assert "location ^~ /ws/" in after
     assert not any(item.is_cause for item in asked(after, "ws://app.test/ws/x").findings)

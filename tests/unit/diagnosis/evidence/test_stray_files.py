@@ -154,12 +154,22 @@ def test_what_cannot_be_a_site_of_somebody_is_passed_over(tree, monkeypatch):
     monkeypatch.setattr(host_state, "STRAY_SIZE", 1000)
     (tree.root / "sites-available" / "directory").mkdir()
     tree.write("sites-available/huge", served() + "#" * 1000)
+    tree.write("sites-available/odd", f"http;\nserver;\n# {LOCATION}")
     tree.write("sites-available/open", served() + "}")
     tree.write("sites-available/open-too", served() + "{")
     tree.write("sites-available/empty", served(location=""))
     assert tree.found() == []
-    tree.write("sites-available/right", served())
+    tree.write("sites-available/right", served() + "#" * (1000 - len(served())))
     assert [path for path, _, _ in tree.found()] == ["sites-available/right"]
+
+
+def test_where_people_keep_sites_is_looked_into_whatever_nginx_reads(tree, monkeypatch):
+    """Also where a pattern leads to a directory that is not there."""
+    (tree.root / "usual").mkdir()
+    tree.write("usual/app", served())
+    monkeypatch.setattr(host_state, "USUAL", (f"{tree.root}/usual",))
+    tree.write("nginx.conf", f"events {{}}\nhttp {{ include {tree.root}/missing/*; {served('', '')} }}")
+    assert [path for path, _, _ in tree.found()] == ["usual/app"]
 
 
 @pytest.mark.parametrize(("http", "found"), [(UP, True), ("", False)])
