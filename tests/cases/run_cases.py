@@ -17,7 +17,7 @@ import re
 import shutil
 import sys
 import tempfile
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Tuple
 
 from module_utils.nginx_websocket.diagnosis.asking.browsers_view import handshake
 from module_utils.nginx_websocket.diagnosis.engine import Report, diagnose
@@ -79,20 +79,21 @@ def question_of(case: Dict[str, Any], replay: Replay, bare: bool = False, ask: i
 
 
 def apply_diff(diff: str) -> None:
-    """Change the files of unified diffs without context, as ``patch`` would."""
+    """Change the files of unified diffs without context, as ``patch`` would; all are of the same files."""
+    hunks: Dict[str, List[Tuple[int, int, str]]] = {}
     for part in re.split(r"^(?=--- )", diff, flags=re.M):
         head = re.match(r"--- (\S+)\n\+\+\+ \S+\n", part)
-        if head is None:
-            continue
-        path, shift = head.group(1), 0
+        for hunk in re.split(r"^(?=@@ )", part[head.end() :], flags=re.M) if head is not None else ():
+            place = re.match(r"@@ -(\d+),(\d+) \+\d+,\d+ @@\n", hunk)
+            if head is not None and place is not None:
+                found = int(place.group(1)), int(place.group(2)), hunk[place.end() :]
+                hunks.setdefault(head.group(1), []).append(found)
+    for path, found_here in hunks.items():
+        shift = 0
         with open(path, encoding="utf-8") as file:
             lines = file.read().split("\n")
-        for hunk in re.split(r"^(?=@@ )", part[head.end() :], flags=re.M):
-            place = re.match(r"@@ -(\d+),(\d+) \+\d+,\d+ @@\n", hunk)
-            if place is None:
-                continue
-            start, count = int(place.group(1)), int(place.group(2))
-            changed = hunk[place.end() :].splitlines()
+        for start, count, text in sorted(found_here, key=lambda hunk: hunk[0] - bool(hunk[1])):
+            changed = text.splitlines()
             first = (start - 1 if count else start) + shift
             removed = [line[1:] for line in changed if line.startswith("-")]
             added = [line[1:] for line in changed if line.startswith("+")]
@@ -187,7 +188,9 @@ def run_case(name: str, nginx: str, data: str = DATA, bare: bool = False) -> Dic
         first = result["findings"][0] if result["findings"] else {"diff": "", "is_cause": False}
         cured = ""
         if first["is_cause"] and first["diff"] and not replay.config_error:
-            cured = cure(replay, question_of(case, replay, bare, ask), first["diff"])
+            # Behind one cause there may be another: their diffs are judged together.
+            diffs = "".join(item["diff"] for item in result["findings"] if item["is_cause"])
+            cured = cure(replay, question_of(case, replay, bare, ask), diffs)
     causes = [finding["code"] for finding in result["findings"] if finding["is_cause"]]
     expected = expected_cause(case, version)
     first = result["findings"][0]["code"] if result["findings"] else ""

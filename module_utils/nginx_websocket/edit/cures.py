@@ -10,7 +10,7 @@ from typing import Dict, Iterator, List
 from .. import codes
 from ..behaviour.route import Route
 from ..conf.tree import Configuration
-from . import copies, lines, loadable, paths, places, upstreams
+from . import copies, lines, loadable, paths, places, redirects, upstreams
 from .fault import Edits, Fault, Maker
 from .refused.by_message import by_message
 
@@ -51,8 +51,8 @@ _BY_CODE: Dict[str, Maker] = {
     codes.PROXY_PASS_WS_SCHEME: loadable.scheme,
     codes.PROXY_PASS_URI_IN_REGEX: loadable.uri_in_regex,
     codes.HTTP2_UPSTREAM: loadable.http2_to_backend,
-    codes.BACKEND_DOWN: _either(places.other_port, upstreams.map_in_front),
-    codes.WRONG_BACKEND: _either(upstreams.chosen_by_map, places.other_port),
+    codes.BACKEND_DOWN: _either(places.other_port, upstreams.map_in_front, upstreams.other_entry),
+    codes.WRONG_BACKEND: _either(upstreams.chosen_by_map, upstreams.only_value, places.other_port),
     codes.WRONG_LOCATION: places.other_location,
     codes.SHADOWED_BY_PREFIX_CARET: places.other_location,
     codes.REGEX_ORDER: places.other_location,
@@ -62,6 +62,7 @@ _BY_CODE: Dict[str, Maker] = {
     codes.TRY_FILES_BEFORE_PROXY: places.try_files_before,
     codes.REWRITE_RELOCATES: places.rewrite_stays,
     codes.RETURN_STATUS: places.answered_by_nginx,
+    codes.RETURN_OR_REWRITE_REDIRECT: redirects.let_through,
     codes.LISTEN_ADDRESS_CAPTURED: places.same_address,
     codes.H2C_ON_PLAIN_PORT: lines.without_http2,
     codes.NO_UPGRADE_HEADER: lines.beside_include,
@@ -93,7 +94,7 @@ _BY_CODE: Dict[str, Maker] = {
     codes.RESPONSE_HEADER_ADDED: lines.delete_named,
     codes.PROXY_BIND_FAILED: lines.delete_named,
     codes.MIRROR_UPGRADED: copies.no_upgrade_of_a_copy,
-    codes.TLS_HANDSHAKE_FAILED: lines.newer_tls,
+    codes.TLS_HANDSHAKE_FAILED: _either(lines.newer_tls, lines.more_ciphers),
     codes.NGINX_CONFIG_INVALID: _either(loadable.variable_misspelt, loadable.named_line, by_message),
     codes.SSI_HOLDS_UPGRADE: lines.line("ssi off;"),
     codes.PROXY_PROTOCOL_MISMATCH: lines.without_proxy_line,

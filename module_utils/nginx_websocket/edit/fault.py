@@ -34,7 +34,7 @@ class Fault:
     variable: str = ""
     """A variable that nothing defines, without its ``$``; nginx refuses its files for it."""
     message: str = ""
-    """Of nginx, which refuses its files, with the place that it names."""
+    """Of nginx, which refuses its files, with the place that it names; else what was seen first."""
 
 
 Maker = Callable[[Configuration, Route, Fault], Iterator[Edits]]

@@ -235,6 +235,21 @@ def newer_tls(configuration: Configuration, route: Route, fault: Fault) -> Itera
                 yield [Edit(line.source, line.start, line.end, text)]
 
 
+_ECDSA = b"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305"
+
+
+def more_ciphers(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:
+    """The ciphers for a key of an elliptic curve, where the server that answers has those for RSA alone."""
+    default = route.listen.default if route.listen is not None else None
+    if "no cipher" not in fault.message:
+        return
+    for server in dict.fromkeys((default, route.server)):
+        for line in server.nearest(b"ssl_ciphers")[1][-1:] if server is not None else ():
+            known = [word for word in line.args[0].split(b":") if word[:1] not in b"!-+@"]
+            if known and all(b"RSA" in word and b"ECDSA" not in word for word in known):
+                yield [splice.set_argument(line, 0, _ECDSA + b":" + line.args[0])]
+
+
 def wrong_twins(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:
     """Of several lines for Upgrade or Connection the right ones alone."""
     upstream = route.upstream

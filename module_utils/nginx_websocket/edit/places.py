@@ -47,7 +47,7 @@ def other_port(configuration: Configuration, route: Route, fault: Fault) -> Iter
         new = re.sub(rb"(?:(?<=//)|^)[\w.-]+(?::\d+)?(?=/|$)", fault.server.encode(), line.args[0], count=1)
     if new != line.args[0]:
         yield [splice.set_argument(line, 0, new)]
-    pool = _target_of(configuration, fault.server)
+    pool = target_of(configuration, fault.server)
     if upstream.block is not None and pool != fault.server:
         # Other requests go to the pool that is asked now; another pool of this file is the right one.
         new = re.sub(rb"(?<=://)[^/$]+(?=/|$)", pool.encode(), upstream.directive.args[0], count=1)
@@ -60,11 +60,11 @@ def other_location(configuration: Configuration, route: Route, fault: Fault) -> 
     if fault.meant is not None:
         yield from _copied(route, fault.meant)
     if fault.server:
-        yield from new_location(route, f"http://{_target_of(configuration, fault.server)}", fault)
+        yield from new_location(route, f"http://{target_of(configuration, fault.server)}", fault)
     elif fault.meant is None:
-        targets = _targets(route)
-        if len(targets) == 1:
-            yield from new_location(route, targets[0], fault)
+        known = targets(route)
+        if len(known) == 1:
+            yield from new_location(route, known[0], fault)
         yield from _without_slash(route, fault)
 
 
@@ -288,7 +288,7 @@ def _indented(text: bytes, margin: bytes) -> bytes:
     return b"\n".join([lines[0], *(margin + line if line.strip() else line for line in rest)])
 
 
-def _targets(route: Route) -> List[str]:
+def targets(route: Route) -> List[str]:
     """What the proxy_pass lines of the server that answers lead to, without their paths."""
     found: Dict[str, None] = {}
     server = route.server.directive if route.server is not None else None
@@ -303,7 +303,7 @@ def _targets(route: Route) -> List[str]:
     return list(found)
 
 
-def _target_of(configuration: Configuration, server: str) -> str:
+def target_of(configuration: Configuration, server: str) -> str:
     """The upstream block that has this server alone, else the server itself."""
     port = server.rpartition(":")[2]
     for block in configuration.walk():

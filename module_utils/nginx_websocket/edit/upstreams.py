@@ -68,20 +68,24 @@ def tls_name(configuration: Configuration, route: Route, fault: Fault) -> Iterat
 def map_in_front(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:
     """An entry for the name that was asked for in the map by which a stream server in front chooses.
 
-    Only where one server of this nginx has the name: the entry leads to it.
+    Only where one server of this nginx has the name: the entry leads to it, or the address that stands in
+    place of a map.
     """
     line, name = fault.directive, guessed_host(route.request, route.version)
     block = _map_of(configuration, line)
-    if block is None or not name or any(entry.name.lower() == name for entry in block.block or ()):
-        return
     groups = [
         group
         for group in index_of(configuration).groups
         if group.ssl == route.request.tls
         and any(name in map(bytes.lower, server_names(server)) for server in group.servers)
     ]
-    if len(groups) == 1:
-        entry = splice.statement(name, [str(groups[0].address).encode()])
+    if len(groups) != 1 or line is None:
+        return
+    to = str(groups[0].address).encode()
+    if block is None and _of_stream(line) and re.match(rb"[\d.]+:\d+$|\[[\da-f:]+\]:\d+$", line.args[0]):
+        yield [splice.set_argument(line, 0, to)]
+    elif block is not None and name and all(entry.name.lower() != name for entry in block.block or ()):
+        entry = splice.statement(name, [to])
         yield [
             splice.insert_before(block.block[0], entry) if block.block else splice.insert_inside(block, entry)
         ]
@@ -99,6 +103,53 @@ def chosen_by_map(configuration: Configuration, route: Route, fault: Fault) -> I
     for entry in block.block or ():
         if entry.args and _leads_to(configuration, entry.args[0], port):
             yield [splice.insert_before(entry, splice.statement(key, [entry.args[0]]))]
+
+
+def other_entry(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:
+    """Another address in the one entry of a map that names the backend of this handshake."""
+    block, upstream = _defining(configuration, route), route.upstream
+    if block is None or upstream is None or not fault.server:
+        return
+    port = f":{upstream.port}".encode()
+    now = [server.encode() for server in upstream.servers]
+    entries = [item for item in block.block or () if item.args[:1] and item.args[0] in now]
+    if len(entries) == 1 and entries[0].args[0].endswith(port):
+        yield [splice.set_argument(entries[0], 0, fault.server.encode())]
+
+
+def only_value(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:
+    """An entry for the name that was asked for in a map of names that has one value, and none for it."""
+    block, name = _defining(configuration, route), guessed_host(route.request, route.version)
+    entries = [item for item in (block.block or () if block is not None else ()) if item.args]
+    values = {item.args[0] for item in entries if item.name not in (b"hostnames", b"volatile", b"include")}
+    if block is None or block.args[:1] not in ((b"$host",), (b"$http_host",)) or not name:
+        return
+    if len(values) != 1 or any(item.name.lower() in (name, b"default") for item in entries):
+        return
+    key = name if block.args[0] == b"$host" else _sent_host(route) or name
+    yield [splice.insert_before(entries[0], splice.statement(key, sorted(values)))]
+
+
+def _sent_host(route: Route) -> bytes:
+    """Host as the client sends it, its port included."""
+    return next(
+        (value.encode("latin-1") for key, value in route.request.header_list() if key.lower() == "host"), b""
+    )
+
+
+def _defining(configuration: Configuration, route: Route) -> Optional[Directive]:
+    """The map in http of the one variable by which proxy_pass names the backend."""
+    written = route.upstream.directive.args[0] if route.upstream is not None else b""
+    if route.upstream is None and route.level is not None:
+        line = next(iter(route.level.own(b"proxy_pass")), None)
+        written = line.args[0] if line is not None and line.args else b""
+    names = re.findall(rb"\$\{?(\w+)", written.split(b"://", 1)[-1].partition(b"/")[0])
+    if len(names) != 1:
+        return None
+    return next(
+        (item for item in index_of(configuration).http.own(b"map") if item.args[1:2] == (b"$" + names[0],)),
+        None,
+    )
 
 
 def _leads_to(configuration: Configuration, value: bytes, port: str) -> bool:
@@ -135,6 +186,12 @@ def set_before(configuration: Configuration, route: Route, fault: Fault) -> Iter
 def _servers(route: Route) -> List[Directive]:
     block = route.upstream.block if route.upstream is not None else None
     return [line for line in block.block or () if line.name == b"server" and line.args] if block else []
+
+
+def _of_stream(line: Directive) -> bool:
+    """Whether a line is the proxy_pass of a server in stream."""
+    outer = line.parent.parent if line.parent is not None else None
+    return line.name == b"proxy_pass" and bool(line.args) and outer is not None and outer.name == b"stream"
 
 
 def _map_of(configuration: Configuration, line: Optional[Directive]) -> Optional[Directive]:

@@ -216,11 +216,13 @@ def _unknown_variable(cause: Finding) -> str:
 
 
 def _message(facts: Facts, cause: Finding) -> str:
-    """Why nginx refuses its files: its own words and their place, or those of the rule that read the tree."""
-    if facts.test is not None:
-        return "" if facts.test.valid else facts.test.error
-    first = next((item for item in cause.evidence if item.file), None)
-    return f"{first.text} in {first.file}:{first.line}" if first is not None else ""
+    """Why nginx refuses its files, in its own words with their place; else what the finding says first."""
+    if facts.test is not None and not facts.test.valid:
+        return facts.test.error
+    first = next(iter(cause.evidence), None)
+    if first is None:
+        return ""
+    return f"{first.text} in {first.file}:{first.line}" if first.file else first.text
 
 
 def _host_known(facts: Facts) -> bool:
