@@ -39,6 +39,16 @@ def let_through(configuration: Configuration, route: Route, fault: Fault) -> Ite
         yield from _for_pages(configuration, route, line, fault)
 
 
+def past_rewrites(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:
+    """The path of the WebSocket left out of a rewrite of the whole server, which leads it to pages."""
+    for step in route.steps:
+        line = step.directive
+        if step.kind != "rewrite" or line is None or len(line.args) < 2 or line.parent is None:
+            continue
+        if line.parent.name == b"server":
+            yield _left_out(route, line)
+
+
 def _passed_on(route: Route, line: Directive, goal: bytes) -> Iterator[Edits]:
     """proxy_pass where a redirect leads to the backend's own address."""
     inner = _INNER.match(goal)

@@ -16,6 +16,27 @@ _BY_FIRST = (
     b"set", b"perl_set", b"js_set", b"js_var", b"auth_request_set", b"set_by_lua_block", b"set_by_lua",
 )  # fmt: skip
 _CAPTURE = re.compile(rb"\(\?P?<(\w+)>")
+_PREFIXES = (
+    b"http_", b"sent_http_", b"sent_trailer_", b"upstream_", b"arg_", b"cookie_", b"ssl_", b"geoip",
+    b"realip_", b"proxy_protocol_", b"tcpinfo_", b"secure_link", b"jwt_", b"session_log_",
+)  # fmt: skip
+"""Families of variables: nginx defines those of a request by any name, and other modules theirs."""
+_OTHERS = frozenset(
+    (
+        b"binary_remote_addr", b"body_bytes_sent", b"bytes_sent", b"connection", b"connection_requests",
+        b"connection_time", b"date_gmt", b"date_local", b"gzip_ratio", b"hostname", b"msec", b"pid",
+        b"realpath_root", b"remote_port", b"request_body", b"request_body_file", b"request_completion",
+        b"request_id", b"request_length", b"request_time", b"slice_range", b"status", b"time_iso8601",
+        b"time_local", b"uid_got", b"uid_reset", b"uid_set", b"modern_browser", b"ancient_browser", b"msie",
+        b"proxy_internal_body_length", b"proxy_internal_chunked", b"proxy_internal_host",
+    )
+)  # fmt: skip
+"""Variables of nginx that say nothing of a route (nginx.org/en/docs/varindex.html)."""
+_USING = (
+    b"proxy_set_header", b"add_header", b"proxy_pass", b"return", b"fastcgi_param", b"proxy_redirect",
+    b"proxy_cookie_path", b"limit_req_zone", b"limit_conn_zone",
+)  # fmt: skip
+"""Directives every argument of which may hold variables."""
 _NEAR = 0.8
 """How alike names are of which one is the other misspelt."""
 
@@ -43,6 +64,26 @@ def meant(configuration: Configuration, name: bytes) -> bytes:
     known = [one.decode("latin-1") for one in defined(configuration) | set(BUILT_IN)]
     near = difflib.get_close_matches(name.decode("latin-1"), known, 2, _NEAR)
     return near[0].encode("latin-1") if len(near) == 1 else b""
+
+
+def misspelt(configuration: Configuration) -> Iterator[Tuple[bytes, bytes, Directive]]:
+    """Variables that nothing defines and whose names are nearly that of one which is there.
+
+    Returns:
+        The name as it stands, the one that is meant, and the directive; other unknown names may be those of
+        modules that nobody here knows.
+    """
+    known = defined(configuration)
+    for directive in configuration.walk():
+        words = directive.args if directive.name in _USING else ()
+        if directive.name == b"set" or (directive.name == b"map" and directive.block is not None):
+            words = directive.args[1:2] if directive.name == b"set" else directive.args[:1]
+        for name in (name for word in words for name in variable_names(word)):
+            if name in known or name in BUILT_IN or name in _OTHERS or name.startswith(_PREFIXES):
+                continue
+            right = b"" if name.isdigit() else meant(configuration, name)
+            if right:
+                yield name, right, directive
 
 
 def uses(configuration: Configuration, name: bytes) -> Iterator[Tuple[Directive, int]]:

@@ -202,3 +202,23 @@ def test_ciphers_for_the_other_kind_of_key(written, words, added):
     found = candidates(configuration, "tls-handshake-failed", "wss://app.test/ws/room", message=words)
     assert bool(found) == added
     assert all(":%s;" % written in text and "ssl_ciphers ECDHE-ECDSA-" in text for text, _ in found)
+
+
+SOCKETS = "location /live/ { %s }\nlocation / { try_files $uri =404; }" % PASS
+
+
+@pytest.mark.parametrize("code", ["wrong-location", "rewrite-relocates"])
+def test_a_rewrite_of_the_whole_server_leaves_the_socket_out(code):
+    configuration = tree(site("rewrite ^/(?!api).* /index.html last;\n" + SOCKETS))
+    (text, reason), *_ = candidates(configuration, code, "ws://app.test/live/room")
+    assert "rewrite ^(?!/live/)/(?!api).* /index.html last;" in text
+    assert reason == ""
+
+
+def test_a_rewrite_of_the_location_itself_is_not_meant():
+    body = (
+        "location /live/ {\nrewrite ^/live/(.*)$ /x/$1 last;\n%s\n}\nlocation / { try_files $uri =404; }"
+        % PASS
+    )
+    found = candidates(tree(site(body)), "rewrite-relocates", "ws://app.test/live/room")
+    assert all("(?!" not in text for text, _ in found)

@@ -247,8 +247,8 @@ def _no_prefix(block: Directive) -> bool:
 
 
 def _unknown_variables(configuration: Configuration) -> Iterator[Finding]:
-    """A variable with upgrade in its name that nothing defines: no module of nginx has one but
-    $http_upgrade."""
+    """A variable with upgrade in its name that nothing defines (no module of nginx has one but
+    $http_upgrade), or one whose name is nearly that of another."""
     defined = spelling.defined(configuration)
     used = [
         (name, directive)
@@ -265,6 +265,13 @@ def _unknown_variables(configuration: Configuration) -> Iterator[Finding]:
         ):
             yield _finding(codes.MISSING_MAP, directive, f'unknown "{name.decode()}" variable')
             return
+    for name, right, directive in spelling.misspelt(configuration):
+        words = f'unknown "{name.decode("latin-1")}" variable'
+        found = _finding(codes.NGINX_CONFIG_INVALID, directive, words)
+        found.detail = f"nginx would refuse the configuration: {words}"
+        found.fix = f"write ${right.decode('latin-1')} where ${name.decode('latin-1')} stands"
+        yield found
+        return
 
 
 def not_loaded(facts: Facts, suspects: Sequence[Suspect], hop: Optional[Hop]) -> List[Finding]:

@@ -150,3 +150,44 @@ def test_a_variable_that_is_nearly_one_of_the_files_is_named_with_its_place():
     finding = first(facts)
     assert finding.code == "nginx-config-invalid" and finding.fix.startswith("write $vite where $vit stands")
     assert any(item.text == "uses $vit" and item.line for item in finding.evidence)
+
+
+MISSPELT = """events {}
+http {
+    server {
+        listen 80;
+        server_name app.test;
+        location / {
+            proxy_http_version 1.1;
+            proxy_set_header Upgrade $http_upgrade;
+            proxy_set_header Connection "upgrade";
+            %s
+            proxy_pass http://127.0.0.1:8000;
+        }
+    }
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "right"),
+    [
+        ("proxy_set_header X-Real-IP $remote_adr;", "$remote_addr"),
+        ("proxy_set_header X-Forwarded-For $proxy_add_x_forward_for;", "$proxy_add_x_forwarded_for"),
+        ("add_header X-A ${schema};", "${scheme}"),
+        ("set $room $request_url;", "$request_uri"),
+        ("proxy_set_header X-A $colour;", ""),
+        ("proxy_set_header X-A $http_hst;", ""),
+        ("proxy_set_header X-A $remote_port;", ""),
+        ("proxy_set_header X-A $geoip2_data_city;", ""),
+        ("set $rooms 1; proxy_set_header X-A $rooms;", ""),
+        ("access_log /a $remote_adr;", ""),
+    ],
+)
+def test_a_variable_that_is_nearly_one_is_refused_in_a_dump(line, right):
+    text = MISSPELT % line
+    finding = diagnose_dump(Question("ws://app.test/ws"), text.encode()).findings[0]
+    assert (finding.code == "nginx-config-invalid") == bool(right)
+    if right:
+        assert right.strip("${}") in finding.fix
+        assert f"{right};" in finding.change.diff()
