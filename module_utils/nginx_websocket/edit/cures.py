@@ -82,7 +82,7 @@ _BY_CODE: Dict[str, Maker] = {
     codes.QUERY_STRING_LOST: paths.path,
     codes.NO_STICKY_SESSION: lines.line("ip_hash;", block=True),
     codes.UPSTREAM_SNI_MISSING: upstreams.tls_name,
-    codes.UPSTREAM_TLS_FAILED: upstreams.tls_name,
+    codes.UPSTREAM_TLS_FAILED: _either(upstreams.trusted, upstreams.tls_name),
     codes.UPSTREAM_MAX_CONNS: upstreams.more_sockets,
     codes.UPSTREAM_MARKED_DOWN: upstreams.marked_up,
     codes.IF_IS_EVIL: upstreams.set_before,
@@ -95,7 +95,9 @@ _BY_CODE: Dict[str, Maker] = {
     codes.PROXY_BIND_FAILED: lines.delete_named,
     codes.MIRROR_UPGRADED: copies.no_upgrade_of_a_copy,
     codes.TLS_HANDSHAKE_FAILED: _either(lines.newer_tls, lines.more_ciphers),
-    codes.NGINX_CONFIG_INVALID: _either(loadable.variable_misspelt, loadable.named_line, by_message),
+    codes.NGINX_CONFIG_INVALID: _either(
+        loadable.variable_misspelt, loadable.named_line, upstreams.trusted, by_message
+    ),
     codes.SSI_HOLDS_UPGRADE: lines.line("ssi off;"),
     codes.PROXY_PROTOCOL_MISMATCH: lines.without_proxy_line,
     codes.WRONG_PASS_DIRECTIVE: places.other_pass,

@@ -31,6 +31,8 @@ class Fault:
     """Whether this host itself resolves the backend's name."""
     tls_name: str = ""
     """A name that the backend's certificate holds, where it was verified with another."""
+    authority: str = ""
+    """A file of authorities that verifies the backend's certificate, where nginx has another or none."""
     variable: str = ""
     """A variable that nothing defines, without its ``$``; nginx refuses its files for it."""
     message: str = ""

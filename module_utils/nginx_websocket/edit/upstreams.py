@@ -65,6 +65,19 @@ def tls_name(configuration: Configuration, route: Route, fault: Fault) -> Iterat
     yield [splice.insert_after(upstream.directive, f"\n{margin}".join(lines).encode())] if lines else []
 
 
+def trusted(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:
+    """The file of authorities by which the backend's certificate verifies; nginx goes on verifying it."""
+    upstream, level = route.upstream, route.level
+    if not fault.authority or upstream is None or level is None:
+        return
+    text = splice.statement(b"proxy_ssl_trusted_certificate", [fault.authority.encode()])
+    lines = level.own(b"proxy_ssl_trusted_certificate")
+    if lines:
+        yield [Edit(lines[-1].source, lines[-1].start, lines[-1].end, text)]
+    else:
+        yield [splice.insert_after(upstream.directive, text)]
+
+
 def map_in_front(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:
     """An entry for the name that was asked for in the map by which a stream server in front chooses.
 

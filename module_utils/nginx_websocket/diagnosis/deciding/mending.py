@@ -21,6 +21,7 @@ from ...edit.lines import map_mended
 from ...edit.mapping import by_map
 from ..evidence import place
 from ..evidence.facts import BackendFacts, Facts
+from ..reach import authority
 from ..reload import refused_tree
 from ..words.findings import Finding
 from . import tested
@@ -122,6 +123,7 @@ def _candidates(
         meant=cause.meant,
         host_known=_host_known(facts),
         tls_name=_certificate_name(facts, cause),
+        authority=authority.verifying(facts, cause),
         variable=_unknown_variable(cause),
         message=_message(facts, cause),
     )
