@@ -16,6 +16,7 @@ from ..behaviour.upgrade import verdict
 from ..behaviour.variables import maps_of
 from ..compare.requests.site_paths import paths_of
 from ..compare.requests.traits import traits_of
+from ..conf.contexts import misplaced
 from ..conf.splice import Edit
 from ..conf.tree import Configuration, ConfSyntaxError
 from .memory import edited
@@ -89,8 +90,9 @@ def judge(
     twice = _twice(after)
     if twice and twice != _twice(configuration):
         return Judgement(False, f"nginx would refuse it: duplicate {twice}")
-    if _misplaced(after) > _misplaced(configuration):
-        return Judgement(False, "nginx would refuse it: proxy_set_header is not allowed there")
+    wrong = next(misplaced(after), None)
+    if wrong is not None and next(misplaced(configuration), None) is None:
+        return Judgement(False, f"nginx would refuse it: {wrong.name.decode()} is not allowed there")
     if refuses(after):
         return Judgement(False, "nginx would still refuse it")
     try:
@@ -136,16 +138,6 @@ def _twice(configuration: Configuration) -> str:
                 return b" ".join((child.name, *key)).decode("utf-8", "replace")
             seen.add(key)
     return ""
-
-
-def _misplaced(configuration: Configuration) -> int:
-    """How many header lines stand where nginx takes none (ngx_http_proxy_module: http, server, location)."""
-    return sum(
-        child.name == b"proxy_set_header"
-        for block in configuration.walk()
-        if block.name in (b"if", b"limit_except")
-        for child in block.block or ()
-    )
 
 
 def _of(configuration: Configuration, asked: Asked) -> Behaviour:

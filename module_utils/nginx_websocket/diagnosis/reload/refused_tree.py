@@ -9,6 +9,7 @@ from typing import Dict, Iterator, List, Optional, Sequence, Tuple
 from ... import codes
 from ...behaviour.location import split_name
 from ...behaviour.variables import has_variables, variable_names
+from ...conf.contexts import ORDER, TAKEN, context_of, misplaced
 from ...conf.load import read_file
 from ...conf.tree import Configuration, Directive
 from ...edit import spelling
@@ -134,7 +135,7 @@ def _line_text(path: str, line: int) -> str:
 
 def refusals_in_tree(configuration: Configuration, version: Tuple[int, ...]) -> List[Finding]:
     """What nginx would refuse, as far as the tree shows it: used where no nginx can be asked."""
-    found = list(_contexts(configuration.root, ()))
+    found = list(_contexts(configuration))
     for directive in configuration.walk():
         if directive.name == b"proxy_pass" and directive.args and not _outside_http(directive):
             found += _proxy_pass(directive)
@@ -199,15 +200,23 @@ def _finding(code: str, directive: Directive, text: str) -> Finding:
     )
 
 
-def _contexts(directives: Sequence[Directive], outer: Tuple[bytes, ...]) -> Iterator[Finding]:
-    for directive in directives:
-        if directive.name == b"map" and directive.block is not None and (not outer or outer[-1] != b"http"):
-            words = outer[-1].decode() if outer else "main"
-            yield _finding(
-                codes.MAP_WRONG_CONTEXT, directive, f'"map" directive is not allowed here ({words} context)'
-            )
-        elif directive.block and directive.name in (b"http", b"server", b"location", b"if"):
-            yield from _contexts(directive.block, (*outer, directive.name))
+def _contexts(configuration: Configuration) -> Iterator[Finding]:
+    for directive in misplaced(configuration):
+        name, block = directive.name.decode(), context_of(directive)
+        found = _finding(
+            codes.MAP_WRONG_CONTEXT if name == "map" else codes.NGINX_CONFIG_INVALID,
+            directive,
+            f'"{name}" directive is not allowed here ({block} context)',
+        )
+        if name != "map":
+            right = _listed(sorted(TAKEN[directive.name], key=ORDER.index))
+            found.detail = f'nginx refuses {name} here ("{block}"): it may stand in {right} only'
+        yield found
+
+
+def _listed(words: Sequence[str]) -> str:
+    *first, last = words
+    return f"{', '.join(first)} or {last}" if first else last
 
 
 def _proxy_pass(directive: Directive) -> Iterator[Finding]:

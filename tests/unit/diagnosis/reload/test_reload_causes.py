@@ -191,3 +191,25 @@ def test_a_variable_that_is_nearly_one_is_refused_in_a_dump(line, right):
     if right:
         assert right.strip("${}") in finding.fix
         assert f"{right};" in finding.change.diff()
+
+
+@pytest.mark.parametrize("whole", ["events {}\nhttp {\nSITE}\n", "SITE"])
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (
+            "if ($http_upgrade) { proxy_set_header Upgrade $http_upgrade; }",
+            'nginx refuses proxy_set_header here ("if in location"): it may stand in http, server or location only',
+        ),
+        (
+            "listen 8080;",
+            'nginx refuses listen here ("location"): it may stand in server only',
+        ),
+    ],
+)
+def test_a_directive_in_a_block_that_does_not_take_it(whole, line, said):
+    block = site(f"    location / {{\n        {line}\n        proxy_pass http://127.0.0.1:8000;\n    }}")
+    report = diagnose_dump(Question("wss://app.test/ws/x"), whole.replace("SITE", block).encode())
+    cause = report.findings[0]
+    assert (report.verdict, cause.code, cause.detail) == ("fails", "nginx-config-invalid", said)
+    assert cause.evidence[0].line > 0
