@@ -199,7 +199,8 @@ def test_a_variable_that_is_nearly_one_is_refused_in_a_dump(line, right):
     [
         (
             "if ($http_upgrade) { proxy_set_header Upgrade $http_upgrade; }",
-            'nginx refuses proxy_set_header here ("if in location"): it may stand in http, server or location only',
+            'nginx refuses proxy_set_header here ("if in location"): it may stand in http, server or '
+            "location only",
         ),
         (
             "listen 8080;",
