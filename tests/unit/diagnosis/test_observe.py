@@ -12,7 +12,7 @@ from module_utils.nginx_websocket.conf.load import load
 from module_utils.nginx_websocket.diagnosis import observe as room
 from module_utils.nginx_websocket.diagnosis.engine import conclude_live
 from module_utils.nginx_websocket.diagnosis.evidence.facts import Question
-from module_utils.nginx_websocket.host.masters import Worker
+from module_utils.nginx_websocket.host.masters import Choice, Worker
 from tests.unit.diagnosis.seen import page, proxied, site
 from tests.unit.websocket.tiny_server import TinyServer, answer, open_and_echo
 
@@ -113,3 +113,11 @@ def test_the_address_that_the_user_names_is_asked(machine):
         body = listening(front, f"http://127.0.0.1:{behind.port}")
         facts = machine.look(front, body, address=f"127.0.0.1:{front.port}")
     assert facts.main_hop.opened and facts.main_hop.probe.address == f"127.0.0.1:{front.port}"
+
+
+def test_a_master_whose_binary_others_can_write_is_not_even_asked_for_its_version(machine, monkeypatch):
+    found = Choice(None, "nothing of the running nginx is executed: mallory can write it", distrusted=True)
+    monkeypatch.setattr(room, "choose", lambda *_arguments, **_more: found)
+    with TinyServer(open_and_echo) as front:
+        facts = machine.look(front, listening(front), running=False)
+    assert facts.nginx is None and facts.notes == [found.why]

@@ -8,8 +8,9 @@ import re
 
 import pytest
 
-from module_utils.nginx_websocket.diagnosis.engine import diagnose_dump
-from module_utils.nginx_websocket.diagnosis.evidence.facts import Question
+from module_utils.nginx_websocket.diagnosis.engine import conclude_live, diagnose_dump
+from module_utils.nginx_websocket.diagnosis.evidence.facts import Hop, Question
+from module_utils.nginx_websocket.diagnosis.evidence.probes import answered
 from module_utils.nginx_websocket.diagnosis.words.findings import (
     Evidence,
     Finding,
@@ -18,6 +19,7 @@ from module_utils.nginx_websocket.diagnosis.words.findings import (
     scrubbed,
 )
 from module_utils.nginx_websocket.edit.changes.change import Change
+from tests.unit.diagnosis.seen import backend, host, proxied, refused, site
 
 ROOT = os.path.join(os.path.dirname(__file__), "..", "..", "..")
 SPEC = importlib.util.spec_from_file_location(
@@ -154,3 +156,17 @@ def test_scrubbing_hides_words_and_escapes_control_characters():
 
 def test_evidence_names_its_place():
     assert Evidence("configuration", "x", "/etc/nginx/a", 3).shown() == "x (/etc/nginx/a:3)"
+
+
+def test_every_experiment_stands_in_the_data_and_tells_where_an_answer_leads():
+    away = refused(302, headers=[("Location", "https://app.test/login")])
+    hops = {"loopback": away, "public": refused(404)}
+    report = conclude_live(host(site(proxied()), hops, backends=[backend(refused(401))]))
+    told = {(one["hop"], one["words"]): one["status"] for one in report.as_data()["probes"]}
+    assert told == {
+        ("loopback", "the loopback handshake"): 302,
+        ("public", "the public handshake"): 404,
+        ("direct", "127.0.0.1:8000, as nginx sends it"): 401,
+    }
+    ways = [answered(Hop("x", "through nginx", probe)).text for probe in (away, refused(404))]
+    assert ways == ["through nginx: 302 No to https://app.test/login", "through nginx: 404 No"]

@@ -60,9 +60,6 @@ def _directive(match: Match[str]) -> str:
 def _word(match: Match[str]) -> str:
     word = match.group()
     # Paths, variables, regexes and addresses are what a reader needs; none of them is a secret by itself.
-    if (
-        any(char in word for char in "/$\\^*[]|<>?")
-        or word.replace(".", "").replace(":", "").isalnum() is False
-    ):
+    if not word.replace(".", "").replace(":", "").isalnum():
         return word
     return MASK if token_like(word) else word

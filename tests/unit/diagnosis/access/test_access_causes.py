@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from module_utils.nginx_websocket.diagnosis.asking.browsers_view import connection_conditions
 from module_utils.nginx_websocket.diagnosis.engine import conclude_live, diagnose_dump
 from module_utils.nginx_websocket.diagnosis.evidence.facts import Question
 from tests.unit.diagnosis.seen import UP, causes, first, host, logged, opened, page, proxied, site
@@ -73,3 +74,19 @@ def test_a_file_of_passwords_that_is_not_there():
 def test_other_files_say_nothing_of_passwords(lines, words):
     facts = host(site(proxied(lines=lines)), {"loopback": page(403)}, log=[logged(words)])
     assert all("file of passwords" not in finding.detail for finding in conclude_live(facts).findings)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("if ($http_connection = Upgrade) { return 403; }", ["if"]),
+        ("if ($http_upgrade = websocket) { return 403; }", []),
+        ("set $x $http_connection;", []),
+    ],
+)
+def test_only_conditions_that_look_at_the_connection_header_do(text, found):
+    facts = host(
+        "map $http_upgrade $a { default 1; }\nmap $http_connection $b { default 1; }\n" + site(text), {}
+    )
+    names = [one.name.decode() for one in connection_conditions(facts.configuration)]
+    assert names == ["map", *found] and connection_conditions(None) == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from module_utils.nginx_websocket.diagnosis.asking.backend import literal_prefix, other_paths
+from module_utils.nginx_websocket.diagnosis.experiments.search import WITH_SLASH
 from tests.unit.diagnosis.seen import UP, host, refused, site
 
 
@@ -44,3 +45,21 @@ def test_an_application_may_stand_above_its_location():
     found = other_paths(facts)
     assert ("without the prefix /board/", "/api/live/ws") in found
     assert ("without the prefix /board/api/", "/live/ws") in found
+
+
+@pytest.mark.parametrize(
+    ("location", "part", "path", "with_slash"),
+    [
+        ("/api/", "/v1", "/api/ws", "/v1/ws"),
+        ("/api/", "/v1", "/api/ws?token=1", "/v1/ws?token=1"),
+        ("/api", "/v1", "/api/ws", None),
+        ("/api/", "/v1/", "/api/ws", None),
+        ("/api/", "/v1", "/api/", None),
+    ],
+)
+def test_a_slash_that_a_uri_part_swallowed_is_put_between(location, part, path, with_slash):
+    to = f"proxy_pass http://127.0.0.1:8000{part};"
+    text = f"    location {location} {{\n        {UP}\n        {to}\n    }}"
+    facts = host(site(text), {"loopback": refused(404)}, url=f"wss://app.test{path}")
+    found = [target for words, target in other_paths(facts) if words == WITH_SLASH]
+    assert found == ([with_slash] if with_slash else [])

@@ -213,3 +213,32 @@ def test_silence_that_nothing_explains_says_how_to_wait_longer():
     report = conclude_live(facts)
     assert report.verdict == "cannot tell"
     assert "probe_timeout" in report.sentence
+
+
+@pytest.mark.parametrize(("addresses", "watched"), [(1, 0.0), (2, 0.2), (3, 0.2)])
+def test_an_open_socket_is_watched_where_nginx_may_have_met_another_address(monkeypatch, addresses, watched):
+    """Else the one through nginx was open for as long, and led to this one."""
+    held = []
+
+    def send(laboratory, request, hold=0.0):
+        held.append(hold)
+        return opened(address=str(laboratory.address))
+
+    named = [f"192.0.2.{number}" for number in range(1, addresses + 1)]
+    monkeypatch.setattr(Laboratory, "send", send)
+    monkeypatch.setattr(backend_module, "Laboratory", Laboratory)
+    monkeypatch.setattr(backend_module.place, "resolve", lambda facts, host: named)
+    facts = host(site(proxied("http://backend.test:8000")), {})
+    facts.question.hold, facts.nginx = 0.2, None
+    backend_module.ask_backends(facts, True)
+    assert held[0] == watched and len(held) == addresses
+
+
+def test_where_nobody_can_ask_from_nginx_s_place_that_is_noted(monkeypatch):
+    def network(facts):
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(backend_module.place, "network", network)
+    facts = host(site(proxied()), {})
+    backend_module.ask_backends(facts, False)
+    assert facts.notes == ["the backend was not asked: Operation not permitted"] and not facts.backends

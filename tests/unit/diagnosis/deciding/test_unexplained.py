@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from module_utils.nginx_websocket.diagnosis.deciding import unexplained
 from module_utils.nginx_websocket.diagnosis.engine import conclude_live
 from tests.unit.diagnosis.seen import (
     about_upstream,
@@ -92,3 +95,16 @@ def test_two_conditions_or_a_backend_that_refuses_prove_nothing():
     assert conclude_live(facts).verdict == "cannot tell"
     facts = host(site(lines + proxied()), {"loopback": page(403)}, backends=[backend(page(403))])
     assert conclude_live(facts).findings[0].code != "client-certificate-required"
+
+
+MAYBE = "    if ($geoip_city) {\n        return 403;\n    }\n"
+
+
+@pytest.mark.parametrize(("probe", "told"), [(page(403), True), (page(404), False), (opened(), False)])
+def test_a_condition_may_explain_its_own_answer_and_no_other(probe, told):
+    facts = host(site(MAYBE + proxied()), {"loopback": probe})
+    assert bool(unexplained.may_explain(facts)) is told
+
+
+def test_without_an_answer_nothing_may_explain_it():
+    assert unexplained.may_explain(host(site(MAYBE + proxied()), {})) == []

@@ -6,6 +6,7 @@ import pytest
 
 from module_utils.nginx_websocket.diagnosis.engine import conclude_live, diagnose_dump
 from module_utils.nginx_websocket.diagnosis.evidence.facts import ConfigTest, Question
+from module_utils.nginx_websocket.diagnosis.reload.stale import stale
 from tests.unit.diagnosis.seen import (
     CONNECT_REFUSED,
     MASTER,
@@ -214,3 +215,8 @@ def test_a_directive_in_a_block_that_does_not_take_it(whole, line, said):
     cause = report.findings[0]
     assert (report.verdict, cause.code, cause.detail) == ("fails", "nginx-config-invalid", said)
     assert cause.evidence[0].line > 0
+
+
+def test_how_long_after_the_workers_a_file_changed_is_told():
+    facts = host(site(proxied()), {"loopback": page(404)}, newer_files=[newer()])
+    assert "nginx.conf changed 1000 s after the workers started" in shown(stale(facts)[0])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import pwd
 from typing import Dict, List, Optional, Tuple
 
 import pytest
@@ -17,8 +19,10 @@ from hypothesis.stateful import (
 )
 from simulated_host import SimulatedHost, candidate
 
+from module_utils.nginx_websocket.transaction.history.states import Earlier
 from module_utils.nginx_websocket.transaction.site.model import Outcome
 from module_utils.nginx_websocket.transaction.site.release import release_id
+from module_utils.nginx_websocket.transaction.surroundings.world import World
 
 SITES = ("a", "b", "c")
 Files = Dict[str, str]
@@ -254,3 +258,24 @@ def test_any_chain_against_a_list_of_states():
             suppress_health_check=list(HealthCheck),
         ),
     )
+
+
+def test_a_state_names_the_sites_that_were_there():
+    assert Earlier(4, "noon", {"a": "0" * 32, "b": ""}).describe() == "backup 4 (a 00000000, live until noon)"
+    assert Earlier(4, "noon", {"b": ""}).sites() == "no site of ours"
+
+
+@pytest.mark.parametrize(
+    ("environment", "words"),
+    [
+        ({"SUDO_USER": "anne", "SSH_CONNECTION": "192.0.2.1 50000 192.0.2.9 22"}, "anne from 192.0.2.1"),
+        ({"SUDO_USER": "anne"}, "anne"),
+        ({"SSH_CONNECTION": ""}, pwd.getpwuid(os.getuid()).pw_name),
+    ],
+)
+def test_who_made_a_backup_is_who_logged_in(monkeypatch, environment, words):
+    for name in ("SUDO_USER", "SSH_CONNECTION"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert World().by_whom() == words

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import threading
 import time
 
 import pytest
 
-from module_utils.nginx_websocket.transaction.live import starting
+from module_utils.nginx_websocket.transaction.live import starting, workers
 from module_utils.nginx_websocket.transaction.live.instance import Instance
 from module_utils.nginx_websocket.transaction.site.model import NotProven
 
@@ -41,3 +43,17 @@ def test_what_it_says_is_told(binary):
     nginx = binary("echo 'nginx: [emerg] no port' >&2; exit 1")
     with pytest.raises(NotProven, match="no port"):
         starting.start(nginx, time.monotonic())
+
+
+def test_masters_that_quit_already_are_gone_before_another_begins(tmp_path):
+    """They hold nginx's addresses until then."""
+    up, slow = tmp_path / "up", "nginx: master process"
+    script = f"trap 'sleep 0.4; exit' TERM; touch {up}; while :; do sleep 0.05; done"
+    process = subprocess.Popen(["bash", "-c", f'exec -a "{slow}" bash -c "$0"', script])
+    threading.Thread(target=process.wait, daemon=True).start()
+    while not (up.exists() and workers.alive(process.pid)):
+        assert process.poll() is None
+        time.sleep(0.01)
+    starting._end([process.pid])
+    assert not workers.alive(process.pid)
+    starting._end([process.pid])  # one that has ended meanwhile is no error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import socket
 import subprocess
 import tempfile
 from pathlib import Path
@@ -181,3 +182,44 @@ def test_what_a_person_put_beside_ours_is_his(state):
     os.chown(state / "backups/20240101", MALLORY, 0)
     (state / "backups/0099").write_text("")
     secure(str(state), "/etc/nginx", mend=True)
+
+
+def test_a_first_run_that_was_killed_left_a_directory_of_ours(place):
+    """The lock, and the journal that was being written under its hidden name."""
+    (place / "state").mkdir(mode=0o700)
+    for name in ("lock", ".journal.json.nginx-websocket.tmp"):
+        (place / "state" / name).write_text("")
+    secure(str(place / "state"), "/etc/nginx", mend=True)
+    for name in ("journal.json.nginx-websocket.tmp", ".journal.json"):
+        other = place / "state" / name
+        other.write_text("")
+        assert "cannot be the state directory" in refusal(place / "state")
+        other.unlink()
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("file", "is a file; expected: a directory of ours"),
+        ("fifo", "is a FIFO; expected"),
+        ("link", "is a symbolic link; expected"),
+        ("socket", "is a device or socket; expected"),
+    ],
+)
+def test_what_stands_in_the_place_of_the_backups_is_named(state, kind, words):
+    backups = state / "backups"
+    backups.rename(state.parent / "away")
+    with socket.socket(socket.AF_UNIX) as listener:
+        {
+            "file": lambda: backups.write_text(""),
+            "fifo": lambda: os.mkfifo(backups),
+            "link": lambda: backups.symlink_to(state.parent / "away"),
+            "socket": lambda: listener.bind(str(backups)),
+        }[kind]()
+        assert f"{backups} {words}" in refusal(state)
+
+
+def test_a_directory_in_the_place_of_a_file_is_named(state):
+    (state / "lock").unlink()
+    (state / "lock").mkdir()
+    assert "lock is a directory; expected: a file of ours" in refusal(state)

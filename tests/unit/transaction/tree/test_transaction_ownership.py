@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 
 import pytest
 from simulated_host import MAIN, ROOT, SimulatedHost, candidate
 
 from module_utils.nginx_websocket.transaction.site.model import ABSENT, Entry
+from module_utils.nginx_websocket.transaction.tree.files import Filesystem, kept_name
+from module_utils.nginx_websocket.transaction.tree.ownership import secured
 
 AVAILABLE, ENABLED = f"{ROOT}/sites-available", f"{ROOT}/sites-enabled"
 GLOBAL = b"deny 10.0.0.0/8;\nssl_protocols TLSv1.3;\n"
@@ -183,3 +186,23 @@ def test_a_server_that_wants_a_certificate_of_everybody_is_refused_before_anythi
     wanting = site.content.replace(b"listen 80;", b"listen 443 ssl; include %s/mtls.inc;" % ROOT.encode())
     message = refused(host, type(site)(site.name, wanting, site.server_names))
     assert f"{ROOT}/mtls.inc:1" in message and "leave this site out" in message
+
+
+def test_a_file_that_others_could_write_keeps_what_says_nothing_of_that():
+    label, acl = ("security.selinux", b"httpd"), ("system.posix_acl_access", b"u:mallory:rw")
+    old = Entry("file", content=b"old", mode=0o664, uid=1000, gid=33, xattrs=(acl, label))
+    new, (told,) = secured("/x.conf", old, b"new")
+    assert new == Entry("file", content=b"new", mode=0o644, uid=0, gid=33, xattrs=(label,))
+    assert told.code == "owner-changed" and "owner 1000, mode 0664" in told.message
+    mine = dataclasses.replace(old, mode=0o640, uid=0)
+    assert secured("/x.conf", mine, b"new") == (dataclasses.replace(mine, content=b"new"), [])
+
+
+def test_what_is_kept_of_a_link_is_the_link(tmp_path):
+    files, path = Filesystem(), str(tmp_path / "x.conf")
+    (tmp_path / "there").write_text("somebody's")
+    os.symlink("there", path)
+    files.put(path, Entry("file", content=b"new"), keep=True)
+    assert files.entry(kept_name(path)).target == "there"
+    assert files.bring_back(path) and os.readlink(path) == "there"
+    assert (tmp_path / "there").read_text() == "somebody's"

@@ -6,14 +6,17 @@ The binary is a small program that reads configurations with our own reader and 
 from __future__ import annotations
 
 import dataclasses
+import os
 import sys
 from pathlib import Path
 
 import pytest
 
-from module_utils.nginx_websocket.transaction.site.model import Refused
-from module_utils.nginx_websocket.transaction.tree import validation
+from module_utils.nginx_websocket.transaction.site.model import ABSENT, Entry, Refused
+from module_utils.nginx_websocket.transaction.tree import namespace, validation
 from module_utils.nginx_websocket.transaction.tree.namespace import NamespaceRefused
+from module_utils.nginx_websocket.transaction.tree.overlay import Overlay
+from module_utils.nginx_websocket.transaction.tree.rewriting import rewritten_tree
 from module_utils.nginx_websocket.transaction.tree.validation import (
     REWRITTEN,
     candidate_changes,
@@ -136,3 +139,48 @@ def test_a_candidate_needs_a_place(path):
 def test_a_candidate_is_no_directory(tree):
     with pytest.raises(Refused, match="a directory or a device"):
         candidate_changes({tree.path("conf.d"): b""})
+
+
+def test_an_include_that_never_ends_is_told_without_asking_nginx(ask, tree, monkeypatch):
+    os.mkfifo(tree.path("conf.d/hang.conf"))
+    monkeypatch.setattr(validation, "run_quietly", lambda *_: pytest.fail("nginx was asked"))
+    verdict = validate([], tree.instance())
+    assert not verdict.valid and verdict.method == ""
+    (error,) = verdict.errors
+    assert tree.path("conf.d/hang.conf") in error.sentence()
+
+
+def test_the_copy_of_the_tree_is_gone_afterwards_whatever_happened(tree):
+    seen = []
+
+    def use():
+        with rewritten_tree(Overlay(), tree.instance()) as (top, main):
+            assert os.path.isfile(main) and main.startswith(top)
+            seen.append(top)
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        use()
+    assert not os.path.exists(seen[0])
+
+
+def test_the_workshop_is_outside_of_what_is_staged(tmp_path, monkeypatch):
+    names = [str(tmp_path / name) for name in ("missing", "link", "file", "above", "below/it", "beside")]
+    (tmp_path / "file").write_text("")
+    for name in ("above/it", "below/it", "beside", "beside-it"):
+        (tmp_path / name).mkdir(parents=True, exist_ok=True)
+    (tmp_path / "link").symlink_to(tmp_path / "beside")
+    monkeypatch.setattr(namespace, "_WORKSHOPS", names)
+    staged = [str(tmp_path / name) for name in ("above/it", "below", "beside-it")]
+    assert namespace._workshop(staged) == str(tmp_path / "beside")
+    with pytest.raises(OSError, match="no directory to mount"):
+        namespace._workshop([*staged, str(tmp_path / "beside")])
+
+
+def test_an_entry_is_staged_as_what_it_is(tmp_path):
+    namespace._write_entry(str(tmp_path / "link"), Entry("link", target="../x"))
+    namespace._write_entry(str(tmp_path / "file"), Entry("file", content=b"x", mode=0o640))
+    namespace._write_entry(str(tmp_path / "none"), ABSENT)
+    assert os.readlink(tmp_path / "link") == "../x" and (tmp_path / "file").read_bytes() == b"x"
+    assert (tmp_path / "file").stat().st_mode & 0o777 == 0o640
+    assert sorted(os.listdir(tmp_path)) == ["file", "link"]

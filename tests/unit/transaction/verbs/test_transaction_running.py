@@ -9,12 +9,20 @@ from machine import PATH, Machine, content, refuse
 
 from module_utils.nginx_websocket.transaction.live.instance import Masters
 from module_utils.nginx_websocket.transaction.live.routes import LiveCheck
-from module_utils.nginx_websocket.transaction.running import LEAVE, REFUSE, START, confirm_running, settle
+from module_utils.nginx_websocket.transaction.running import (
+    LEAVE,
+    REFUSE,
+    START,
+    confirm_running,
+    prove_routes,
+    settle,
+)
 from module_utils.nginx_websocket.transaction.site.model import (
     APPLIED,
     NOTHING_TO_GO_BACK_TO,
     RELOAD_FAILED,
     UNCHANGED,
+    UNDECIDED,
     Finding,
     NotProven,
     Refused,
@@ -109,3 +117,12 @@ def test_two_masters_are_waited_for(machine):
     machine.processes = Masters(2, 1)
     with pytest.raises(Refused, match="nothing was changed"):
         settle(machine.host(deadline=0.0))
+
+
+@pytest.mark.parametrize("down", [True, False])
+def test_what_the_configuration_left_open_is_settled_by_sockets_that_all_open(machine, down):
+    host = machine.host()
+    host.find(UNDECIDED, "nobody can tell by the configuration")
+    machine.check_live = lambda *_: [LiveCheck(), LiveCheck(finding=Finding("x", "y") if down else None)]
+    assert prove_routes(host, host.tree().configuration, ()) is not down
+    assert codes(host.outcome) == ([UNDECIDED, "x"] if down else [])

@@ -7,6 +7,7 @@ from simulated_host import STATE, SimulatedHost, candidate
 
 from module_utils.nginx_websocket.transaction.confirm import confirm
 from module_utils.nginx_websocket.transaction.deployed_state import deployed_state, waiting
+from module_utils.nginx_websocket.transaction.surroundings.host import Host
 
 ANNE, BERT = "anne from 192.0.2.1", "bert from 192.0.2.2"
 
@@ -79,3 +80,10 @@ def test_what_stands_beside_the_runs_sites_is_told_with_its_author(host):
     confirmed(host, 3)
     (found,) = host.deploy(candidate("b")).findings
     assert found.code == "site-left" and ANNE in found.message and "another inventory" in found.message
+
+
+def test_a_window_whose_backup_is_gone_is_told_as_that(host):
+    Host(host.nginx, STATE, world=host.world).backups.remove(3)
+    done = host.deploy(candidate("b"))
+    assert done.failed and "its backup 3 cannot be read" in done.message, done.message
+    assert f"rm {STATE}/journal.json" in done.message
