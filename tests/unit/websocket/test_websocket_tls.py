@@ -1,6 +1,7 @@
 """TLS as it goes wrong in the field: name, date, authority, protocol, plain HTTP on the port."""
 
 import re
+import ssl
 
 import pytest
 
@@ -73,6 +74,20 @@ def test_unknown_authority(authority, right, tmp_path):
     for result in (system, other):
         assert result.error_kind == "tls"
         assert "local issuer" in result.tls["verify_error"]
+
+
+def test_a_servers_own_certificate_is_no_authority(authority, right, monkeypatch):
+    make = ssl.create_default_context
+
+    def as_python_3_13(cafile=None):
+        context = make(cafile=cafile)
+        context.verify_flags |= getattr(ssl, "VERIFY_X509_PARTIAL_CHAIN", 0)
+        return context
+
+    monkeypatch.setattr(ssl, "create_default_context", as_python_3_13)
+    with TinyServer(open_and_echo, tls=authority.server_context(right)) as server:
+        result = ask(server, cafile=right + ".pem")
+    assert result.error_kind == "tls"
 
 
 @pytest.mark.parametrize("behaviour", [answer("400 Bad Request"), raw(b"hello, this is no TLS at all\r\n")])
