@@ -1,10 +1,10 @@
-"""Differential test of contexts: where ``conf/contexts.py`` says that nginx takes a directive, asked of it.
+"""Differential test of contexts: where and with how many words nginx takes a directive, asked of it.
 
     python3 tests/differential/contexts.py [--nginx /usr/sbin/nginx]
 
-Every directive of the table is written into every block, without arguments: nginx looks at the place before
-it counts them (``ngx_conf_handler``). Prints each disagreement, and one line at the end; exits 1 if there is
-any.
+Every directive of ``conf/contexts.py`` is written into every block, without arguments: nginx looks at the
+place before it counts them (``ngx_conf_handler``). In a block that takes it, it is written with none to five.
+Prints each disagreement, and one line at the end; exits 1 if there is any.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import re
 import subprocess
 import sys
 import tempfile
+from typing import Optional
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
 
@@ -33,40 +34,83 @@ BLOCKS = {
     contexts.EXCEPT: "events {{}} http {{ server {{ location / {{ limit_except GET {{ {} }} }} }} }}",
 }
 PLACE = re.compile(r'"(\w+)" directive is not allowed here')
+MOST = 5
+
+
+class Nginx:
+    """The one that is asked, and what came of it."""
+
+    def __init__(self, binary: str, folder: str) -> None:
+        """Nothing is asked yet."""
+        self.binary, self.folder = binary, folder
+        self.path = pathlib.Path(folder, "nginx.conf")
+        self.asked = self.wrong = self.unknown = 0
+
+    def says(self, name: bytes, block: str, words: int) -> Optional[str]:
+        """What it says of a directive with so many words in a block; None where it does not know it."""
+        line = " ".join([name.decode(), *["x"] * words])
+        self.path.write_text(BLOCKS[block].format(f"{line};"), encoding="utf-8")
+        done = subprocess.run(
+            [self.binary, "-t", "-q", "-c", str(self.path), "-p", self.folder],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if f'unknown directive "{name.decode()}"' in done.stderr:
+            self.unknown += 1
+            return None
+        self.asked += 1
+        return done.stderr
+
+    def differs(self, sentence: str) -> None:
+        """Tell a disagreement."""
+        self.wrong += 1
+        print(sentence)
+
+
+def placed(nginx: Nginx, name: bytes, block: str) -> None:
+    """Compare whether a block takes a directive."""
+    said = nginx.says(name, block, 0)
+    if said is None:
+        return
+    found = PLACE.search(said)
+    allowed = found is None or found.group(1) != name.decode()
+    ours = name not in {one.name for one in contexts.misplaced(load(str(nginx.path)))}
+    if not allowed == ours == (block in contexts.TAKEN[name]):
+        nginx.differs(f"{name.decode()} in {block}: nginx {'takes' if allowed else 'refuses'} it: {said}")
+
+
+def counted(nginx: Nginx, name: bytes, words: int) -> None:
+    """Compare whether a directive takes so many words, in the innermost block that takes it."""
+    block = max(contexts.TAKEN[name], key=contexts.ORDER.index)
+    said = nginx.says(name, block, words)
+    if said is None:
+        return
+    allowed = f'invalid number of arguments in "{name.decode()}"' not in said
+    (line,) = (
+        one for one in load(str(nginx.path)).walk() if one.name == name and one.args == (b"x",) * words
+    )
+    if allowed == contexts.miscounted(line):
+        nginx.differs(
+            f"{name.decode()} with {words} words: nginx {'takes' if allowed else 'refuses'} them: {said}"
+        )
 
 
 def main() -> int:
-    """Ask about every directive in every block."""
+    """Ask about every directive in every block, and with every number of words."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split(":")[0])
     parser.add_argument("--nginx", default="/usr/sbin/nginx")
-    nginx = parser.parse_args().nginx
-    asked = wrong = unknown = 0
     with tempfile.TemporaryDirectory() as folder:
-        path = pathlib.Path(folder, "nginx.conf")
-        for name, taken in sorted(contexts.TAKEN.items()):
-            for block, text in BLOCKS.items():
-                path.write_text(text.format(f"{name.decode()};"), encoding="utf-8")
-                done = subprocess.run(
-                    [nginx, "-t", "-q", "-c", str(path), "-p", folder],
-                    capture_output=True,
-                    text=True,
-                    check=False,
-                )
-                if f'unknown directive "{name.decode()}"' in done.stderr:
-                    unknown += 1
-                    continue
-                asked += 1
-                found = PLACE.search(done.stderr)
-                allowed = found is None or found.group(1) != name.decode()
-                ours = name not in {one.name for one in contexts.misplaced(load(str(path)))}
-                if not allowed == ours == (block in taken):
-                    wrong += 1
-                    print(
-                        f"{name.decode()} in {block}: nginx {'takes' if allowed else 'refuses'} it",
-                        done.stderr,
-                    )
-    print(f"contexts: {asked} asked, {wrong} disagreements, {unknown} of modules that this nginx has not")
-    return 1 if wrong or not asked else 0
+        nginx = Nginx(parser.parse_args().nginx, folder)
+        for name in sorted(contexts.TAKEN):
+            for block in BLOCKS:
+                placed(nginx, name, block)
+        for name in sorted(contexts.COUNTS):
+            for words in range(MOST + 1):
+                counted(nginx, name, words)
+    unknown = f"{nginx.unknown} of modules that this nginx has not"
+    print(f"contexts: {nginx.asked} asked, {nginx.wrong} disagreements, {unknown}")
+    return 1 if nginx.wrong or not nginx.asked else 0
 
 
 if __name__ == "__main__":

@@ -1,12 +1,13 @@
-"""The blocks in which nginx takes a directive: "directive is not allowed here" (``ngx_conf_handler``).
+"""Where nginx takes a directive, and with how many words (``ngx_conf_handler``).
 
-From the ``ngx_command_t`` tables of nginx's own modules, as they were in 1.18 and are in 1.30. A directive
-that is not named here may stand anywhere: it may be a module's of somebody else.
+It says "directive is not allowed here", or "invalid number of arguments". From the ``ngx_command_t`` tables
+of nginx's own modules, as they were in 1.18 and are in 1.30. A directive that is not named here may stand
+anywhere, with any words: it may be a module's of somebody else.
 """
 
 from __future__ import annotations
 
-from typing import Dict, FrozenSet, Iterator
+from typing import Dict, FrozenSet, Iterator, Tuple
 
 from .tree import Configuration, Directive
 
@@ -56,6 +57,33 @@ TAKEN: Dict[bytes, FrozenSet[str]] = {
 }
 
 
+COUNTS: Dict[bytes, Tuple[int, int]] = {
+    **dict.fromkeys(
+        b"proxy_read_timeout proxy_send_timeout proxy_connect_timeout proxy_http_version proxy_pass "
+        b"proxy_buffering proxy_request_buffering proxy_hide_header proxy_pass_header proxy_buffer_size "
+        b"proxy_intercept_errors proxy_ssl_server_name proxy_ssl_name proxy_ssl_verify root alias "
+        b"client_max_body_size client_body_timeout send_timeout default_type ssl_certificate "
+        b"ssl_certificate_key auth_basic auth_basic_user_file auth_request merge_slashes tcp_nodelay "
+        b"underscores_in_headers ignore_invalid_headers".split(),
+        (1, 1),
+    ),
+    b"proxy_set_header": (2, 2),
+    b"keepalive_timeout": (1, 2),
+    b"proxy_redirect": (1, 2),
+    b"return": (1, 2),
+    b"rewrite": (2, 3),
+    b"add_header": (2, 3),
+    b"set": (2, 2),
+    b"allow": (1, 1),
+    b"deny": (1, 1),
+    b"try_files": (2, 1000),
+    b"error_page": (2, 1000),
+    b"listen": (1, 1000),
+    b"server_name": (1, 1000),
+}
+"""How many arguments a directive takes, at least and at most."""
+
+
 def context_of(directive: Directive) -> str:
     """The block that a directive stands in, by one of the names above; "" for any other block.
 
@@ -90,3 +118,10 @@ def misplaced(configuration: Configuration) -> Iterator[Directive]:
         block = context_of(directive)
         if block and (whole or block != MAIN) and block not in TAKEN.get(directive.name, (block,)):
             yield directive
+
+
+def miscounted(directive: Directive) -> bool:
+    """Whether nginx would count too few or too many arguments."""
+    least, most = COUNTS.get(directive.name, (0, 1 << 30))
+    asked = directive.block is None and context_of(directive) not in ("", MAIN)
+    return asked and not least <= len(directive.args) <= most

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from module_utils.nginx_websocket.conf.contexts import misplaced
+from module_utils.nginx_websocket.conf.contexts import miscounted, misplaced
 from module_utils.nginx_websocket.conf.load import load
 
 GOOD = """\
@@ -57,3 +57,33 @@ def test_what_nginx_refuses_is_found(site, found):
 def test_a_file_of_sites_alone_has_no_top():
     assert names("map $a $b { } server { listen 80; server_name a; }") == []
     assert names("server { location / { listen 80; } }") == ["listen"]
+
+
+@pytest.mark.parametrize(
+    ("line", "wrong"),
+    [
+        ("proxy_read_timeout", True),
+        ("proxy_read_timeout 1h", False),
+        ("proxy_read_timeout 1h 2h", True),
+        ("rewrite ^ /a last", False),
+        ("rewrite ^ /a last x", True),
+        ("try_files $uri", True),
+        ("try_files a b c d e f g", False),
+        ("somebodys a b c d e f g", False),
+    ],
+)
+@pytest.mark.parametrize("block", ["server { LINE; }", "server { location / { if ($a) { LINE; } } }"])
+@pytest.mark.parametrize("whole", ["http { BLOCK }", "BLOCK"])
+def test_words_are_counted_as_nginx_counts_them(line, wrong, block, whole):
+    text = whole.replace("BLOCK", block.replace("LINE", line)).encode()
+    tree = load("/n.conf", read=lambda path: text, glob=lambda pattern: [])
+    (found,) = (one for one in tree.walk() if one.name == line.split()[0].encode())
+    assert miscounted(found) is wrong
+
+
+@pytest.mark.parametrize(
+    "text", ["stream { server { proxy_pass; } }", "types { root; }", "proxy_pass {}", "root;"]
+)
+def test_words_of_others_are_not_counted(text):
+    tree = load("/n.conf", read=lambda path: text.encode(), glob=lambda pattern: [])
+    assert not any(map(miscounted, tree.walk()))

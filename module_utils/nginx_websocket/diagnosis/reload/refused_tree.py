@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 import shlex
-from typing import Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import Iterator, List, Optional, Sequence, Tuple
 
 from ... import codes
 from ...behaviour.location import split_name
 from ...behaviour.variables import has_variables, variable_names
-from ...conf.contexts import ORDER, TAKEN, context_of, misplaced
+from ...conf.contexts import ORDER, TAKEN, context_of, miscounted, misplaced
 from ...conf.load import read_file
 from ...conf.tree import Configuration, Directive
 from ...edit import spelling
@@ -150,48 +150,13 @@ def refusals_in_tree(configuration: Configuration, version: Tuple[int, ...]) -> 
             found.append(
                 _finding(codes.HTTP2_UPSTREAM, directive, "before nginx 1.29.4 the value 2 is refused")
             )
-        elif _wrong_count(directive):
+        elif miscounted(directive):
             words = f'invalid number of arguments in "{directive.name.decode()}" directive'
             ends = semicolon.in_refused(configuration, words, directive.file, directive.line)
             found.append(ends or _finding(codes.NGINX_CONFIG_INVALID, directive, words))
             found[-1].weight = 100
     found += _unknown_variables(configuration)
     return found
-
-
-_COUNTS: Dict[bytes, Tuple[int, int]] = {
-    **dict.fromkeys(
-        b"proxy_read_timeout proxy_send_timeout proxy_connect_timeout proxy_http_version proxy_pass "
-        b"proxy_buffering proxy_request_buffering proxy_hide_header proxy_pass_header proxy_buffer_size "
-        b"proxy_intercept_errors proxy_ssl_server_name proxy_ssl_name proxy_ssl_verify root alias "
-        b"client_max_body_size client_body_timeout send_timeout default_type ssl_certificate "
-        b"ssl_certificate_key auth_basic auth_basic_user_file auth_request merge_slashes tcp_nodelay "
-        b"underscores_in_headers ignore_invalid_headers".split(),
-        (1, 1),
-    ),
-    b"proxy_set_header": (2, 2),
-    b"keepalive_timeout": (1, 2),
-    b"proxy_redirect": (1, 2),
-    b"return": (1, 2),
-    b"rewrite": (2, 3),
-    b"add_header": (2, 3),
-    b"set": (2, 2),
-    b"allow": (1, 1),
-    b"deny": (1, 1),
-    b"try_files": (2, 1000),
-    b"error_page": (2, 1000),
-    b"listen": (1, 1000),
-    b"server_name": (1, 1000),
-}
-"""How many arguments nginx's own directives take, those that it has known in every version."""
-
-
-def _wrong_count(directive: Directive) -> bool:
-    """Whether nginx would count too few or too many words (ngx_conf_handler)."""
-    least, most = _COUNTS.get(directive.name, (0, 1 << 30))
-    parent = directive.parent.name if directive.parent is not None else b""
-    known = directive.block is None and parent in (b"http", b"server", b"location", b"if", b"limit_except")
-    return known and not _outside_http(directive) and not least <= len(directive.args) <= most
 
 
 def _finding(code: str, directive: Directive, text: str) -> Finding:
