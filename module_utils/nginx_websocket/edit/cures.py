@@ -52,7 +52,9 @@ _BY_CODE: Dict[str, Maker] = {
     codes.PROXY_PASS_URI_IN_REGEX: loadable.uri_in_regex,
     codes.HTTP2_UPSTREAM: loadable.http2_to_backend,
     codes.BACKEND_DOWN: _either(places.other_port, upstreams.map_in_front, upstreams.other_entry),
-    codes.WRONG_BACKEND: _either(upstreams.chosen_by_map, upstreams.only_value, places.other_port),
+    codes.WRONG_BACKEND: _either(
+        lines.right_case, upstreams.chosen_by_map, upstreams.only_value, places.other_port
+    ),
     codes.WRONG_LOCATION: _either(redirects.past_rewrites, places.other_location),
     codes.SHADOWED_BY_PREFIX_CARET: places.other_location,
     codes.REGEX_ORDER: places.other_location,
@@ -61,7 +63,8 @@ _BY_CODE: Dict[str, Maker] = {
     codes.TRY_FILES_SPA_FALLBACK: places.other_location,
     codes.TRY_FILES_BEFORE_PROXY: places.try_files_before,
     codes.REWRITE_RELOCATES: _either(redirects.past_rewrites, places.rewrite_stays),
-    codes.RETURN_STATUS: places.answered_by_nginx,
+    codes.RETURN_STATUS: _either(lines.right_case, places.answered_by_nginx),
+    codes.RETURN_OR_REWRITE_REDIRECT: lines.right_case,
     codes.RETURN_OR_REWRITE_REDIRECT: redirects.let_through,
     codes.LISTEN_ADDRESS_CAPTURED: places.same_address,
     codes.H2C_ON_PLAIN_PORT: lines.without_http2,

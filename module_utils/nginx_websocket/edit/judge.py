@@ -13,6 +13,7 @@ from ..behaviour.request import Request
 from ..behaviour.route import index_of
 from ..behaviour.server.names import real_names
 from ..behaviour.upgrade import verdict
+from ..behaviour.upgrade.conditions import keeps_out
 from ..behaviour.variables import maps_of
 from ..compare.requests.site_paths import paths_of
 from ..compare.requests.traits import traits_of
@@ -172,7 +173,7 @@ def _guards_lost(was: Behaviour, now: Behaviour, own: bool = False) -> str:
     not go because a location is new.
     """
     kept = [(guard.kind, guard.rule) for guard in now.guards]
-    for guard in was.guards:
+    for guard in filter(keeps_out, was.guards):
         if (guard.kind, guard.rule) not in kept and not (own and _shut(was, guard.place)):
             return f"it would take away {guard.kind} ({' '.join(guard.rule)})"
     return ""

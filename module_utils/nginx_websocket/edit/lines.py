@@ -10,6 +10,7 @@ from .. import codes
 from ..behaviour.content.upstream import Upstream
 from ..behaviour.location import Location
 from ..behaviour.route import Route, index_of
+from ..behaviour.upgrade.conditions import wrong_case
 from ..behaviour.upgrade.request import no_name
 from ..conf import splice
 from ..conf.splice import Edit
@@ -283,6 +284,20 @@ def own_headers(configuration: Configuration, route: Route, fault: Fault) -> Ite
     ]
     lines = [*kept, *upgrade_lines(route)[0 if upstream.version == "1.0" else 1 :]]
     yield [splice.insert_after(upstream.directive, _lines(lines, upstream.directive))]
+
+
+def right_case(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:
+    """The conditions on the way with the word as clients write it."""
+    edits = []
+    for found in wrong_case(route):
+        data = found.condition.source.data
+        start = data.find(found.word, found.condition.start, found.condition.body)
+        if start >= 0:
+            text = re.sub(
+                re.escape(found.sent.encode()), found.sent.encode(), found.word, flags=re.IGNORECASE
+            )
+            edits.append(Edit(found.condition.source, start, start + len(found.word), text))
+    yield edits
 
 
 def beside_include(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:

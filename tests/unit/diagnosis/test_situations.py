@@ -154,6 +154,24 @@ def test_one_of_two_lines_goes():
     assert by_property("X-Forwarded-For", LINES, TWICE, none).code == "backend-untrusted-proxy"
 
 
+def test_both_twins_of_a_handshake_go():
+    """What a file of header lines brings stands beside it once more; the backend reads both as one value."""
+    twins = ["proxy_set_header Upgrade $http_upgrade;", "proxy_set_header Connection upgrade;"]
+    right = Request("/ws/x", [("Host", "app.test"), ("Upgrade", "websocket"), ("Connection", "Upgrade")])
+    sent = dataclasses.replace(right, headers=[*right.headers, *right.headers[1:]])
+    finding = by_property("Upgrade", "\n".join(twins), sent, right)
+    assert finding.code == "duplicate-header" and "sends Upgrade twice" in finding.detail
+    gone = [line[1:].strip() for line in finding.change.diff().splitlines()[3:]]
+    assert gone == twins
+
+
+def test_two_lines_of_the_handshake_are_a_difference():
+    one = Request("/", [("Upgrade", "websocket"), ("Connection", "Upgrade")])
+    assert differences(one, Request("/", [("Upgrade", "WebSocket"), ("Connection", "upgrade")])) == []
+    assert differences(one, Request("/", [*one.headers, ("upgrade", "websocket")])) == ["Upgrade"]
+    assert differences(Request("/", [*one.headers, ("Connection", "Upgrade")]), one) == ["Connection"]
+
+
 def test_a_header_of_the_client_that_nginx_takes_away():
     line = 'proxy_set_header Authorization "";'
     with_it = Request("/ws/x", [("Host", "app.test"), ("Authorization", "Bearer x")])

@@ -5,21 +5,85 @@ Such a condition is often a check of the Origin or of a session.  To take it awa
 
 from __future__ import annotations
 
+import dataclasses
+import re
 from typing import List, Optional, Tuple
 
 from ... import codes
+from ...conf.tree import Directive
 from ..access.conditions import asked_variables, enclosing_if
+from ..access.guards import CONDITION, Guard
+from ..request import Request
 from ..route import Route
+from ..variables import variable_names
 from .meant import Fact
 from .obstacle import Obstacle, at, header_of, own_origin, words_of
 
 NOT_A_CHECK = (b"http_upgrade", b"http_connection", b"http_host")
 """Headers that every handshake has: a condition on them tells sockets from pages, it keeps nobody out."""
 
+_COMPARES = re.compile(rb'\(\s*\$\{?(http_upgrade|http_connection)\}?\s*(!?[=~])\s*"?(.+?)"?\s*\)')
+"""A condition on one of the two that looks at upper and lower case (ngx_http_rewrite_if_condition)."""
+
 IF_FIX = (
     "let this client pass the condition; exempt the WebSocket path only if the condition is not a check of "
     "who may come in"
 )
+
+
+def keeps_out(guard: Guard) -> bool:
+    """Whether a guard is one for people, and no condition that only tells sockets from pages."""
+    asked = [name for rule in guard.rule for name in variable_names(rule.encode("utf-8", "surrogateescape"))]
+    return guard.kind != CONDITION or any(name and name not in NOT_A_CHECK[:2] for name in asked)
+
+
+@dataclasses.dataclass(frozen=True)
+class WrongCase:
+    """A condition that compares a header of the handshake in another case than this client writes it."""
+
+    condition: Directive
+    header: str
+    word: bytes
+    """As the condition has it."""
+    sent: str
+    """As the client sends it."""
+
+
+def wrong_case(route: Route) -> List[WrongCase]:
+    """The conditions on the way that would be decided otherwise if they did not look at the case."""
+    return [
+        found
+        for step in route.steps
+        if step.kind == "if" and step.directive is not None
+        for found in (_of_other_case(step.directive, route.request),)
+        if found is not None
+    ]
+
+
+def _of_other_case(condition: Directive, request: Request) -> Optional[WrongCase]:
+    match = _COMPARES.fullmatch(b" ".join(condition.args))
+    if match is None:
+        return None
+    name = match.group(1)[5:].decode().capitalize()
+    word, sent = match.group(3), header_of(request, name).encode()
+    if match.group(2).endswith(b"="):
+        differs = word != sent and word.lower() == sent.lower()
+    else:
+        try:
+            differs = not re.search(word, sent) and bool(re.search(word, sent, re.IGNORECASE))
+        except re.error:
+            return None
+    return WrongCase(condition, name, word, sent.decode("latin-1")) if differs else None
+
+
+def _by_case(route: Route, condition: Directive) -> Optional[WrongCase]:
+    """The condition that answers, or one that would have set what it asks, where its case is at fault."""
+    asked = set(variable_names(b" ".join(condition.args)))
+    for found in wrong_case(route):
+        sets = {line.args[0][1:] for line in found.condition.block or () if line.name == b"set" and line.args}
+        if found.condition is condition or sets & asked:
+            return found
+    return None
 
 
 def behind_condition(
@@ -43,6 +107,15 @@ def behind_condition(
     ]
     status = route.answer.status
     done = f"answers {status}" if status not in (0, 444) else "closes the connection"
+    case = _by_case(route, condition)
+    if case is not None:
+        word = case.word.decode("utf-8", "replace")
+        detail = (
+            f'a condition {done}: it compares {case.header} with "{word}", and clients write "{case.sent}"'
+        )
+        fix = f'write "{case.sent}" in the condition, or compare by ~*, which does not look at the case'
+        facts = [*at(case.condition, "= and ~ look at upper and lower case"), *facts]
+        return Obstacle(code, certain, facts, answers, detail, fix)
     asked = asked_variables(condition, route.steps, route.level or route.server)
     if b"http_origin" in asked:
         return _origin(route, done, facts, certain, answers)

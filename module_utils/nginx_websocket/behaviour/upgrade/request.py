@@ -15,7 +15,7 @@ from ..location import Location
 from ..route import Route
 from ..variables import has_variables, variable_names
 from .hops import next_hop, own_hops, own_server
-from .meant import Meant, titled
+from .meant import Fact, Meant, titled
 from .negotiated import answer_headers, other_subprotocol
 from .obstacle import Client, Obstacle, at, header_of
 
@@ -268,15 +268,21 @@ def _other_headers(route: Route, upstream: Upstream) -> Iterator[Obstacle]:
     elif protocol is not None:
         yield from other_subprotocol(route, upstream, protocol)
     if len(upstream.values("Host")) > 1 and route.version < (1, 31, 4):
-        lines = upstream.header_level.own(b"proxy_set_header") if upstream.header_level else []
-        facts = [
-            fact
-            for line in lines
-            if line.args and line.args[0].lower() == b"host"
-            for fact in at(line, "one Host line")
-        ]
-        yield Obstacle(codes.DUPLICATE_HOST_HEADER, False, facts, weight=70)
+        yield Obstacle(codes.DUPLICATE_HOST_HEADER, False, _lines_of(upstream, "Host"), weight=70)
+    upgrade = [(header.value or "").lower() for header in upstream.values("Upgrade")]
+    if len(upgrade) > 1 and set(upgrade) == {"websocket"}:
+        # Servers that join the lines read "websocket, websocket", which is no protocol they know.
+        detail = "nginx sends Upgrade twice, and many backends refuse that"
+        facts = _lines_of(upstream, "Upgrade")
+        yield Obstacle(codes.DUPLICATE_HEADER, False, facts, detail=detail, weight=69)
     yield from _dropped_headers(route, upstream)
+
+
+def _lines_of(upstream: Upstream, name: str) -> List[Fact]:
+    """The lines that send one header."""
+    lines = upstream.header_level.own(b"proxy_set_header") if upstream.header_level else []
+    mine = [line for line in lines if line.args and line.args[0].lower() == name.lower().encode()]
+    return [fact for line in mine for fact in at(line, f"one {name} line")]
 
 
 def no_name(name: str) -> bool:

@@ -8,7 +8,7 @@ from typing import List, Optional, Sequence
 from ... import codes
 from ...behaviour.upgrade.request import handshake_header, no_name, path_change, rewrite_before
 from ...conf.tree import Directive
-from ...edit.changes.change import replace
+from ...edit.changes.change import edited, replace
 from ...edit.changes.headers import header_change, header_line, header_lines
 from ..evidence.facts import BackendFacts, Facts
 from ..experiments.search import WITH_SLASH, Request
@@ -86,7 +86,7 @@ def for_property(
         said(f"the same, {search.tried[-1 - _after_opening(backend)][0]}", search.opening_probe),
     ]
     finding: Optional[Finding]
-    if name in HOP_HEADERS:
+    if name in HOP_HEADERS and _code(facts, backend, name) != codes.DUPLICATE_HEADER:
         finding = _hop_header(suspects, name)
     else:
         finding = _of_request(facts, suspects, backend, name)
@@ -144,11 +144,11 @@ def _code(facts: Facts, backend: BackendFacts, name: str) -> str:
 def _only_once(sent: Request, opening: Request, name: str) -> bool:
     """Whether nginx sends a header twice, and the backend opens with one of the two lines."""
     twice, once = sent.values(name), opening.values(name)
-    return len(twice) > 1 and len(once) == 1 and once[0] in twice
+    return len(twice) > 1 and len(once) == 1 and once[0].lower() in map(str.lower, twice)
 
 
 def _twice(facts: Facts, name: str) -> Finding:
-    """The lines that set a header twice; the last one goes."""
+    """The lines that set a header twice: the last one goes, and with it the twin of the other one's."""
     route, upstream = facts.route, facts.route.upstream if facts.route is not None else None
     lines = header_lines(upstream, name.lower().encode()) if upstream is not None else []
     finding = Finding(
@@ -157,8 +157,14 @@ def _twice(facts: Facts, name: str) -> Finding:
         detail=f"nginx sends {name} twice, and the backend refuses that",
         fix=f"keep one of the proxy_set_header {name} lines",
     )
-    if route is not None and len(lines) > 1:
-        finding.change = replace(route.configuration, lines[-1])
+    if route is not None and upstream is not None and len(lines) > 1:
+        twins = [
+            header_lines(upstream, other.lower().encode())
+            for other in (HOP_HEADERS if name in HOP_HEADERS else ())
+            if other != name
+        ]
+        last = [lines[-1], *(two[-1] for two in twins if len(two) > 1 and two[-1].file == lines[-1].file)]
+        finding.change = edited(route.configuration, [(line, []) for line in last])
     return finding
 
 

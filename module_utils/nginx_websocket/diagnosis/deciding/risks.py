@@ -21,6 +21,8 @@ from ..words.suspect import Suspect
 
 CERT_DAYS = 14
 REFUTED = (
+    codes.DUPLICATE_HEADER,
+    codes.DUPLICATE_HOST_HEADER,
     codes.REWRITE_CHANGES_PATH,
     codes.PROXY_PASS_DOUBLE_SLASH,
     codes.PROXY_PASS_VARIABLE_URI,

@@ -168,8 +168,8 @@ def _differs(name: str, one: Request, other: Request) -> bool:
     if name == "method":
         return one.method != other.method
     first, second = one.value(name), other.value(name)
-    if name in ("Upgrade", "Connection") and first and second:
-        return first.lower() != second.lower()
+    if name in ("Upgrade", "Connection"):
+        return list(map(str.lower, one.values(name))) != list(map(str.lower, other.values(name)))
     return first != second or len(one.values(name)) != len(other.values(name))
 
 
