@@ -201,9 +201,14 @@ def _others(before: Configuration, after: Configuration, asked: Asked, was: Beha
         lost = _guards_lost(old, new)
         if lost:
             return f"{request.url}: {lost}"
-        if _place(old) != _place(was) and old.answer.kind != new.answer.kind and not _below(request, asked):
+        if _place(old) != _place(was) and _end(old) != _end(new) and not _below(request, asked):
             return f"{request.url} would be answered by {new.answer.kind}, and not by {old.answer.kind}"
     return ""
+
+
+def _end(found: Behaviour) -> Tuple[object, ...]:
+    """What answers, whatever headers it gets."""
+    return found.answer, found.upstream and found.upstream.servers, found.gateway and found.gateway.servers
 
 
 def _nobody_yet(old: Behaviour, new: Behaviour) -> bool:
@@ -223,17 +228,17 @@ def _same(old: Behaviour, new: Behaviour) -> bool:
 def _place(found: Behaviour) -> Tuple[object, ...]:
     """The location that answers, or its server, by words that hardly any edit changes."""
     server = found.route.server
-    level = found.route.location or server
-    if server is None or level is None:
+    if server is None:
         return ()
-    words = [(one.kind, one.directive.file, one.directive.args) for one in level.chain() if one.directive]
+    chain = (found.route.location or server).chain()
+    words = [(one.kind, one.directive.file, one.directive.args) for one in chain if one.directive]
     return frozenset(real_names(server)), *words
 
 
 def _below(request: Request, asked: Asked) -> bool:
     """Whether a request is for the path that is asked for, or below it."""
     path, other = _path(asked.request).rstrip("/"), _path(request)
-    return other == path or other.startswith(path + "/") or other.rsplit("/", 1)[0] == path.rsplit("/", 1)[0]
+    return other.startswith(path + "/") or other.rsplit("/", 1)[0] == path.rsplit("/", 1)[0]
 
 
 def _path(request: Request) -> str:

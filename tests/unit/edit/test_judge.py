@@ -29,7 +29,9 @@ def named(configuration, name, index=0):
 
 
 def judged(configuration, edits, url=URL, **more):
-    return judge(configuration, edits, Asked(Request(url), **more))
+    found = judge(configuration, edits, Asked(Request(url), **more))
+    assert found.good is (found.reason == "")
+    return found
 
 
 @pytest.mark.parametrize(("rules", "good"), [("", True), ("allow 127.0.0.1;\ndeny all;", False)])
@@ -148,6 +150,8 @@ def test_the_clients_own_query_may_go_with_the_path_that_opened():
     assert judged(before, [edit], "ws://app.test/ws/x?token=1", target="/ws/x").good
     other = splice.set_argument(named(before, b"proxy_pass"), 0, b"http://b/ws/x?token=2&")
     assert not judged(before, [other], "ws://app.test/ws/x?token=1", target="/ws/x").good
+    own = splice.set_argument(named(before, b"proxy_pass"), 0, b"http://b/?path=")
+    assert judged(before, [own], target="/?path=x").good
 
 
 BROKEN = ("missing-map", "proxy-pass-ws-scheme")
