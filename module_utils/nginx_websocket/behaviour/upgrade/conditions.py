@@ -48,6 +48,17 @@ class WrongCase:
     sent: str
     """As the client sends it."""
 
+    @property
+    def text(self) -> str:
+        """What differs, in words."""
+        word = self.word.decode("utf-8", "replace")
+        return f'it compares {self.header} with "{word}", and clients write "{self.sent}"'
+
+    @property
+    def fix(self) -> str:
+        """What to write."""
+        return f'write "{self.sent}" in the condition, or compare by ~*, which does not look at the case'
+
 
 def wrong_case(route: Route) -> List[WrongCase]:
     """The conditions on the way that would be decided otherwise if they did not look at the case."""
@@ -109,13 +120,8 @@ def behind_condition(
     done = f"answers {status}" if status not in (0, 444) else "closes the connection"
     case = _by_case(route, condition)
     if case is not None:
-        word = case.word.decode("utf-8", "replace")
-        detail = (
-            f'a condition {done}: it compares {case.header} with "{word}", and clients write "{case.sent}"'
-        )
-        fix = f'write "{case.sent}" in the condition, or compare by ~*, which does not look at the case'
         facts = [*at(case.condition, "= and ~ look at upper and lower case"), *facts]
-        return Obstacle(code, certain, facts, answers, detail, fix)
+        return Obstacle(code, certain, facts, answers, f"a condition {done}: {case.text}", case.fix)
     asked = asked_variables(condition, route.steps, route.level or route.server)
     if b"http_origin" in asked:
         return _origin(route, done, facts, certain, answers)

@@ -6,6 +6,7 @@ from typing import Callable, List, Optional, Sequence
 
 from ... import codes
 from ...behaviour.route import index_of
+from ...behaviour.upgrade.conditions import WrongCase, wrong_case
 from ...behaviour.upgrade.meant import carries_upgrade
 from ...behaviour.variables import maps_of, variable_names
 from ...conf.tree import Directive
@@ -136,6 +137,14 @@ def _other_location(facts: Facts, suspects: Sequence[Suspect]) -> Optional[Findi
                 fix=f"an entry of this map that leads this handshake to port {listener.port}",
             )
         where = at(place, f"{words_of(place)} leads there")
+        case = _by_case(facts, place)
+        if case is not None:
+            return Finding(
+                codes.WRONG_BACKEND,
+                evidence=[*at(case.condition, f"{words_of(case.condition)} is false"), *where, *evidence],
+                detail=f"a condition does not lead this handshake to port {listener.port}: {case.text}",
+                fix=case.fix,
+            )
         passing = _own_line(facts)
         if passing is not None:
             return Finding(
@@ -153,6 +162,12 @@ def _other_location(facts: Facts, suspects: Sequence[Suspect]) -> Optional[Findi
             fix=f"a location for this path with proxy_pass to port {listener.port} and the upgrade headers",
         )
     return None
+
+
+def _by_case(facts: Facts, place: Directive) -> Optional[WrongCase]:
+    """The condition around a directive, where it is false because of the case of a word alone."""
+    passed = wrong_case(facts.route) if facts.route is not None else []
+    return next((found for found in passed if found.condition is place.parent), None)
 
 
 def _own_line(facts: Facts) -> Optional[Directive]:
