@@ -8,22 +8,8 @@ import pytest
 
 from module_utils.nginx_websocket.behaviour.behaviour import behaviour
 from module_utils.nginx_websocket.behaviour.request import Request
-from module_utils.nginx_websocket.compare.differences import Parting
 from module_utils.nginx_websocket.compare.parting.partings import Pair, partings
-from tests.unit.compare.trees import PROXY, UPGRADE, compared, tree, world
-
-
-def parted(live: str, staged: str, path: str = "/", *, behind: bool = False, **more) -> List[Parting]:
-    """The partings of one request, asked as if every guard let it pass."""
-    handshake = more.pop("handshake", False)
-    pair = {key: more.pop(key) for key in ("foreign", "known", "same_text") if key in more}
-    sent = Request(f"{'ws' if handshake else 'http'}://a.test{path}", address="127.0.0.1:80", **more)
-    before, after = (
-        behaviour(tree(body), sent, files=world().files, admitted=True) for body in (live, staged)
-    )
-    then = {"behind": behaviour(tree(live), f"http://a.test{path}/", files=world().files)} if behind else {}
-    made = Pair(before, after, after, handshake=handshake, method=sent.method, **pair, **then)
-    return partings(made)
+from tests.unit.compare.trees import PROXY, UPGRADE, compared, parted, tree
 
 
 def kinds(live: str, staged: str, path: str = "/", **more) -> List[str]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Dict, FrozenSet, Mapping, Optional
+from typing import Dict, FrozenSet, List, Mapping, Optional
 
+from module_utils.nginx_websocket.behaviour.behaviour import behaviour
+from module_utils.nginx_websocket.behaviour.request import Request
 from module_utils.nginx_websocket.compare.comparing import World, compare
-from module_utils.nginx_websocket.compare.differences import Comparison
+from module_utils.nginx_websocket.compare.differences import Comparison, Parting
+from module_utils.nginx_websocket.compare.parting.partings import Pair, partings
 from module_utils.nginx_websocket.conf.load import load
 from module_utils.nginx_websocket.conf.tree import Configuration
 
@@ -67,3 +70,16 @@ def world(files: FrozenSet[str] = FILES) -> World:
 def compared(live: str, staged: str, *, urls: Optional[list] = None) -> Comparison:
     """Two bodies, compared."""
     return compare(tree(live), tree(staged), version=(1, 22, 1), urls=urls or (), world=world())
+
+
+def parted(live: str, staged: str, path: str = "/", *, behind: bool = False, **more) -> List[Parting]:
+    """The partings of one request, asked as if every guard let it pass."""
+    handshake = more.pop("handshake", False)
+    pair = {key: more.pop(key) for key in ("foreign", "known", "same_text") if key in more}
+    sent = Request(f"{'ws' if handshake else 'http'}://a.test{path}", address="127.0.0.1:80", **more)
+    before, after = (
+        behaviour(tree(body), sent, files=world().files, admitted=True) for body in (live, staged)
+    )
+    then = {"behind": behaviour(tree(live), f"http://a.test{path}/", files=world().files)} if behind else {}
+    made = Pair(before, after, after, handshake=handshake, method=sent.method, **pair, **then)
+    return partings(made)
