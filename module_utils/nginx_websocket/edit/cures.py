@@ -10,7 +10,7 @@ from typing import Dict, Iterator, List
 from .. import codes
 from ..behaviour.route import Route
 from ..conf.tree import Configuration
-from . import copies, lines, loadable, paths, places, redirects, upstreams
+from . import copies, lines, loadable, paths, places, redirects, unpassed, upstreams
 from .fault import Edits, Fault, Maker
 from .refused.by_message import by_message
 
@@ -59,13 +59,12 @@ _BY_CODE: Dict[str, Maker] = {
     codes.SHADOWED_BY_PREFIX_CARET: places.other_location,
     codes.REGEX_ORDER: places.other_location,
     codes.REGEX_SHADOWS_PREFIX: places.other_location,
-    codes.LOCATION_WITHOUT_HANDLER: places.rewritten_away,
+    codes.LOCATION_WITHOUT_HANDLER: unpassed.rewritten_away,
     codes.TRY_FILES_SPA_FALLBACK: places.other_location,
-    codes.TRY_FILES_BEFORE_PROXY: places.try_files_before,
-    codes.REWRITE_RELOCATES: _either(redirects.past_rewrites, places.rewrite_stays),
-    codes.RETURN_STATUS: _either(lines.right_case, places.answered_by_nginx),
-    codes.RETURN_OR_REWRITE_REDIRECT: lines.right_case,
-    codes.RETURN_OR_REWRITE_REDIRECT: redirects.let_through,
+    codes.TRY_FILES_BEFORE_PROXY: unpassed.try_files_before,
+    codes.REWRITE_RELOCATES: _either(redirects.past_rewrites, unpassed.rewrite_stays),
+    codes.RETURN_STATUS: _either(lines.right_case, unpassed.answered_by_nginx),
+    codes.RETURN_OR_REWRITE_REDIRECT: _either(lines.right_case, redirects.let_through),
     codes.LISTEN_ADDRESS_CAPTURED: places.same_address,
     codes.H2C_ON_PLAIN_PORT: lines.without_http2,
     codes.NO_UPGRADE_HEADER: lines.beside_include,

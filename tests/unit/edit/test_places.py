@@ -90,6 +90,31 @@ def test_a_rewrite_that_leads_nowhere_stays_in_its_location():
     assert "rewrite ^/a/(.*)$ /$1 break;" in found[0]
 
 
+UPGRADE = "proxy_set_header Upgrade $http_upgrade;"
+
+
+@pytest.mark.parametrize(
+    ("lines", "server", "expected"),
+    [
+        (UPGRADE, "", f"{UPGRADE}\nproxy_pass http://127.0.0.1:9001;"),
+        (
+            f"{UPGRADE}\nexpires 1d;",
+            "127.0.0.1:9100",
+            f"{UPGRADE}\nproxy_pass http://127.0.0.1:9100;\nexpires",
+        ),
+        ("proxy_set_header Host a;", "", ""),
+        ("expires 1d;", "", ""),
+    ],
+)
+def test_a_location_with_lines_for_the_upgrade_gets_its_proxy_pass(lines, server, expected):
+    before = tree(f"location / {{ {PASS} }}\nlocation /ws {{\n{lines}\n}}")
+    found = offered(before, "ws://app.test/ws", "location-without-handler", server=server)
+    if expected:
+        assert expected in found[0]
+    else:  # a location of its own, as ever
+        assert found and all("location = /ws" in text or "location ^~ /ws" in text for text in found)
+
+
 def test_a_try_files_beside_no_proxy_pass_stays():
     before = tree(f"location / {{ try_files $uri /i.html; }}\nlocation /ws/ {{ {PASS} }}")
     assert all("try_files" in text for text in offered(before, "ws://app.test/x", "return-status"))
