@@ -123,10 +123,9 @@ def other_entry(configuration: Configuration, route: Route, fault: Fault) -> Ite
     block, upstream = _defining(configuration, route), route.upstream
     if block is None or upstream is None or not fault.server:
         return
-    port = f":{upstream.port}".encode()
     now = [server.encode() for server in upstream.servers]
     entries = [item for item in block.block or () if item.args[:1] and item.args[0] in now]
-    if len(entries) == 1 and entries[0].args[0].endswith(port):
+    if len(entries) == 1:
         yield [splice.set_argument(entries[0], 0, fault.server.encode())]
 
 

@@ -168,6 +168,13 @@ def test_a_map_of_names_with_one_value(block, added):
     assert (added in found[0]) if added else not found
 
 
+def test_a_map_of_hosts_has_ports():
+    block = "map $http_host $port {\nchat.test:8080 8000;\n}\n"
+    configuration = tree(block + site("location / { %s }" % PASS.replace("8000", "$port"), "8080"))
+    ((text, _),) = candidates(configuration, "wrong-backend", "ws://app.test:8080/ws")
+    assert "app.test:8080 8000;" in text
+
+
 STREAM = "stream {\nserver {\nlisten 8443;\nproxy_pass %s;\n}\n}\n"
 
 
@@ -207,11 +214,12 @@ def test_ciphers_for_the_other_kind_of_key(written, words, added):
 SOCKETS = "location /live/ { %s }\nlocation / { try_files $uri =404; }" % PASS
 
 
+@pytest.mark.parametrize("flag", [" last", ""])
 @pytest.mark.parametrize("code", ["wrong-location", "rewrite-relocates"])
-def test_a_rewrite_of_the_whole_server_leaves_the_socket_out(code):
-    configuration = tree(site("rewrite ^/(?!api).* /index.html last;\n" + SOCKETS))
+def test_a_rewrite_of_the_whole_server_leaves_the_socket_out(code, flag):
+    configuration = tree(site("rewrite ^/(?!api).* /index.html%s;\n" % flag + SOCKETS))
     (text, reason), *_ = candidates(configuration, code, "ws://app.test/live/room")
-    assert "rewrite ^(?!/live/)/(?!api).* /index.html last;" in text
+    assert "rewrite ^(?!/live/)/(?!api).* /index.html%s;" % flag in text
     assert reason == ""
 
 

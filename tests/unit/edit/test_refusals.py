@@ -85,10 +85,12 @@ def test_the_ssl_of_an_older_nginx_becomes_a_word_of_listen():
     assert "ssl on" not in found
 
 
-def test_an_import_that_nothing_uses_goes():
-    text = http("js_import main from main.js;\nserver {\nlisten 80;\n}")
-    (found,) = candidates(text, 'unknown directive "js_import"', "js_import")
-    assert "js_import" not in found
+@pytest.mark.parametrize("line", ["js_import main from main.js;", "perl_modules perl;", "perl_require a.pm;"])
+def test_an_import_that_nothing_uses_goes(line):
+    name = line.split()[0]
+    text = http(line + "\nserver {\nlisten 80;\n}")
+    (found,) = candidates(text, 'unknown directive "%s"' % name, name)
+    assert name not in found
 
 
 def test_an_import_that_is_used_stays():
@@ -129,7 +131,9 @@ def test_a_time_with_its_unit_in_words(wrong, right):
     assert (found[0].split("\n")[6] if found else "") == (right and "proxy_read_timeout %s;" % right)
 
 
-@pytest.mark.parametrize(("wrong", "right"), [("yes", "on"), ("true", "on"), ("no", "off"), ("maybe", "")])
+@pytest.mark.parametrize(
+    ("wrong", "right"), [("yes", "on"), ("true", "on"), ("1", "on"), ("no", "off"), ("maybe", "")]
+)
 def test_yes_and_no(wrong, right):
     line = "proxy_buffering %s;" % wrong
     words = 'invalid value "%s" in "proxy_buffering" directive, it must be "on" or "off"' % wrong
@@ -142,6 +146,7 @@ def test_yes_and_no(wrong, right):
     [
         ("server 127.0.0.1:1 max_fail=3;", "max_fail=3", "server 127.0.0.1:1 max_fails=3;"),
         ("server 127.0.0.1:1 bakcup;", "bakcup", "server 127.0.0.1:1 backup;"),
+        ("server weigh=2 weight=2 weigh=3;", "weigh=3", "server weigh=2 weight=2 weight=3;"),
         ("server 127.0.0.1:1 zzz;", "zzz", ""),
     ],
 )
@@ -194,6 +199,20 @@ def test_a_log_format_that_nobody_defines():
     assert "access_log /a.log combined buffer=4k;" in found
 
 
+def test_the_name_of_a_log_format_may_be_that_of_something_else():
+    text = http("access_log /a.log main;\nserver {\nlisten 80;\nproxy_cache main;\nerror_log /e main;\n}")
+    (found,) = candidates(text, 'unknown log format "main"', "access_log")
+    assert "proxy_cache main;" in found
+
+
+def test_a_line_of_another_file_with_that_number_is_not_meant():
+    text = site("include s.conf;\nproxy_read_timeout 2 h;")
+    files = {"/s.conf": "\n" * 5 + "proxy_read_timeout 3 h;\n"}
+    words = 'invalid number of arguments in "proxy_read_timeout" directive'
+    (found,) = candidates(text, words, "proxy_read_timeout", files)
+    assert "proxy_read_timeout 2h;" in found
+
+
 @pytest.mark.parametrize(
     ("wrong", "right"),
     [
@@ -222,8 +241,9 @@ def test_a_location_that_is_there_already_goes():
 
 
 def test_a_location_that_says_something_else_stays():
-    other = LOCATION.replace("{\n", '{\nauth_basic "x";\n')
-    for first, second in ((LOCATION, other), (other, LOCATION)):
+    guarded = LOCATION.replace("{\n", '{\nauth_basic "x";\n')
+    other = LOCATION.replace("8000", "8001")
+    for first, second in ((LOCATION, guarded), (guarded, LOCATION), (LOCATION, other)):
         files = {"/s.conf": first + "\n"}
         assert candidates(site("include s.conf;\n" + second), "duplicate location", "location", files) == []
 
