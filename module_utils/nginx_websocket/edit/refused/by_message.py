@@ -18,7 +18,7 @@ from ...conf.tree import Configuration, Directive
 from ..fault import Edits, Fault
 from .directives import DIRECTIVES
 
-_PLACE = re.compile(r" in (/\S*):(\d+)$")
+_PLACE = re.compile(r" in (\S+):(\d+)$")
 _NEAR = 0.8
 """How alike names are of which one is the other misspelt."""
 _UNITS = {"s": "s", "m": "m", "h": "h", "d": "d"}

@@ -67,3 +67,29 @@ def test_a_copy_in_memory_and_another_user_are_not_asked(asked, monkeypatch):
     monkeypatch.setattr(tested.os, "geteuid", lambda: 1000)
     assert "proxy_set_header Upgrade" in mended(monkeypatch).change.diff()
     assert not asked.changes
+
+
+@pytest.mark.parametrize(
+    ("said", "more", "taken"),
+    [
+        (Validation(valid=True), {}, True),
+        (Validation(valid=False, errors=[ConfError("no", CONF, 3)]), {}, False),
+        (Refused("no nginx"), {}, False),
+        (OSError("gone"), {}, False),
+        (Validation(valid=True), {"unsafe": "anybody may write it"}, False),
+        (Validation(valid=True), {"nginx": None}, False),
+        (Validation(valid=True), {"live": False}, False),
+        (Validation(valid=True), {"root": False}, False),
+    ],
+)
+def test_files_are_taken_only_where_nginx_was_asked(asked, monkeypatch, said, more, taken):
+    facts = host(site(BARE), {"loopback": refused(400)})
+    name = "module_utils.nginx_websocket.transaction.live.instance.instance_of"
+    monkeypatch.setattr(name, lambda nginx: nginx)
+    monkeypatch.setattr(tested.os, "geteuid", lambda: 0 if more.get("root", True) else 1000)
+    asked.verdict = said
+    facts.nginx.unsafe = more.get("unsafe", "")
+    facts.nginx = more.get("nginx", facts.nginx)
+    facts.live = more.get("live", True)
+    assert tested.taken(facts, {CONF: b"new"}) == taken
+    assert asked.changes == ([{CONF: b"new"}] if not more else [])

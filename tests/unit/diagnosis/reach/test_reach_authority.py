@@ -22,12 +22,12 @@ def certs(tmp_path, monkeypatch):
     """A folder of certificates, and who was asked with which of them; ``right`` verifies."""
     for name in ("cert.pem", "own-ca.pem", "z.pem", "notes.txt"):
         (tmp_path / name).write_text("x")
-    seen = types.SimpleNamespace(folder=tmp_path, asked=[], right="own-ca.pem")
+    seen = types.SimpleNamespace(folder=tmp_path, asked=[], right="own-ca.pem", answers="http-status")
 
     def probe(url, *, address, cafile, **_):
         seen.asked.append((url, address, cafile.rpartition("/")[2]))
         good = cafile == str(tmp_path / seen.right)
-        return types.SimpleNamespace(error_kind="http-status" if good else "tls")
+        return types.SimpleNamespace(error_kind=seen.answers if good else "tls")
 
     monkeypatch.setattr(authority, "probe", probe)
     monkeypatch.setattr(authority, "SYSTEM", str(tmp_path / "no such file"))
@@ -72,3 +72,10 @@ def test_where_nothing_verifies_nothing_is_offered(certs):
 def test_other_faults_ask_nobody(certs, words, to):
     finding(certs, words, to=to)
     assert certs.asked == []
+
+
+@pytest.mark.parametrize("answers", ["connect-refused", "connect-timeout", "tls", "dns"])
+def test_what_is_not_reached_verifies_nothing(certs, answers):
+    certs.answers = answers
+    found = finding(certs)
+    assert found.change is None or "trusted_certificate" not in found.change.diff()

@@ -8,8 +8,10 @@ from module_utils.nginx_websocket.diagnosis.engine import conclude_live, diagnos
 from module_utils.nginx_websocket.diagnosis.evidence.facts import ConfigTest, Question
 from module_utils.nginx_websocket.diagnosis.reload.stale import stale
 from tests.unit.diagnosis.seen import (
+    CONF,
     CONNECT_REFUSED,
     MASTER,
+    PLAIN,
     about_upstream,
     backend,
     broken,
@@ -20,6 +22,7 @@ from tests.unit.diagnosis.seen import (
     opened,
     page,
     proxied,
+    refused,
     shown,
     site,
     socket_of,
@@ -220,3 +223,17 @@ def test_a_directive_in_a_block_that_does_not_take_it(whole, line, said):
 def test_how_long_after_the_workers_a_file_changed_is_told():
     facts = host(site(proxied()), {"loopback": page(404)}, newer_files=[newer()])
     assert "nginx.conf changed 1000 s after the workers started" in shown(stale(facts)[0])
+
+
+def test_what_nginx_refuses_is_mended_by_its_message():
+    body = site(proxied(lines="proxy_read_timeout 60 s;"), "80")
+    facts = host(body, {"loopback": refused(400)}, url=PLAIN)
+    line = next(item.line for item in facts.configuration.walk() if item.name == b"proxy_read_timeout")
+    words = 'invalid number of arguments in "proxy_read_timeout" directive'
+    facts.test = ConfigTest(False, [f"[emerg] {words} in {CONF}:{line}"], "nginx -t")
+    finding = conclude_live(facts).findings[0]
+    assert finding.code == "nginx-config-invalid"
+    assert "+proxy_read_timeout 60s;" in finding.change.diff()
+    # The same from the files alone.
+    dump = diagnose_dump(Question(PLAIN), facts.configuration.files[CONF])
+    assert "+proxy_read_timeout 60s;" in dump.findings[0].change.diff()
