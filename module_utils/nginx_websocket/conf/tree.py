@@ -168,9 +168,10 @@ class Configuration:
         files: every file read, by path, in the order nginx first reads them.
         includes: every include, in the order nginx meets them.
         prefix: nginx's prefix (``-p`` or ``--prefix``), base of relative log and root paths.
+        alone: whether it was read from one file that somebody gave: what that includes was not read.
     """
 
-    __slots__ = ("files", "includes", "main", "prefix", "root")
+    __slots__ = ("alone", "files", "includes", "main", "prefix", "root")
 
     def __init__(
         self,
@@ -186,6 +187,7 @@ class Configuration:
         self.files = files
         self.prefix = prefix
         self.includes: List[Include] = includes if includes is not None else []
+        self.alone = False
 
     def walk(self) -> Iterator[Directive]:
         """Every directive, outer before inner, in file order."""

@@ -20,6 +20,7 @@ from .evidence.dumps import NoConfiguration, read_dump
 from .evidence.facts import DEFAULT_VERSION, Facts, Question
 from .evidence.following import followed
 from .evidence.probes import answered
+from .evidence.unread import hides
 from .evidence.way import way_of
 from .reload import refused_tree, semicolon
 from .words.discreet import discreet
@@ -198,6 +199,10 @@ def diagnose_configuration(
     found = _suspects(facts)
     certain = with_those_behind([suspect.finding for suspect in found if suspect.certain])
     causes = refusals[:1] or semicolon.explained(facts, certain)
+    if causes and not refusals:
+        facts.unread = hides(facts)
+    if facts.unread is not None:
+        causes = []  # What was not given might as well hold what is missing.
     _offer(causes, facts)
     for cause in causes:
         cause.is_cause = True
@@ -218,6 +223,13 @@ def _sentence(facts: Facts, verdict: str, findings: Sequence[Finding]) -> str:
         return f"{url} fails: {findings[0].title}."
     if verdict == WORKS:
         return f"{url} works: the WebSocket opens{_where(facts)}."
+    if facts.unread is not None:
+        statement = facts.unread.directive
+        named = " ".join(argument.decode("utf-8", "replace") for argument in statement.args)
+        return (
+            f"{url}: cannot tell: {statement.where()} includes {discreet(named)}, which was not given. "
+            f"Without it: {findings[0].title}. The output of nginx -T has all files."
+        )
     if not facts.live:
         risk = next((finding for finding in findings if finding.weight >= 40 and not finding.brief), None)
         reach = _reach(facts)

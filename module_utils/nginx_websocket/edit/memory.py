@@ -39,12 +39,14 @@ def edited(configuration: Configuration, edits: Iterable[Edit]) -> Configuration
             raise FileNotFoundError(2, os.strerror(2), path)
         return files[path]
 
-    return load(
+    after = load(
         configuration.main,
         prefix=configuration.prefix,
         read=read,
         glob=lambda pattern: known.get(pattern, []),
     )
+    after.alone = configuration.alone
+    return after
 
 
 def diff(configuration: Configuration, edits: Sequence[Edit]) -> str:

@@ -25,7 +25,8 @@ def let_through(configuration: Configuration, route: Route, fault: Fault) -> Ite
 
     A redirect to an address of the inside was meant to pass the request on.  A rewrite leaves the path of the
     WebSocket out, a ``return`` answers what is no handshake.  Under a condition both stand for something
-    else, such as the name or the scheme that every client shall use.
+    else, such as the name or the scheme that every client shall use; and who sends a path to another site
+    has moved what stood there.
     """
     line = route.answer.directive
     if line is None or line.parent is None or line.parent.name not in (b"server", b"location"):
@@ -36,7 +37,17 @@ def let_through(configuration: Configuration, route: Route, fault: Fault) -> Ite
             yield _left_out(route, line)
     elif line.name == b"return" and len(line.args) == 2 and line.parent.name == b"location":
         yield from _passed_on(route, line, line.args[1])
-        yield from _for_pages(configuration, route, line, fault)
+        if _same_site(route, line.args[1]):
+            yield from _for_pages(configuration, route, line, fault)
+
+
+def _same_site(route: Route, goal: bytes) -> bool:
+    """Whether a redirect stays on the site: a path, or a URL of the name that was asked for."""
+    _scheme, mark, rest = goal.partition(b"://")
+    if not mark:
+        return goal.startswith((b"/", b"$uri", b"$request_uri"))
+    host = re.split(rb"[/?#:]|(?<=\w)\$", rest, maxsplit=1)[0].lower()
+    return host in (route.host, b"$host", b"$http_host", b"$server_name")
 
 
 def past_rewrites(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:

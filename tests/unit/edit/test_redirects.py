@@ -87,6 +87,14 @@ def test_a_return_beside_a_proxy_pass_needs_no_second_one():
     assert reason == ""
 
 
+@pytest.mark.parametrize(
+    "goal", ["/en/", "$uri/", "$scheme://$host/en/", "https://APP.test/en", "http://$host:80/"]
+)
+def test_a_redirect_within_the_site_lets_the_handshake_pass(goal):
+    body = "location /ws/ {\nreturn 302 %s;\n%s\n}" % (goal, PASS)
+    assert len(candidates(tree(site(body)), REDIRECT)) == 1
+
+
 def test_of_several_backends_none_is_guessed():
     body = "location = /ws/room { return 302 /en/; }\nlocation /a { proxy_pass http://127.0.0.1:1; }\n"
     body += "location /b { proxy_pass http://127.0.0.1:2; }"
@@ -101,6 +109,8 @@ def test_of_several_backends_none_is_guessed():
         'if ($scheme = http) { return 301 https://$host$request_uri; }\nlocation / { %s }',
         "location /ws/ { if ($http_cookie = \"\") { return 302 /login; } %s }",
         "return 301 https://$host$request_uri;\nlocation / { %s }",
+        "location /ws/ { return 301 https://elsewhere.test$uri; %s }",
+        "location /ws/ { return 301 $moved; %s }",
     ],
 )  # fmt: skip
 def test_what_everybody_shall_follow_stays(body):

@@ -166,7 +166,7 @@ def _missing(route: Route, upstream: Upstream, meant: Optional[Meant], client: C
     elif meant is not None:
         yield Obstacle(meant.code, True, [meant.fact(), *plain], meant=meant)
     else:
-        empty = _empty_include(route)
+        empty = _empty_include(route) if not route.configuration.alone else None
         if empty is not None:
             # Where files can be looked at, an empty include alone proves nothing.
             certain = not route.configuration.prefix

@@ -7,6 +7,7 @@ import re
 from ...conf.dump import load_dump
 from ...conf.load import load
 from ...conf.tree import Configuration
+from .unread import AROUND
 
 MARK = b"# configuration file "
 _SERVER = re.compile(rb"^\s*(?:server|upstream|map|location)\b[^{};]*\{", re.M)
@@ -49,7 +50,7 @@ def read_dump(dump: bytes, name: str = "", listen: str = "80") -> Configuration:
         # A site's own file: nginx would include it from its main one.
         inner = f"server {{ listen {listen}; include %s; }}" if _LOCATION.match(text) else "include %s;"
         quoted = '"' + main.replace("\\", "\\\\").replace('"', '\\"') + '"'
-        outer = main + " (around it)"
+        outer = main + AROUND
         files[outer] = f"events {{}} http {{ {inner % quoted} }}".encode()
         main = outer
 
@@ -60,7 +61,9 @@ def read_dump(dump: bytes, name: str = "", listen: str = "80") -> Configuration:
             b"",
         )
 
-    return load(main, read=read, glob=lambda pattern: [])
+    configuration = load(main, read=read, glob=lambda pattern: [])
+    configuration.alone = True
+    return configuration
 
 
 def decoded(dump: bytes) -> bytes:

@@ -12,7 +12,7 @@ from ...exchange.handshake import USER_AGENT
 if TYPE_CHECKING:
     from ...behaviour.route import Route
     from ...behaviour.stream import Passage
-    from ...conf.tree import Configuration
+    from ...conf.tree import Configuration, Include
     from ...exchange.result import Probe
     from ...host.containers.inside import Inside
     from ...host.describe import Nginx
@@ -242,6 +242,8 @@ class Facts:
     firewall: List[str] = dataclasses.field(default_factory=list)
     notes: List[str] = dataclasses.field(default_factory=list)
     """What could not be looked at, and why."""
+    unread: Optional[Include] = None
+    """The include of a file that was not given, where that might decide otherwise than what was read."""
 
     def hop(self, name: str) -> Optional[Hop]:
         """The hop of that name."""

@@ -15,6 +15,7 @@ from ...conf.tree import Configuration, Directive
 from ...edit import spelling
 from ...edit.changes.change import Change
 from ..evidence.facts import ConfigTest, Facts, Hop
+from ..evidence.unread import outside_known
 from ..words.findings import Evidence, Finding
 from ..words.suspect import Suspect
 from . import semicolon
@@ -223,6 +224,8 @@ def _no_prefix(block: Directive) -> bool:
 def _unknown_variables(configuration: Configuration) -> Iterator[Finding]:
     """A variable with upgrade in its name that nothing defines (no module of nginx has one but
     $http_upgrade), or one whose name is nearly that of another."""
+    if not outside_known(configuration):
+        return  # Maps stand in other files as a rule.
     defined = spelling.defined(configuration)
     used = [
         (name, directive)
