@@ -32,13 +32,12 @@ def test_what_concerns_one_connection_or_is_not_sent_is_no_news(live, staged):
     assert both(live, staged) == []
 
 
-def test_of_a_handshake_the_upgrade_is_told_by_itself():
-    made = [f"location / {{ {lines} }}" for lines in (UPGRADE, UPGRADE.replace("$http_upgrade", "h2c"))]
-    told = ("backend-headers", "Upgrade")
-    assert told in [(one.kind, one.name) for one in parted(*made)]
+@pytest.mark.parametrize(("method", "told"), [("GET", False), ("POST", True)])
+def test_of_a_handshake_that_opens_the_upgrade_is_told_by_itself(method, told):
+    made = [f"location / {{ {lines} }}" for lines in (UPGRADE, UPGRADE.replace("$http_upgrade", "WebSocket"))]
     headers = [("Upgrade", "websocket"), ("Connection", "Upgrade")]
-    found = parted(*made, handshake=True, headers=headers)
-    assert found[0].kind == "upgrade-lost" and told not in [(one.kind, one.name) for one in found]
+    found = parted(*made, handshake=True, method=method, headers=headers)
+    assert [(one.kind, one.name) for one in found] == [("backend-headers", "Upgrade")] * told
 
 
 def test_another_version_of_http_is_told():
