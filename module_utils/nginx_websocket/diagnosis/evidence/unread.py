@@ -77,4 +77,5 @@ def hides(facts: Facts) -> Optional[Include]:
     by_name = route.server_match is not None and route.server_match.how != "default"
     if route.upstream is None and by_name:
         blocks = [block for block in blocks if block is not None and block.name != b"http"]
-    return next((one for one in missing if any(one.directive.parent is block for block in blocks)), None)
+    nearest = (one for block in blocks for one in missing if one.directive.parent is block)
+    return next(nearest, None)

@@ -30,6 +30,7 @@ def codes(report):
     ("location", "server", "named"),
     [
         ("include proxy.conf; proxy_pass http://b;", "", "proxy.conf"),
+        ("include proxy.conf; proxy_pass http://b;", "include ssl.conf;", "proxy.conf"),
         ("include /etc/nginx/snippets/*.conf;", "", "/etc/nginx/snippets/*.conf"),
         ("proxy_pass http://b;", "include headers.conf;", "headers.conf"),
         ("root /w;", "include locations/*.conf;", "locations/*.conf"),
