@@ -165,6 +165,16 @@ def test_both_twins_of_a_handshake_go():
     assert gone == twins
 
 
+def test_two_lines_that_say_different_things_are_no_twins():
+    """One of them is wrong by itself: it goes, whichever comes last."""
+    lines = ["proxy_set_header Upgrade $http_upgrade;", "proxy_set_header Connection keep-alive;"]
+    lines.append("proxy_set_header Connection upgrade;")
+    right = Request("/ws/x", [("Host", "app.test"), ("Upgrade", "websocket"), ("Connection", "Upgrade")])
+    both = [*right.headers[:2], ("Connection", "keep-alive"), ("Connection", "upgrade")]
+    finding = by_property("Connection", "\n".join(lines), dataclasses.replace(right, headers=both), right)
+    assert finding.code == "connection-header-wrong"
+
+
 def test_two_lines_of_the_handshake_are_a_difference():
     one = Request("/", [("Upgrade", "websocket"), ("Connection", "Upgrade")])
     assert differences(one, Request("/", [("Upgrade", "WebSocket"), ("Connection", "upgrade")])) == []

@@ -86,7 +86,7 @@ def for_property(
         said(f"the same, {search.tried[-1 - _after_opening(backend)][0]}", search.opening_probe),
     ]
     finding: Optional[Finding]
-    if name in HOP_HEADERS and _code(facts, backend, name) != codes.DUPLICATE_HEADER:
+    if name in HOP_HEADERS and not _said_twice(facts, backend, name):
         finding = _hop_header(suspects, name)
     else:
         finding = _of_request(facts, suspects, backend, name)
@@ -145,6 +145,13 @@ def _only_once(sent: Request, opening: Request, name: str) -> bool:
     """Whether nginx sends a header twice, and the backend opens with one of the two lines."""
     twice, once = sent.values(name), opening.values(name)
     return len(twice) > 1 and len(once) == 1 and once[0].lower() in map(str.lower, twice)
+
+
+def _said_twice(facts: Facts, backend: BackendFacts, name: str) -> bool:
+    """Whether the lines for Upgrade or Connection all say the same: else one of them is wrong by itself."""
+    said_here = backend.sent.values(name) if backend.sent is not None else []
+    same = len({value.lower() for value in said_here}) == 1
+    return same and _code(facts, backend, name) == codes.DUPLICATE_HEADER
 
 
 def _twice(facts: Facts, name: str) -> Finding:
