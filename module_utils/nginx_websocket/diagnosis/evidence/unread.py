@@ -9,19 +9,12 @@ from ...conf.tree import Configuration, Directive, Include
 from .facts import Facts
 
 _OF_NGINX = (
-    *(
-        "mime.types",
-        "fastcgi_params",
-        "fastcgi.conf",
-        "uwsgi_params",
-        "scgi_params",
-        "koi-utf",
-        "koi-win",
-        "win-utf",
-    ),
-    *("proxy_params", "options-ssl-nginx.conf", "ssl-params.conf", "fastcgi-php.conf"),
+    *("mime.types", "fastcgi_params", "fastcgi.conf", "uwsgi_params", "scgi_params", "proxy_params"),
+    *("options-ssl-nginx.conf", "ssl-params.conf", "fastcgi-php.conf", "koi-utf", "koi-win", "win-utf"),
 )
 """Files that packages bring, certbot's among them: they hold nothing that opens or closes a WebSocket."""
+AROUND = " (around it)"
+"""End of the name of a main file that is put around a site's own."""
 
 
 def unread_includes(configuration: Configuration) -> List[Include]:
@@ -40,21 +33,10 @@ def outside_known(configuration: Configuration) -> bool:
     """Whether all of the ``http`` block was read, where maps and variables of all sites stand."""
     if not configuration.alone:
         return True
-    whole = any(
-        one.name == b"http" and one.source.name != around(configuration) for one in configuration.root
-    )
-    return whole and not any(
+    return not configuration.main.endswith(AROUND) and not any(
         include.directive.parent is None or include.directive.parent.name == b"http"
         for include in unread_includes(configuration)
     )
-
-
-def around(configuration: Configuration) -> str:
-    """The name of the main file that was put around a site's own; "" where the file is a main one."""
-    return configuration.main if len(configuration.files) > 1 and configuration.main.endswith(AROUND) else ""
-
-
-AROUND = " (around it)"
 
 
 def hides(facts: Facts) -> Optional[Include]:
