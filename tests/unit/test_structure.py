@@ -275,9 +275,15 @@ def test_a_circle_is_seen(tmp_path, files, expected):
     assert circles(imports(tmp_path)) == expected
 
 
-@pytest.mark.parametrize("script", ["comparing", "reading", "routing", "taking_over"])
+@pytest.mark.parametrize("script", ["comparing", "contexts", "reading", "routing", "taking_over"])
 def test_what_asks_real_nginx_finds_what_it_imports(script):
     """They run where nginx is, outside of the other tests and of the type checker's sight."""
     path = PACKAGE.parents[1] / f"tests/differential/{script}.py"
     done = subprocess.run([sys.executable, str(path), "--help"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_no_two_files_of_tests_have_one_name():
+    """pytest imports them by their name alone, and refuses the second."""
+    names = [path.name for path in (PACKAGE.parents[1] / "tests/unit").rglob("test_*.py")]
+    assert sorted(names) == sorted(set(names))
