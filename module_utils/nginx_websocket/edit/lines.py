@@ -290,13 +290,11 @@ def right_case(configuration: Configuration, route: Route, fault: Fault) -> Iter
     """The conditions on the way with the word as clients write it."""
     edits = []
     for found in wrong_case(route):
-        data = found.condition.source.data
-        start = data.find(found.word, found.condition.start, found.condition.body)
+        source, sent = found.condition.source, found.sent.encode()
+        start = source.data.find(found.word, found.condition.start, found.condition.body)
         if start >= 0:
-            text = re.sub(
-                re.escape(found.sent.encode()), found.sent.encode(), found.word, flags=re.IGNORECASE
-            )
-            edits.append(Edit(found.condition.source, start, start + len(found.word), text))
+            text = sent.join(re.split(re.escape(sent), found.word, flags=re.IGNORECASE))
+            edits.append(Edit(source, start, start + len(found.word), text))
     yield edits
 
 

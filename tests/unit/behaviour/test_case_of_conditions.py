@@ -12,13 +12,13 @@ UP = 'proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_
 BACKEND = f"{UP} proxy_set_header Host $host; proxy_pass http://127.0.0.1:8000;"
 
 
-def diagnosed(location, http=""):
+def diagnosed(location, http="", **question):
     text = (
         f"# configuration file /n.conf:\nevents {{}}\nhttp {{\n{http}\n"
         "server {\nlisten 80;\nserver_name a.test;\n"
         f"location / {{\n{location}\n{BACKEND}\n}}\n}}\n}}\n"
     )
-    return diagnose_configuration(Question("ws://a.test/ws"), load_dump(text.encode()))
+    return diagnose_configuration(Question("ws://a.test/ws", **question), load_dump(text.encode()))
 
 
 @pytest.mark.parametrize(
@@ -78,3 +78,10 @@ def test_a_condition_that_sets_something_else_explains_nothing():
         'if ($http_upgrade = "WebSocket") { set $other 0; }\nif ($cookie_session = "") { return 302 /login; }'
     )
     assert "the cookie session" in report.findings[0].detail
+
+
+def test_what_the_client_sends_is_no_pattern_and_no_template():
+    report = diagnosed('if ($http_connection != "UP\\1") { return 400; }', headers=[("Connection", "up\\1")])
+    cause = report.findings[0]
+    assert cause.detail.endswith('and clients write "up\\1"')
+    assert '+if ($http_connection != "up\\1") { return 400; }' in cause.as_data()["diff"]
