@@ -222,9 +222,8 @@ class Scope:
             return False
         if None in self.environment or server.directive is None:
             return True
-        words = b"\n".join(
-            _words(server.directive)
-        ).lower()  # nginx takes names of upstreams and variables so
+        # nginx takes names of upstreams and variables in any case.
+        words = b"\n".join(_words(server.directive)).lower()
         return any(name.lower() in words for name in self.environment if name is not None)
 
     def _keys(self) -> List[Tuple[str, str, int]]:

@@ -84,6 +84,15 @@ COUNTS: Dict[bytes, Tuple[int, int]] = {
 """How many arguments a directive takes, at least and at most."""
 
 
+_AROUND = {
+    b"server": (HTTP, MAIN),
+    b"upstream": (HTTP, MAIN),
+    b"location": (SERVER, LOCATION, MAIN),
+    b"limit_except": (LOCATION,),
+}
+"""The blocks in which a block is one of nginx's ``http``."""
+
+
 def context_of(directive: Directive) -> str:
     """The block that a directive stands in, by one of the names above; "" for any other block.
 
@@ -99,13 +108,7 @@ def context_of(directive: Directive) -> str:
     around = context_of(parent)
     if parent.name == b"if":
         return {SERVER: SERVER_IF, LOCATION: LOCATION_IF}.get(around, "")
-    known = {
-        b"server": (HTTP, MAIN),
-        b"upstream": (HTTP, MAIN),
-        b"location": (SERVER, LOCATION, MAIN),
-        b"limit_except": (LOCATION,),
-    }
-    return parent.name.decode() if around in known.get(parent.name, ()) else ""
+    return parent.name.decode() if around in _AROUND.get(parent.name, ()) else ""
 
 
 def misplaced(configuration: Configuration) -> Iterator[Directive]:

@@ -19,8 +19,8 @@ from .evidence import data
 from .evidence.dumps import NoConfiguration, read_dump
 from .evidence.facts import DEFAULT_VERSION, Facts, Question
 from .evidence.following import followed
+from .evidence.not_given import hides
 from .evidence.probes import answered
-from .evidence.unread import hides
 from .evidence.way import way_of
 from .reload import refused_tree, semicolon
 from .words.discreet import discreet
@@ -200,8 +200,8 @@ def diagnose_configuration(
     certain = with_those_behind([suspect.finding for suspect in found if suspect.certain])
     causes = refusals[:1] or semicolon.explained(facts, certain)
     if causes and not refusals:
-        facts.unread = hides(facts)
-    if facts.unread is not None:
+        facts.not_given = hides(facts)
+    if facts.not_given is not None:
         causes = []  # What was not given might as well hold what is missing.
     _offer(causes, facts)
     for cause in causes:
@@ -223,8 +223,8 @@ def _sentence(facts: Facts, verdict: str, findings: Sequence[Finding]) -> str:
         return f"{url} fails: {findings[0].title}."
     if verdict == WORKS:
         return f"{url} works: the WebSocket opens{_where(facts)}."
-    if facts.unread is not None:
-        statement = facts.unread.directive
+    if facts.not_given is not None:
+        statement = facts.not_given.directive
         named = " ".join(argument.decode("utf-8", "replace") for argument in statement.args)
         return (
             f"{url}: cannot tell: {statement.where()} includes {discreet(named)}, which was not given. "

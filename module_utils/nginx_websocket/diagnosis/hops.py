@@ -10,7 +10,7 @@ from typing import Callable, List, Sequence, Tuple
 from ..exchange.probe import probe
 from ..exchange.result import Probe
 from .asking import browsers_view
-from .asking.backend import ask_backends
+from .asking.backend import LOOK, ask_backends
 from .asking.browsers_view import handshake
 from .asking.elsewhere import look_elsewhere
 from .asking.sockets import http2_alpn, open_together, session_probe
@@ -23,8 +23,6 @@ from .evidence.facts import BackendFacts, Facts, Hop
 from .tls.issuer import unknown_issuer
 
 ON_THIS_HOST = "through nginx on this host"
-LOOK = 1.0
-"""Seconds for which an opened socket is watched."""
 NO_BACKEND = ("static", "not-found", "forbidden", "autoindex", "redirect", "error")
 FOREIGN_ORIGIN = "https://origin-check.invalid"
 OVERLAP = 0.8

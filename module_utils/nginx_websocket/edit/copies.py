@@ -10,9 +10,8 @@ from ..behaviour.regex import CannotDecide, RegexError
 from ..behaviour.route import Route
 from ..conf import splice
 from ..conf.tree import Configuration, Directive
-from .fault import Edits, Fault, margin_of, text_of
-
-HANDSHAKE = (b"upgrade", b"connection")
+from .fault import Edits, Fault, text_of, together
+from .style import HANDSHAKE
 
 
 def no_upgrade_of_a_copy(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:
@@ -32,8 +31,7 @@ def no_upgrade_of_a_copy(configuration: Configuration, route: Route, fault: Faul
         if near is not None and _same(near, level):
             edits = [splice.delete(item) for item in lines if item not in kept]
             written = []
-        text = f"\n{text_of(margin_of(passing))}".join([*written, *blank])
-        yield [*edits, splice.insert_after(passing, text.encode("utf-8", "surrogateescape"))]
+        yield [*edits, splice.insert_after(passing, together([*written, *blank], passing))]
 
 
 def _place_of(route: Route, line: Directive) -> Optional[Level]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Callable, Iterator, List, Optional
+from typing import Callable, Iterator, List, Optional, Sequence
 
 from ..behaviour.effective import Level
 from ..behaviour.route import Route
@@ -58,6 +58,12 @@ def margin_of(directive: Optional[Directive]) -> bytes:
     data = directive.source.data
     line = data[data.rfind(b"\n", 0, directive.start) + 1 : directive.start]
     return line if not line.strip() else b""
+
+
+def together(lines: Sequence[str], beside: Directive) -> bytes:
+    """Lines one below the other, with the margin of the directive beside which they go."""
+    text = f"\n{text_of(margin_of(beside))}".join(lines)
+    return text.encode("utf-8", "surrogateescape")
 
 
 def text_of(value: bytes) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from typing import Callable, Iterator, List, Sequence
 
@@ -15,14 +14,10 @@ from ..behaviour.upgrade.request import no_name
 from ..conf import splice
 from ..conf.splice import Edit
 from ..conf.tree import Configuration, Directive, Include
-from .fault import Edits, Fault, margin_of, text_of
+from . import spelling
+from .fault import Edits, Fault, text_of, together
 from .places import new_location
-from .style import upgrade_lines
-
-HANDSHAKE = (b"upgrade", b"connection")
-"""The headers of which a wrong value opens nothing."""
-_NEAR = 0.8
-"""How alike names are of which one is the other misspelt."""
+from .style import HANDSHAKE, upgrade_lines
 
 
 def line(text: str, block: bool = False) -> Callable[[Configuration, Route, Fault], Iterator[Edits]]:
@@ -114,10 +109,9 @@ def answer_buffers(configuration: Configuration, route: Route, fault: Fault) -> 
         if own:
             edits.append(Edit(own[-1].source, own[-1].start, own[-1].end, text))
         else:
-            missing.append(text)
+            missing.append(text_of(text))
     if missing:
-        margin = margin_of(upstream.directive)
-        edits.append(splice.insert_after(upstream.directive, (b"\n" + margin).join(missing)))
+        edits.append(splice.insert_after(upstream.directive, together(missing, upstream.directive)))
     yield edits
 
 
@@ -159,7 +153,7 @@ def known_name(configuration: Configuration, route: Route, fault: Fault) -> Iter
         match = re.match(r"(https?://)([^/:$]+)(.*)$", text_of(item.args[0]) if item.args else "")
         if item.name != b"proxy_pass" or match is None or match.group(2) in blocks:
             continue
-        near = difflib.get_close_matches(match.group(2), blocks, 1, _NEAR)
+        near = spelling.alike(match.group(2), blocks)
         if near and "." not in match.group(2):
             new = match.group(1) + near[0] + match.group(3)
             edits.append(splice.set_argument(item, 0, new.encode("utf-8", "surrogateescape")))
@@ -283,7 +277,7 @@ def own_headers(configuration: Configuration, route: Route, fault: Fault) -> Ite
         if line.args and line.args[0].lower() not in HANDSHAKE
     ]
     lines = [*kept, *upgrade_lines(route)[0 if upstream.version == "1.0" else 1 :]]
-    yield [splice.insert_after(upstream.directive, _lines(lines, upstream.directive))]
+    yield [splice.insert_after(upstream.directive, together(lines, upstream.directive))]
 
 
 def right_case(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:
@@ -320,7 +314,7 @@ def beside_include(configuration: Configuration, route: Route, fault: Fault) -> 
         right += headers
     if wrong and all(line.name == b"proxy_set_header" and line.args[1:] == (b"",) for line in wrong):
         # nginx sends no header without a value (ngx_http_proxy_create_request), so none is sent twice.
-        yield [splice.insert_after(upstream.directive, _lines(right, upstream.directive))]
+        yield [splice.insert_after(upstream.directive, together(right, upstream.directive))]
     for include in configuration.includes:
         if include.directive.parent is block:
             yield _written_out(configuration, include, wrong, right)
@@ -345,10 +339,4 @@ def _written_out(
         return []
     kept = [text_of(child.source.data[child.start : child.end]) for child in brought if child not in wrong]
     statement = include.directive
-    return [Edit(statement.source, statement.start, statement.end, _lines([*kept, *right], statement))]
-
-
-def _lines(lines: Sequence[str], beside: Directive) -> bytes:
-    """Lines with the margin of the directive beside which they go."""
-    text = f"\n{margin_of(beside).decode()}".join(lines)
-    return text.encode("utf-8", "surrogateescape")
+    return [Edit(statement.source, statement.start, statement.end, together([*kept, *right], statement))]

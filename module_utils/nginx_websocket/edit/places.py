@@ -47,7 +47,7 @@ def other_port(configuration: Configuration, route: Route, fault: Fault) -> Iter
         new = re.sub(rb"(?:(?<=//)|^)[\w.-]+(?::\d+)?(?=/|$)", fault.server.encode(), line.args[0], count=1)
     if new != line.args[0]:
         yield [splice.set_argument(line, 0, new)]
-    pool = target_of(configuration, fault.server)
+    pool = _target_of(configuration, fault.server)
     if upstream.block is not None and pool != fault.server:
         # Other requests go to the pool that is asked now; another pool of this file is the right one.
         new = re.sub(rb"(?<=://)[^/$]+(?=/|$)", pool.encode(), upstream.directive.args[0], count=1)
@@ -59,12 +59,12 @@ def other_location(configuration: Configuration, route: Route, fault: Fault) -> 
     yield from _head(configuration, route, fault)
     if fault.meant is not None:
         yield from _copied(route, fault.meant)
-    if fault.server:
-        yield from new_location(route, f"http://{target_of(configuration, fault.server)}", fault)
-    elif fault.meant is None:
-        known = targets(route)
-        if len(known) == 1:
-            yield from new_location(route, known[0], fault)
+        if not fault.server:
+            return
+    known = goals(configuration, route, fault)
+    if len(known) == 1:
+        yield from new_location(route, known[0], fault)
+    if not fault.server:
         yield from _without_slash(route, fault)
 
 
@@ -267,7 +267,14 @@ def _indented(text: bytes, margin: bytes) -> bytes:
     return b"\n".join([lines[0], *(margin + line if line.strip() else line for line in rest)])
 
 
-def targets(route: Route) -> List[str]:
+def goals(configuration: Configuration, route: Route, fault: Fault) -> List[str]:
+    """Where a new proxy_pass may lead: to the backend that opens it, else to those of the server."""
+    if fault.server:
+        return [f"http://{_target_of(configuration, fault.server)}"]
+    return _targets(route)
+
+
+def _targets(route: Route) -> List[str]:
     """What the proxy_pass lines of the server that answers lead to, without their paths."""
     found: Dict[str, None] = {}
     server = route.server.directive if route.server is not None else None
@@ -282,7 +289,7 @@ def targets(route: Route) -> List[str]:
     return list(found)
 
 
-def target_of(configuration: Configuration, server: str) -> str:
+def _target_of(configuration: Configuration, server: str) -> str:
     """The upstream block that has this server alone, else the server itself."""
     port = server.rpartition(":")[2]
     for block in configuration.walk():

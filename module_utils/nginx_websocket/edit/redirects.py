@@ -9,15 +9,15 @@ from ..behaviour.route import Route
 from ..conf import splice
 from ..conf.splice import Edit
 from ..conf.tree import Configuration, Directive
-from .fault import Edits, Fault, margin_of, text_of
-from .places import scope, target_of, targets
+from .fault import Edits, Fault, margin_of, text_of, together
+from .places import goals, scope
 from .style import upgrade_lines
 
 _INNER = re.compile(
     rb"(?i)(https?://(?:127\.[\d.]+|localhost|\[::1\]|10\.[\d.]+|192\.168\.[\d.]+)(?::\d+)?)((?:/|\$).*)?$"
 )
 """An address that no browser of the site could go to: a backend's."""
-_HANDSHAKE = b'($http_upgrade !~* "^websocket$")'
+_HANDSHAKE = '($http_upgrade !~* "^websocket$")'
 
 
 def let_through(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:
@@ -68,14 +68,14 @@ def _passed_on(route: Route, line: Directive, goal: bytes) -> Iterator[Edits]:
         return
     if line.name == b"return" and inner.group(2) not in (None, b"/", b"$request_uri", b"$uri$is_args$args"):
         return  # Another path than the client's: nobody knows what becomes of longer ones.
-    lines: List[bytes] = []
+    lines: List[str] = []
     if line.name == b"rewrite":
-        lines.append(splice.statement(b"rewrite", [line.args[0], inner.group(2) or b"/", b"break"]))
+        rewritten = splice.statement(b"rewrite", [line.args[0], inner.group(2) or b"/", b"break"])
+        lines.append(text_of(rewritten))
     if not any(block.children(b"proxy_pass")):
-        lines.append(splice.statement(b"proxy_pass", [inner.group(1)]))
-        lines += [text.encode() for text in upgrade_lines(route)]
+        lines += [f"proxy_pass {text_of(splice.quote(inner.group(1)))};", *upgrade_lines(route)]
     if lines:
-        yield [Edit(line.source, line.start, line.end, _together(line, lines))]
+        yield [Edit(line.source, line.start, line.end, together(lines, line))]
     else:
         yield [splice.delete(line)]
 
@@ -93,19 +93,13 @@ def _for_pages(configuration: Configuration, route: Route, line: Directive, faul
     """The return for what is no handshake, and a proxy_pass beside it."""
     block = line.parent
     assert block is not None
-    to = [f"http://{target_of(configuration, fault.server)}"] if fault.server else targets(route)
+    to = goals(configuration, route, fault)
     own = any(block.children(b"proxy_pass"))
     if len(to) != 1 and not own:
         return
-    margin = margin_of(line)
-    inner = margin + (b"\t" if b"\t" in margin else b"    ")
-    written = line.source.data[line.start : line.end]
-    lines = [b"if " + _HANDSHAKE + b" {\n" + inner + written + b"\n" + margin + b"}"]
+    deeper = "\t" if b"\t" in margin_of(line) else "    "
+    written = text_of(line.source.data[line.start : line.end])
+    lines = [f"if {_HANDSHAKE} {{", deeper + written, "}"]
     if not own:
-        lines.append(f"proxy_pass {to[0]};".encode())
-        lines += [text.encode() for text in (*upgrade_lines(route), "proxy_set_header Host $http_host;")]
-    yield [Edit(line.source, line.start, line.end, _together(line, lines))]
-
-
-def _together(line: Directive, lines: List[bytes]) -> bytes:
-    return (b"\n" + margin_of(line)).join(lines)
+        lines += [f"proxy_pass {to[0]};", *upgrade_lines(route), "proxy_set_header Host $http_host;"]
+    yield [Edit(line.source, line.start, line.end, together(lines, line))]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from typing import Iterator, List, Set, Tuple
+from typing import Iterator, List, Sequence, Set, Tuple
 
 from ..behaviour.built_in import BUILT_IN
 from ..behaviour.variables import variable_names
@@ -54,6 +54,11 @@ def defined(configuration: Configuration) -> Set[bytes]:
     return names
 
 
+def alike(word: str, known: Sequence[str], most: int = 1) -> List[str]:
+    """Of the known words those of which this one may be a misspelling, the nearest first; so many at most."""
+    return difflib.get_close_matches(word, known, most, _NEAR)
+
+
 def meant(configuration: Configuration, name: bytes) -> bytes:
     """The one variable whose name is nearly that of one which nothing defines; ``b""`` for none or several.
 
@@ -62,7 +67,7 @@ def meant(configuration: Configuration, name: bytes) -> bytes:
         name: without its ``$``.
     """
     known = [one.decode("latin-1") for one in defined(configuration) | set(BUILT_IN)]
-    near = difflib.get_close_matches(name.decode("latin-1"), known, 2, _NEAR)
+    near = alike(name.decode("latin-1"), known, 2)
     return near[0].encode("latin-1") if len(near) == 1 else b""
 
 

@@ -11,6 +11,8 @@ from ..conf.tree import Directive
 VERSION = "proxy_http_version 1.1;"
 UPGRADE = "proxy_set_header Upgrade $http_upgrade;"
 CONNECTION = 'proxy_set_header Connection "upgrade";'
+HANDSHAKE = (b"upgrade", b"connection")
+"""The headers of which a wrong value opens nothing."""
 
 
 _TELLING = re.compile(

@@ -9,7 +9,7 @@ from ..conf import splice
 from ..conf.splice import Edit
 from ..conf.tree import Configuration
 from .fault import Edits, Fault
-from .places import other_location, target_of, targets
+from .places import goals, other_location
 
 
 def rewritten_away(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:
@@ -29,7 +29,7 @@ def _own_pass(configuration: Configuration, route: Route, fault: Fault) -> Itera
         line.args[:1] and line.args[0].lower() == b"upgrade" for line in lines
     ):
         return
-    known = [f"http://{target_of(configuration, fault.server)}"] if fault.server else targets(route)
+    known = goals(configuration, route, fault)
     if len(known) == 1:
         text = f"proxy_pass {known[0]};".encode("utf-8", "surrogateescape")
         yield [splice.insert_after(lines[-1], text)]

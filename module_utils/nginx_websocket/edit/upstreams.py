@@ -13,7 +13,7 @@ from ..behaviour.server.names import server_names
 from ..conf import splice
 from ..conf.splice import Edit
 from ..conf.tree import Configuration, Directive
-from .fault import Edits, Fault, margin_of, text_of
+from .fault import Edits, Fault, margin_of, text_of, together
 
 _ADDRESS = re.compile(r"[\d.]+$|\[")
 _SOCKETS = 1024
@@ -61,8 +61,7 @@ def tls_name(configuration: Configuration, route: Route, fault: Fault) -> Iterat
         if _ADDRESS.match(route.host.decode("latin-1")):
             return
         lines.append("proxy_ssl_name $host;")
-    margin = margin_of(upstream.directive).decode()
-    yield [splice.insert_after(upstream.directive, f"\n{margin}".join(lines).encode())] if lines else []
+    yield [splice.insert_after(upstream.directive, together(lines, upstream.directive))] if lines else []
 
 
 def trusted(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:

@@ -19,7 +19,8 @@ from ..variables import variable_names
 from .meant import Fact
 from .obstacle import Obstacle, at, header_of, own_origin, words_of
 
-NOT_A_CHECK = (b"http_upgrade", b"http_connection", b"http_host")
+_OF_SOCKETS = (b"http_upgrade", b"http_connection")
+NOT_A_CHECK = (*_OF_SOCKETS, b"http_host")
 """Headers that every handshake has: a condition on them tells sockets from pages, it keeps nobody out."""
 
 _COMPARES = re.compile(rb'\(\s*\$\{?(http_upgrade|http_connection)\}?\s*(!?[=~])\s*"?(.+?)"?\s*\)')
@@ -34,7 +35,7 @@ IF_FIX = (
 def keeps_out(guard: Guard) -> bool:
     """Whether a guard is one for people, and no condition that only tells sockets from pages."""
     asked = [name for rule in guard.rule for name in variable_names(rule.encode("utf-8", "surrogateescape"))]
-    return guard.kind != CONDITION or any(name and name not in NOT_A_CHECK[:2] for name in asked)
+    return guard.kind != CONDITION or any(name and name not in _OF_SOCKETS for name in asked)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,13 +63,9 @@ class WrongCase:
 
 def wrong_case(route: Route) -> List[WrongCase]:
     """The conditions on the way that would be decided otherwise if they did not look at the case."""
-    return [
-        found
-        for step in route.steps
-        if step.kind == "if" and step.directive is not None
-        for found in (_of_other_case(step.directive, route.request),)
-        if found is not None
-    ]
+    conditions = [step.directive for step in route.steps if step.kind == "if" and step.directive is not None]
+    found = (_of_other_case(condition, route.request) for condition in conditions)
+    return [one for one in found if one is not None]
 
 
 def _of_other_case(condition: Directive, request: Request) -> Optional[WrongCase]:

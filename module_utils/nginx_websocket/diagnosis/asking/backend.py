@@ -31,6 +31,7 @@ from .elsewhere import look_elsewhere
 from .sockets import session_probe
 
 LOOK = 1.0
+"""Seconds for which an opened socket is watched."""
 BRIEFLY = 0.3
 """Seconds for which further servers of an upstream are watched."""
 PATIENCE = 20.0

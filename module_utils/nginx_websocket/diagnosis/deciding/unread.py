@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import itertools
 import os
 import re
@@ -14,6 +13,7 @@ from ...edit import memory
 from ...edit.changes.change import Change
 from ...edit.judge import Asked, opens
 from ...edit.refused.unread import candidates
+from ...edit.spelling import alike
 from ..evidence import place
 from ..evidence.facts import Facts
 from ..words.findings import Finding
@@ -24,8 +24,6 @@ _ABSENT = re.compile(r'open\(\) "(/[^"]+)" failed \(2: ')
 _INCLUDE = re.compile(rb"(\binclude\s+[\"']?)([^\s\"';]+)")
 MOST = 6
 """Candidates that nginx is asked about."""
-_NEAR = 0.8
-"""How alike names are of which one is the other misspelt."""
 
 
 def offer(causes: Sequence[Finding], facts: Facts) -> None:
@@ -77,9 +75,7 @@ def _opens(facts: Facts, files: Dict[str, bytes]) -> bool:
 def _other_includes(root: str, absent: str, data: bytes, line: int) -> Iterator[bytes]:
     """The include of that line with the name of a file that is there: nearly the same, or elsewhere."""
     folder, name = os.path.split(absent)
-    right: List[str] = [
-        os.path.join(folder, near) for near in difflib.get_close_matches(name, _names(folder), 2, _NEAR)
-    ]
+    right: List[str] = [os.path.join(folder, near) for near in alike(name, _names(folder), 2)]
     right += [
         os.path.join(root, other, name)
         for other in ["", *_names(root)]

@@ -7,7 +7,7 @@ import re
 from ...conf.dump import load_dump
 from ...conf.load import load
 from ...conf.tree import Configuration
-from .unread import AROUND
+from .not_given import AROUND
 
 MARK = b"# configuration file "
 _SERVER = re.compile(rb"^\s*(?:server|upstream|map|location)\b[^{};]*\{", re.M)

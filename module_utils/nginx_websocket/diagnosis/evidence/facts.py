@@ -242,7 +242,7 @@ class Facts:
     firewall: List[str] = dataclasses.field(default_factory=list)
     notes: List[str] = dataclasses.field(default_factory=list)
     """What could not be looked at, and why."""
-    unread: Optional[Include] = None
+    not_given: Optional[Include] = None
     """The include of a file that was not given, where that might decide otherwise than what was read."""
 
     def hop(self, name: str) -> Optional[Hop]:

@@ -17,7 +17,7 @@ AROUND = " (around it)"
 """End of the name of a main file that is put around a site's own."""
 
 
-def unread_includes(configuration: Configuration) -> List[Include]:
+def includes_not_given(configuration: Configuration) -> List[Include]:
     """The includes of a file that was given alone, but for those of nginx's own files."""
     if not configuration.alone:
         return []
@@ -35,7 +35,7 @@ def outside_known(configuration: Configuration) -> bool:
         return True
     return not configuration.main.endswith(AROUND) and not any(
         include.directive.parent is None or include.directive.parent.name == b"http"
-        for include in unread_includes(configuration)
+        for include in includes_not_given(configuration)
     )
 
 
@@ -46,7 +46,7 @@ def hides(facts: Facts) -> Optional[Include]:
     server counts, and the ``http`` block where no server was found by its name.
     """
     configuration, route = facts.configuration, facts.route
-    missing = unread_includes(configuration) if configuration is not None else []
+    missing = includes_not_given(configuration) if configuration is not None else []
     if not missing or route is None:
         return None
     blocks: List[Optional[Directive]] = []

@@ -15,7 +15,7 @@ from ...conf.tree import Configuration, Directive
 from ...edit import spelling
 from ...edit.changes.change import Change
 from ..evidence.facts import ConfigTest, Facts, Hop
-from ..evidence.unread import outside_known
+from ..evidence.not_given import outside_known
 from ..words.findings import Evidence, Finding
 from ..words.suspect import Suspect
 from . import semicolon

@@ -34,8 +34,8 @@ def discreet(text: str) -> str:
     for url in urls:
         if "$" not in url:
             text = text.replace(url, masked_url(url))
-    public = [match.group(4) for match in _HEADER.finditer(text) if _is_public(match.group(2))]
-    return _WORD.sub(lambda match: match.group() if match.group() in "".join(public) else _word(match), text)
+    public = "".join(match.group(4) for match in _HEADER.finditer(text) if _is_public(match.group(2)))
+    return _WORD.sub(lambda match: match.group() if match.group() in public else _word(match), text)
 
 
 def _is_public(header: str) -> bool:

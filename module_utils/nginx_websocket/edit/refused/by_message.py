@@ -7,7 +7,6 @@ the file then, ``nginx -t`` says.
 
 from __future__ import annotations
 
-import difflib
 import re
 from typing import Callable, Dict, Iterator, List, Match, Optional, Sequence, Tuple
 
@@ -16,12 +15,10 @@ from ...conf import splice
 from ...conf.splice import Edit
 from ...conf.tree import Configuration, Directive
 from ..fault import Edits, Fault
+from ..spelling import alike
 from .directives import DIRECTIVES
 
 _PLACE = re.compile(r" in (\S+):(\d+)$")
-_NEAR = 0.8
-"""How alike names are of which one is the other misspelt."""
-_UNITS = {"s": "s", "m": "m", "h": "h", "d": "d"}
 _TIME = re.compile(r"(\d+)\s*(ms|[smhd])[a-z]*$", re.I)
 _SOCKET_OPTION = re.compile(
     rb"(?:reuseport|deferred|bind|(?:backlog|rcvbuf|sndbuf|ipv6only|so_keepalive|fastopen|accept_filter|"
@@ -32,6 +29,7 @@ _PARAMETERS = {
     "so_keepalive= fastopen=",
     b"server": "weight= max_fails= fail_timeout= max_conns= slow_start= backup down resolve",
 }
+_IMPORTS = (b"js_import", b"js_path", b"perl_modules", b"perl_require")
 _GUARDS = re.compile(
     rb"allow|deny|auth_|satisfy|limit_|ssl_verify|ssl_client|secure_link|valid_referers|internal|if"
 )
@@ -68,8 +66,7 @@ def _rewritten(line: Directive, words: Sequence[bytes]) -> Edits:
 
 def _near(word: str, known: Sequence[str]) -> str:
     """The one known word that is nearly this one; empty for none."""
-    found = difflib.get_close_matches(word, known, 1, _NEAR)
-    return found[0] if found else ""
+    return next(iter(alike(word, known)), "")
 
 
 # ---------------------------------------------------------------------------------- names of directives
@@ -83,11 +80,10 @@ def _unknown_directive(
     lines = [item for item in configuration.walk() if item.name == name]
     if name in (b"http2", b"ssl"):
         yield _to_listen(lines, name)
-    if name in (b"js_import", b"js_path", b"perl_modules", b"perl_require"):
+    if name in _IMPORTS:
         family = name.partition(b"_")[0]
-        imports = (b"js_import", b"js_path", b"perl_modules", b"perl_require")
         used = [item for item in configuration.walk() if item.name.partition(b"_")[0] == family]
-        if all(item.name in imports for item in used):
+        if all(item.name in _IMPORTS for item in used):
             yield [splice.delete(item) for item in used]
     if name in (b"http3", b"http3_hq", b"quic_retry", b"quic_gso"):
         yield [splice.delete(item) for item in lines]
@@ -134,8 +130,7 @@ def _time(line: Directive, value: bytes) -> Edits:
     found = _TIME.match(value.decode("latin-1"))
     if found is None:
         return []
-    unit = _UNITS.get(found.group(2).lower(), found.group(2).lower())
-    return _rewritten(line, [f"{found.group(1)}{unit}".encode()])
+    return _rewritten(line, [(found.group(1) + found.group(2).lower()).encode()])
 
 
 def _value(configuration: Configuration, match: Match[str], named: List[Directive]) -> Iterator[Edits]:

@@ -57,7 +57,7 @@ def _with(content: bytes, offset: int) -> bytes:
 def _before_name(source: Source, words: List[Token]) -> Optional[int]:
     """The end of the word behind which a line begins with a directive's name; of several the first."""
     for before, word in zip(words, words[1:]):
-        if not word.quoted and _first_of_line(source.data, word.start) and _NAME.match(word.value):
+        if not word.quoted and first_of_line(source.data, word.start) and _NAME.match(word.value):
             return before.end
     return None
 
@@ -79,5 +79,6 @@ def _before_brace(source: Source, start: int, line: int) -> Optional[int]:
     return inside if inside is not None else words[-1].end if words else None
 
 
-def _first_of_line(data: bytes, offset: int) -> bool:
+def first_of_line(data: bytes, offset: int) -> bool:
+    """Whether nothing but blanks stands before a byte on its line."""
     return not data[data.rfind(b"\n", 0, offset) + 1 : offset].strip()

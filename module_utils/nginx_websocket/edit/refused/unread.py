@@ -10,7 +10,7 @@ from typing import Iterator, List, Tuple
 
 from ...conf.tokens import read_statement
 from ...conf.tree import ConfSyntaxError, Source
-from .unended import ended
+from .unended import ended, first_of_line
 
 _QUOTES = re.compile(rb"\\.|(\")|(')", re.DOTALL)
 
@@ -76,7 +76,7 @@ def _brace_closed(path: str, data: bytes) -> Iterator[bytes]:
     opened: List[bytes] = []
     for kind, start, _ in _statements(path, data):
         margin = _margin(data, start)
-        first = not data[data.rfind(b"\n", 0, start) + 1 : start].strip()
+        first = first_of_line(data, start)
         limit = _width(opened[-1]) if opened else -1
         if first and (_width(margin) < limit if kind == "}" else _width(margin) <= limit):
             begin = data.rfind(b"\n", 0, start) + 1
@@ -97,7 +97,7 @@ def _brace_dropped(path: str, data: bytes, line: int) -> Iterator[bytes]:
         if kind == "{":
             opened.append(margin)
         elif kind == "}":
-            own = not data[data.rfind(b"\n", 0, start) + 1 : start].strip()
+            own = first_of_line(data, start)
             named = data.count(b"\n", 0, start) + 1 == line and not opened
             if named or (own and opened and _width(margin) > _width(opened[-1])):
                 yield _without(data, start, end)
