@@ -42,6 +42,15 @@ class Match:
         self.named = named
 
 
+_POINTER, _INT, _SIZE, _FLAGS = ctypes.c_void_p, ctypes.c_int, ctypes.c_size_t, ctypes.c_uint32
+
+
+def _typed(function: Any, result: Any, *arguments: Any) -> Any:
+    """A function of a library with the types of its C prototype, the result's first."""
+    function.restype, function.argtypes = result, arguments
+    return function
+
+
 class _Pcre2:
     """The few functions of libpcre2-8 that nginx calls."""
 
@@ -49,45 +58,21 @@ class _Pcre2:
     no_match = -1
 
     def __init__(self, library: Any) -> None:
-        self.compile_ = library.pcre2_compile_8
-        self.compile_.restype = ctypes.c_void_p
-        self.compile_.argtypes = [
-            ctypes.c_char_p,
-            ctypes.c_size_t,
-            ctypes.c_uint32,
-            ctypes.POINTER(ctypes.c_int),
-            ctypes.POINTER(ctypes.c_size_t),
-            ctypes.c_void_p,
-        ]
-        self.data_create = library.pcre2_match_data_create_from_pattern_8
-        self.data_create.restype = ctypes.c_void_p
-        self.data_create.argtypes = [ctypes.c_void_p, ctypes.c_void_p]
-        self.data_free = library.pcre2_match_data_free_8
-        self.data_free.restype = None
-        self.data_free.argtypes = [ctypes.c_void_p]
-        self.code_free = library.pcre2_code_free_8
-        self.code_free.restype = None
-        self.code_free.argtypes = [ctypes.c_void_p]
-        self.match_ = library.pcre2_match_8
-        self.match_.restype = ctypes.c_int
-        self.match_.argtypes = [
-            ctypes.c_void_p,
-            ctypes.c_char_p,
-            ctypes.c_size_t,
-            ctypes.c_size_t,
-            ctypes.c_uint32,
-            ctypes.c_void_p,
-            ctypes.c_void_p,
-        ]
-        self.ovector = library.pcre2_get_ovector_pointer_8
-        self.ovector.restype = ctypes.POINTER(ctypes.c_size_t)
-        self.ovector.argtypes = [ctypes.c_void_p]
-        self.info = library.pcre2_pattern_info_8
-        self.info.restype = ctypes.c_int
-        self.info.argtypes = [ctypes.c_void_p, ctypes.c_uint32, ctypes.c_void_p]
-        self.message = library.pcre2_get_error_message_8
-        self.message.restype = ctypes.c_int
-        self.message.argtypes = [ctypes.c_int, ctypes.c_char_p, ctypes.c_size_t]
+        int_out, size_out = ctypes.POINTER(ctypes.c_int), ctypes.POINTER(ctypes.c_size_t)
+        self.compile_ = _typed(
+            library.pcre2_compile_8, _POINTER, ctypes.c_char_p, _SIZE, _FLAGS, int_out, size_out, _POINTER
+        )
+        self.data_create = _typed(
+            library.pcre2_match_data_create_from_pattern_8, _POINTER, _POINTER, _POINTER
+        )
+        self.data_free = _typed(library.pcre2_match_data_free_8, None, _POINTER)
+        self.code_free = _typed(library.pcre2_code_free_8, None, _POINTER)
+        self.match_ = _typed(
+            library.pcre2_match_8, _INT, _POINTER, ctypes.c_char_p, _SIZE, _SIZE, _FLAGS, _POINTER, _POINTER
+        )
+        self.ovector = _typed(library.pcre2_get_ovector_pointer_8, size_out, _POINTER)
+        self.info = _typed(library.pcre2_pattern_info_8, _INT, _POINTER, _FLAGS, _POINTER)
+        self.message = _typed(library.pcre2_get_error_message_8, _INT, _INT, ctypes.c_char_p, _SIZE)
 
     def compile(self, pattern: bytes, caseless: bool) -> Tuple[Any, Callable[[], None]]:
         error, offset = ctypes.c_int(), ctypes.c_size_t()
@@ -134,30 +119,13 @@ class _Pcre1:
     no_match = -1
 
     def __init__(self, library: Any) -> None:
-        self.compile_ = library.pcre_compile
-        self.compile_.restype = ctypes.c_void_p
-        self.compile_.argtypes = [
-            ctypes.c_char_p,
-            ctypes.c_int,
-            ctypes.POINTER(ctypes.c_char_p),
-            ctypes.POINTER(ctypes.c_int),
-            ctypes.c_void_p,
-        ]
-        self.exec_ = library.pcre_exec
-        self.exec_.restype = ctypes.c_int
-        self.exec_.argtypes = [
-            ctypes.c_void_p,
-            ctypes.c_void_p,
-            ctypes.c_char_p,
-            ctypes.c_int,
-            ctypes.c_int,
-            ctypes.c_int,
-            ctypes.POINTER(ctypes.c_int),
-            ctypes.c_int,
-        ]
-        self.info = library.pcre_fullinfo
-        self.info.restype = ctypes.c_int
-        self.info.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p]
+        text, text_out = ctypes.c_char_p, ctypes.POINTER(ctypes.c_char_p)
+        int_out = ctypes.POINTER(ctypes.c_int)
+        self.compile_ = _typed(library.pcre_compile, _POINTER, text, _INT, text_out, int_out, _POINTER)
+        self.exec_ = _typed(
+            library.pcre_exec, _INT, _POINTER, _POINTER, text, _INT, _INT, _INT, int_out, _INT
+        )
+        self.info = _typed(library.pcre_fullinfo, _INT, _POINTER, _POINTER, _INT, _POINTER)
         self.free = ctypes.CFUNCTYPE(None, ctypes.c_void_p).in_dll(library, "pcre_free")
 
     def compile(self, pattern: bytes, caseless: bool) -> Tuple[Any, Callable[[], None]]:

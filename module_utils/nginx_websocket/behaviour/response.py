@@ -13,7 +13,6 @@ from ..conf.tree import Directive, printable
 from .access.guards import words
 from .effective import Level, Version
 from .phases import parse_error_page
-from .regex import CannotDecide
 from .variables import Exchange
 
 HIDDEN = ("date", "server", "x-pad", "x-accel-expires", "x-accel-redirect", "x-accel-limit-rate",
@@ -61,7 +60,7 @@ def added_headers(exchange: Exchange, level: Level, version: Version) -> Tuple[A
     for line in _inherited(level, b"add_header", version):
         if len(line.args) < 2:
             continue
-        value = _value(exchange, line.args[1])
+        value = exchange.told(line.args[1])
         if value != "":
             always = line.args[2:3] == (b"always",)
             found.append(Added(printable(line.args[0]), value, always, line))
@@ -85,13 +84,6 @@ def _inherited(level: Level, name: bytes, version: Version) -> List[Directive]:
     for outer in level.chain():
         merged += outer.own(name)
     return merged
-
-
-def _value(exchange: Exchange, source: bytes) -> Optional[str]:
-    try:
-        return exchange.evaluate(source).decode("latin-1")
-    except CannotDecide:
-        return None
 
 
 def hidden_headers(level: Level, protocol: bytes = b"proxy") -> Tuple[str, ...]:

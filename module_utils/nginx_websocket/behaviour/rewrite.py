@@ -231,14 +231,14 @@ class _Engine:
             self._unknown(error, directive, "")
             return Outcome(status, directive, None, redirect=True)
         if add_args and exchange.args:
-            location += (b"&" if b"?" in _literals(replacement) else b"?") + exchange.args
+            location += (b"&" if b"?" in replacement else b"?") + exchange.args
         return Outcome(status, directive, location, redirect=True)
 
     def _replace(self, replacement: bytes, add_args: bool) -> None:
         """Set URI and arguments; captures after the first literal ``?`` are escaped."""
         exchange = self.exchange
         self.quote = False
-        path, mark, query = _split_literal(replacement)
+        path, mark, query = replacement.partition(b"?")  # names of variables and captures cannot hold one
         uri = exchange.evaluate(path)
         if mark:
             args = exchange.evaluate(query, escape=True)
@@ -248,15 +248,6 @@ class _Engine:
         elif not add_args:
             exchange.args = b""
         exchange.uri = uri
-
-
-def _split_literal(source: bytes) -> Tuple[bytes, bytes, bytes]:
-    """Cut at the first ``?`` that is text: variable names and captures cannot hold one."""
-    return source.partition(b"?")
-
-
-def _literals(source: bytes) -> bytes:
-    return source
 
 
 def if_level(parent: Level, directive: Directive) -> Level:

@@ -10,6 +10,7 @@ from typing import List, Optional, Tuple
 
 from ..conf.tree import Configuration, Directive, printable
 from .access.addresses import UNIX
+from .access.guards import words
 from .built_in import built_in
 from .content.upstream import servers_of
 from .effective import Level, Version
@@ -82,7 +83,7 @@ def _through(stream: _Stream, group: ListenGroup, request: Request, version: Ver
     exchange.server_port = request.local_address()[1]
     begins = server.on(b"proxy_ssl", False)
     tls = {(False, False): "passed", (True, False): "ended", (False, True): "begun", (True, True): "renewed"}
-    rules = tuple(printable(b" ".join((d.name, *d.args))) for d in server.nearest(b"allow", b"deny")[1])
+    rules = tuple(map(words, server.nearest(b"allow", b"deny")[1]))
     idle = server.nearest(b"proxy_timeout")[1]
     result = Passage(
         str(group.address),

@@ -319,6 +319,13 @@ class Exchange:
             raise CannotDecide(f"a value grows beyond {VALUE_LIMIT} bytes")
         return b"".join(out)
 
+    def told(self, source: bytes) -> Optional[str]:
+        """The same as Latin-1; None where configuration and request do not tell."""
+        try:
+            return self.evaluate(source).decode("latin-1")
+        except CannotDecide:
+            return None
+
     def variable(self, name: bytes) -> bytes:
         """Value of a variable; not found counts as empty, as nginx has it.
 

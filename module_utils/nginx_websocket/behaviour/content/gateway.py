@@ -10,7 +10,6 @@ from typing import Optional, Tuple
 
 from ...conf.tree import Directive, printable
 from ..effective import Level
-from ..regex import CannotDecide
 from ..variables import Exchange
 from .upstream import up_servers, upstream_block
 
@@ -47,13 +46,13 @@ class Gateway:
 def gateway(exchange: Exchange, level: Level, directive: Directive) -> Gateway:
     """The request that ``fastcgi_pass`` and its kin send from a level."""
     protocol = directive.name[: -len(b"_pass")]
-    target = _value(exchange, directive.args[0]) if directive.args else ""
+    target = exchange.told(directive.args[0]) if directive.args else ""
     kind = b"grpc_set_header" if protocol == b"grpc" else protocol + b"_param"
     parameters = []
     for line in level.nearest(kind)[1]:
         if len(line.args) < 2:
             continue
-        value = _value(exchange, line.args[1])
+        value = exchange.told(line.args[1])
         if value == "" and (line.args[2:3] == (b"if_not_empty",) or protocol == b"grpc"):
             continue
         parameters.append(Parameter(printable(line.args[0]), value, line))
@@ -64,10 +63,3 @@ def gateway(exchange: Exchange, level: Level, directive: Directive) -> Gateway:
     block = upstream_block(exchange.http, name)
     servers = () if target is None else (name,) if block is None else up_servers(block)
     return Gateway(protocol.decode(), target, servers, tuple(parameters), index, directive, block)
-
-
-def _value(exchange: Exchange, source: bytes) -> Optional[str]:
-    try:
-        return exchange.evaluate(source).decode("latin-1")
-    except CannotDecide:
-        return None
