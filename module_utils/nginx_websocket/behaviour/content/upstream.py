@@ -73,6 +73,19 @@ class Upstream:
         """Header lines of a name."""
         return [header for header in self.headers if header.name.lower() == name.lower()]
 
+    @property
+    def set_headers(self) -> List[Directive]:
+        """The ``proxy_set_header`` lines in force."""
+        return self.header_level.own(b"proxy_set_header") if self.header_level is not None else []
+
+    def lines(self, name: bytes) -> List[Directive]:
+        """Those of them that set one header, named in lower case: nginx sends each."""
+        return [line for line in self.set_headers if line.args and line.args[0].lower() == name]
+
+    def line(self, name: bytes) -> Optional[Directive]:
+        """The first of them."""
+        return next(iter(self.lines(name)), None)
+
 
 class BadUpstream(Exception):
     """nginx answers 500: the evaluated URL is not usable."""
@@ -134,24 +147,8 @@ def replaced_prefix(level: Level) -> int:
     return 0
 
 
-DEFAULT_NAMES = (
-    b"Host",
-    b"Connection",
-    b"Content-Length",
-    b"Transfer-Encoding",
-    b"TE",
-    b"Keep-Alive",
-    b"Expect",
-    b"Upgrade",
-)
-CACHE_NAMES = (
-    b"If-Modified-Since",
-    b"If-Unmodified-Since",
-    b"If-None-Match",
-    b"If-Match",
-    b"Range",
-    b"If-Range",
-)
+DEFAULT_NAMES = b"Host Connection Content-Length Transfer-Encoding TE Keep-Alive Expect Upgrade".split()
+CACHE_NAMES = b"If-Modified-Since If-Unmodified-Since If-None-Match If-Match Range If-Range".split()
 
 
 def upstream_block(level: Level, name: str) -> Optional[Directive]:
@@ -263,10 +260,8 @@ def _headers(exchange: Exchange, level: Level, lines: List[Directive]) -> List[H
             continue
         names.add(line.args[0].lower())
         _append(result, exchange, line.args[0], line.args[1], line.where(), line)
-    defaults = list(DEFAULT_NAMES)
-    if level.value(b"proxy_cache", b"off") != b"off":
-        defaults += CACHE_NAMES
-    for name in defaults:
+    cached = level.value(b"proxy_cache", b"off") != b"off"
+    for name in DEFAULT_NAMES + (CACHE_NAMES if cached else []):
         if name.lower() in names:
             continue
         names.add(name.lower())

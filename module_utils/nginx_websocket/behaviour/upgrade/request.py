@@ -36,12 +36,6 @@ def request_obstacles(route: Route, meant: Optional[Meant], client: Client) -> L
     return found
 
 
-def header_line(upstream: Upstream, name: bytes) -> Optional[Directive]:
-    """The ``proxy_set_header`` of a name in the list in force."""
-    lines = upstream.header_level.own(b"proxy_set_header") if upstream.header_level is not None else []
-    return next((line for line in lines if line.args and line.args[0].lower() == name), None)
-
-
 def _method_and_version(upstream: Upstream) -> Iterator[Obstacle]:
     if upstream.method.upper() != "GET":
         text = f"the backend gets {upstream.method} in place of GET"
@@ -72,7 +66,7 @@ def _hop_headers(
     if colon is not None:
         yield colon
         return
-    line = header_line(upstream, b"upgrade")
+    line = upstream.line(b"upgrade")
     value = upgrade[0].value if upgrade else None
     good = any(map(_is_websocket, upgrade))
     if good and any(map(_asks_upgrade, connection)):
@@ -89,7 +83,7 @@ def _hop_headers(
         detail = ""
         if not any(map(_asks_upgrade, connection)):
             sent = f"{connection[0].value!r} as Connection" if connection else "no Connection either"
-            facts += at(header_line(upstream, b"connection"), f"the backend gets {sent}")
+            facts += at(upstream.line(b"connection"), f"the backend gets {sent}")
             detail = "neither Upgrade nor Connection reaches the backend with the value that it needs"
         yield Obstacle(codes.UPGRADE_HEADER_WRONG_VALUE, True, facts, detail=detail)
         return
@@ -98,8 +92,7 @@ def _hop_headers(
 
 def _named_with_colon(upstream: Upstream) -> Optional[Obstacle]:
     """A line whose header's name was written with a colon: what goes out is "Upgrade:: websocket"."""
-    lines = upstream.header_level.own(b"proxy_set_header") if upstream.header_level is not None else []
-    for line in lines:
+    for line in upstream.set_headers:
         name = line.args[0].lower() if line.args else b""
         if name in (b"upgrade:", b"connection:") and not upstream.values(name[:-1].decode().title()):
             written = line.args[0].decode("latin-1")
@@ -132,10 +125,10 @@ def _mixed(upgrade: List[Header], connection: List[Header]) -> Iterator[Obstacle
 
 
 def _connection_wrong(upstream: Upstream, meant: Optional[Meant]) -> Obstacle:
-    line = header_line(upstream, b"connection")
+    line = upstream.line(b"connection")
     values = upstream.values("Connection")
     got = f"{values[0].value!r}" if values else "no Connection at all"
-    where = line or header_line(upstream, b"upgrade")
+    where = line or upstream.line(b"upgrade")
     if meant is not None and meant.code != codes.WS_MISSING_IN_TLS_SERVER:  # here is one, with a wrong line
         facts = [meant.fact(), *at(where, f"here the backend gets {got}")]
         return Obstacle(meant.code, True, facts)
@@ -154,9 +147,9 @@ def _missing(route: Route, upstream: Upstream, meant: Optional[Meant], client: C
     behind = next_hop(route)
     plain = at(upstream.directive, f"{titled(level)} sends no Upgrade header")
     if lost is not None:
-        own = upstream.header_level.own(b"proxy_set_header")[0] if upstream.header_level is not None else None
         facts = at(lost, "Upgrade is set here, at an outer level")
-        facts += at(own, "this proxy_set_header of the inner level replaces the whole inherited list")
+        replacing = "this proxy_set_header of the inner level replaces the whole inherited list"
+        facts += at(upstream.set_headers[0], replacing)
         yield Obstacle(codes.HOP_HEADER_INHERITANCE, True, facts)
     elif added:
         facts = at(added[0], "add_header Upgrade goes to the browser") + plain
@@ -210,7 +203,7 @@ def _stripped_before(upstream: Upstream, inner: Route) -> Obstacle:
     following = inner.upstream
     if following is not None:
         facts += at(following.directive, "and this one sends it to the backend")
-        line = header_line(following, b"upgrade")
+        line = following.line(b"upgrade")
         values = following.values("Upgrade")
         literal = line is not None and not has_variables(line.args[1])
         if literal and values and (values[0].value or "").lower() == "websocket":
@@ -249,18 +242,18 @@ def _other_headers(route: Route, upstream: Upstream) -> Iterator[Obstacle]:
             facts = at(found[-1], "the backend gets no Sec-WebSocket-Key")
             yield Obstacle(codes.REQUEST_HEADERS_NOT_PASSED, True, facts)
         else:
-            line = header_line(upstream, b"sec-websocket-key")
+            line = upstream.line(b"sec-websocket-key")
             yield handshake_header("Sec-WebSocket-Key", line, line is not None)
     else:
-        key = header_line(upstream, b"sec-websocket-key")
+        key = upstream.line(b"sec-websocket-key")
         if key is not None and not has_variables(key.args[-1]):
             yield _constant_key(key)
-    version = header_line(upstream, b"sec-websocket-version")
+    version = upstream.line(b"sec-websocket-version")
     sent = [header.value for header in upstream.values("Sec-WebSocket-Version")]
     if version is not None and sent != ["13"] and None not in sent:
         # 13 is the only version that RFC 6455 knows; some backends do not look at it.
         yield handshake_header("Sec-WebSocket-Version", version, False)
-    protocol = header_line(upstream, b"sec-websocket-protocol")
+    protocol = upstream.line(b"sec-websocket-protocol")
     if protocol is not None and not upstream.values("Sec-WebSocket-Protocol"):
         text = "the subprotocols that the client offers do not reach the backend"
         offered = bool(header_of(route.request, "Sec-WebSocket-Protocol"))
@@ -280,9 +273,7 @@ def _other_headers(route: Route, upstream: Upstream) -> Iterator[Obstacle]:
 
 def _lines_of(upstream: Upstream, name: str) -> List[Fact]:
     """The lines that send one header."""
-    lines = upstream.header_level.own(b"proxy_set_header") if upstream.header_level else []
-    mine = [line for line in lines if line.args and line.args[0].lower() == name.lower().encode()]
-    return [fact for line in mine for fact in at(line, f"one {name} line")]
+    return [fact for line in upstream.lines(name.lower().encode()) for fact in at(line, f"one {name} line")]
 
 
 def no_name(name: str) -> bool:

@@ -9,7 +9,7 @@ from ... import codes
 from ...behaviour.upgrade.request import handshake_header, no_name, path_change, rewrite_before
 from ...conf.tree import Directive
 from ...edit.changes.change import edited, replace
-from ...edit.changes.headers import header_change, header_line, header_lines
+from ...edit.changes.headers import header_change, header_lines
 from ..evidence.facts import BackendFacts, Facts
 from ..experiments.search import WITH_SLASH, Request
 from ..words.findings import Evidence, Finding
@@ -196,7 +196,7 @@ def _foreign_password(facts: Facts) -> Finding:
 
 def _line_in_force(facts: Facts, name: str) -> Optional[Directive]:
     upstream = facts.route.upstream if facts.route is not None else None
-    return header_line(upstream, name.lower().encode()) if upstream is not None else None
+    return upstream.line(name.lower().encode()) if upstream is not None else None
 
 
 def _sent_header(facts: Facts, backend: BackendFacts, name: str) -> List[Evidence]:

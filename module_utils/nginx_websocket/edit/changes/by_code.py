@@ -11,7 +11,7 @@ from ...behaviour.route import Route
 from ...conf import splice
 from ..style import upgrade_lines
 from .change import Change, insert_after, replace
-from .headers import header_line, mended_headers, with_headers
+from .headers import mended_headers, with_headers
 
 
 class Hop(NamedTuple):
@@ -76,7 +76,7 @@ def _upgrade_lines(code: str, hop: Hop) -> Optional[Change]:
     """The lines for the upgrade that the level in force lacks; a wrong one that stands there gives way."""
     level = hop.upstream.header_level
     here = level is not None and level.directive is hop.upstream.directive.parent
-    if here and header_line(hop.upstream, b"connection") is not None:
+    if here and hop.upstream.line(b"connection") is not None:
         mended = mended_headers(code, hop.route, hop.upstream)
         if mended is not None:
             return mended
@@ -99,7 +99,7 @@ def _wrong_headers(code: str, hop: Hop) -> Optional[Change]:
 def _header(code: str, hop: Hop) -> Optional[Change]:
     """Another value of one header."""
     name, cure = HEADER_CURES[code]
-    line = header_line(hop.upstream, name)
+    line = hop.upstream.line(name)
     if line is None:
         return with_headers(hop.route, hop.upstream, [cure])
     return replace(hop.route.configuration, line, cure)
@@ -118,7 +118,7 @@ def _dropped(code: str, hop: Hop) -> Optional[Change]:
     """A line in force that has to go."""
     dropped = hop.level.nearest(DIRECTIVES_TO_DROP[code])[1]
     if code == codes.REQUEST_HEADERS_NOT_PASSED and not dropped:
-        found = [header_line(hop.upstream, name) for name in HANDSHAKE_HEADERS]
+        found = [hop.upstream.line(name) for name in HANDSHAKE_HEADERS]
         dropped = [line for line in found if line is not None]
     return replace(hop.route.configuration, dropped[0]) if dropped else None
 
@@ -133,7 +133,7 @@ def _rewrite(code: str, hop: Hop) -> Optional[Change]:
 
 
 def _header_dropped(code: str, hop: Hop) -> Optional[Change]:
-    line = header_line(hop.upstream, HEADERS_TO_DROP[code])
+    line = hop.upstream.line(HEADERS_TO_DROP[code])
     return replace(hop.route.configuration, line) if line is not None else None
 
 

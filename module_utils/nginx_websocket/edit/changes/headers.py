@@ -12,23 +12,14 @@ from ..style import UPGRADE, VERSION, upgrade_lines
 from .change import Change, edited, insert_after, replace, written
 
 
-def header_line(upstream: Upstream, name: bytes) -> Optional[Directive]:
-    """The proxy_set_header line in force for a header."""
-    if upstream.header_level is None:
-        return None
-    lines = upstream.header_level.own(b"proxy_set_header")
-    return next((line for line in lines if line.args and line.args[0].lower() == name), None)
-
-
 def header_lines(upstream: Upstream, name: bytes) -> List[Directive]:
-    """Every proxy_set_header line in force for a header: nginx sends each."""
-    lines = upstream.header_level.own(b"proxy_set_header") if upstream.header_level is not None else []
-    return [line for line in lines if line.args and line.args[0].lower().rstrip(b":") == name]
+    """Every proxy_set_header line in force for a header, also where a colon ends the name."""
+    return [line for line in upstream.set_headers if line.args and line.args[0].lower().rstrip(b":") == name]
 
 
 def header_change(route: Route, upstream: Upstream, name: str, text: str) -> Optional[Change]:
     """A proxy_set_header line with another value in the place of the one in force; "" takes the line away."""
-    line = header_line(upstream, name.lower().encode())
+    line = upstream.line(name.lower().encode())
     new = f"proxy_set_header {name} {text};"
     if line is None:
         return with_headers(route, upstream, [new]) if text else None
