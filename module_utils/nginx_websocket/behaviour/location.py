@@ -11,19 +11,10 @@ import dataclasses
 from typing import Dict, Iterator, List, Optional, Tuple
 
 from ..conf.tree import Directive
-from .effective import Level
+from .effective import Level, Version
 from .regex import Match, compiled
 
-Version = Tuple[int, ...]
-
-PASS_DIRECTIVES = (
-    b"proxy_pass",
-    b"fastcgi_pass",
-    b"uwsgi_pass",
-    b"scgi_pass",
-    b"grpc_pass",
-    b"memcached_pass",
-)
+PASS_DIRECTIVES = tuple(b"proxy_pass fastcgi_pass uwsgi_pass scgi_pass grpc_pass memcached_pass".split())
 
 
 class Location(Level):

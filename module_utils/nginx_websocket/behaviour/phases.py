@@ -15,7 +15,15 @@ from typing import List, Optional, Set, Union
 from ..conf.tree import Directive
 from ..conf.units import bytes_of
 from .access.guards import INTERNAL, LIMIT_CONN, LIMIT_REQ, Guard, guards_at, refusal, words
-from .content.content import HANDLERS, Answer, absolute_location, find_index, static_answer, try_files
+from .content.content import (
+    HANDLERS,
+    Answer,
+    absolute_location,
+    find_index,
+    internal_redirect,
+    static_answer,
+    try_files,
+)
 from .content.upstream import BadUpstream, Upstream, build, proxy_pass_of
 from .effective import Level
 from .location import Found, Location, find_location, locations_of
@@ -328,14 +336,12 @@ class Walker:
                 self.hooks.undecided.append(Undecided(str(error), directive))
                 return answer
             if target.startswith(b"@"):
-                return Answer("internal-redirect", 0, None, directive, code="error_page", next_uri=target)
+                return internal_redirect("error_page", directive, target)
             if target.startswith(b"/"):
                 if exchange.method != b"HEAD":
                     exchange.method = b"GET"
                 path, _mark, args = target.partition(b"?")
-                return Answer(
-                    "internal-redirect", 0, None, directive, code="error_page", next_uri=path, next_args=args
-                )
+                return internal_redirect("error_page", directive, path, args)
             status = self.err_status if self.err_status in (301, 302, 303, 307, 308) else 302
             self.err_status = 0
             return Answer("redirect", status, target, directive, "error_page", code="error-page", final=True)

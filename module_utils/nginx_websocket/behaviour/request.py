@@ -6,11 +6,9 @@ import dataclasses
 from typing import Callable, List, Optional, Sequence, Tuple
 from urllib.parse import urlsplit
 
-from .effective import Level
+from .effective import Level, Version
 from .server.names import validate_host
 from .uri import BadRequest
-
-Version = Tuple[int, ...]
 
 HANDSHAKE = (
     ("Upgrade", "websocket"),
@@ -133,18 +131,8 @@ _TOKEN = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456
 
 
 UNIQUE = frozenset(
-    (
-        b"if-modified-since",
-        b"if-unmodified-since",
-        b"if-match",
-        b"if-none-match",
-        b"content-length",
-        b"content-range",
-        b"if-range",
-        b"transfer-encoding",
-        b"expect",
-        b"authorization",
-    )
+    b"if-modified-since if-unmodified-since if-match if-none-match if-range content-length content-range "
+    b"transfer-encoding expect authorization".split()
 )
 """Headers that may come once only (``ngx_http_process_unique_header_line``)."""
 

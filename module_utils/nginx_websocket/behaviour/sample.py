@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from typing import Optional, Tuple
 
+from .effective import Version
 from .location import Location
 from .regex import CannotDecide, RegexError
-
-Version = Tuple[int, ...]
 
 TAIL = "websocket-route-check"
 """What stands in the place of a file or an id; hardly anybody has one of that name."""

@@ -16,7 +16,7 @@ from .content.upstream import servers_of
 from .effective import Level, Version
 from .regex import CannotDecide
 from .request import Request
-from .server.listen import ListenGroup, canonical_host, groups_for, listen_groups
+from .server.listen import ListenGroup, groups_for, listen_groups, target_of
 from .server.names import VirtualNames
 from .variables import Exchange, maps_of
 
@@ -123,7 +123,7 @@ def behind(request: Request, passed: Passage, groups: List[ListenGroup]) -> Opti
         groups: the listen groups of the http part.
     """
     for server in passed.servers:
-        host, port, address = _address(server)
+        host, port, address = target_of(server)
         if not groups_for(groups, host, port):
             continue
         scheme = request.scheme
@@ -148,14 +148,3 @@ def behind(request: Request, passed: Passage, groups: List[ListenGroup]) -> Opti
             proxy_line=line,
         )
     return None
-
-
-def _address(server: str) -> Tuple[str, int, str]:
-    """Host and port of a target, and the address as a request names it."""
-    if server.lower().startswith(UNIX):
-        return server, 0, server
-    host, _colon, port = server.rpartition(":")
-    host = "127.0.0.1" if host == "localhost" else host
-    if not port.isdigit() or not canonical_host(host)[0]:
-        return server, -1, server
-    return host.strip("[]"), int(port), f"{host}:{port}"

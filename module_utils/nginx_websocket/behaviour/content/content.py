@@ -10,6 +10,7 @@ import dataclasses
 from typing import List, Optional, Tuple
 
 from ...conf.tree import Directive
+from ..location import PASS_DIRECTIVES
 from ..regex import CannotDecide
 from ..rewrite import Hooks, Step, Undecided, printable
 from ..server.names import primary_name
@@ -19,26 +20,10 @@ from .files import AliasAfterRewrite, alias_length, map_uri_to_path, path_parts
 
 HANDLERS = frozenset(
     (
-        b"proxy_pass",
-        b"fastcgi_pass",
-        b"uwsgi_pass",
-        b"scgi_pass",
-        b"grpc_pass",
-        b"memcached_pass",
-        b"stub_status",
-        b"empty_gif",
-        b"flv",
-        b"mp4",
-        b"perl",
-        b"api",
-        b"content_by_lua",
-        b"content_by_lua_block",
-        b"content_by_lua_file",
-        b"js_content",
-        b"echo",
-        b"push_stream_publisher",
-        b"push_stream_subscriber",
-        b"push_stream_websocket",
+        *PASS_DIRECTIVES,
+        *b"stub_status empty_gif flv mp4 perl api js_content echo".split(),
+        *b"content_by_lua content_by_lua_block content_by_lua_file".split(),
+        *b"push_stream_publisher push_stream_subscriber push_stream_websocket".split(),
     )
 )
 
@@ -70,6 +55,11 @@ class Answer:
     """File that a static answer would send."""
     next_uri: Optional[bytes] = None
     next_args: bytes = b""
+
+
+def internal_redirect(code: str, directive: Optional[Directive], uri: bytes, args: bytes = b"") -> Answer:
+    """nginx goes on with another URI, or with a named location; the code says why."""
+    return Answer("internal-redirect", directive=directive, code=code, next_uri=uri, next_args=args)
 
 
 def absolute_location(exchange: Exchange, value: bytes) -> bytes:
@@ -154,16 +144,21 @@ def _fallback(exchange: Exchange, directive: Directive, base: bytes, prefix: int
         exchange.before_uri = base[-1:]
     hooks.steps.append(Step("try_files", f"nothing found; {printable(value)}", directive))
     if value.startswith(b"@"):
-        return Answer("internal-redirect", 0, None, directive, code="try_files", next_uri=value)
+        return internal_redirect("try_files", directive, value)
     exchange.fallback_of = directive
     path, _mark, args = value.partition(b"?")
-    return Answer("internal-redirect", 0, None, directive, code="try_files", next_uri=path, next_args=args)
+    return internal_redirect("try_files", directive, path, args)
 
 
 def _indices(exchange: Exchange) -> Tuple[List[bytes], Optional[Directive]]:
     found = exchange.level.nearest(b"index")[1]
     names = [name for directive in found for name in directive.args if name]
     return names or [b"index.html"], found[-1] if found else None
+
+
+def _to_index(exchange: Exchange, hooks: Hooks, directive: Optional[Directive], uri: bytes) -> Answer:
+    hooks.steps.append(Step("index", printable(uri), directive))
+    return internal_redirect("index", directive, uri, exchange.args)
 
 
 def find_index(exchange: Exchange, hooks: Hooks) -> Answer:
@@ -174,9 +169,7 @@ def find_index(exchange: Exchange, hooks: Hooks) -> Answer:
     unknown: List[bytes] = []
     if names[0].startswith(b"/") and not has_variables(names[0]):
         # nginx looks for no file then, so it does not matter where one would be
-        hooks.steps.append(Step("index", printable(names[0]), directive))
-        target, args = names[0], exchange.args
-        return Answer("internal-redirect", 0, None, directive, code="index", next_uri=target, next_args=args)
+        return _to_index(exchange, hooks, directive, names[0])
     try:
         base = map_uri_to_path(exchange)
     except AliasAfterRewrite:
@@ -187,25 +180,12 @@ def find_index(exchange: Exchange, hooks: Hooks) -> Answer:
     for name in names:
         value = exchange.evaluate(name)
         if value.startswith(b"/"):
-            hooks.steps.append(Step("index", printable(value), directive))
-            return Answer(
-                "internal-redirect", 0, None, directive, code="index", next_uri=value, next_args=exchange.args
-            )
+            return _to_index(exchange, hooks, directive, value)
         kind = _kind(hooks, base + value) if base else None
         if kind is None:
             unknown.append(value)
         elif kind:
-            hooks.steps.append(Step("index", printable(exchange.uri + value), directive))
-            target = exchange.uri + value
-            return Answer(
-                "internal-redirect",
-                0,
-                None,
-                directive,
-                code="index",
-                next_uri=target,
-                next_args=exchange.args,
-            )
+            return _to_index(exchange, hooks, directive, exchange.uri + value)
         elif _kind(hooks, base.rstrip(b"/") or b"/") != "directory":
             return Answer(
                 "not-found", 404, None, directive, f"{printable(base)} does not exist", path=printable(base)
@@ -216,10 +196,7 @@ def find_index(exchange: Exchange, hooks: Hooks) -> Answer:
         )
         first = exchange.uri + unknown[0]
         hooks.undecided.append(Undecided(reason, directive, f"{printable(first)} exists"))
-        hooks.steps.append(Step("index", printable(first), directive))
-        return Answer(
-            "internal-redirect", 0, None, directive, code="index", next_uri=first, next_args=exchange.args
-        )
+        return _to_index(exchange, hooks, directive, first)
     if exchange.level.on(b"autoindex", False) and exchange.method != b"POST":
         return Answer("autoindex", 200, None, exchange.level.nearest(b"autoindex")[1][-1])
     return Answer(

@@ -187,6 +187,21 @@ def canonical_host(host: str) -> Tuple[str, str]:
     return ("inet" if address.version == 4 else "inet6"), str(address)
 
 
+def target_of(server: str) -> Tuple[str, int, str]:
+    """Host and port of what ``proxy_pass`` leads to, and the address as a request names it.
+
+    Returns:
+        Port 0 for a unix socket, -1 for what is no address of this host's kind, such as a name.
+    """
+    if server.lower().startswith("unix:"):
+        return server, 0, server
+    host, _colon, port = server.rpartition(":")
+    host = "127.0.0.1" if host == "localhost" else host
+    if not port.isdigit() or not canonical_host(host)[0]:
+        return server, -1, server
+    return host.strip("[]"), int(port), f"{host}:{port}"
+
+
 def groups_for(groups: Sequence[ListenGroup], host: str, port: int) -> List[ListenGroup]:
     """Groups that a connection to this local address may arrive in, the one nginx picks first.
 

@@ -10,12 +10,10 @@ from __future__ import annotations
 import dataclasses
 from typing import Dict, List, Optional, Set, Tuple
 
-from ..effective import Level
+from ..effective import Level, Version
 from ..regex import Match, compiled
 from ..uri import BadRequest
 from .listen import ListenGroup
-
-Version = Tuple[int, ...]
 
 
 @dataclasses.dataclass

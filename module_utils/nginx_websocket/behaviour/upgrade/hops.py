@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from typing import Iterator, Optional, Tuple
+from typing import Iterator, Optional
 
 from ... import codes
 from ..content.upstream import Upstream
 from ..request import Request
 from ..route import Route, index_of
 from ..route import route as follow_route
-from ..server.listen import canonical_host, groups_for
+from ..server.listen import groups_for, target_of
 from .meant import titled
 from .obstacle import Obstacle, at
 
@@ -32,8 +32,8 @@ def next_hop(route: Route) -> Optional[Route]:
     upstream = route.upstream
     if upstream is None or len(upstream.servers) != 1 or upstream.raw_uri is None:
         return None
-    host, port, address = _target(upstream)
-    if not canonical_host(host)[0] or not groups_for(index_of(route.configuration).groups, host, port):
+    host, port, address = target_of(upstream.servers[0])
+    if not groups_for(index_of(route.configuration).groups, host, port):
         return None
     headers = [(header.name, header.value) for header in upstream.headers if header.value is not None]
     request = Request(
@@ -48,16 +48,6 @@ def next_hop(route: Route) -> Optional[Route]:
     )
     inner = follow_route(route.configuration, request, version=route.version)
     return inner if inner.upstream is not None or inner.server is not None else None
-
-
-def _target(upstream: Upstream) -> Tuple[str, int, str]:
-    """Host and port of the only server, and the address as a request names it."""
-    server = upstream.servers[0]
-    if server.startswith("unix:"):
-        return server, 0, server
-    host, _, port = server.rpartition(":")
-    host = {"localhost": "127.0.0.1"}.get(host, host)
-    return (host.strip("[]"), int(port), f"{host}:{port}") if port.isdigit() else ("", 0, "")
 
 
 def own_server(route: Route, upstream: Upstream) -> Iterator[Obstacle]:

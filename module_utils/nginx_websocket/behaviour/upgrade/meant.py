@@ -13,7 +13,7 @@ from urllib.parse import unquote_to_bytes
 
 from ... import codes
 from ...conf.tree import Directive
-from ..effective import Level, header_list
+from ..effective import Level, Version, header_list
 from ..location import Found, Location, all_locations, find_location, locations_of
 from ..regex import CannotDecide, RegexError, compiled
 from ..request import guessed_host
@@ -21,8 +21,6 @@ from ..route import Route, index_of
 from ..sample import literal_of, own_match
 from ..server.listen import ListenGroup, canonical_host, groups_for, listens_of
 from ..server.names import VirtualNames, server_names
-
-Version = Tuple[int, ...]
 
 
 @dataclasses.dataclass
@@ -44,7 +42,6 @@ class Place:
     """The host name, lower case, without port."""
     address: str
     port: int
-    tls: bool
     version: Version
 
 
@@ -91,7 +88,6 @@ def place_of(route: Route) -> Optional[Place]:
         host=guessed_host(route.request, route.version),
         address=host if canonical_host(host)[0] else str(route.listen.address.host),
         port=port,
-        tls=route.request.tls,
         version=route.version,
     )
 
