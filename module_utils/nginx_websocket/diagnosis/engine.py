@@ -249,7 +249,7 @@ def _sentence(facts: Facts, verdict: str, findings: Sequence[Finding]) -> str:
 
 
 def _reach(facts: Facts) -> str:
-    upstream = facts.route.upstream if facts.route is not None else None
+    upstream = facts.upstream
     if upstream is None:
         return ""
     reached = f": the handshake reaches {discreet(upstream.url)} as nginx must send it"

@@ -43,12 +43,11 @@ def ask_hops(facts: Facts, address: Tuple[str, int]) -> None:
         facts.hops.append(Hop("with PROXY", "the same with a PROXY protocol line", proxied))
     browsers_view.other_client(facts, address)
     _public(facts, address)
-    opened = first.opened and first.closed_after is None
+    opened = first.lasting
+    tasks: List[Callable[[], None]] = []
     if opened:
         _limits(facts, address)
         _origins(facts, address)
-    tasks: List[Callable[[], None]] = []
-    if opened:
         if hold_seconds(facts) > browsers_view.AT_ONCE:  # the first was silent for that long
             tasks.append(lambda: _held(facts, address))
     elif first.status is not None:
@@ -149,8 +148,8 @@ def _patiently(facts: Facts, address: Tuple[str, int], first: Probe, words: str)
         The handshake that counts, and words for it.
     """
     ask_backends(facts, False, patient=not explained(facts))
-    answers = [found.search.as_sent for found in facts.backends if found.search is not None]
-    needed = max([answer.seconds for answer in answers if answer.status is not None], default=0.0)
+    answers = [found.as_sent for found in facts.backends]
+    needed = max((one.seconds for one in answers if one is not None and one.status is not None), default=0.0)
     if not needed:
         return first, words
     question = facts.question

@@ -9,10 +9,11 @@ from ..behaviour.effective import Level
 from ..behaviour.location import Location, all_locations
 from ..behaviour.route import index_of, route
 from ..behaviour.sample import sample_path
-from ..behaviour.server.listen import Address, listens_of
+from ..behaviour.server.listen import Address, listens_of, reached
 from ..behaviour.server.names import server_names
 from ..behaviour.upgrade.meant import carries_upgrade, titled
 from ..conf.tree import Configuration
+from ..exchange.endpoint import address_text
 from ..exchange.masking import masked_url
 from ..host.binary import NginxError, find_binary
 from ..host.describe import describe
@@ -69,13 +70,8 @@ def websocket_routes(configuration: Configuration) -> Iterator[Tuple[WebSocketRo
             if path is None:
                 continue
             address, tls = next((entry for entry in addresses if entry[1]), addresses[0])
-            yield described(server, location, address, tls, path), local_text(address)
-
-
-def local_text(address: Address) -> str:
-    """The address at which this host reaches a listen address."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address.host, address.host)  # nosec B104 # read, not bound
-    return f"[{host}]:{address.port}" if ":" in host else f"{host}:{address.port}"
+            local = address_text((reached(address.host), address.port))
+            yield described(server, location, address, tls, path), local
 
 
 def described(server: Level, location: Location, address: Address, tls: bool, path: str) -> WebSocketRoute:
@@ -83,8 +79,8 @@ def described(server: Level, location: Location, address: Address, tls: bool, pa
     names = [name.decode("utf-8", "replace") for name in server_names(server)]
     host = next((name for name in names if name and name[0] not in "~*._" and "*" not in name), "")
     if not host:
-        host = f"[{address.host}]" if address.family == "inet6" else address.host
-        host = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(host, host)  # nosec B104 # read, not bound
+        host = reached(address.host)
+        host = f"[{host}]" if address.family == "inet6" else host
     scheme, usual = ("wss", 443) if tls else ("ws", 80)
     port = "" if address.port == usual else f":{address.port}"
     passes = location.own(b"proxy_pass")

@@ -24,6 +24,10 @@ ERROR_KINDS = {
     "bad-frame": "opened, then the server sent something that is not a WebSocket frame",
 }
 """Every value of ``Probe.error_kind`` but the empty one."""
+NOBODY = ("connect-refused", "connect-failed")
+"""Those where the address refuses: nobody is there."""
+NO_CONNECTION = (*NOBODY, "connect-timeout")
+"""Those where no connection came about."""
 
 
 @dataclasses.dataclass
@@ -64,6 +68,11 @@ class Probe:
     tls: Dict[str, Any] = dataclasses.field(default_factory=dict)
     """Empty without TLS; else version, cipher, alpn, verify_error and the certificate's subject, issuer,
     names, not_before, not_after."""
+
+    @property
+    def lasting(self) -> bool:
+        """Whether a WebSocket opened, and was not closed while it was watched."""
+        return self.opened and self.closed_after is None
 
     def header(self, name: str) -> str:
         """The values of a response header joined by a comma; empty when it is absent."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from module_utils.nginx_websocket.behaviour.server.listen import ListenError, parse_address
+from module_utils.nginx_websocket.behaviour.server.listen import ListenError, parse_address, reached
 from module_utils.nginx_websocket.behaviour.server.names import validate_host
 from module_utils.nginx_websocket.behaviour.uri import BadRequest
 
@@ -149,3 +149,12 @@ def test_a_name_that_both_serve_is_asked_for_at_ipv4(serve):
     )
     assert (str(found.listen.address), found.answer.status) == ("*:8080", 205)
     assert not found.undecided
+
+
+def test_what_listens_everywhere_is_reached_on_loopback():
+    assert [reached(host) for host in ("0.0.0.0", "127.0.0.5", "::", "fd00::1")] == [
+        "127.0.0.1",
+        "127.0.0.5",
+        "::1",
+        "fd00::1",
+    ]

@@ -6,7 +6,6 @@ import types
 
 import pytest
 
-from module_utils.nginx_websocket.behaviour.server.listen import Address
 from module_utils.nginx_websocket.conf.dump import load_dump
 from module_utils.nginx_websocket.diagnosis import websocket_routes as room
 from tests.unit.diagnosis.seen import UP, page
@@ -53,12 +52,6 @@ def test_a_route_has_a_url_and_an_address_to_ask(server, url, address):
 )
 def test_what_carries_none_or_cannot_be_asked_is_no_route(server):
     assert list(room.websocket_routes(tree(f"server {{ {server} }}"))) == []
-
-
-def test_an_address_of_all_is_asked_on_loopback():
-    texts = [room.local_text(Address("inet", host, 80)) for host in ("0.0.0.0", "127.0.0.5")]
-    assert texts == ["127.0.0.1:80", "127.0.0.5:80"]
-    assert room.local_text(Address("inet6", "::", 80)) == "[::1]:80"
 
 
 def judged(http, asked=True):

@@ -187,6 +187,11 @@ def canonical_host(host: str) -> Tuple[str, str]:
     return ("inet" if address.version == 4 else "inet6"), str(address)
 
 
+def reached(host: str) -> str:
+    """The address at which a host itself reaches what listens there: loopback where that is everywhere."""
+    return {WILDCARD4: "127.0.0.1", WILDCARD6: "::1"}.get(host, host)
+
+
 def target_of(server: str) -> Tuple[str, int, str]:
     """Host and port of what ``proxy_pass`` leads to, and the address as a request names it.
 

@@ -24,9 +24,8 @@ def refused_by_guard(facts: Facts, suspects: Sequence[Suspect]) -> List[Finding]
 
 def password_file(facts: Facts) -> List[Finding]:
     """The file of passwords that nginx cannot open: then it lets nobody in (ngx_http_auth_basic_handler)."""
-    level = facts.route.level if facts.route is not None else None
-    nginx = facts.nginx
-    lines = level.nearest(b"auth_basic_user_file")[1] if level is not None else []
+    level, nginx = facts.level, facts.nginx
+    lines = facts.in_force(b"auth_basic_user_file")
     if level is None or nginx is None or not lines or level.value(b"auth_basic", b"off") == b"off":
         return []
     # A relative name is below the folder of the main file (ngx_http_auth_basic_user_file).

@@ -12,7 +12,7 @@ from ...behaviour.upgrade.obstacle import is_ip
 from ...behaviour.upgrade.request import uri_part_of
 from ...exchange.endpoint import Address
 from ...exchange.handshake import new_key
-from ...exchange.result import Probe
+from ...exchange.result import NO_CONNECTION, NOBODY, Probe
 from ...host.processes.proc import Proc
 from ...host.stopped_units import StoppedUnit, stopped_unit
 from ..evidence import host_state, place
@@ -40,7 +40,6 @@ _DEEP = 4
 """Parts of a location's path that are taken away, one after the other."""
 MOST_SERVERS = 3
 MOST_ADDRESSES = 3
-NOBODY = ("connect-refused", "connect-failed")
 
 
 def client_request(question: Question) -> Request:
@@ -120,7 +119,7 @@ def ask_backends(facts: Facts, opened: bool, patient: bool = False) -> None:
 
 
 def _ask_all(facts: Facts, opened: bool, patient: bool) -> None:
-    upstream = facts.route.upstream if facts.route is not None else None
+    upstream = facts.upstream
     if upstream is None or upstream.scheme not in ("http", "https"):
         _ask_other_pass(facts)
         return
@@ -184,7 +183,7 @@ def _tls_name(facts: Facts, upstream: Upstream) -> Optional[str]:
     """None for plain; else the server name that nginx sends in TLS ("" for none)."""
     if upstream.scheme != "https":
         return None
-    level = facts.route.level if facts.route is not None else None
+    level = facts.level
     if level is None or not level.on(b"proxy_ssl_server_name", False):
         return ""
     name = level.value(b"proxy_ssl_name", b"").decode("utf-8", "replace")
@@ -214,7 +213,7 @@ def _ask_one(facts: Facts, found: BackendFacts, address: Address, upstream: Upst
     found.search = laboratory.search(found.sent, found.client, paths, scheme)
     answer = found.search.as_sent
     _ask_otherwise(laboratory, found, upstream.host, question.endpoint.host)
-    if answer.error_kind in ("connect-refused", "connect-timeout", "connect-failed"):
+    if answer.error_kind in NO_CONNECTION:
         look_elsewhere(facts, found)
         found.unit = _stopped(found, answer, address) if facts.inside is None else None
         return

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import List, Optional, Set, Tuple
 
+from ...behaviour.server.listen import WILDCARD4, WILDCARD6, reached
 from ...conf.tree import Configuration, Directive
 from ...exchange.handshake import new_key
 from ...exchange.masking import token_like
@@ -19,39 +20,10 @@ from ..experiments.exchange import ask
 
 # Daemons of other protocols: a handshake there would only leave a complaint in their logs.
 NOT_HTTP = {
-    21,
-    22,
-    23,
-    25,
-    53,
-    110,
-    111,
-    143,
-    389,
-    465,
-    587,
-    636,
-    993,
-    995,
-    1433,
-    1521,
-    1883,
-    2181,
-    2379,
-    3306,
-    4369,
-    5432,
-    5672,
-    6379,
-    8883,
-    9042,
-    9092,
-    11211,
-    25672,
-    27017,
+    *(1433, 1521, 3306, 5432, 6379, 9042, 11211, 27017),  # databases
+    *(1883, 5672, 8883, 9092),  # message brokers
+    *(2181, 2379, 4369, 25672),  # what clusters use among themselves
 }
-ANY = ("0.0.0.0", "::")  # nosec B104 # read, not bound
-"""Who listens there has been asked already."""
 MOST = 8
 MADE_UP = "/nginx-websocket-check"
 """Path for a stranger: no path of the client's."""
@@ -77,8 +49,8 @@ def look_elsewhere(facts: Facts, found: BackendFacts) -> None:
     ]
     for listener in found.listeners:
         # The same port at another address of this host: a backend that is bound to it alone.
-        if found.address == (listener.address, listener.port) or listener.address in ANY:
-            continue
+        if found.address == (listener.address, listener.port) or listener.address in (WILDCARD4, WILDCARD6):
+            continue  # Who listens everywhere has been asked already.
         if host_state.master_of(listener, [own] if own else []) is None and _opens_at(facts, found, listener):
             return
     named = named_ports(facts.configuration)
@@ -155,9 +127,9 @@ def _opens_at(facts: Facts, found: BackendFacts, listener: Listener) -> bool:
 
 
 def _opens(question: Question, found: BackendFacts, listener: Listener, target: str) -> bool:
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(listener.address, listener.address)  # nosec B104 # read, not bound
-    answer = ask((host, listener.port), target, bare_handshake(question), timeout=SECONDS, hold=0.2)
-    if answer.opened and answer.closed_after is None:
+    address = (reached(listener.address), listener.port)
+    answer = ask(address, target, bare_handshake(question), timeout=SECONDS, hold=0.2)
+    if answer.lasting:
         found.other_port = (listener, answer)
         return True
     return False

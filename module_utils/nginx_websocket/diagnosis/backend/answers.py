@@ -5,6 +5,7 @@ from __future__ import annotations
 from ...exchange.result import Probe
 from ..evidence.facts import BackendFacts, Facts
 from ..evidence.host_state import master_of
+from ..experiments.search import RIGHT
 from ..words.findings import Evidence
 
 TO_HTTPS_PORT = "plain HTTP request was sent to HTTPS port"
@@ -33,8 +34,6 @@ def is_this_nginx(facts: Facts, backend: BackendFacts) -> bool:
 
 def right_handshake(backend: BackendFacts) -> Probe:
     """The answer to a right handshake, else to nginx's own request."""
-    assert backend.search is not None
-    tried = backend.search.tried
-    return next(
-        (probe for words, probe in tried if words == "with a right handshake"), backend.search.as_sent
-    )
+    search = backend.search
+    assert search is not None
+    return next((probe for words, probe in search.tried if words == RIGHT), search.as_sent)

@@ -38,7 +38,7 @@ def own_refusal(facts: Facts, probe: Probe) -> List[Finding]:
         return []
     backend = facts.backends[0]
     asked = right_handshake(backend) if backend.search is not None else backend.plain
-    if asked is None or (asked.opened and asked.closed_after is None):
+    if asked is None or asked.lasting:
         return []
     evidence = [said(f"a right handshake, sent to {backend.server}", asked)]
     evidence += [

@@ -13,7 +13,7 @@ from ...edit.changes.headers import header_change, header_lines
 from ..evidence.facts import BackendFacts, Facts
 from ..experiments.search import WITH_SLASH, Request
 from ..words.findings import Evidence, Finding
-from ..words.suspect import HEADER_FAULTS, Suspect, at, finding_of
+from ..words.suspect import HEADER_FAULTS, Suspect, all_certain, at, finding_of, suspected
 from .answers import said
 
 HOP_CODES = (
@@ -99,7 +99,7 @@ def for_property(
 
 def _hop_header(suspects: Sequence[Suspect], name: str) -> Finding:
     """Upgrade or Connection: the certain fault that explains why it does not reach the backend."""
-    certain = [suspect.finding for suspect in suspects if suspect.certain]
+    certain = all_certain(suspects)
     known = [finding for finding in certain if finding.code in HOP_CODES] or certain
     return known[0] if known else Finding(HOP_HEADERS[name])
 
@@ -115,8 +115,7 @@ def _of_request(
         return _foreign_password(facts)
     if code == codes.DUPLICATE_HEADER:
         return _twice(facts, name)
-    known = next((suspect.finding for suspect in suspects if suspect.code == code), None)
-    finding = known or Finding(code)
+    finding = suspected(suspects, code) or Finding(code)
     if name in NAMED:
         _mend_header(facts, backend, finding, name)
     if code == codes.REQUEST_HEADERS_NOT_PASSED:
@@ -156,7 +155,7 @@ def _said_twice(facts: Facts, backend: BackendFacts, name: str) -> bool:
 
 def _twice(facts: Facts, name: str) -> Finding:
     """The lines that set a header twice: the last one goes, and with it the twin of the other one's."""
-    route, upstream = facts.route, facts.route.upstream if facts.route is not None else None
+    route, upstream = facts.route, facts.upstream
     lines = header_lines(upstream, name.lower().encode()) if upstream is not None else []
     finding = Finding(
         codes.DUPLICATE_HEADER,
@@ -195,14 +194,14 @@ def _foreign_password(facts: Facts) -> Finding:
 
 
 def _line_in_force(facts: Facts, name: str) -> Optional[Directive]:
-    upstream = facts.route.upstream if facts.route is not None else None
+    upstream = facts.upstream
     return upstream.line(name.lower().encode()) if upstream is not None else None
 
 
 def _sent_header(facts: Facts, backend: BackendFacts, name: str) -> List[Evidence]:
     """What nginx sends as a header, with the line that says so."""
     value = backend.sent.value(name) if backend.sent is not None else None
-    upstream = facts.route.upstream if facts.route is not None else None
+    upstream = facts.upstream
     line = _line_in_force(facts, name)
     words = f"nginx sends {name}: {value}" if value is not None else f"nginx sends no {name}"
     where = line or (upstream.directive if upstream is not None else None)
@@ -227,7 +226,7 @@ def _mend_header(facts: Facts, backend: BackendFacts, finding: Finding, name: st
 
 def expression(facts: Facts, backend: BackendFacts, name: str, value: Optional[str]) -> Optional[str]:
     """How nginx writes a value that opened the socket; "" for none at all, None where it cannot say it."""
-    question, upstream = facts.question, facts.route.upstream if facts.route is not None else None
+    question, upstream = facts.question, facts.upstream
     if value is None:
         return ""
     address = backend.address

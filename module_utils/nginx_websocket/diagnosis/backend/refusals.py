@@ -14,7 +14,16 @@ from ...exchange.result import Probe
 from ..asking import elsewhere
 from ..evidence.facts import BackendFacts, Facts
 from ..words.findings import Finding
-from ..words.suspect import HEADER_FAULTS, Suspect, at, with_those_behind, words_of
+from ..words.suspect import (
+    HEADER_FAULTS,
+    Suspect,
+    all_certain,
+    at,
+    evidence_of,
+    suspected,
+    with_those_behind,
+    words_of,
+)
 from .answers import is_this_nginx, right_handshake, said
 from .own_refusal import own_refusal
 from .properties import for_property
@@ -34,17 +43,13 @@ def refused_by_backend(facts: Facts, suspects: Sequence[Suspect], probe: Probe) 
     return next((found for rule in RULES for found in (rule(facts, suspects, probe),) if found), [])
 
 
-def _certain(suspects: Sequence[Suspect]) -> List[Finding]:
-    return [suspect.finding for suspect in suspects if suspect.certain]
-
-
 def _from_cache(facts: Facts, suspects: Sequence[Suspect], probe: Probe) -> List[Finding]:
     """nginx answers from its cache what the backend would open."""
-    cached = next((suspect.finding for suspect in suspects if suspect.code == codes.CACHE), None)
-    opens = [b.search.as_sent for b in facts.backends if b.search is not None and b.search.as_sent.opened]
-    if cached is None or not opens or opens[0].closed_after is not None or probe.status == 101:
+    cached = suspected(suspects, codes.CACHE)
+    opens = next((b.as_sent for b in facts.backends if b.as_sent is not None and b.as_sent.opened), None)
+    if cached is None or opens is None or not opens.lasting or probe.status == 101:
         return []
-    cached.evidence.append(said("nginx's own request, sent to the backend directly", opens[0]))
+    cached.evidence.append(said("nginx's own request, sent to the backend directly", opens))
     return [cached]
 
 
@@ -72,7 +77,7 @@ def _by_properties(facts: Facts, suspects: Sequence[Suspect], backend: BackendFa
         finding = for_property(facts, suspects, backend, name)
         if finding is not None and all(finding.code != other.code for other in found):
             found.append(finding)
-    certain = _certain(suspects)
+    certain = all_certain(suspects)
     behind = with_those_behind([found[0], *certain])[1:] if found and found[0] in certain else []
     return found + [item for item in behind if all(item.code != other.code for other in found)]
 
@@ -82,14 +87,14 @@ def _elsewhere(facts: Facts, suspects: Sequence[Suspect], probe: Probe) -> List[
     better = _other_location(facts, suspects)
     if better is None:
         return []
-    missing = (one.evidence for one in _certain(suspects) if one.code in HEADER_FAULTS)
+    missing = (one.evidence for one in all_certain(suspects) if one.code in HEADER_FAULTS)
     better.evidence += next(missing, [])
     return [better]
 
 
 def _by_configuration(facts: Facts, suspects: Sequence[Suspect], probe: Probe) -> List[Finding]:
     """What the configuration says for certain, and the backend's own refusal where it was really asked."""
-    certain = _certain(suspects)
+    certain = all_certain(suspects)
     if not certain:
         return []
     own = [finding for finding in own_refusal(facts, probe) if finding.code != codes.BACKEND_ERROR]
@@ -175,10 +180,9 @@ def _own_line(facts: Facts) -> Optional[Directive]:
     route = facts.route
     if route is None or route.upstream is None or route.level is None or route.location is None:
         return None
-    general = not route.location.regex and len(route.location.name) < 2
-    general = general or not route.level.own(
-        b"proxy_set_header"
-    )  # what a server gives to all of its locations
+    # Lines that stand outside of it are what a server gives to all of its locations.
+    general = not route.level.own(b"proxy_set_header")
+    general = general or (not route.location.regex and len(route.location.name) < 2)
     return None if general or not carries_upgrade(route.level) else route.upstream.directive
 
 
@@ -206,14 +210,11 @@ def _session_lost(facts: Facts) -> bool:
 
 
 def _not_sticky(facts: Facts, suspects: Sequence[Suspect], backend: BackendFacts) -> Finding:
-    known = next(
-        (suspect.finding.evidence for suspect in suspects if suspect.code == codes.NO_STICKY_SESSION), []
-    )
     answer = facts.session[-1]
     return Finding(
         codes.NO_STICKY_SESSION,
         evidence=[
-            *known,
+            *evidence_of(suspects, codes.NO_STICKY_SESSION),
             said("a session opened by polling through nginx, then upgraded through nginx", answer),
             said(f"the same straight to {backend.server}", backend.session or answer),
         ],

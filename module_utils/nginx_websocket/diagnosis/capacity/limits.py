@@ -50,7 +50,7 @@ def worker_count(facts: Facts) -> int:
 
 
 def _max_conns(facts: Facts) -> List[Limit]:
-    upstream = facts.route.upstream if facts.route is not None else None
+    upstream = facts.upstream
     if upstream is None or upstream.block is None:
         return []
     total, place = 0, None
@@ -73,11 +73,8 @@ def _max_conns(facts: Facts) -> List[Limit]:
 
 
 def _limit_conn(facts: Facts) -> List[Limit]:
-    level = facts.route.level if facts.route is not None else None
-    if level is None:
-        return []
     found = []
-    for directive in level.nearest(b"limit_conn")[1]:
+    for directive in facts.in_force(b"limit_conn"):
         number = _number(directive.args[1]) if len(directive.args) == 2 else None
         if number is not None:
             # A small limit by client is often meant; one or two sockets are too few for two tabs.
@@ -94,8 +91,7 @@ def _limit_conn(facts: Facts) -> List[Limit]:
 
 
 def _limit_req(facts: Facts) -> List[Limit]:
-    level = facts.route.level if facts.route is not None else None
-    if level is None or facts.configuration is None:
+    if facts.configuration is None:
         return []
     zones = {}
     for zone in index_of(facts.configuration).http.own(b"limit_req_zone"):
@@ -103,7 +99,7 @@ def _limit_req(facts: Facts) -> List[Limit]:
         rate = next((arg[5:] for arg in zone.args if arg.startswith(b"rate=")), b"1r/s")
         zones[name] = rate
     found = []
-    for directive in level.nearest(b"limit_req")[1]:
+    for directive in facts.in_force(b"limit_req"):
         options = dict(arg.partition(b"=")[::2] for arg in directive.args)
         burst = _number(options.get(b"burst", b"0")) or 0
         match = re.match(rb"(\d+)r/([sm])$", zones.get(options.get(b"zone", b""), b"1r/s"))

@@ -6,7 +6,7 @@ from typing import List, Sequence, Tuple
 
 from ... import codes
 from ...edit.changes.change import Change
-from ...exchange.result import Probe
+from ...exchange.result import NO_CONNECTION, Probe
 from ..backend import refusals
 from ..evidence.facts import Facts, Hop
 from ..evidence.probes import answered
@@ -15,7 +15,7 @@ from ..words.suspect import Suspect, at, certain_cause
 from .limits import socket_limits
 from .timing import STREAM, Silence, silence
 
-CONNECT_KINDS = ("dns", "connect-refused", "connect-timeout", "connect-failed")
+CONNECT_KINDS = ("dns", *NO_CONNECTION)
 
 
 def closed(facts: Facts, suspects: Sequence[Suspect], hop: Hop) -> List[Finding]:
@@ -25,11 +25,8 @@ def closed(facts: Facts, suspects: Sequence[Suspect], hop: Hop) -> List[Finding]
         return certain
     after = hop.probe.closed_after or 0.0
     limit = silence(facts)
-    direct = [
-        backend.held or (backend.search.as_sent if backend.search is not None else None)
-        for backend in facts.backends
-    ]
-    stays = any(probe is not None and probe.opened and probe.closed_after is None for probe in direct)
+    direct = [backend.held or backend.as_sent for backend in facts.backends]
+    stays = any(probe is not None and probe.lasting for probe in direct)
     closes = any(probe is not None and probe.closed_after is not None for probe in direct)
     if limit is not None and abs(after - limit.seconds) < max(0.7, limit.seconds * 0.02) and not closes:
         return [timeout_finding(limit, [answered(hop)])]
@@ -37,18 +34,13 @@ def closed(facts: Facts, suspects: Sequence[Suspect], hop: Hop) -> List[Finding]
         return refusals.refused_by_backend(facts, suspects, hop.probe)
     if closes or not stays:
         code = f" with close code {hop.probe.close_code}" if hop.probe.close_code else ""
+        words = (
+            "asked directly, the backend closes as well" if closes else "the backend could not be compared"
+        )
         return [
             Finding(
                 codes.BACKEND_CLOSED,
-                evidence=[
-                    answered(hop),
-                    Evidence(
-                        "probe",
-                        "asked directly, the backend closes as well"
-                        if closes
-                        else "the backend could not be compared",
-                    ),
-                ],
+                evidence=[answered(hop), Evidence("probe", words)],
                 detail=f"the backend closes the socket {after:.1f} s after opening it{code}",
             )
         ]
@@ -75,25 +67,14 @@ def timeout_finding(limit: Silence, evidence: List[Evidence]) -> Finding:
 
 def after_open(facts: Facts, suspects: Sequence[Suspect]) -> List[Finding]:
     """One socket opens.  Does a second, does it last, does the client get what it needs?"""
-    found: List[Finding] = []
-    found += alpn_refused(facts)
-    found += _refused_together(facts)
-    found += _servers_differ(facts)
+    found = alpn_refused(facts) + _refused_together(facts) + _servers_differ(facts)
     held = facts.hop("held")
     if held is not None and held.probe.closed_after is not None:
         found += closed(facts, [], held)
     limit = silence(facts)
     if limit is not None and facts.question.ping_interval > limit.seconds:
-        found.append(
-            timeout_finding(
-                limit,
-                [
-                    Evidence(
-                        "probe", f"the application is silent for up to {facts.question.ping_interval:g} s"
-                    )
-                ],
-            )
-        )
+        words = f"the application is silent for up to {facts.question.ping_interval:g} s"
+        found.append(timeout_finding(limit, [Evidence("probe", words)]))
     for finding in found:
         finding.is_cause = True
     return found
@@ -102,7 +83,7 @@ def after_open(facts: Facts, suspects: Sequence[Suspect]) -> List[Finding]:
 def unlike(facts: Facts) -> List[Tuple[str, Probe]]:
     """Servers (and addresses of one) that do not open what others open, each with its answer."""
     each = [item for backend in facts.backends for item in backend.each]
-    bad = [item for item in each if not (item[1].opened and item[1].closed_after is None)]
+    bad = [item for item in each if not item[1].lasting]
     return bad if len(bad) < len(each) else []
 
 
@@ -116,21 +97,16 @@ def _servers_differ(facts: Facts) -> List[Finding]:
     bad = unlike(facts)
     if not failed or not bad:
         return []
-    upstream = facts.route.upstream if facts.route is not None else None
+    upstream = facts.upstream
     where = (upstream.block or upstream.directive) if upstream is not None else None
-    evidence = [
-        Evidence(
-            "probe",
-            f"of {len(made)} handshakes through nginx {len(failed)} failed: {_outcome(failed[0])}",
-        )
-    ]
-    evidence += [Evidence("probe", f"{name}, asked directly: {_outcome(probe)}") for name, probe in bad]
+    told = [f"of {len(made)} handshakes through nginx {len(failed)} failed: {_outcome(failed[0])}"]
+    told += [f"{name}, asked directly: {_outcome(probe)}" for name, probe in bad]
     names = ", ".join(name for name, _ in bad)
     shown = at(where, f"this upstream leads to {names}, too") if where is not None else []
     return [
         Finding(
             codes.UPSTREAM_SERVERS_DIFFER,
-            evidence=[*evidence, *shown],
+            evidence=[*(Evidence("probe", words) for words in told), *shown],
             detail=f"only some handshakes open: {names} refuses them, the upstream's other servers do not",
         )
     ]
@@ -168,20 +144,9 @@ def _refused_together(facts: Facts) -> List[Finding]:
         return []
     limit = known[code]
     line = facts.logged(codes.UPSTREAM_MARKED_DOWN if code == codes.UPSTREAM_MAX_CONNS else code)
-    directive = limit.directive
-    evidence = [
-        Evidence(
-            "configuration",
-            limit.words,
-            directive.file if directive else "",
-            directive.line if directive else 0,
-        ),
-        Evidence(
-            "probe",
-            f"of {len(facts.many)} sockets opened together {opened} opened, the others got "
-            + _outcome(refused[0]),
-        ),
-    ]
+    others = f"{opened} opened, the others got {_outcome(refused[0])}"
+    evidence = at(limit.directive, limit.words)
+    evidence.append(Evidence("probe", f"of {len(facts.many)} sockets opened together {others}"))
     return [Finding(code, evidence=evidence + ([line.evidence()] if line is not None else []))]
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, List, Optional
 from ...conf.units import seconds_of
 from ..evidence.facts import Facts
 from ..words.findings import Evidence
+from ..words.suspect import at
 
 if TYPE_CHECKING:
     from ...behaviour.route import Route
@@ -31,9 +32,9 @@ class Silence:
 
     def evidence(self) -> List[Evidence]:
         """The value in force, and where it is set."""
-        line = self.directive
-        words = f"{self.name} is {self.value} ({'set here' if line else self.source})"
-        return [Evidence("configuration", words, line.file if line else "", line.line if line else 0)]
+        return at(
+            self.directive, f"{self.name} is {self.value} ({'set here' if self.directive else self.source})"
+        )
 
 
 def read_timeout(found: Optional[Route]) -> Optional[float]:

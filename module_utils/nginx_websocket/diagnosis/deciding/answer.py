@@ -15,6 +15,8 @@ from ..words.suspect import Suspect
 from .by_nginx import by_nginx
 
 NGINX_PAGES = ("<center>nginx", "<center>openresty", "<center>tengine", "<center>angie", "<center>freenginx")
+PASSED_ON = ("proxy", "pass", "handler", "undecided")
+"""Kinds of answers that somebody behind nginx may make."""
 
 
 def answered_by(facts: Facts, probe: Probe) -> str:
@@ -34,9 +36,7 @@ def answered_by(facts: Facts, probe: Probe) -> str:
     route = facts.route
     if route is None:
         return "nginx" if not probe.body else "backend"
-    if route.answer.kind in ("proxy", "pass", "handler", "undecided"):
-        return "backend"
-    return "nginx"
+    return "backend" if route.answer.kind in PASSED_ON else "nginx"
 
 
 def refused_answer(facts: Facts, suspects: Sequence[Suspect], hop: Optional[Hop]) -> List[Finding]:
@@ -44,9 +44,8 @@ def refused_answer(facts: Facts, suspects: Sequence[Suspect], hop: Optional[Hop]
     if hop is None or hop.probe.status is None or hop.probe.status == 101:
         return []
     probe = hop.probe
-    hidden = error_pages.hidden_failure(facts, suspects, probe) or error_pages.hidden_refusal(
-        facts, suspects, probe
-    )
+    hidden = error_pages.hidden_failure(facts, suspects, probe)
+    hidden = hidden or error_pages.hidden_refusal(facts, suspects, probe)
     if hidden:
         return hidden
     if answered_by(facts, probe) == "nginx":
@@ -64,14 +63,9 @@ def contradicts(facts: Facts, suspects: Sequence[Suspect], from_backend: bool) -
     route = facts.route
     if route is None:
         return False
-    if route.answer.kind not in ("proxy", "pass", "handler", "undecided"):
+    if route.answer.kind not in PASSED_ON:
         return from_backend
     if any(suspect.certain for suspect in suspects):
         return False
     # What disk would send opens when it is sent directly: then something else was sent.
-    return any(
-        backend.search is not None
-        and backend.search.as_sent.opened
-        and backend.search.as_sent.closed_after is None
-        for backend in facts.backends
-    )
+    return any(backend.opens for backend in facts.backends)

@@ -46,7 +46,7 @@ def _plain_http(facts: Facts, suspects: Sequence[Suspect], hop: Hop) -> List[Fin
 def _client_certificate(facts: Facts, suspects: Sequence[Suspect], hop: Hop) -> List[Finding]:
     if hop.probe.status != 400 or not any(words in hop.probe.body for words in NO_CLIENT_CERTIFICATE):
         return []
-    server = facts.route.server if facts.route is not None else None
+    server = facts.server
     asked = server.nearest(b"ssl_verify_client")[1] if server is not None else []
     where = at(asked[-1], words_of(asked[-1])) if asked else []
     return [Finding(codes.CLIENT_CERTIFICATE_REQUIRED, evidence=[*where, answered(hop)])]

@@ -38,7 +38,7 @@ def tell_home(finding: Finding, facts: Facts) -> None:
 
 def _own_loopback(finding: Finding, facts: Facts, inside: Inside) -> None:
     """A proxy_pass to the loopback address that was written for a host: a container has one of its own."""
-    upstream = facts.route.upstream if facts.route is not None else None
+    upstream = facts.upstream
     known = place.resolve(facts, upstream.host) if upstream is not None and inside.found.address else []
     if upstream is None or not known or not all(each == "::1" or each.startswith("127.") for each in known):
         return

@@ -80,8 +80,7 @@ def _hanging(facts: Facts, suspects: Sequence[Suspect], hop: Optional[Hop]) -> L
 def _mirrored(facts: Facts, suspects: Sequence[Suspect], hop: Optional[Hop]) -> List[Finding]:
     """The copy of the request was upgraded as well, and nginx ended both (ngx_http_upstream_upgrade)."""
     line = facts.logged(codes.MIRROR_UPGRADED)
-    level = facts.route.level if facts.route is not None else None
-    mirrors = level.nearest(b"mirror")[1] if level is not None else []
+    mirrors = facts.in_force(b"mirror")
     if hop is None or not mirrors:
         return []
     if line is None:

@@ -10,6 +10,7 @@ from ... import codes
 from ...behaviour.location import Location
 from ...behaviour.route import Route
 from ...behaviour.sample import own_match
+from ...behaviour.server.listen import reached
 from ...conf.splice import Edit
 from ...conf.tree import Configuration, Directive, Source
 from ...edit import memory
@@ -19,6 +20,8 @@ from ...edit.cures import Fault, cures
 from ...edit.judge import Asked, judge
 from ...edit.lines import map_mended
 from ...edit.mapping import by_map
+from ...exchange.endpoint import address_text
+from ...host.listeners import Listener
 from ..evidence import place
 from ..evidence.facts import BackendFacts, Facts
 from ..reach import authority
@@ -56,21 +59,19 @@ def offer(causes: Sequence[Finding], facts: Facts) -> None:
     known = [(cause, found) for cause, found in zip(causes, offered) if found]
     for combination in itertools.islice(itertools.product(*[found for _, found in known]), TOGETHER):
         together = [edit for edits in combination for edit in edits]
-        if (
-            known
-            and fit(together, [cause for cause, _ in known], facts)
-            and not tested.refused(facts, together)
-        ):
+        if known and _good(together, [cause for cause, _ in known], facts):
             for (cause, _), edits in zip(known, combination):
                 cause.change = Change(text=memory.diff(configuration, edits), edits=edits)
             return
     for cause, found in known if len(known) > 1 else []:
-        good = next(
-            (edits for edits in found if fit(edits, [cause], facts) and not tested.refused(facts, edits)),
-            None,
-        )
+        good = next((edits for edits in found if _good(edits, [cause], facts)), None)
         if good is not None:
             cause.change = Change(text=memory.diff(configuration, good), edits=good)
+
+
+def _good(edits: Sequence[Edit], causes: Sequence[Finding], facts: Facts) -> bool:
+    """Whether edits are fit, and this host's nginx takes them."""
+    return fit(edits, causes, facts) and not tested.refused(facts, edits)
 
 
 def fit(edits: Sequence[Edit], causes: Sequence[Finding], facts: Facts) -> bool:
@@ -180,23 +181,19 @@ def opening_server(facts: Facts, code: str) -> str:
     known: List[BackendFacts] = [*facts.backends, *([facts.elsewhere] if facts.elsewhere is not None else [])]
     for backend in known:
         if backend.other_port is not None:
-            listener = backend.other_port[0]
-            host = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "::1": "[::1]"}.get(  # nosec B104 # read, not bound
-                listener.address, listener.address
-            )
-            return f"{host}:{listener.port}"
-        good = [name for name, probe in backend.each if probe.opened and probe.closed_after is None]
+            return _address_of(backend.other_port[0])
+        good = [name for name, probe in backend.each if probe.lasting]
         if good and code == codes.UPSTREAM_SERVERS_DIFFER:
             return good[0]
         if code == codes.WRONG_PASS_DIRECTIVE and backend.plain is not None and backend.plain.opened:
             return backend.server
         if code == codes.BACKEND_IPV6_LOCALHOST and backend.listeners:
-            listener = backend.listeners[0]
-            host = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "::1": "[::1]"}.get(  # nosec B104 # read, not bound
-                listener.address, listener.address
-            )
-            return f"{host}:{listener.port}"
+            return _address_of(backend.listeners[0])
     return ""
+
+
+def _address_of(listener: Listener) -> str:
+    return address_text((reached(listener.address), listener.port))
 
 
 def _certificate_name(facts: Facts, cause: Finding) -> str:
@@ -204,7 +201,7 @@ def _certificate_name(facts: Facts, cause: Finding) -> str:
     if not any("does not match" in item.text for item in cause.evidence if item.kind == "log"):
         return ""
     for backend in facts.backends:
-        seen = backend.search.as_sent.tls if backend.search is not None else {}
+        seen = backend.as_sent.tls if backend.as_sent is not None else {}
         for name in seen.get("names", ()):
             if re.match(r"(?=.*[a-z])[a-z\d-]+(\.[a-z\d-]+)+$", str(name)):
                 return str(name)
@@ -228,5 +225,5 @@ def _message(facts: Facts, cause: Finding) -> str:
 
 
 def _host_known(facts: Facts) -> bool:
-    upstream = facts.route.upstream if facts.route is not None else None
+    upstream = facts.upstream
     return facts.live and upstream is not None and bool(place.resolve(facts, upstream.host))

@@ -88,7 +88,7 @@ def _idle(facts: Facts) -> Iterator[Finding]:
 
 def _unasked(facts: Facts) -> Iterator[Finding]:
     """What applications often mind, where no application was asked."""
-    upstream = facts.route.upstream if facts.route is not None else None
+    upstream = facts.upstream
     if facts.live or upstream is None or facts.route is None:
         return
     sent = {header.name.lower(): header for header in upstream.headers}
@@ -277,7 +277,7 @@ def _tls(facts: Facts) -> Iterator[Finding]:
                 detail=f"the certificate ends in {max(0, int(left))} days",
                 fix="renew the certificate",
             )
-    server = facts.route.server if facts.route is not None else None
+    server = facts.server
     if server is not None and facts.question.endpoint.tls:
         for directive in server.nearest(b"ssl_protocols")[1]:
             old = [

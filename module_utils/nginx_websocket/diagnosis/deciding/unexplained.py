@@ -67,7 +67,7 @@ def proven(facts: Facts, by_nginx: bool) -> List[Finding]:
     hop, route = facts.main_hop, facts.route
     if hop is None or hop.opened or route is None or not by_nginx or route.answer.kind != "proxy":
         return []
-    if not any(backend.search is not None and backend.search.as_sent.opened for backend in facts.backends):
+    if not any(backend.as_sent is not None and backend.as_sent.opened for backend in facts.backends):
         return []
     found = [item.directive for item in route.undecided if item.directive is not None]
     found = [item for item in found if item.name == b"if" and _leads_to(item, hop.probe)[1]]

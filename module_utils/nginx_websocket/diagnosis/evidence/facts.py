@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Dict, List, Optional, Sequence, Tuple
 from ...behaviour.request import Request as RouteRequest
 from ...exchange.endpoint import Address, Endpoint, parse_url
 from ...exchange.handshake import USER_AGENT
+from ...exchange.result import NO_CONNECTION
 
 if TYPE_CHECKING:
+    from ...behaviour.content.upstream import Upstream
+    from ...behaviour.effective import Level
     from ...behaviour.route import Route
     from ...behaviour.stream import Passage
-    from ...conf.tree import Configuration, Include
+    from ...conf.tree import Configuration, Directive, Include
     from ...exchange.result import Probe
     from ...host.containers.inside import Inside
     from ...host.describe import Nginx
@@ -143,7 +146,7 @@ class Hop:
     @property
     def opened(self) -> bool:
         """A WebSocket opened and was not closed while it was watched."""
-        return self.probe.opened and self.probe.closed_after is None
+        return self.probe.lasting
 
 
 @dataclasses.dataclass
@@ -181,11 +184,19 @@ class BackendFacts:
     """Socket.IO: polling and then the upgrade, both straight to this backend."""
 
     @property
+    def as_sent(self) -> Optional[Probe]:
+        """Its answer to nginx's own request, before any experiment; None when none was made."""
+        return self.search.as_sent if self.search is not None else None
+
+    @property
+    def opens(self) -> bool:
+        """Whether nginx's own request opens the socket here, and it stays open while it is watched."""
+        return self.as_sent is not None and self.as_sent.lasting
+
+    @property
     def direct(self) -> Optional[Probe]:
         """Nginx's own request, sent to it directly; None when it was not asked."""
-        if self.search is not None:
-            return self.search.as_sent
-        return self.held or self.plain
+        return self.as_sent or self.held or self.plain
 
 
 @dataclasses.dataclass
@@ -245,6 +256,25 @@ class Facts:
     not_given: Optional[Include] = None
     """The include of a file that was not given, where that might decide otherwise than what was read."""
 
+    @property
+    def server(self) -> Optional[Level]:
+        """The server that answers."""
+        return self.route.server if self.route is not None else None
+
+    @property
+    def level(self) -> Optional[Level]:
+        """The level of the configuration that is in force for the answer."""
+        return self.route.level if self.route is not None else None
+
+    @property
+    def upstream(self) -> Optional[Upstream]:
+        """The request that goes to the backend, where one is asked."""
+        return self.route.upstream if self.route is not None else None
+
+    def in_force(self, *names: bytes) -> List[Directive]:
+        """The directives of some names that are in force for the answer."""
+        return self.level.nearest(*names)[1] if self.level is not None else []
+
     def hop(self, name: str) -> Optional[Hop]:
         """The hop of that name."""
         return next((hop for hop in self.hops if hop.name == name), None)
@@ -261,7 +291,7 @@ class Facts:
         public, local = self.hop("public"), self.hop("loopback")
         if public is None:
             return local
-        unreached = public.probe.error_kind in ("dns", "connect-refused", "connect-timeout", "connect-failed")
+        unreached = public.probe.error_kind in ("dns", *NO_CONNECTION)
         return local if unreached and local is not None else public
 
     def logged(self, code: str) -> Optional[LogLine]:

@@ -13,10 +13,11 @@ from typing import Callable, Dict, List, Optional, Sequence, Tuple
 
 from ...exchange.endpoint import Address
 from ...exchange.handshake import new_key
-from ...exchange.result import Probe
+from ...exchange.result import NO_CONNECTION, Probe
 from .exchange import ask, header_value
 
 Headers = List[Tuple[str, str]]
+RIGHT = "with a right handshake"
 WITH_SLASH = "with one slash between proxy_pass and the rest"
 LIMIT = 20
 """Requests that one search may send to a backend."""
@@ -80,60 +81,36 @@ def good_handshake(request: Request) -> Request:
 # ---------------------------------------------------------------------------------------- properties
 
 
-def _header(name: str) -> Callable[[Request, Request], Request]:
-    def copy(base: Request, source: Request) -> Request:
-        values = source.values(name)
-        if len(values) > 1 and name.lower() != "host":
-            kept = [pair for pair in base.headers if pair[0].lower() != name.lower()]
-            return dataclasses.replace(base, headers=kept + [(name, value) for value in values])
-        return base.with_header(name, source.value(name))
-
-    return copy
-
-
 def _all_hosts(base: Request, source: Request) -> Request:
     headers = [pair for pair in base.headers if pair[0].lower() != "host"]
     return dataclasses.replace(base, headers=[("Host", value) for value in source.values("Host")] + headers)
 
 
-def _path(base: Request, source: Request) -> Request:
-    return dataclasses.replace(base, target=source.path + base.query)
-
-
-def _query(base: Request, source: Request) -> Request:
-    return dataclasses.replace(base, target=base.path + source.query)
-
-
-def _version(base: Request, source: Request) -> Request:
-    return dataclasses.replace(base, version=source.version)
-
-
-def _method(base: Request, source: Request) -> Request:
-    return dataclasses.replace(base, method=source.method)
-
-
-PROPERTIES: Dict[str, Callable[[Request, Request], Request]] = {
-    "method": _method,
-    "Upgrade": _header("Upgrade"),
-    "Connection": _header("Connection"),
-    "version": _version,
-    "Sec-WebSocket-Key": _header("Sec-WebSocket-Key"),
-    "Sec-WebSocket-Version": _header("Sec-WebSocket-Version"),
-    "Host": _header("Host"),
+OTHERS: Dict[str, Callable[[Request, Request], Request]] = {
+    "method": lambda base, source: dataclasses.replace(base, method=source.method),
+    "version": lambda base, source: dataclasses.replace(base, version=source.version),
+    "path": lambda base, source: dataclasses.replace(base, target=source.path + base.query),
+    "query": lambda base, source: dataclasses.replace(base, target=base.path + source.query),
     "hosts": _all_hosts,
-    "path": _path,
-    "query": _query,
-    "X-Forwarded-For": _header("X-Forwarded-For"),
-    "X-Forwarded-Proto": _header("X-Forwarded-Proto"),
-    "X-Forwarded-Host": _header("X-Forwarded-Host"),
-    "X-Forwarded-Port": _header("X-Forwarded-Port"),
-    "Origin": _header("Origin"),
 }
+"""Properties that are no header's."""
+PROPERTIES = (
+    *("method", "Upgrade", "Connection", "version", "Sec-WebSocket-Key", "Sec-WebSocket-Version", "Host"),
+    *("hosts", "path", "query", "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host"),
+    *("X-Forwarded-Port", "Origin"),
+)
+"""In the order in which causes are looked for; any other header comes behind them."""
 
 
 def apply(name: str, base: Request, source: Request) -> Request:
     """``base`` with one property of ``source``; an unknown name is a header's."""
-    return PROPERTIES.get(name, _header(name))(base, source)
+    if name in OTHERS:
+        return OTHERS[name](base, source)
+    values = source.values(name)
+    if len(values) > 1 and name.lower() != "host":
+        kept = [pair for pair in base.headers if pair[0].lower() != name.lower()]
+        return dataclasses.replace(base, headers=kept + [(name, value) for value in values])
+    return base.with_header(name, source.value(name))
 
 
 def differences(one: Request, other: Request) -> List[str]:
@@ -144,33 +121,20 @@ def differences(one: Request, other: Request) -> List[str]:
         if key.lower() not in known:
             known.add(key.lower())
             names.append(key)
-    found = []
-    for name in names:
-        # The key differs in every request and never matters but by its absence.
-        if name == "Sec-WebSocket-Key":
-            if (one.value(name) is None) != (other.value(name) is None):
-                found.append(name)
-        elif name == "hosts":
-            if len(one.values("Host")) != len(other.values("Host")):
-                found.append(name)
-        elif _differs(name, one, other):
-            found.append(name)
-    return found
+    return [name for name in names if _differs(name, one, other)]
 
 
 def _differs(name: str, one: Request, other: Request) -> bool:
-    if name == "path":
-        return one.path != other.path
-    if name == "query":
-        return one.query != other.query
-    if name == "version":
-        return one.version != other.version
-    if name == "method":
-        return one.method != other.method
-    first, second = one.value(name), other.value(name)
+    if name == "Sec-WebSocket-Key":
+        # It differs in every request and never matters but by its absence.
+        return (one.value(name) is None) != (other.value(name) is None)
+    if name == "hosts":
+        return len(one.values("Host")) != len(other.values("Host"))
+    if name in OTHERS:
+        return bool(getattr(one, name) != getattr(other, name))
     if name in ("Upgrade", "Connection"):
         return list(map(str.lower, one.values(name))) != list(map(str.lower, other.values(name)))
-    return first != second or len(one.values(name)) != len(other.values(name))
+    return one.value(name) != other.value(name) or len(one.values(name)) != len(other.values(name))
 
 
 # ---------------------------------------------------------------------------------------- the search
@@ -243,10 +207,10 @@ class Laboratory:
                 break
             probe = self.send(candidate)
             result.tried.append((words, probe))
-            if probe.opened and probe.closed_after is None:
+            if probe.lasting:
                 result.opening, result.opening_probe = candidate, probe
                 break
-            if probe.error_kind in ("connect-refused", "connect-timeout", "connect-failed"):
+            if probe.error_kind in NO_CONNECTION:
                 break
         if result.opening is not None:
             self._put_back(result, sent)
@@ -258,7 +222,7 @@ class Laboratory:
         for name in names:
             probe = self.send(apply(name, result.opening, sent))
             result.tried.append((f"the request that opens, with nginx's {name}", probe))
-            if not probe.opened or probe.closed_after is not None:
+            if not probe.lasting:
                 result.fatal.append(name)
         if not result.fatal:
             # Only together do they break it: the first in nginx's order of importance stands for all.
@@ -267,18 +231,8 @@ class Laboratory:
 
 def settled(probe: Probe) -> bool:
     """Whether no experiment could tell more: it opened and stayed, or nobody was reached."""
-    if probe.opened:
-        return probe.closed_after is None
-    return probe.error_kind in (
-        "connect-refused",
-        "connect-timeout",
-        "connect-failed",
-        "dns",
-        "tls",
-        "answer-timeout",
-        "closed-without-answer",
-        "not-http",
-    )
+    silent = ("dns", "tls", "answer-timeout", "closed-without-answer", "not-http")
+    return probe.lasting or (not probe.opened and probe.error_kind in (*NO_CONNECTION, *silent))
 
 
 def own_hosts(address: Address, client: Request) -> List[str]:
@@ -299,7 +253,7 @@ def candidates(
 ) -> List[Tuple[str, Request]]:
     """Requests to try, each with words for what was changed, those nearest to nginx's own first."""
     base = good_handshake(sent)
-    found: List[Tuple[str, Request]] = [("with a right handshake", base)]
+    found: List[Tuple[str, Request]] = [(RIGHT, base)]
     if len(sent.values("Host")) > 1:
         base = base.with_header("Host", client.value("Host"))
         found.append(("with one Host line", base))
@@ -374,16 +328,7 @@ def _once(base: Request) -> List[Tuple[str, Request]]:
 
 def client_only(client: Request) -> List[str]:
     """Names of the headers that a client added to those every handshake has."""
-    usual = {
-        "host",
-        "upgrade",
-        "connection",
-        "sec-websocket-key",
-        "sec-websocket-version",
-        "user-agent",
-        "origin",
-        "sec-websocket-protocol",
-    }
+    usual = {name.lower() for name in (*HANDSHAKE, "Host", "User-Agent", "Origin", "Sec-WebSocket-Protocol")}
     return [name for name, _ in client.headers if name.lower() not in usual]
 
 

@@ -12,7 +12,7 @@ from ..backend import refusals
 from ..evidence.facts import Facts
 from ..reach import no_answer
 from ..words.findings import Evidence, Finding
-from ..words.suspect import HEADER_FAULTS, Suspect, at, words_of
+from ..words.suspect import HEADER_FAULTS, Suspect, at, suspected, words_of
 
 REDIRECTS = (301, 302, 303, 307, 308)
 FAILURES = (500, 502, 504)
@@ -27,8 +27,7 @@ def backend_is_silent(facts: Facts) -> bool:
 
 def pages(facts: Facts) -> Tuple[ErrorPage, ...]:
     """The error pages in force at the place that answers."""
-    route = facts.route
-    return error_pages(route.level) if route is not None and route.level is not None else ()
+    return error_pages(facts.level) if facts.level is not None else ()
 
 
 def hidden_failure(facts: Facts, suspects: Sequence[Suspect], probe: Probe) -> List[Finding]:
@@ -62,11 +61,11 @@ def _hiding(found: Sequence[ErrorPage], words: str) -> Iterator[Evidence]:
 
 def hidden_refusal(facts: Facts, suspects: Sequence[Suspect], probe: Probe) -> List[Finding]:
     """``proxy_intercept_errors``: the client sees a page, the backend said something else."""
-    suspect = next((suspect for suspect in suspects if suspect.code == codes.ERROR_PAGE_INTERCEPT), None)
+    suspect = suspected(suspects, codes.ERROR_PAGE_INTERCEPT)
     if suspect is None:
         return []
     for backend in facts.backends:
-        direct = backend.search.as_sent if backend.search is not None else None
+        direct = backend.as_sent
         if (
             direct is not None
             and direct.status is not None
@@ -76,7 +75,7 @@ def hidden_refusal(facts: Facts, suspects: Sequence[Suspect], probe: Probe) -> L
         ):
             own = refusals.refused_by_backend(facts, suspects, direct)
             said = f"the backend itself, asked the same: {direct.status} {direct.reason}"
-            hiding = [*suspect.finding.evidence, Evidence("probe", said)]
+            hiding = [*suspect.evidence, Evidence("probe", said)]
             if own and own[0].code in HEADER_FAULTS:
                 # Without the page it would be as shut as before: what it hides is the cause.
                 own[0].evidence += hiding
@@ -90,13 +89,12 @@ def shown_as(facts: Facts, statuses: Sequence[int], probe: Probe) -> bool:
     for page in pages(facts):
         if page.status not in statuses:
             continue
-        external = re.match(r"https?://", page.target) is not None
         if page.answers:
-            if page.answers == probe.status:
-                return True
-        elif external:
-            if probe.status in REDIRECTS:
-                return True
-        elif page.answers == 0 or probe.status == 404:
-            return True  # The target answers with what it likes; a page whose file is missing is a 404.
+            fits = page.answers == probe.status
+        elif re.match(r"https?://", page.target):
+            fits = probe.status in REDIRECTS
+        else:  # The target answers with what it likes; a page whose file is missing is a 404.
+            fits = page.answers == 0 or probe.status == 404
+        if fits:
+            return True
     return False

@@ -8,7 +8,7 @@ from ... import codes
 from ..backend.answers import said
 from ..evidence.facts import Facts
 from ..words.findings import Finding
-from ..words.suspect import Suspect
+from ..words.suspect import Suspect, suspected
 
 
 def by_ssi(facts: Facts, suspects: Sequence[Suspect]) -> List[Finding]:
@@ -16,13 +16,12 @@ def by_ssi(facts: Facts, suspects: Sequence[Suspect]) -> List[Finding]:
 
     Other filters that look at the body (``sub_filter``, ``gzip``, ``addition``) let the 101 through.
     """
-    known = next((item.finding for item in suspects if item.code == codes.SSI_HOLDS_UPGRADE), None)
-    level = facts.route.level if facts.route is not None else None
-    if known is None or level is None:
+    known = suspected(suspects, codes.SSI_HOLDS_UPGRADE)
+    if known is None or facts.level is None:
         return []
-    types = [b"text/html", *(word for line in level.nearest(b"ssi_types")[1] for word in line.args)]
+    types = [b"text/html", *(word for line in facts.in_force(b"ssi_types") for word in line.args)]
     for backend in facts.backends:
-        answer = backend.search.as_sent if backend.search is not None else None
+        answer = backend.as_sent
         if answer is None or not answer.opened:
             continue
         kind = (answer.header("Content-Type") or "").split(";")[0].strip().lower()

@@ -32,7 +32,7 @@ def says(facts: Facts, level: bytes) -> bool:
     route = facts.route
     if not facts.log_readable or route is None:
         return False
-    lines = route.level.nearest(b"error_log")[1] if route.level is not None else []
+    lines = facts.in_force(b"error_log")
     lines = lines or [item for item in route.configuration.root if item.name == b"error_log"]
     return not lines or any(_lets_through(line, level) for line in lines)
 
@@ -44,33 +44,22 @@ def _lets_through(line: Directive, level: bytes) -> bool:
     return LEVELS.index(level) >= LEVELS.index(least)
 
 
-def _opening(facts: Facts) -> List[BackendFacts]:
-    """The backends that open the socket when nginx's own request is sent to them."""
-    return [
-        backend
-        for backend in facts.backends
-        if backend.search is not None
-        and backend.search.as_sent.opened
-        and backend.search.as_sent.closed_after is None
-    ]
-
-
 def mirrored(facts: Facts, suspects: Sequence[Suspect], probe: Probe) -> List[Finding]:
     """The connection ends without a byte or at once after the 101, and a mirror gets the handshake as well.
 
     Which of the two comes back first, the backend or the mirror's, is a race.
     """
-    route, opening = facts.route, _opening(facts)
-    if route is None or route.level is None or route.server is None or not opening or says(facts, b"error"):
+    opening = [backend for backend in facts.backends if backend.opens]
+    if facts.level is None or facts.server is None or not opening or says(facts, b"error"):
         return []
     at_once = probe.closed_after is not None and probe.closed_after < AT_ONCE
     if not (at_once or probe.error_kind == "closed-without-answer") or any(
         suspect.certain for suspect in suspects
     ):
         return []
-    for line in route.level.nearest(b"mirror")[1]:
+    for line in facts.in_force(b"mirror"):
         target = line.args[0].split(b"?")[0] if line.args else b"off"
-        if not target.startswith(b"/") or serving(route.server, target, facts.version) is None:
+        if not target.startswith(b"/") or serving(facts.server, target, facts.version) is None:
             continue
         text = f"{words_of(line)} sends a copy of the handshake, and Upgrade and Connection go with it"
         return [_finding(facts, codes.MIRROR_UPGRADED, at(line, text), opening[0])]
@@ -79,19 +68,18 @@ def mirrored(facts: Facts, suspects: Sequence[Suspect], probe: Probe) -> List[Fi
 
 def unsaid(facts: Facts, suspects: Sequence[Suspect], probe: Probe) -> List[Finding]:
     """nginx's own 500 or 502, while the backend opens what nginx sends it."""
-    route, opening = facts.route, _opening(facts)
-    if route is None or route.level is None or not opening or any(suspect.certain for suspect in suspects):
+    opening = [backend for backend in facts.backends if backend.opens]
+    if facts.level is None or not opening or any(suspect.certain for suspect in suspects):
         return []
     if probe.status == 500 and not says(facts, b"crit"):
-        for line in route.level.nearest(b"proxy_bind")[1][-1:]:
+        for line in facts.in_force(b"proxy_bind")[-1:]:
             if _foreign_address(line):
                 text = f"{words_of(line)}: this host has no such address"
                 return [_finding(facts, codes.PROXY_BIND_FAILED, at(line, text), opening[0])]
     if probe.status == 502 and not says(facts, b"error"):
         size, where = _answer_buffer(facts)
         for backend in opening:
-            answer = backend.search.as_sent if backend.search is not None else probe
-            length = answer.head_bytes
+            length = (backend.as_sent or probe).head_bytes
             if length > size:
                 text = f"the backend's 101 has {length} bytes of headers, and proxy_buffer_size is {size}"
                 places = at(where[-1], text) if where else [Evidence("probe", text)]
@@ -100,9 +88,8 @@ def unsaid(facts: Facts, suspects: Sequence[Suspect], probe: Probe) -> List[Find
 
 
 def _finding(facts: Facts, code: str, evidence: List[Evidence], backend: BackendFacts) -> Finding:
-    answer = backend.search.as_sent if backend.search is not None else None
-    if answer is not None:
-        evidence.append(said(f"nginx's own request, sent to {backend.server} directly", answer))
+    if backend.as_sent is not None:
+        evidence.append(said(f"nginx's own request, sent to {backend.server} directly", backend.as_sent))
     route = facts.route
     logs = [item for item in route.configuration.root if item.name == b"error_log"] if route else []
     evidence += [
@@ -126,8 +113,7 @@ def _foreign_address(line: Directive) -> bool:
 
 def _answer_buffer(facts: Facts) -> Tuple[int, List[Directive]]:
     """Bytes that nginx keeps for the headers of a backend's answer, and the line that says so."""
-    level = facts.route.level if facts.route is not None else None
-    lines = level.nearest(b"proxy_buffer_size")[1] if level is not None else []
+    lines = facts.in_force(b"proxy_buffer_size")
     size = bytes_of(lines[-1].args[0].decode("latin-1")) if lines and lines[-1].args else None
     # The default is a page of memory (ngx_pagesize).
     return size or os.sysconf("SC_PAGESIZE"), lines

@@ -7,7 +7,7 @@ from typing import Callable, Dict, List, NamedTuple, Optional, Sequence
 
 from ... import codes
 from ...behaviour.upgrade.hops import own_hops
-from ...exchange.result import Probe
+from ...exchange.result import NOBODY, Probe
 from ..backend.answers import is_this_nginx, said
 from ..capacity.limits import socket_limits
 from ..capacity.timing import read_timeout, timeout_evidence
@@ -16,23 +16,17 @@ from ..evidence.errorlog import LogLine
 from ..evidence.facts import BackendFacts, Facts
 from ..evidence.host_state import covering
 from ..words.findings import Evidence, Finding
-from ..words.suspect import Suspect, evidence_of
+from ..words.suspect import Suspect, all_certain, at, certain_cause, evidence_of
 
 
 def unreachable_backend(facts: Facts, suspects: Sequence[Suspect], probe: Probe) -> List[Finding]:
     """502, 504 or silence: nginx did not get an answer it could pass on."""
     settled = (codes.WRONG_PASS_DIRECTIVE, codes.PROXY_PROTOCOL_MISMATCH, codes.PROXY_LOOP)
     other = facts.route is not None and facts.route.answer.kind == "pass"  # FastCGI and its like
-    passing = next(
-        (
-            s.finding
-            for s in suspects
-            if s.certain and (s.code in settled or (other and s.finding.meant is not None))
-        ),
-        None,
-    )
-    if passing is not None:
-        return [passing]  # Whatever became of it, no answer on that way could have been an upgrade.
+    certain = all_certain(suspects)
+    for found in certain:
+        if found.code in settled or (other and found.meant is not None):
+            return [found]  # Whatever became of it, no answer on that way could have been an upgrade.
     line = upstream_line(facts.log)
     logged = [line.evidence()] if line is not None else []
     code = line.code if line is not None else ""
@@ -50,26 +44,17 @@ def unreachable_backend(facts: Facts, suspects: Sequence[Suspect], probe: Probe)
     if code == codes.UPSTREAM_SNI_MISSING and not _named_in_vain(facts):
         return [Finding(code, evidence=logged)]
     for backend in facts.backends:
-        found = _broken(facts, backend, logged, line)
-        if found is not None:
-            return [found]
-    certain = [
-        suspect.finding
-        for suspect in suspects
-        if suspect.certain
-        and suspect.code in (codes.RESOLVER_MISSING, codes.HTTP2_UPSTREAM, codes.UPGRADE_HARDCODED_NO_TUNNEL)
-    ]
-    if certain:
-        return certain[:1]
-    if code:
-        return [Finding(code, evidence=logged)]
-    return []
+        broken = _broken(facts, backend, logged, line)
+        if broken is not None:
+            return [broken]
+    among = (codes.RESOLVER_MISSING, codes.HTTP2_UPSTREAM, codes.UPGRADE_HARDCODED_NO_TUNNEL)
+    return certain_cause(suspects, among) or ([Finding(code, evidence=logged)] if code else [])
 
 
 def _named_in_vain(facts: Facts) -> bool:
     """Whether a backend refused TLS with a server name as well: alert 40 has many reasons."""
-    asked = [backend.search.as_sent.error for backend in facts.backends if backend.search is not None]
-    if any("certificate required" in error for error in asked):
+    asked = [backend.as_sent for backend in facts.backends if backend.as_sent is not None]
+    if any("certificate required" in probe.error for probe in asked):
         return True
     named = [backend.with_name for backend in facts.backends if backend.with_name is not None]
     return bool(named) and all(not probe.opened and probe.status is None for probe in named)
@@ -83,12 +68,7 @@ def behind_own_hop(facts: Facts, probe: Probe) -> List[Finding]:
     if line is None or not any(is_this_nginx(facts, backend) for backend in facts.backends):
         return []
     inner = [hop.upstream.directive for hop in own_hops(facts.route) if hop.upstream is not None][1:]
-    where = [
-        Evidence(
-            "configuration", "a second hop, in this configuration too, passes it on", item.file, item.line
-        )
-        for item in inner[-1:]
-    ]
+    where = at(inner[-1], "a second hop, in this configuration too, passes it on") if inner else []
     return [Finding(line.code, evidence=[line.evidence(), *where])]
 
 
@@ -104,39 +84,29 @@ def upstream_line(log: Sequence[LogLine]) -> Optional[LogLine]:
 
 def _no_live(facts: Facts, logged: List[Evidence]) -> Finding:
     limit = next((limit for limit in socket_limits(facts) if limit.code == codes.UPSTREAM_MAX_CONNS), None)
-    answering = [b for b in facts.backends if b.search is not None and b.search.as_sent.opened]
+    asked = [(backend, backend.as_sent) for backend in facts.backends if backend.as_sent is not None]
+    answering = any(answer.opened for _, answer in asked)
     if limit is not None and limit.directive is not None and answering:
-        return Finding(
-            codes.UPSTREAM_MAX_CONNS,
-            evidence=[
-                Evidence("configuration", limit.words, limit.directive.file, limit.directive.line),
-                *logged,
-            ],
-        )
-    evidence = logged + [
-        said(f"{b.server}, asked directly", b.search.as_sent) for b in facts.backends if b.search
-    ]
-    if not answering:
-        kinds = ("connect-refused", "connect-failed")
-        down = [b for b in facts.backends if b.search and b.search.as_sent.error_kind in kinds]
-        if down and len(down) == len(facts.backends):
-            return _nobody_there(down[0], evidence)
+        return Finding(codes.UPSTREAM_MAX_CONNS, evidence=[*at(limit.directive, limit.words), *logged])
+    evidence = logged + [said(f"{backend.server}, asked directly", answer) for backend, answer in asked]
+    down = [backend for backend, answer in asked if answer.error_kind in NOBODY]
+    if down and len(down) == len(facts.backends):
+        return _nobody_there(down[0], evidence)
     return Finding(codes.UPSTREAM_MARKED_DOWN, evidence=evidence)
 
 
 def _unresolved(facts: Facts, evidence: List[Evidence]) -> Finding:
     """nginx runs, so it did take the configuration: the name is looked up at each request."""
-    route = facts.route
-    upstream = route.upstream if route is not None else None
-    if route is None or route.level is None or upstream is None or not upstream.resolver_needed:
+    upstream = facts.upstream
+    if facts.level is None or upstream is None or not upstream.resolver_needed:
         return Finding(codes.UPSTREAM_HOST_NOT_FOUND, evidence=evidence)
     detail = "nginx cannot resolve the name of the backend when a request comes, and answers 502"
-    lines = route.level.nearest(b"resolver")[1]
+    lines = facts.in_force(b"resolver")
     if not lines:
         return Finding(codes.UPSTREAM_HOST_NOT_FOUND, evidence=evidence, detail=detail)
     asked = " ".join(argument.decode("utf-8", "replace") for argument in lines[-1].args)
     words = f"nginx asks the name server {asked}, not /etc/hosts nor the host's own resolver"
-    shown = [*evidence, Evidence("configuration", words, lines[-1].file, lines[-1].line)]
+    shown = [*evidence, *at(lines[-1], words)]
     known = place.resolve(facts, upstream.host)
     silent = any(re.search(r"timed out|refused", item.text) for item in evidence)
     if silent:
@@ -166,7 +136,7 @@ def _broken(
             unknown = Evidence("socket", f"{backend.server} does not resolve on this host")
             return _unresolved(facts, [unknown, *logged])
         return None
-    direct = backend.search.as_sent if backend.search is not None else backend.plain
+    direct = backend.as_sent or backend.plain
     if direct is None:
         return None
     evidence = [*logged, said(f"{backend.server}, asked directly", direct)]
@@ -210,8 +180,7 @@ def _no_tls(asked: Asked) -> Finding:
     if other is not None:
         return other
     found = Finding(codes.UPSTREAM_TLS_FAILED, evidence=asked.evidence)
-    route = asked.facts.route
-    own = route.level.nearest(b"proxy_ssl_certificate")[1] if route is not None and route.level else []
+    own = asked.facts.in_force(b"proxy_ssl_certificate")
     if "certificate required" in asked.direct.error and not own:
         found.detail = "the backend wants a certificate of its client, and nginx sends it none"
         found.fix = (
@@ -337,8 +306,7 @@ def _nobody_there(backend: BackendFacts, evidence: List[Evidence]) -> Finding:
 
 def by_status_of_nginx(facts: Facts, suspects: Sequence[Suspect], probe: Probe) -> List[Finding]:
     """nginx answers by itself in a location that proxies, and no directive of the route says why."""
-    code = next((line.code for line in facts.log if line.code), "")
-    if code == codes.ACCESS_DENIED:
-        line = facts.logged(code)
-        return [Finding(code, evidence=[line.evidence()] if line else [])]
-    return []
+    line = next((line for line in facts.log if line.code), None)
+    if line is None or line.code != codes.ACCESS_DENIED:
+        return []
+    return [Finding(line.code, evidence=[line.evidence()])]

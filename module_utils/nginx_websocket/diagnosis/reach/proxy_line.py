@@ -10,7 +10,7 @@ from ...edit.changes.change import Change, insert_after, replace
 from ..evidence.facts import Facts
 from ..evidence.probes import answered
 from ..words.findings import Finding
-from ..words.suspect import Suspect, evidence_of
+from ..words.suspect import Suspect, suspected
 
 
 def change(route: Route) -> Optional[Change]:
@@ -36,9 +36,9 @@ def waits_for_line(facts: Facts, suspects: Sequence[Suspect]) -> List[Finding]:
     )
     if line is None and not helped:
         return []
-    evidence = evidence_of(suspects, codes.PROXY_PROTOCOL_MISMATCH)
-    evidence = evidence + ([line.evidence()] if line is not None else [])
+    known = suspected(suspects, codes.PROXY_PROTOCOL_MISMATCH)
+    evidence = list(known.evidence) if known is not None else []
+    evidence += [line.evidence()] if line is not None else []
     evidence += [answered(proxied)] if proxied is not None else []
-    known = next((item.finding for item in suspects if item.code == codes.PROXY_PROTOCOL_MISMATCH), None)
     change = known.change if known is not None else None
     return [Finding(codes.PROXY_PROTOCOL_MISMATCH, evidence=evidence, change=change)]

@@ -32,11 +32,11 @@ def _denied(facts: Facts, hop: Hop) -> List[Finding]:
     if line is None or passage is None or hop.probe.status is not None or not passage.allow:
         return []
     block = passage.directive.parent if passage.directive is not None else None
-    own = [item for item in (block.block or () if block is not None else ()) if item.name in RULES]
     found = Finding(codes.ACCESS_DENIED, evidence=[answered(hop)])
     found.detail = "the stream server in front lets this address in by no rule, and closes the connection"
-    for rule in own:
-        found.evidence += at(rule, words_of(rule))
+    for rule in block.block or () if block is not None else ():
+        if rule.name in RULES:
+            found.evidence += at(rule, words_of(rule))
     found.evidence.append(line.evidence())
     return [found]
 

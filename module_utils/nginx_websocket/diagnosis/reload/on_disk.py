@@ -21,7 +21,7 @@ def only_reload_missing(facts: Facts, finding: Finding) -> bool:
     Returns:
         Whether it was said.
     """
-    server = facts.route.server if facts.route is not None else None
+    server = facts.server
     hop = facts.main_hop
     lines = server.nearest(b"ssl_certificate")[1] if server is not None else []
     if not lines or hop is None or facts.nginx is None or not lines[-1].args:

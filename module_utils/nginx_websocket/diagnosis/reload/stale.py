@@ -13,6 +13,7 @@ from ...behaviour.upgrade.hops import own_hops
 from ..evidence.errorlog import LogLine
 from ..evidence.facts import Facts
 from ..words.findings import Evidence, Finding
+from ..words.suspect import at
 
 _UPSTREAM = re.compile(r'upstream: "\w+://(unix:[^:"]+|\[[0-9a-fA-F:.]+\]:\d+|[0-9.]+:\d+)')
 
@@ -49,9 +50,8 @@ def other_upstream(facts: Facts) -> List[Finding]:
     line, used = strange[0]
     upstream = facts.route.upstream
     words = f"the workers ask {used}, and the files on disk lead to {', '.join(upstream.servers)}"
-    where = Evidence("configuration", words, upstream.directive.file, upstream.directive.line)
     for finding in found:
-        finding.evidence[:0] = [line.evidence(), where]
+        finding.evidence[:0] = [line.evidence(), *at(upstream.directive, words)]
     return found
 
 

@@ -56,7 +56,7 @@ def _no_certificate(facts: Facts) -> List[Finding]:
         failed = re.match(r'cannot load certificate(?: key)? "([^"]+)": ([^(,]*)', line.text)
         if failed is None:
             continue
-        server = facts.route.server if facts.route is not None else None
+        server = facts.server
         named = [
             item
             for name in (b"ssl_certificate", b"ssl_certificate_key")
@@ -78,7 +78,7 @@ def _no_certificate(facts: Facts) -> List[Finding]:
 
 def _rejects(facts: Facts) -> bool:
     """Whether the server that answers refuses TLS by intent (ssl_reject_handshake)."""
-    server = facts.route.server if facts.route is not None else None
+    server = facts.server
     return server is not None and server.on(b"ssl_reject_handshake", False)
 
 

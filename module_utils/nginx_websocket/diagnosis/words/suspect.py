@@ -13,10 +13,12 @@ from .findings import Evidence, Finding
 __all__ = [
     "HEADER_FAULTS",
     "Suspect",
+    "all_certain",
     "at",
     "certain_cause",
     "evidence_of",
     "finding_of",
+    "suspected",
     "with_those_behind",
     "words_of",
 ]
@@ -91,6 +93,17 @@ def certain_cause(suspects: Sequence[Suspect], among: Sequence[str] = ()) -> Lis
     return []
 
 
+def suspected(suspects: Sequence[Suspect], code: str) -> Optional[Finding]:
+    """What is suspected with a code, whether it is certain or not."""
+    return next((suspect.finding for suspect in suspects if suspect.code == code), None)
+
+
 def evidence_of(suspects: Sequence[Suspect], code: str) -> List[Evidence]:
-    """The evidence of a suspect, whether it is certain or not; empty when nothing suspects it."""
-    return next((suspect.finding.evidence for suspect in suspects if suspect.code == code), [])
+    """The evidence of a suspect; empty when nothing suspects it."""
+    found = suspected(suspects, code)
+    return found.evidence if found is not None else []
+
+
+def all_certain(suspects: Sequence[Suspect]) -> List[Finding]:
+    """What is certain, the strongest first."""
+    return [suspect.finding for suspect in suspects if suspect.certain]

@@ -10,20 +10,14 @@ from typing import Dict, List, Optional, Sequence, Tuple, Union
 from ... import codes
 from ...conf.tree import Configuration
 from ...exchange import Probe, masked_url, probe
+from ...exchange.result import NO_CONNECTION
 from ..site.model import Finding, RouteCheck, Site
 from ..site.servers import Server, servers
 from .answers import dial_address
 
 _PROBE_TIMEOUT = 5.0
 _THREADS = 8
-_DOWN = (
-    "connect-refused",
-    "connect-timeout",
-    "connect-failed",
-    "closed-without-answer",
-    "answer-timeout",
-    "dns",
-)
+_DOWN = (*NO_CONNECTION, "closed-without-answer", "answer-timeout", "dns")
 _DUMB = ("pong-timeout", "bad-frame")
 """Opened, and does not speak WebSocket."""
 _SILENT = ("connect-timeout", "answer-timeout")

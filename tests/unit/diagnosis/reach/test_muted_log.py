@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import types
-
 import pytest
 
 from module_utils.nginx_websocket.behaviour.route import route
 from module_utils.nginx_websocket.conf.load import load
 from module_utils.nginx_websocket.diagnosis.engine import conclude_live
-from module_utils.nginx_websocket.diagnosis.evidence.facts import Question
+from module_utils.nginx_websocket.diagnosis.evidence.facts import Facts, Question
 from module_utils.nginx_websocket.diagnosis.reach import muted_log
 from tests.unit.diagnosis.seen import (
     PLAIN,
@@ -121,7 +119,7 @@ def test_which_lines_a_log_lets_through(lines, speaks):
     text = f"{lines}\nevents {{}}\nhttp {{\n{site(proxied(), '80')}}}\n".encode()
     configuration = load("/n.conf", read=lambda path: text, glob=lambda pattern: [])
     found = route(configuration, Question(PLAIN).route_request())
-    facts = types.SimpleNamespace(route=found, log_readable=True)
+    facts = Facts(Question(PLAIN), route=found, log_readable=True)
     assert (muted_log.says(facts, b"error"), muted_log.says(facts, b"crit")) == speaks
     facts.log_readable = False
     assert not muted_log.says(facts, b"emerg")
