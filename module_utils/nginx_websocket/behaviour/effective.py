@@ -100,9 +100,13 @@ class Level:
         """The server level that this one belongs to."""
         return next((level for level in self.chain() if level.kind == "server"), None)
 
+    def where(self) -> str:
+        """``file:line`` of the block; "-" without one."""
+        return self.directive.where() if self.directive is not None else "-"
+
     def __repr__(self) -> str:
         """Kind and place."""
-        return "<Level {} {}>".format(self.kind, self.directive.where() if self.directive else "-")
+        return f"<Level {self.kind} {self.where()}>"
 
 
 def http_level(configuration: Configuration) -> Level:

@@ -8,7 +8,7 @@ import socket
 from typing import List, Sequence, Tuple
 
 from ..behaviour.request import guessed_host
-from ..behaviour.route import Route
+from ..behaviour.server.listen import WILDCARD4, WILDCARD6
 from ..behaviour.upgrade.verdict import judge
 from ..conf.load import load
 from ..conf.tree import ConfSyntaxError
@@ -92,14 +92,11 @@ def _local_target(question: Question, facts: Facts, running: Sequence[Master]) -
         listening = [a for a in facts.local if host_state.covering(facts.listeners, a, port)]
         return (listening or facts.local)[0], port
     held = [listener for listener in facts.listeners if host_state.master_of(listener, running)]
-    for listener in held or facts.listeners:
-        if listener.address in ("0.0.0.0", "::"):  # nosec B104 # read, not bound
-            return host_state.own_address(
-                socket.AF_INET if listener.address == "0.0.0.0" else socket.AF_INET6  # nosec B104 # read, not bound
-            ), port
-    if held or facts.listeners:
-        return (held or facts.listeners)[0].address, port
-    return host_state.own_address(), port
+    addresses = [listener.address for listener in held or facts.listeners]
+    everywhere = next((one for one in addresses if one in (WILDCARD4, WILDCARD6)), None)
+    if everywhere is None and addresses:
+        return addresses[0], port
+    return host_state.own_address(socket.AF_INET6 if everywhere == WILDCARD6 else socket.AF_INET), port
 
 
 def _find_nginx(facts: Facts, running: Sequence[Master], binary: str, conf_path: str, prefix: str) -> None:
@@ -148,7 +145,7 @@ def _read_configuration(facts: Facts, address: Tuple[str, int], conf_path: str) 
         found, remote = facts.inside.found, ""
         address = (found.address or address[0], found.port)
     try:
-        facts.route = follow(facts, address_text(address), remote)
+        facts.route = followed(facts, facts.question.route_request(address_text(address), remote))
     except (ValueError, IndexError, KeyError, TypeError, AttributeError, RecursionError) as error:
         # nginx refuses such a file too (nginx -t has the words for it): the old configuration serves.
         facts.notes.append(f"the configuration cannot be followed: {error}")
@@ -169,23 +166,11 @@ def _read_configuration(facts: Facts, address: Tuple[str, int], conf_path: str) 
         )
 
 
-def follow(facts: Facts, address: str, remote: str) -> Route:
-    """The static route of the question."""
-    assert facts.configuration is not None
-    request = facts.question.route_request(address, remote)
-    return followed(facts, request)
-
-
 def error_logs(facts: Facts) -> List[str]:
     """Error logs that may hold something about the request: the location's and the main one."""
     assert facts.nginx is not None
     paths = list(facts.nginx.error_logs)
-    if facts.route is not None and facts.route.level is not None:
-        for directive in facts.route.level.nearest(b"error_log")[1]:
-            if directive.args:
-                paths.append(os.path.join(facts.nginx.prefix, directive.args[0].decode("utf-8", "replace")))
-    unique: List[str] = []
-    for path in paths:
-        if path.startswith("/") and path not in unique:
-            unique.append(path)
-    return unique
+    for directive in facts.in_force(b"error_log"):
+        if directive.args:
+            paths.append(os.path.join(facts.nginx.prefix, directive.args[0].decode("utf-8", "replace")))
+    return [path for path in dict.fromkeys(paths) if path.startswith("/")]

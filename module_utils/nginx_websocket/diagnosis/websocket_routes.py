@@ -87,7 +87,7 @@ def described(server: Level, location: Location, address: Address, tls: bool, pa
     return WebSocketRoute(
         url=f"{scheme}://{host}{port}{path}",
         location=titled(location),
-        where=location.directive.where() if location.directive is not None else "",
+        where=location.where(),
         server=" ".join(names),
         proxy_pass=passes[0].args[0].decode("utf-8", "replace") if passes else "",
     )

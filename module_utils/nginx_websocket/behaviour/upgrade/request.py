@@ -9,6 +9,7 @@ from typing import Iterator, List, Optional
 from urllib.parse import unquote
 
 from ... import codes
+from ...conf.globbing import is_pattern
 from ...conf.tree import Directive
 from ..content.upstream import Header, Upstream
 from ..location import Location
@@ -184,7 +185,7 @@ def _empty_include(route: Route) -> Optional[Directive]:
     if route.server is None or route.server.directive is None:
         return None
     for include in route.configuration.includes:
-        if include.files or not any(char in include.pattern for char in "*?["):
+        if include.files or not is_pattern(include.pattern):
             continue
         parent = include.directive.parent
         while parent is not None:

@@ -11,7 +11,6 @@ from ...behaviour.content.upstream import Upstream
 from ...behaviour.upgrade.obstacle import is_ip
 from ...behaviour.upgrade.request import uri_part_of
 from ...exchange.endpoint import Address
-from ...exchange.handshake import new_key
 from ...exchange.result import NO_CONNECTION, NOBODY, Probe
 from ...host.processes.proc import Proc
 from ...host.stopped_units import StoppedUnit, stopped_unit
@@ -44,16 +43,10 @@ MOST_ADDRESSES = 3
 
 def client_request(question: Question) -> Request:
     """The client's own handshake."""
-    headers = [
-        ("Host", question.host_header),
-        ("Upgrade", "websocket"),
-        ("Connection", "Upgrade"),
-        ("Sec-WebSocket-Key", new_key()),
-        ("Sec-WebSocket-Version", "13"),
-    ]
-    known = {name.lower() for name, _ in headers}
-    headers += [pair for pair in question.client_headers() if pair[0].lower() not in known]
-    return Request(question.endpoint.target, headers)
+    bare = good_handshake(Request(question.endpoint.target, [("Host", question.host_header)]))
+    known = {name.lower() for name, _ in bare.headers}
+    more = [pair for pair in question.client_headers() if pair[0].lower() not in known]
+    return dataclasses.replace(bare, headers=bare.headers + more)
 
 
 def page_scheme(question: Question) -> str:

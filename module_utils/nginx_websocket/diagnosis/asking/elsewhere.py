@@ -11,12 +11,12 @@ from typing import List, Optional, Set, Tuple
 
 from ...behaviour.server.listen import WILDCARD4, WILDCARD6, reached
 from ...conf.tree import Configuration, Directive
-from ...exchange.handshake import new_key
 from ...exchange.masking import token_like
 from ...host.listeners import Listener
 from ..evidence import host_state, place
 from ..evidence.facts import BackendFacts, Facts, Question
 from ..experiments.exchange import ask
+from ..experiments.search import Request, good_handshake
 
 # Daemons of other protocols: a handshake there would only leave a complaint in their logs.
 NOT_HTTP = {
@@ -97,32 +97,22 @@ def port_of(directive: Directive) -> Optional[int]:
     return int(match.group(1)) if match is not None else None
 
 
-def harmless_path(question: Question) -> str:
-    """The path of the URL, without its query, and with "x" in place of each part that may be a token."""
-    return _harmless(question.endpoint.target)
-
-
-def _harmless(target: str) -> str:
+def harmless(target: str) -> str:
+    """A path without its query, and with "x" in place of each part that may be a token."""
     path = target.split("?")[0]
     return "/".join("x" if token_like(part) else part for part in path.split("/"))
 
 
 def bare_handshake(question: Question) -> List[Tuple[str, str]]:
     """The headers of a handshake that holds nothing of this client's: its page's Origin is the site's own."""
-    return [
-        ("Host", question.endpoint.host_header),
-        ("Upgrade", "websocket"),
-        ("Connection", "Upgrade"),
-        ("Origin", question.endpoint.origin),
-        ("Sec-WebSocket-Key", new_key()),
-        ("Sec-WebSocket-Version", "13"),
-    ]
+    own = [("Host", question.endpoint.host_header), ("Origin", question.endpoint.origin)]
+    return good_handshake(Request("", own)).headers
 
 
 def _opens_at(facts: Facts, found: BackendFacts, listener: Listener) -> bool:
     """Whether a port opens the path that nginx sends, or else the client's."""
-    own = harmless_path(facts.question)
-    sent = _harmless(found.sent.target) if found.sent is not None else own
+    own = harmless(facts.question.endpoint.target)
+    sent = harmless(found.sent.target) if found.sent is not None else own
     return any(_opens(facts.question, found, listener, path) for path in dict.fromkeys((sent, own)))
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from typing import Dict, Iterator, List, Optional, Sequence
+from typing import Dict, Iterator, List, Sequence
 
 from ... import codes
 from ...behaviour.route import index_of, virtual_names
 from ...behaviour.upgrade.obstacle import is_ip
 from ...behaviour.variables import variable_names
+from ...conf.globbing import is_pattern
 from ...conf.tree import Directive
 from ...conf.units import seconds_of
 from ..capacity.limits import socket_limits
@@ -16,10 +17,12 @@ from ..capacity.timing import silence
 from ..evidence.backups import BACKUP
 from ..evidence.facts import Facts
 from ..reload import refused_tree
+from ..reload.stale import refused_since, since
 from ..words.findings import Evidence, Finding
-from ..words.suspect import Suspect
+from ..words.suspect import Suspect, at
 
 CERT_DAYS = 14
+OLD_TLS = (b"SSLv2", b"SSLv3", b"TLSv1", b"TLSv1.1")
 REFUTED = (
     codes.DUPLICATE_HEADER,
     codes.DUPLICATE_HOST_HEADER,
@@ -31,14 +34,10 @@ REFUTED = (
     codes.SSI_HOLDS_UPGRADE,
 )
 """What a backend may mind of this very request: it has opened, so it does not."""
+CAPACITY = {codes.UPSTREAM_MAX_CONNS: (75, 100), codes.LIMIT_CONN: (55, 10), codes.LIMIT_REQ: (56, 2)}
+"""Weight of a limit, and the number of sockets from which on it is worth no word."""
 IDLE_LIMIT = 120.0
 """A proxy_read_timeout below this is worth a word: applications often ping once a minute, or not at all."""
-
-
-def _at(directive: Optional[Directive], text: str) -> List[Evidence]:
-    if directive is None:
-        return [Evidence("configuration", text)]
-    return [Evidence("configuration", text, directive.file, directive.line)]
 
 
 def risks(facts: Facts, suspects: Sequence[Suspect]) -> List[Finding]:
@@ -80,7 +79,7 @@ def _idle(facts: Facts) -> Iterator[Finding]:
         codes.TIMEOUT_SHORT,
         weight=50 if timeout >= 60 else 60,
         brief=f"nginx closes a socket after {timeout:g} s of silence" if timeout >= 60 else "",
-        evidence=_at(limit.directive, f"{limit.name} {limit.value}" + (f" ({where})" if where else "")),
+        evidence=at(limit.directive, f"{limit.name} {limit.value}" + (f" ({where})" if where else "")),
         detail=f"after {timeout:g} s without a byte in either direction nginx closes the socket "
         f"({limit.name}): the application must ping more often",
     )
@@ -97,14 +96,14 @@ def _unasked(facts: Facts) -> Iterator[Finding]:
         yield Finding(
             codes.HOST_HEADER_WRONG,
             weight=38,
-            evidence=_at(line, f"Host: {host.value}, as no proxy_set_header names another"),
+            evidence=at(line, f"Host: {host.value}, as no proxy_set_header names another"),
             detail=f"the backend gets the Host {host.value}: one that compares it with the Origin refuses",
         )
     if facts.question.endpoint.tls and upstream.scheme == "http" and "x-forwarded-proto" not in sent:
         yield Finding(
             codes.FORWARDED_PROTO_MISSING,
             weight=36,
-            evidence=_at(line, "no X-Forwarded-Proto goes to the backend, which is spoken to without TLS"),
+            evidence=at(line, "no X-Forwarded-Proto goes to the backend, which is spoken to without TLS"),
         )
     level = facts.route.level
     named = upstream.scheme == "https" and not is_ip(upstream.host.strip("[]"))
@@ -112,7 +111,7 @@ def _unasked(facts: Facts) -> Iterator[Finding]:
         yield Finding(
             codes.UPSTREAM_SNI_MISSING,
             weight=42,
-            evidence=_at(line, f"TLS to {upstream.host} without its name (proxy_ssl_server_name is off)"),
+            evidence=at(line, f"TLS to {upstream.host} without its name (proxy_ssl_server_name is off)"),
         )
 
 
@@ -125,41 +124,29 @@ def _reload(facts: Facts) -> Iterator[Finding]:
                 yield Finding(
                     codes.RELOAD_CLOSES_SOCKETS,
                     weight=65 if seconds is None or seconds < 300 else 25,
-                    evidence=_at(directive, f"worker_shutdown_timeout {text}"),
+                    evidence=at(directive, f"worker_shutdown_timeout {text}"),
                     detail=f"every reload closes all open sockets after {text} (worker_shutdown_timeout)",
                 )
     if facts.old_workers:
-        yield Finding(
-            codes.RELOAD_OLD_SOCKETS_OLD_CONFIG,
-            weight=64,
-            evidence=[
-                Evidence(
-                    "process",
-                    f"{facts.old_workers} worker(s) from before the last reload are still shutting down",
-                )
-            ],
-        )
+        words = f"{facts.old_workers} worker(s) from before the last reload are still shutting down"
+        evidence = [Evidence("process", words)]
+        yield Finding(codes.RELOAD_OLD_SOCKETS_OLD_CONFIG, weight=64, evidence=evidence)
 
 
 def _capacity(facts: Facts) -> Iterator[Finding]:
     if facts.route is None or facts.route.upstream is None:
         return
     for limit in socket_limits(facts):
-        weight = {codes.UPSTREAM_MAX_CONNS: 75, codes.LIMIT_CONN: 55, codes.LIMIT_REQ: 56}.get(limit.code, 0)
-        bound = {codes.LIMIT_CONN: 10, codes.LIMIT_REQ: 2, codes.UPSTREAM_MAX_CONNS: 100}.get(
-            limit.code, 1000
-        )
+        weight, bound = CAPACITY.get(limit.code, (0, 1000))
         if limit.sockets >= bound:
             continue
-        if limit.sockets < 16:
-            weight += 10
+        few = limit.sockets < 16
+        usual = limit.code == codes.WORKER_CONNECTIONS and not few
         yield Finding(
             limit.code,
-            weight=max(weight, 70 if limit.sockets < 16 else 20),
-            brief=f"{limit.words} allows {limit.sockets} sockets"
-            if limit.code == codes.WORKER_CONNECTIONS and limit.sockets >= 16
-            else "",
-            evidence=_at(limit.directive, limit.words),
+            weight=max(weight + 10, 70) if few else max(weight, 20),
+            brief=f"{limit.words} allows {limit.sockets} sockets" if usual else "",
+            evidence=at(limit.directive, limit.words),
             detail=f"{limit.words} allows {limit.sockets} socket(s) at a time",
         )
 
@@ -169,7 +156,7 @@ def _files(facts: Facts) -> Iterator[Finding]:
         return
     for include in facts.configuration.includes:
         for path in include.files:
-            if any(char in include.pattern for char in "*?[") and BACKUP.search(path):
+            if is_pattern(include.pattern) and BACKUP.search(path):
                 yield Finding(
                     codes.BACKUP_FILE_INCLUDED,
                     weight=45,
@@ -183,8 +170,8 @@ def _files(facts: Facts) -> Iterator[Finding]:
             yield Finding(
                 codes.DUPLICATE_MAP,
                 weight=15,
-                evidence=_at(seen[name], "first " + name.decode("utf-8", "replace"))
-                + _at(directive, "and again; this one holds"),
+                evidence=at(seen[name], "first " + name.decode("utf-8", "replace"))
+                + at(directive, "and again; this one holds"),
             )
         seen[name] = directive
 
@@ -195,14 +182,8 @@ def _names(facts: Facts) -> Iterator[Finding]:
         return
     names = virtual_names(index_of(facts.configuration), route.listen, route.version)
     for name, server in names.conflicts[:3]:
-        yield Finding(
-            codes.DUPLICATE_SERVER_NAME,
-            weight=30,
-            evidence=_at(
-                server.directive,
-                f"{name.decode('utf-8', 'replace')} on {route.listen.address} is ignored here",
-            ),
-        )
+        words = f"{name.decode('utf-8', 'replace')} on {route.listen.address} is ignored here"
+        yield Finding(codes.DUPLICATE_SERVER_NAME, weight=30, evidence=at(server.directive, words))
 
 
 def _headers(facts: Facts) -> Iterator[Finding]:
@@ -217,7 +198,7 @@ def _headers(facts: Facts) -> Iterator[Finding]:
                 codes.CONNECTION_HARDCODED,
                 weight=8,
                 brief="ordinary requests say Connection: upgrade too",
-                evidence=_at(line, "Connection is always upgrade"),
+                evidence=at(line, "Connection is always upgrade"),
             )
         elif route.upstream.block is not None and any(
             child.name == b"keepalive" for child in route.upstream.block.block or ()
@@ -229,28 +210,22 @@ def _closing_map(facts: Facts, line: Directive) -> Iterator[Finding]:
     assert facts.configuration is not None
     wanted = variable_names(line.args[1])
     for directive in index_of(facts.configuration).http.own(b"map"):
-        if directive.args and directive.args[-1][1:] in wanted:
-            for entry in directive.block or ():
-                if entry.name == b"" and entry.args and entry.args[0].lower() == b"close":
-                    yield Finding(codes.KEEPALIVE_DISABLED_BY_MAP, weight=12, evidence=_at(entry, "'' close"))
+        for entry in directive.block or () if directive.args and directive.args[-1][1:] in wanted else ():
+            if entry.name == b"" and entry.args and entry.args[0].lower() == b"close":
+                yield Finding(codes.KEEPALIVE_DISABLED_BY_MAP, weight=12, evidence=at(entry, "'' close"))
 
 
 def _stale(facts: Facts) -> Iterator[Finding]:
     changed = [item for item in facts.newer_files if item.content]
     if not changed:
         return
-    evidence = [
-        Evidence(
-            "file",
-            f"changed {item.changed - facts.workers_started:.0f} s after the workers started",
-            item.path,
-            0,
-        )
+    reasons = refused_since(facts, changed[0].changed)
+    evidence = reasons + [
+        Evidence("file", f"changed {since(facts, item):.0f} s after the workers started", item.path)
         for item in changed[:3]
     ]
-    reasons = [line.evidence() for line in facts.emergencies if line.time >= int(changed[0].changed) - 1]
     if reasons:
-        yield Finding(codes.RELOAD_FAILED, weight=85, evidence=reasons[:3] + evidence)
+        yield Finding(codes.RELOAD_FAILED, weight=85, evidence=evidence)
     else:
         yield Finding(codes.STALE_CONFIG_NOT_RELOADED, weight=62, evidence=evidence)
 
@@ -278,32 +253,22 @@ def _tls(facts: Facts) -> Iterator[Finding]:
                 fix="renew the certificate",
             )
     server = facts.server
-    if server is not None and facts.question.endpoint.tls:
-        for directive in server.nearest(b"ssl_protocols")[1]:
-            old = [
-                arg.decode() for arg in directive.args if arg in (b"SSLv2", b"SSLv3", b"TLSv1", b"TLSv1.1")
-            ]
-            modern = [arg for arg in directive.args if arg in (b"TLSv1.2", b"TLSv1.3")]
-            if old and not modern:
-                yield Finding(codes.TLS_WEAK, weight=48, evidence=_at(directive, "only " + " ".join(old)))
-            elif old:
-                yield Finding(
-                    codes.TLS_WEAK, weight=18, evidence=_at(directive, " ".join(old) + " is still offered")
-                )
+    for directive in server.nearest(b"ssl_protocols")[1] if server and facts.question.endpoint.tls else ():
+        old = " ".join(arg.decode() for arg in directive.args if arg in OLD_TLS)
+        modern = any(arg in (b"TLSv1.2", b"TLSv1.3") for arg in directive.args)
+        if old and not modern:
+            yield Finding(codes.TLS_WEAK, weight=48, evidence=at(directive, f"only {old}"))
+        elif old:
+            yield Finding(codes.TLS_WEAK, weight=18, evidence=at(directive, f"{old} is still offered"))
 
 
 def _socket(facts: Facts) -> Iterator[Finding]:
     hop = facts.main_hop
     foreign = facts.hop("foreign origin")
     if foreign is not None and foreign.probe.opened:
-        yield Finding(
-            codes.ORIGIN_OPEN,
-            weight=15,
-            brief="pages of any other site may open sockets",
-            evidence=[
-                Evidence("probe", "a handshake with Origin https://origin-check.invalid opens as well")
-            ],
-        )
+        words = "a handshake with Origin https://origin-check.invalid opens as well"
+        brief = "pages of any other site may open sockets"
+        yield Finding(codes.ORIGIN_OPEN, weight=15, brief=brief, evidence=[Evidence("probe", words)])
     if hop is not None and hop.opened and hop.probe.error_kind == "pong-timeout":
         yield Finding(codes.NO_PONG, weight=5, evidence=[Evidence("probe", hop.probe.error)])
 
@@ -311,7 +276,6 @@ def _socket(facts: Facts) -> Iterator[Finding]:
 def _configuration(facts: Facts) -> Iterator[Finding]:
     finding = refused_tree.refused(facts)
     if finding is not None:
-        finding.evidence.append(
-            Evidence("process", "the next reload fails, and a restart leaves the site down")
-        )
+        words = "the next reload fails, and a restart leaves the site down"
+        finding.evidence.append(Evidence("process", words))
         yield finding

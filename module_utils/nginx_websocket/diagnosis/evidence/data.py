@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, Dict, List, Optional, Sequence
 
 from ...behaviour.effective import Level
-from ...behaviour.location import Location
 from ...behaviour.secret_values import SecretValues
 from ...behaviour.upgrade.meant import titled
 from ...exchange.masking import masked_headers, masked_url
@@ -29,12 +28,12 @@ def route_data(facts: Facts) -> Optional[Dict[str, Any]]:
         "server": _place(route.server),
         "server_reason": next((item.reason for item in route.candidates if item.chosen), ""),
         "candidates": [
-            {"names": item.names, "reason": item.reason, "chosen": item.chosen, "where": _where(item.server)}
+            {"names": item.names, "reason": item.reason, "chosen": item.chosen, "where": item.server.where()}
             for item in route.candidates[:50]
         ],
         "location": _place(route.location),
         "losers": [
-            {"location": titled(loser.location), "where": _where(loser.location), "reason": loser.reason}
+            {"location": titled(loser.location), "where": loser.location.where(), "reason": loser.reason}
             for loser in route.losers[:50]
         ],
         "uri": masked_url(route.uri),
@@ -62,18 +61,10 @@ def route_data(facts: Facts) -> Optional[Dict[str, Any]]:
     }
 
 
-def _where(level: Optional[Level]) -> str:
-    return level.directive.where() if level is not None and level.directive is not None else ""
-
-
 def _place(level: Optional[Level]) -> Optional[Dict[str, Any]]:
     if level is None:
         return None
-    return {
-        "text": titled(level),
-        "where": _where(level),
-        "kind": "location" if isinstance(level, Location) else level.kind,
-    }
+    return {"text": titled(level), "where": level.where(), "kind": level.kind}
 
 
 def probe_data(facts: Facts) -> List[Dict[str, Any]]:

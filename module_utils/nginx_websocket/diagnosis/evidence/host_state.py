@@ -10,11 +10,12 @@ import stat
 import subprocess
 from typing import Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Set, Tuple
 
-from ...behaviour.effective import Level
+from ...behaviour.effective import Level, http_level
 from ...behaviour.location import Location
 from ...behaviour.sample import own_match
-from ...behaviour.server.listen import listens_of
+from ...behaviour.server.listen import WILDCARD4, WILDCARD6, listens_of
 from ...behaviour.upgrade.meant import carries_upgrade, titled
+from ...conf.globbing import is_pattern
 from ...conf.load import load, read_file
 from ...conf.tree import Configuration, ConfSyntaxError, Directive
 from ...host.describe import Nginx
@@ -68,34 +69,20 @@ def resolve(host: str) -> List[str]:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
         return []
-    addresses: List[str] = []
-    for _, _, _, _, target in found:
-        address = str(target[0])
-        if address not in addresses:
-            addresses.append(address)
-    return addresses
+    return list(dict.fromkeys(str(target[0]) for *_, target in found))
 
 
 def covering(listeners: Iterable[Listener], address: str, port: int) -> Optional[Listener]:
     """The listening socket that takes a connection to an address: the exact one, else a wildcard."""
     wanted = "tcp6" if ":" in address else "tcp"
-    wildcard: Optional[Listener] = None
-    for listener in listeners:
-        if listener.port != port or listener.family == "unix":
-            continue
-        if listener.family == wanted and listener.address == address:
-            return listener
-        if listener.family == wanted and listener.address in ("0.0.0.0", "::"):  # nosec B104 # read, not bound
-            wildcard = listener
-        if (
-            wildcard is None
-            and wanted == "tcp"
-            and listener.family == "tcp6"
-            and listener.address == "::"
-            and (_dual_stack(listener))
-        ):
-            wildcard = listener
-    return wildcard
+    tcp = [item for item in listeners if item.port == port and item.family != "unix"]
+    own = [item for item in tcp if item.family == wanted]
+    exact = [item for item in own if item.address == address]
+    everywhere = [item for item in own if item.address in (WILDCARD4, WILDCARD6)]
+    if exact or everywhere:
+        return (exact or everywhere[::-1])[0]
+    both = (item for item in tcp if item.family == "tcp6" and item.address == WILDCARD6)
+    return next(filter(_dual_stack, both), None) if wanted == "tcp" else None
 
 
 def _dual_stack(listener: Listener) -> bool:
@@ -165,7 +152,7 @@ def newer_files(configuration: Optional[Configuration], main: str, started: floa
     if configuration is not None:
         paths |= set(configuration.files)
         for include in configuration.includes:
-            if any(char in include.pattern for char in "*?["):
+            if is_pattern(include.pattern):
                 paths.add(os.path.dirname(include.pattern))
     found = []
     for path in sorted(paths):
@@ -254,7 +241,7 @@ def stray_files(
         Path of the file, the location in words, its line.
     """
     loaded = {os.path.realpath(path) for path in configuration.files}
-    http = Level("http", next((one for one in configuration.root if one.name == b"http"), None), None)
+    http = http_level(configuration)
     found = []
     for path in _neighbours(configuration):
         if os.path.realpath(path) in loaded:
@@ -272,7 +259,7 @@ def _neighbours(configuration: Configuration) -> List[str]:
     directories: List[str] = []
     for include in configuration.includes:
         directory = os.path.dirname(include.pattern)
-        if any(char in include.pattern for char in "*?["):
+        if is_pattern(include.pattern):
             directories += [directory, os.path.join(os.path.dirname(directory), "sites-available")]
     # Two trees on one host: the one that people edit, and the one of the nginx that runs.
     directories += USUAL

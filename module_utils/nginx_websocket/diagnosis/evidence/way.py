@@ -72,14 +72,9 @@ def _name(facts: Facts) -> List[Step]:
 def _listen(facts: Facts) -> List[Step]:
     found: List[Step] = []
     if facts.owner is not None:
-        found.append(
-            _step(
-                "listen",
-                f"{facts.owner.address}:{facts.owner.port}, {facts.owner.describe()}",
-                state="ok" if facts.owner_is_nginx else "bad",
-                more=[facts.nginx_choice] if facts.inside is not None else (),
-            )
-        )
+        text = f"{facts.owner.address}:{facts.owner.port}, {facts.owner.describe()}"
+        more = [facts.nginx_choice] if facts.inside is not None else []
+        found.append(_step("listen", text, state="ok" if facts.owner_is_nginx else "bad", more=more))
     elif facts.live:
         found.append(_step("listen", f"nothing listens on port {facts.question.endpoint.port}", state="bad"))
     hop = facts.main_hop
@@ -88,14 +83,9 @@ def _listen(facts: Facts) -> List[Step]:
         words = [str(tls.get(key)) for key in ("version", "cipher", "subject") if tls.get(key)]
         error = str(tls.get("verify_error", ""))
         alpn = tls.get("alpn") or "none chosen"
-        found.append(
-            _step(
-                "tls",
-                f"SNI {facts.question.endpoint.host}, ALPN {alpn}: {', '.join(words)}"
-                + (f"; {error}" if error else ""),
-                state="bad" if error else "ok",
-            )
-        )
+        text = f"SNI {facts.question.endpoint.host}, ALPN {alpn}: {', '.join(words)}"
+        text += f"; {error}" if error else ""
+        found.append(_step("tls", text, state="bad" if error else "ok"))
     return found
 
 
@@ -104,13 +94,12 @@ def _server(route: Route) -> List[Step]:
         return [_step("server", route.answer.reason or route.answer.kind, state="bad")]
     chosen = next((item for item in route.candidates if item.chosen), None)
     others = [
-        f"{' '.join(item.names)} ({item.server.directive.where() if item.server.directive else '-'}): "
-        f"{item.reason}"
+        f"{' '.join(item.names)} ({item.server.where()}): {item.reason}"
         for item in route.candidates
         if not item.chosen
     ]
     reason = chosen.reason if chosen is not None else ""
-    names = " ".join(name for name in (chosen.names if chosen else [])) or "without a name"
+    names = " ".join(chosen.names if chosen is not None else []) or "without a name"
     listen = f", {route.listen_reason}" if route.listen_reason else ""
     return [_step("server", f"server {names}: {reason}{listen}", route.server.directive, more=others[:20])]
 
@@ -124,23 +113,15 @@ def _inside(route: Route) -> List[Step]:
         )
         for step in route.steps
     ]
-    if (
-        found
-        and found[-1].station == "location"
-        and route.location is not None
-        and (found[-1].line == (route.location.directive.line if route.location.directive is not None else 0))
-    ):
-        found.pop()
     if route.location is not None:
         losers = [
-            f"{loser.location.title()} "
-            f"({loser.location.directive.where() if loser.location.directive else '-'}"
-            f"): {loser.reason}"
-            for loser in route.losers
+            f"{loser.location.title()} ({loser.location.where()}): {loser.reason}" for loser in route.losers
         ]
-        found.append(
-            _step("location", f"{route.location.title()} answers", route.location.directive, more=losers)
-        )
+        answers = f"{route.location.title()} answers"
+        last = _step("location", answers, route.location.directive, more=losers)
+        if found and (found[-1].station, found[-1].line) == (last.station, last.line):
+            found.pop()
+        found.append(last)
     return found
 
 
@@ -160,15 +141,9 @@ def _request(route: Route) -> List[Step]:
     upstream = route.upstream
     if upstream is None:
         answer = route.answer
-        words = f"{answer.kind}" + (f" {answer.status}" if answer.status else "")
-        return [
-            _step(
-                "answer",
-                f"nginx answers by itself: {words} {answer.reason}".rstrip(),
-                answer.directive,
-                state="bad",
-            )
-        ]
+        words = answer.kind + (f" {answer.status}" if answer.status else "")
+        text = f"nginx answers by itself: {words} {answer.reason}".rstrip()
+        return [_step("answer", text, answer.directive, state="bad")]
     lines = [
         f"{item.name} {item.value} ({item.source})"
         for item in (route.effective[name] for name in SHOWN if name in route.effective)
@@ -201,15 +176,9 @@ def _answers(facts: Facts) -> List[Step]:
     found = []
     for words, probe in probes_of(facts.backends):
         if "as nginx sends it" in words or "right handshake" in words:
-            found.append(
-                _step(
-                    "answer",
-                    f"direct to the backend ({words}): {outcome(probe)}",
-                    state="ok" if probe.opened else "bad",
-                )
-            )
+            text = f"direct to the backend ({words}): {outcome(probe)}"
+            found.append(_step("answer", text, state="ok" if probe.opened else "bad"))
     for hop in facts.hops:
-        found.append(
-            _step("answer", f"{hop.words}: {outcome(hop.probe)}", state="ok" if hop.opened else "bad")
-        )
+        text = f"{hop.words}: {outcome(hop.probe)}"
+        found.append(_step("answer", text, state="ok" if hop.opened else "bad"))
     return found

@@ -11,7 +11,7 @@ from ...behaviour.content.upstream import Upstream
 from ...behaviour.route import Route
 from ...behaviour.upgrade.hops import own_hops
 from ..evidence.errorlog import LogLine
-from ..evidence.facts import Facts
+from ..evidence.facts import Facts, NewerFile
 from ..words.findings import Evidence, Finding
 from ..words.suspect import at
 
@@ -22,20 +22,24 @@ def stale(facts: Facts) -> List[Finding]:
     """Files that changed after the workers started, with the refused reload where there was one."""
     if not facts.newer_files:
         return []
-    newest = facts.newer_files[0]
-    evidence = [
+    reasons = refused_since(facts, facts.newer_files[0].changed)
+    evidence = reasons + [
         Evidence(
-            "file",
-            f"{item.path} changed {item.changed - facts.workers_started:.0f} s after the workers started",
-            item.path,
-            0,
+            "file", f"{item.path} changed {since(facts, item):.0f} s after the workers started", item.path
         )
         for item in facts.newer_files[:3]
     ]
-    reasons = [line for line in facts.emergencies if line.time >= int(newest.changed) - 1]
-    if reasons:
-        return [Finding(codes.RELOAD_FAILED, evidence=[line.evidence() for line in reasons[:3]] + evidence)]
-    return [Finding(codes.STALE_CONFIG_NOT_RELOADED, evidence=evidence)]
+    return [Finding(codes.RELOAD_FAILED if reasons else codes.STALE_CONFIG_NOT_RELOADED, evidence=evidence)]
+
+
+def since(facts: Facts, file: NewerFile) -> float:
+    """Seconds from the start of the workers to the change of a file."""
+    return file.changed - facts.workers_started
+
+
+def refused_since(facts: Facts, changed: float) -> List[Evidence]:
+    """Why nginx refused a reload since a file changed, as far as its log says so."""
+    return [line.evidence() for line in facts.emergencies if line.time >= int(changed) - 1][:3]
 
 
 def other_upstream(facts: Facts) -> List[Finding]:

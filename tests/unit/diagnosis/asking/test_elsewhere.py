@@ -6,7 +6,7 @@ import pytest
 
 from module_utils.nginx_websocket.conf.load import load
 from module_utils.nginx_websocket.diagnosis.asking import elsewhere
-from module_utils.nginx_websocket.diagnosis.asking.elsewhere import harmless_path, look_elsewhere, named_ports
+from module_utils.nginx_websocket.diagnosis.asking.elsewhere import harmless, look_elsewhere, named_ports
 from module_utils.nginx_websocket.diagnosis.evidence.facts import BackendFacts, Facts, Question
 from module_utils.nginx_websocket.host.listeners import Listener
 from tests.unit.websocket.tiny_server import TinyServer
@@ -57,8 +57,8 @@ def test_a_stranger_is_listed_and_not_asked(monkeypatch):
 
 
 def test_a_path_without_its_tokens():
-    assert harmless_path(question()) == "/ws/x"
-    assert harmless_path(Question("ws://a.test/api/mqtt/ws/hints?x=1")) == "/api/mqtt/ws/hints"
+    assert harmless(question().endpoint.target) == "/ws/x"
+    assert harmless("/api/mqtt/ws/hints?x=1") == "/api/mqtt/ws/hints"
 
 
 def test_ports_that_the_configuration_names():
