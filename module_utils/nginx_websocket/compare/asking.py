@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Dict, List, Optional, Tuple
+from typing import Dict, Iterator, List, Optional, Set, Tuple
 
 from ..behaviour.behaviour import Behaviour, behaviour
 from ..behaviour.content.files import FileKind
 from ..behaviour.request import Request
+from ..conf.tree import Directive
 from .differences import PLACES, Gathering, Parting
 from .parting import destination as to
 from .parting.destination import destination, passed_to
@@ -34,7 +35,11 @@ class Asking:
         self.scope, self.gathering, self.version = scope, gathering, version
         self.asked: Dict[Tuple[Endpoint, str, Variant], List[Parting]] = {}
         self.proxied: Dict[Tuple[Endpoint, str], bool] = {}
-        """Whether a tree passes a request on, or nobody can tell."""
+        """Whether a tree passes a request on to HTTP, or nobody can tell."""
+        self.passed: Dict[Tuple[Endpoint, str], bool] = {}
+        """The same of any protocol, FastCGI say."""
+        self.entered: Dict[Tuple[Endpoint, str], Set[Directive]] = {}
+        """The blocks that the requests for a path came through, in both trees."""
         self._look = files
         self._files: Dict[str, str] = {}
         self._backends = passed_to(scope.before.index.http, scope.gone)
@@ -84,6 +89,9 @@ class Asking:
         self.proxied[(endpoint, path)] = any(
             one.upstream is not None or one.answer.kind == "undecided" for one in (before, after)
         )
+        self.passed[(endpoint, path)] = self.proxied[(endpoint, path)] or bool(
+            before.gateway or after.gateway
+        )
         same = self.scope.before.text(endpoint.before) == self.scope.after.text(endpoint.after)
         end = self._followed(before, after, asked, endpoint)
         foreign = variant.origin if variant.origin and variant.origin != endpoint.origin else ""
@@ -91,6 +99,8 @@ class Asking:
         shut = self._shut(before, after, asked) if end is after else None
         known = self._backends
         pair = Pair(before, after, end, behind, variant.upgrade, variant.method, foreign, shut, known, same)
+        seen = (before, after, end, *filter(None, (behind, *(shut or ()))))
+        self.entered.setdefault((endpoint, path), set()).update(*map(_blocks, seen))
         return partings(pair)
 
     def _shut(
@@ -153,3 +163,11 @@ class Asking:
             except ValueError:
                 break
         return found
+
+
+def _blocks(found: Behaviour) -> Iterator[Directive]:
+    """The blocks of the configuration that a request came through."""
+    for level in (found.route.level, *(visit.level for visit in found.visits)):
+        for outer in level.chain() if level is not None else ():
+            if outer.directive is not None:
+                yield outer.directive

@@ -5,13 +5,13 @@ from __future__ import annotations
 import dataclasses
 import time
 import urllib.parse
-from typing import Callable, Dict, Iterable, List, Optional, Sequence, Tuple
+from typing import Callable, Dict, FrozenSet, Iterable, Iterator, List, Optional, Sequence, Set, Tuple
 
 from ..behaviour.content.files import FileKind, local_files
 from ..behaviour.effective import Level
 from ..behaviour.uri import escape_uri
 from ..behaviour.variables import Map, maps_of
-from ..conf.tree import Configuration
+from ..conf.tree import Configuration, Directive
 from .asking import Asking
 from .differences import Accepted, Comparison, Gathering, other_way
 from .logs.access_log import Asked, Traffic, known_hosts, traffic
@@ -82,6 +82,7 @@ class _Comparing:
         self.gathering = Gathering(Accepted(world.accepted) if world.accepted else None)
         self.result = Comparison()
         self.asking = Asking(self.scope, self.gathering, version, world.files)
+        self._traits: Dict[Tuple[Endpoint, FrozenSet[Directive]], Traits] = {}
 
     def run(self, urls: List[str]) -> Comparison:
         result = self.result
@@ -104,7 +105,7 @@ class _Comparing:
             if first.setdefault(endpoint.pair, endpoint) is not endpoint and not endpoint.stranger:
                 others.append(endpoint)
         endpoints = list(first.values())
-        known, paths = self._known(endpoints)
+        paths = self._paths(endpoints)
         for url in urls:
             for endpoint in endpoints:
                 if url.startswith(endpoint.origin + "/"):
@@ -117,23 +118,23 @@ class _Comparing:
         rest = self._log(
             endpoints, day, time.process_time() + (self.until - time.process_time()) * _OF_THE_LOG
         )
-        self._all("other ways to ask for them", self._other_ways(endpoints, paths, known))
+        self._other_ways("other ways to ask for them", endpoints, paths)
         self._all(
             "paths at other names",
             [(endpoint, path, PLAIN) for endpoint in others for path in _AT_OTHER_NAMES],
         )
         if self.world.look_below:
-            self._below(endpoints, known)
+            self._below(endpoints)
         self._log_further(endpoints, rest)
 
-    def _known(self, endpoints: List[Endpoint]) -> Tuple[Dict[Endpoint, Traits], Dict[Endpoint, List[str]]]:
-        """What the servers behind each endpoint look at, and the paths that they know."""
-        known = {endpoint: traits_of(*self._with_maps(endpoint)) for endpoint in endpoints}
-        paths = {
-            endpoint: paths_of((endpoint.before, endpoint.after), known[endpoint], self.version)
+    def _paths(self, endpoints: List[Endpoint]) -> Dict[Endpoint, List[str]]:
+        """The paths that the servers behind each endpoint know."""
+        return {
+            endpoint: paths_of(
+                (endpoint.before, endpoint.after), traits_of(*self._with_maps(endpoint)), self.version
+            )
             for endpoint in endpoints
         }
-        return known, paths
 
     def _with_maps(self, endpoint: Endpoint) -> List[Tuple[Optional[Level], Dict[bytes, Map]]]:
         sides = (self.scope.before, endpoint.before), (self.scope.after, endpoint.after)
@@ -141,32 +142,54 @@ class _Comparing:
 
     def _all(
         self, what: str, wanted: Sequence[Tuple[Endpoint, str, Variant]], *, neighbour: bool = False
-    ) -> None:
-        """Ask all of these; what the budget has no room for is told."""
+    ) -> bool:
+        """Ask all of these, and say whether the budget had room for them; what it had none for is told."""
         for number, (endpoint, path, variant) in enumerate(wanted):
             if time.process_time() > self.until:
                 self.result.notes.append(
                     f"{len(wanted) - number} of {len(wanted)} {what} were not asked: the comparison may take "
                     f"{self.world.seconds:g} seconds"
                 )
-                return
+                return False
             self.asking.ask(endpoint, path, variant, whose=endpoint.name if neighbour else "")
+        return True
 
     def _other_ways(
-        self, endpoints: List[Endpoint], paths: Dict[Endpoint, List[str]], known: Dict[Endpoint, Traits]
-    ) -> List[Tuple[Endpoint, str, Variant]]:
-        """Other ways to ask for paths that were asked for plainly."""
-        wanted: List[Tuple[Endpoint, str, Variant]] = []
+        self,
+        what: str,
+        endpoints: List[Endpoint],
+        paths: Dict[Endpoint, List[str]],
+        *,
+        neighbour: bool = False,
+    ) -> None:
+        """Ask in other ways for paths that were asked for plainly: by what the locations on the way look at.
+
+        Another way may enter other locations, which look at more.
+        """
+        asked: Set[Tuple[Endpoint, str, Variant]] = set()
+        while True:
+            wanted = [way for way in self._ways(endpoints, paths) if way not in asked]
+            if not wanted or not self._all(what, wanted, neighbour=neighbour):
+                return
+            asked.update(wanted)
+
+    def _ways(
+        self, endpoints: List[Endpoint], paths: Dict[Endpoint, List[str]]
+    ) -> Iterator[Tuple[Endpoint, str, Variant]]:
         for endpoint in endpoints:
             for path in dict.fromkeys(paths[endpoint]):
-                proxied = self.asking.proxied.get((endpoint, path), False)
-                wanted += [
-                    (endpoint, path, way)
-                    for way in variants(known[endpoint], endpoint.origin, proxied=proxied)
-                ]
-        return wanted
+                entered = frozenset(self.asking.entered.get((endpoint, path), ()))
+                if (endpoint, entered) not in self._traits:
+                    found = traits_of(*self._with_maps(endpoint), entered=entered)
+                    self._traits[endpoint, entered] = found
+                proxied, passed = (
+                    found.get((endpoint, path), False) for found in (self.asking.proxied, self.asking.passed)
+                )
+                traits = self._traits[endpoint, entered]
+                for way in variants(traits, endpoint.origin, proxied=proxied, passed=passed):
+                    yield endpoint, path, way
 
-    def _below(self, endpoints: List[Endpoint], known: Dict[Endpoint, Traits]) -> None:
+    def _below(self, endpoints: List[Endpoint]) -> None:
         wanted = []
         cut: List[str] = []
         for endpoint in endpoints:
@@ -238,11 +261,11 @@ class _Comparing:
         for parting, requests, whose in moved(self.scope):
             self.gathering.take([parting], requests, whose=whose)
         endpoints = self.scope.feeling()
-        known, paths = self._known(endpoints)
+        paths = self._paths(endpoints)
         plain = [(endpoint, path, PLAIN) for endpoint in endpoints for path in paths[endpoint]]
         self.until = max(self.until, time.process_time() + self.world.seconds / 4)
         self._all("requests of neighbours", plain, neighbour=True)
-        self._all("other requests of neighbours", self._other_ways(endpoints, paths, known), neighbour=True)
+        self._other_ways("other requests of neighbours", endpoints, paths, neighbour=True)
 
 
 def _endpoint_of(asked: Asked, endpoints: List[Endpoint]) -> Optional[Endpoint]:

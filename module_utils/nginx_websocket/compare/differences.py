@@ -16,7 +16,7 @@ LOSS, CHANGE, GAIN = "loss", "change", "gain"
 GUARD_LOST, SOURCE_SERVED, OPENED, FILE_LOST = "guard-lost", "source-served", "opened", "file-lost"
 UPGRADE_LOST, REDIRECT_LOST, PATH_CHANGED = "upgrade-lost", "redirect-lost", "path-changed"
 ELSEWHERE, NEIGHBOUR, UNKNOWN = "elsewhere", "neighbour", "unknown"
-LET_IN = "let-in"
+LET_IN, HEADER_PASSED = "let-in", "header-passed"
 BACKEND_MOVED, ROOT_CHANGED, REROUTED, REDIRECTED = "backend-moved", "root-changed", "rerouted", "redirected"
 CLOSED, GUARD_CHANGED, LESS, PREFLIGHT = "closed", "guard-changed", "less", "preflight"
 BACKEND_HEADERS, HEADERS, SETTINGS, LOGS, STATUS = (
@@ -33,6 +33,7 @@ KINDS: Dict[str, Tuple[str, str]] = {
     SOURCE_SERVED: (LOSS, "a file that was run is sent as it is, source code and all"),
     OPENED: (LOSS, "a path that was closed on purpose is answered"),
     LET_IN: (LOSS, "pages of another site may open a WebSocket that was refused to them"),
+    HEADER_PASSED: (LOSS, "the backend gets a header as a client wrote it, which the live tree takes away"),
     FILE_LOST: (LOSS, "a file that is there is no longer sent"),
     UPGRADE_LOST: (LOSS, "a WebSocket that opened would not"),
     REDIRECT_LOST: (LOSS, "a redirect is gone, and plain HTTP is answered"),
@@ -80,7 +81,7 @@ PLACES = frozenset(
 """Kinds that say where a request ends up."""
 _BESIDE = frozenset((BACKEND_HEADERS, HEADERS, SETTINGS, LOGS, LESS))
 """Kinds of requests that go the same way all the same."""
-_ANYWHERE = frozenset((BACKEND_HEADERS, HEADERS, SETTINGS, LOGS, LESS, REDIRECTED))
+_ANYWHERE = frozenset((HEADER_PASSED, BACKEND_HEADERS, HEADERS, SETTINGS, LOGS, LESS, REDIRECTED))
 """Kinds that are one difference wherever they stand: a header that ten locations add, say."""
 _USABLE = re.compile(r"(?:https?://[^/?#*\s]+)?/[^?#*\s]*\*?\Z")
 """A path or a URL whose losses are accepted."""

@@ -88,6 +88,7 @@ def test_gateway(ask):
     assert [(item.name, item.value) for item in found.gateway.parameters] == [
         ("SCRIPT_FILENAME", "/srv/x.php"),
         ("QUERY_STRING", "a=1"),
+        ("HTTP_HOST", "a.test"),
     ]
 
 

@@ -50,8 +50,8 @@ def test_another_version_of_http_is_told():
     ("live", "staged", "group"),
     [
         ("proxy_set_header X-A $uri;", "proxy_set_header X-A a;", ("X-A $uri", "X-A a")),
-        ("", "proxy_set_header X-A a;", ("of the client", "X-A a")),
-        ("proxy_set_header X-B b;", "", ("X-B b", "none")),
+        ("", "proxy_set_header X-A a;", ("", "X-A a")),
+        ("proxy_set_header X-B b;", "", ("X-B b", "")),
     ],
 )
 def test_one_difference_for_all_requests_is_named_by_the_lines_that_make_it(live, staged, group):

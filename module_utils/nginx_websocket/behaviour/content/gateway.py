@@ -6,12 +6,15 @@ Rules of ``ngx_http_fastcgi_create_request`` and its kin.
 from __future__ import annotations
 
 import dataclasses
-from typing import Optional, Tuple
+from typing import Iterator, Optional, Sequence, Tuple
 
 from ...conf.tree import Directive, printable
 from ..effective import Level
 from ..variables import Exchange
 from .upstream import up_servers, upstream_block
+
+_OF_THE_CONNECTION = frozenset(("host", "connection", "te", "upgrade", "keep-alive", "transfer-encoding"))
+"""Headers that nginx never passes to a gRPC backend (``ngx_http_grpc_headers``)."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,13 +52,14 @@ def gateway(exchange: Exchange, level: Level, directive: Directive) -> Gateway:
     target = exchange.told(directive.args[0]) if directive.args else ""
     kind = b"grpc_set_header" if protocol == b"grpc" else protocol + b"_param"
     parameters = []
-    for line in level.nearest(kind)[1]:
-        if len(line.args) < 2:
-            continue
+    lines = [line for line in level.nearest(kind)[1] if len(line.args) > 1]
+    for line in lines:
         value = exchange.told(line.args[1])
         if value == "" and (line.args[2:3] == (b"if_not_empty",) or protocol == b"grpc"):
             continue
         parameters.append(Parameter(printable(line.args[0]), value, line))
+    if protocol != b"memcached" and level.on(protocol + b"_pass_request_headers", True):
+        parameters += _of_the_client(exchange, [printable(line.args[0]) for line in lines], protocol)
     index = ""
     if protocol == b"fastcgi" and exchange.uri.endswith(b"/"):
         index = printable(level.value(b"fastcgi_index", b""))
@@ -63,3 +67,16 @@ def gateway(exchange: Exchange, level: Level, directive: Directive) -> Gateway:
     block = upstream_block(exchange.http, name)
     servers = () if target is None else (name,) if block is None else up_servers(block)
     return Gateway(protocol.decode(), target, servers, tuple(parameters), index, directive, block)
+
+
+def _of_the_client(exchange: Exchange, written: Sequence[str], protocol: bytes) -> Iterator[Parameter]:
+    """The client's headers, but for those that a directive writes (``ngx_http_fastcgi_init_params``)."""
+    names = {name.lower() for name in written}
+    for key, content in exchange.headers:
+        name = printable(key)
+        if protocol != b"grpc":
+            name = "HTTP_" + name.upper().replace("-", "_")
+        elif name.lower() in _OF_THE_CONNECTION:
+            continue
+        if name.lower() not in names:
+            yield Parameter(name, content.decode("latin-1"))

@@ -14,7 +14,18 @@ from ...behaviour.response import Added
 from ...conf.tree import Directive
 from ...conf.units import seconds_of
 from ...exchange.masking import masked_headers, masked_url
-from ..differences import BACKEND_HEADERS, HEADERS, LESS, LOGS, MORE, PATH_CHANGED, SETTINGS, Parting
+from ..differences import (
+    BACKEND_HEADERS,
+    HEADER_PASSED,
+    HEADERS,
+    LESS,
+    LOGS,
+    MORE,
+    PATH_CHANGED,
+    SETTINGS,
+    Parting,
+)
+from ..requests.traits import sent_by_browsers
 from .destination import BACKEND, Destination
 
 _TIMES = ("proxy_read_timeout", "proxy_send_timeout")
@@ -85,12 +96,15 @@ def _lines(old: _Lines, new: _Lines, at: Places, hop: FrozenSet[str]) -> Iterato
         if sent[0] == sent[1] and (not sent[0] or _same(before, line, after, other)):
             continue
         kind = PATH_CHANGED if key[0] in _PATHS else BACKEND_HEADERS
+        if key not in old or line is not None:
+            forged = bool(after) and other is None and not sent_by_browsers(name)
+            kind = HEADER_PASSED if forged and not before else kind
         was, now = (
             f"the backend gets {name}: {known(value, name)}" if here else f"the backend gets no {name}"
             for value, here in zip((before, after), sent)
         )
         # One difference for all requests: by the lines that make the value, not by the value.
-        group = (_source(line, before), _source(other, after))
+        group = (_source(line), _source(other))
         yield Parting(kind, was, now, place(line, at[0]), place(other, at[1]), group, name)
 
 
@@ -99,10 +113,8 @@ def _sent(line: Optional[Tuple[str, Optional[str], Optional[Directive]]]) -> boo
     return line is not None and (line[1] != "" or line[2] is None)
 
 
-def _source(directive: Optional[Directive], value: Optional[str]) -> str:
-    if directive is not None:
-        return b" ".join(directive.args).decode("utf-8", "replace")
-    return "of the client" if value else "none"
+def _source(directive: Optional[Directive]) -> str:
+    return "" if directive is None else b" ".join(directive.args).decode("utf-8", "replace")
 
 
 def known(value: Optional[str], name: str) -> str:
@@ -188,7 +200,7 @@ def answer_headers(
             place(one.directive if one is not None else None, was.at),
             place(other.directive if other is not None else None, now.at),
         )
-        group = tuple(_source(side.directive, "") if side is not None else "none" for side in (one, other))
+        group = tuple(_source(side.directive) if side is not None else "none" for side in (one, other))
         yield Parting(HEADERS, texts[0], texts[1], *at, group, name)
     if not was.kind == now.kind == BACKEND:
         return

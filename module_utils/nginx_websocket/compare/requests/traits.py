@@ -1,18 +1,25 @@
-"""What a server looks at in a request besides its path: the values that make requests differ there."""
+"""What nginx looks at in a request besides its path: the values that make requests differ there.
+
+Of a whole server, or of the locations that one path enters: what stands in the others is nothing to it.
+"""
 
 from __future__ import annotations
 
 import dataclasses
-from typing import Dict, List, Optional, Set, Tuple, TypeVar
+import re
+from typing import AbstractSet, Dict, List, Optional, Set, Tuple, TypeVar
 
 from ...behaviour.effective import Level
 from ...behaviour.rewrite import condition_words
 from ...behaviour.variables import Map, variable_names
-from ...conf.tree import Directive
+from ...conf.tree import Directive, printable
 from ..pattern import texts
 
 _PATHS = frozenset((b"uri", b"request_uri", b"document_uri", b"request_filename", b"request"))
 _NOT_ASKED = frozenset((b"http_host", b"http_connection", b"http_upgrade", b"http_cookie"))
+_QUERY = frozenset((b"args", b"query_string", b"is_args", b"request_uri", b"request"))
+_HTTP = "HTTP_"
+"""How the name of a parameter begins that is a header of the client (RFC 3875, 4.1.18)."""
 _HANDSHAKE = frozenset((b"http_upgrade", b"http_connection"))
 Given = TypeVar("Given")
 _EACH = 3
@@ -36,14 +43,27 @@ class Traits:
     """Whether something else than the headers to a backend depends on a handshake."""
     headers: List[Tuple[str, str]] = dataclasses.field(default_factory=list)
     queries: List[str] = dataclasses.field(default_factory=list)
+    asks_query: bool = False
+    """Whether answers hold what the request has after its question mark."""
+    written: Dict[str, None] = dataclasses.field(default_factory=dict)
+    """Headers of a request that are written for a backend, or taken away."""
+    own_headers: Dict[str, None] = dataclasses.field(default_factory=dict)
+    """Headers that are looked at, whatever value they have."""
+    own_arguments: Dict[str, None] = dataclasses.field(default_factory=dict)
+    own_cookies: Dict[str, None] = dataclasses.field(default_factory=dict)
 
 
 class Reader:
     """Collects the traits of servers; the maps of their http block are followed."""
 
-    def __init__(self) -> None:
-        """Begin with nothing."""
+    def __init__(self, entered: Optional[AbstractSet[Directive]] = None) -> None:
+        """Begin with nothing.
+
+        Args:
+            entered: the locations that count; None for all.
+        """
         self.traits = Traits()
+        self._entered = entered
         self._maps: Dict[bytes, Map] = {}
         self._seen: Set[bytes] = set()
 
@@ -65,8 +85,11 @@ class Reader:
     def _block(self, block: Directive) -> None:
         for directive in block.block or ():
             self._directive(directive)
-            if directive.block is not None:
+            if directive.block is not None and self._counts(directive):
                 self._block(directive)
+
+    def _counts(self, block: Directive) -> bool:
+        return self._entered is None or block.name != b"location" or block in self._entered
 
     def _directive(self, directive: Directive) -> None:
         name, args = directive.name, directive.args
@@ -76,6 +99,7 @@ class Reader:
             self._methods([*args, b"POST", b"OPTIONS", b"PUT", b"DELETE"])
         elif name == b"rewrite" and args:
             _add(self.traits.paths, args[0])
+            self.traits.asks_query = True
         elif name == b"error_page" and args and args[-1].startswith(b"/"):
             _add(self.traits.plain, args[-1].split(b"?")[0])
         elif name == b"try_files":
@@ -87,6 +111,9 @@ class Reader:
 
     def _values(self, directive: Directive) -> None:
         """Variables that a value uses, and what the maps behind them look at."""
+        header = header_of(directive)
+        if header and not _OF_ONE_CONNECTION.fullmatch(header):
+            self.traits.written[header.lower()] = None
         for argument in directive.args:
             if b"$" in argument:
                 for name in variable_names(argument):
@@ -113,6 +140,15 @@ class Reader:
             self.traits.asks_origin = True
         elif name in _HANDSHAKE and not told:
             self.traits.asks_upgrade = True
+        elif name in _QUERY and not told:
+            self.traits.asks_query = True
+        kind, _mark, rest = name.decode("latin-1").partition("_")
+        if kind == "http" and name not in _NOT_ASKED and name != b"http_origin":
+            self.traits.own_headers[rest.replace("_", "-")] = None
+        elif kind == "arg":
+            self.traits.own_arguments[rest] = None
+        elif kind == "cookie":
+            self.traits.own_cookies[rest] = None
 
     def _condition(self, directive: Directive) -> None:
         words = condition_words(directive.args)
@@ -176,6 +212,41 @@ _OF_NO_ANSWER = frozenset(
 """Directives whose values no browser sees: to a backend, or to a log."""
 
 
+_SET_HEADER = b"_set_header"
+_PARAMETERS = frozenset((b"fastcgi_param", b"uwsgi_param", b"scgi_param"))
+_OF_ONE_CONNECTION = re.compile(
+    r"(?:content|sec)-.*|connection|expect|host|http2-settings|keep-alive|origin|te|trailer|transfer-encoding|"
+    r"upgrade",
+    re.IGNORECASE,
+)
+"""Headers of the transport and the handshake; Origin is asked with by itself."""
+_OF_BROWSERS = re.compile(
+    r"(?:accept|access-control|if)-.*|accept|authorization|cache-control|cookie|dnt|pragma|priority|range|referer|"
+    r"upgrade-insecure-requests|user-agent",
+    re.IGNORECASE,
+)
+
+
+def sent_by_browsers(header: str) -> bool:
+    """Whether a browser sends a header by itself, so that nobody takes its value for a proxy's word.
+
+    Args:
+        header: its name in any case, or that of the parameter that FastCGI makes of it (``HTTP_COOKIE``).
+    """
+    name = header[len(_HTTP) :].replace("_", "-") if header.startswith(_HTTP) else header
+    return bool(_OF_ONE_CONNECTION.fullmatch(name) or _OF_BROWSERS.fullmatch(name))
+
+
+def header_of(directive: Directive) -> str:
+    """The header of a request that a directive writes for the backend; "" for any other directive."""
+    name = printable(directive.args[0]) if directive.args else ""
+    if directive.name.endswith(_SET_HEADER):
+        return name
+    if directive.name in _PARAMETERS and name.startswith(_HTTP):
+        return name[len(_HTTP) :].replace("_", "-")
+    return ""
+
+
 def _sendable(text: bytes) -> bool:
     return bool(text) and len(text) < 500 and all(0x20 < code < 0x7F for code in text)
 
@@ -185,13 +256,16 @@ def _add(into: List[bytes], value: bytes) -> None:
         into.append(value)
 
 
-def traits_of(*servers: Tuple[Optional[Level], Dict[bytes, Map]]) -> Traits:
+def traits_of(
+    *servers: Tuple[Optional[Level], Dict[bytes, Map]], entered: Optional[AbstractSet[Directive]] = None
+) -> Traits:
     """What some servers look at.
 
     Args:
         servers: each with the maps of its http block.
+        entered: the locations that count; None for all.
     """
-    reader = Reader()
+    reader = Reader(entered)
     for server, maps in servers:
         if server is not None:
             reader.read(server, maps)

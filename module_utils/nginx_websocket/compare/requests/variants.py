@@ -28,6 +28,9 @@ class Variant:
 
 
 PLAIN = Variant("")
+_MADE_UP = "of-the-client-"
+"""Begins the value of a header, a cookie or an argument that a client has made up; its name ends it."""
+_ARGUMENT = "websocket-route-check"
 
 
 def request(endpoint: Endpoint, path: str, variant: Variant = PLAIN) -> Request:
@@ -53,13 +56,14 @@ def request(endpoint: Endpoint, path: str, variant: Variant = PLAIN) -> Request:
     )
 
 
-def variants(traits: Traits, origin: str, *, proxied: bool) -> Iterator[Variant]:
+def variants(traits: Traits, origin: str, *, proxied: bool, passed: bool) -> Iterator[Variant]:
     """The other ways to ask for a path that has been asked for plainly.
 
     Args:
         traits: of both servers.
         origin: the site's own.
         proxied: whether a tree passes the plain request on, or a handshake could matter for another reason.
+        passed: whether a tree passes it on by any protocol.
     """
     if proxied or traits.asks_upgrade:
         yield Variant("a WebSocket without Origin", upgrade=True)
@@ -78,6 +82,25 @@ def variants(traits: Traits, origin: str, *, proxied: bool) -> Iterator[Variant]
         yield Variant(f"a request with {header[0]}: {header[1]}", headers=(header,))
     for query in traits.queries:
         yield Variant(f"a request with the query {query.partition('=')[0]}", query=query)
+    made_up = _made_up(traits, passed)
+    if made_up is not None:
+        yield made_up
+
+
+def _made_up(traits: Traits, passed: bool) -> Optional[Variant]:
+    """A request in which a client writes itself what the servers look at, or write for a backend."""
+    names = dict(traits.own_headers)
+    if passed:
+        names.update(traits.written)
+    headers = [(name, _MADE_UP + name) for name in names]
+    if traits.own_cookies:
+        headers.append(("cookie", "; ".join(f"{name}={_MADE_UP}{name}" for name in traits.own_cookies)))
+    arguments = [*traits.own_arguments, *([_ARGUMENT] if passed or traits.asks_query else ())]
+    if not headers and not arguments:
+        return None
+    shown = ", ".join((*names, *traits.own_cookies, *traits.own_arguments)) or "query"
+    query = "&".join(f"{name}={_MADE_UP}{name}" for name in arguments)
+    return Variant(f"a request with a client's own {shown}", headers=tuple(headers), query=query)
 
 
 def _from(what: str, value: str, own: str) -> str:

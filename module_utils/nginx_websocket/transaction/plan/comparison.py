@@ -27,7 +27,14 @@ _NO_CERTIFICATES = (
     "leave it out of the role)"
 )
 ORDINARY: FrozenSet[str] = frozenset(
-    (kinds.GUARD_LOST, kinds.SOURCE_SERVED, kinds.OPENED, kinds.FILE_LOST, kinds.NEIGHBOUR)
+    (
+        kinds.GUARD_LOST,
+        kinds.SOURCE_SERVED,
+        kinds.OPENED,
+        kinds.HEADER_PASSED,
+        kinds.FILE_LOST,
+        kinds.NEIGHBOUR,
+    )
 )
 """Losses that nobody means when a site's variables change; other losses may be just what is wanted."""
 
