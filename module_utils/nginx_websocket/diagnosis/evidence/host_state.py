@@ -190,9 +190,9 @@ def worker_limits(master: Master) -> Dict[str, int]:
     proc = Proc()
     limits: Dict[str, int] = {}
     for worker in master.workers:
-        match = re.search(rb"^Max open files\s+(\d+)", proc.read(worker.pid, "limits"), re.M)
-        if match:
-            limits["files"] = min(limits.get("files", 1 << 30), int(match.group(1)))
+        most = proc.open_files(worker.pid)
+        if most is not None and most[0].isdigit():
+            limits["files"] = min(limits.get("files", 1 << 30), int(most[0]))
         try:
             limits["used"] = max(limits.get("used", 0), len(os.listdir(proc.path(worker.pid, "fd"))))
         except OSError:

@@ -47,7 +47,7 @@ def confinement(pid: int, proc: Optional[Proc] = None, *, enforcing: str = _ENFO
     mounts = proc.link(pid, "ns/mnt")
     if mounts and mounts != proc.link(here, "ns/mnt"):
         found.append("it has its own view of the file system (InaccessiblePaths=, ProtectHome= and the like)")
-    ours, theirs = _capabilities(proc, here), _capabilities(proc, pid)
+    ours, theirs = proc.capabilities(here), proc.capabilities(pid)
     missing = 0 if ours is None or theirs is None else ours & ~theirs
     purposes: Dict[str, List[str]] = {}
     for bit, (name, purpose) in _CAPABILITIES.items():
@@ -58,14 +58,6 @@ def confinement(pid: int, proc: Optional[Proc] = None, *, enforcing: str = _ENFO
     if label and label != _label(proc, here) and not _only_complains(label, enforcing):
         found.append(f"its security label is {label}")
     return found
-
-
-def _capabilities(proc: Proc, pid: int) -> Optional[int]:
-    """The effective set as bits; None when the process is gone."""
-    for line in proc.read(pid, "status").splitlines():
-        if line.startswith(b"CapEff:"):
-            return int(line.split()[1], 16)
-    return None
 
 
 def _label(proc: Proc, pid: int) -> str:

@@ -92,6 +92,18 @@ class Proc:
                 return [int(word) for word in line.split()[1:5]]
         return []
 
+    def open_files(self, pid: int) -> Optional[Tuple[str, str]]:
+        """Soft and hard limit of open files, each a number or "unlimited"; None when the process is gone."""
+        found = re.search(rb"^Max open files\s+(\S+)\s+(\S+)", self.read(pid, "limits"), re.MULTILINE)
+        return (found.group(1).decode(), found.group(2).decode()) if found else None
+
+    def capabilities(self, pid: int) -> Optional[int]:
+        """The effective set of capabilities as bits; None when the process is gone."""
+        for line in self.read(pid, "status").splitlines():
+            if line.startswith(b"CapEff:"):
+                return int(line.split()[1], 16)
+        return None
+
     def user(self, pid: int) -> str:
         """Name of the effective user; its number when it has no name here, empty when it is gone."""
         credentials = self.credentials(pid)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 from typing import Iterable, List, Sequence
 
 from ... import host as nginx_host
 from ...behaviour.server.listen import WILDCARD4, WILDCARD6, Address
+from ...host.processes.proc import Proc
 from . import workers
 
 _STATES = {
@@ -41,11 +41,7 @@ def limited(master: int, unit: str, messages: Sequence[str]) -> str:
     """
     if not any(map(_TOO_MANY.search, messages)):
         return ""
-    limit, most = "an unknown number of", ""
-    with contextlib.suppress(OSError), open(f"/proc/{master}/limits", encoding="ascii") as stream:
-        for line in stream:
-            if line.startswith("Max open files"):
-                limit, most = line.split()[3:5]
+    limit, most = Proc().open_files(master) or ("an unknown number of", "")
     return (
         f"; nginx's master (process {master}) may open {limit} files, and during a reload it needs those of "
         "the old configuration and of the new one together. Raise LimitNOFILE "

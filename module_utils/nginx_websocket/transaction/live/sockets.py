@@ -139,14 +139,16 @@ def opened(master: int, where: Backends) -> Open:
         master: process id of the nginx master, whose network namespace is looked at.
         where: what ``backends`` found.
     """
-    owners = {_owner(pid) for pid in workers.all_of(master)} - {""}
+    proc = Proc()
+    # The entries of /proc belong to root, as nginx is not dumpable.
+    owners = {str(uids[1]) for uids in map(proc.uids, workers.all_of(master)) if uids}
     everything: Set[str] = set()
     pooled: Set[str] = set()
     clients: Set[str] = set()
     table = [fields for fields in map(str.split, _lines(master, "tcp", "tcp6")) if len(fields) >= 10]
     # Others may run as nginx's user, too: clients come to what the master listens on. Where it is its own
     # backend, they are not those of that port.
-    held = socket_inodes(master, Proc())
+    held = socket_inodes(master, proc)
     own = frozenset(map(str, held or ()))
     served = {_port(fields[1]) for fields in table if fields[3] == _LISTENING and fields[9] in own}
     served -= where.ports
@@ -174,15 +176,6 @@ def opened(master: int, where: Backends) -> Open:
 def _port(address: str) -> int:
     """The port of an address as the kernel's tables write it."""
     return int(address.rpartition(":")[2], 16)
-
-
-def _owner(pid: int) -> str:
-    """The user that a process runs as; its entry in /proc belongs to root, as nginx is not dumpable."""
-    with contextlib.suppress(OSError), open(f"/proc/{pid}/status", "rb") as stream:
-        for line in stream:
-            if line.startswith(b"Uid:"):
-                return line.split()[2].decode("ascii")
-    return ""
 
 
 def _lines(master: int, *tables: str) -> Iterable[str]:

@@ -10,16 +10,13 @@ import contextlib
 import os
 from typing import Dict, FrozenSet, List, Optional, Set
 
+from ...host.processes.proc import Proc
+
+_PROC = Proc()
 _SHUTTING_DOWN = b"is shutting down"
 _WORKER = b"worker process"
 _ESTABLISHED, _LISTEN = "01", "0A"
 """Socket states in /proc/net/tcp."""
-
-
-def _stat_parent(pid: int) -> int:
-    with open(f"/proc/{pid}/stat", "rb") as stream:
-        # The name in parentheses may hold anything, so count from its end.
-        return int(stream.read().rpartition(b")")[2].split()[1])
 
 
 def children(master: int) -> List[int]:
@@ -28,21 +25,12 @@ def children(master: int) -> List[int]:
         with open(f"/proc/{master}/task/{master}/children", "rb") as stream:
             return [int(pid) for pid in stream.read().split()]
     except OSError:  # a kernel without CONFIG_PROC_CHILDREN
-        found = []
-        for name in os.listdir("/proc"):
-            if name.isdigit():
-                with contextlib.suppress(OSError, ValueError):
-                    if _stat_parent(int(name)) == master:
-                        found.append(int(name))
-        return found
+        stats = ((pid, _PROC.stat(pid)) for pid in _PROC.pids())
+        return [pid for pid, stat in stats if stat is not None and stat[0] == master]
 
 
 def _title(pid: int) -> bytes:
-    try:
-        with open(f"/proc/{pid}/cmdline", "rb") as stream:
-            return stream.read()
-    except OSError:
-        return b""
+    return _PROC.read(pid, "cmdline")
 
 
 def alive(master: int) -> bool:
@@ -52,11 +40,9 @@ def alive(master: int) -> bool:
 
 def state(pid: int) -> str:
     """What the scheduler says of a process: ``R``, ``S``, ``D``, ``T`` …; "" when it is gone (proc(5))."""
-    try:
-        with open(f"/proc/{pid}/stat", "rb") as stream:
-            return stream.read().rpartition(b")")[2].split()[0].decode("ascii")
-    except (OSError, IndexError):
-        return ""
+    # The name in parentheses may hold anything, so count from its end.
+    fields = _PROC.read(pid, "stat").rpartition(b")")[2].split()
+    return fields[0].decode("ascii") if fields else ""
 
 
 def successors(master: int) -> FrozenSet[int]:

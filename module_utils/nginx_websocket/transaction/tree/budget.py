@@ -16,6 +16,7 @@ from typing import Dict, List, Optional, Tuple
 
 from ...conf import splice
 from ...conf.tree import Configuration, Directive
+from ...host.processes.proc import Proc
 from ..live import workers
 from ..live.instance import Instance
 from ..site.model import Change, Entry, Finding, Refused
@@ -108,7 +109,7 @@ def _descriptors(tree: Configuration, sockets: int) -> Optional[splice.Edit]:
 
 def _refuse_too_many(master: int, wanted: int) -> None:
     """Refuse what setrlimit(2) would refuse to the workers; nginx itself would go on with an [alert]."""
-    most = _read_number("/proc/sys/fs/nr_open")
+    most = _most_a_process()
     if most and wanted > most:
         raise Refused(
             f"the sockets asked for need {wanted} descriptors a worker, but the kernel allows {most} a "
@@ -126,35 +127,20 @@ def _refuse_too_many(master: int, wanted: int) -> None:
 
 def _open_files(pid: int) -> Tuple[Optional[int], Optional[int]]:
     """Soft and hard limit of open files; None where it is unlimited or cannot be read."""
-    try:
-        with open(f"/proc/{pid}/limits", encoding="ascii") as stream:
-            for line in stream:
-                if line.startswith("Max open files"):
-                    soft, hard = line.split()[3:5]
-                    return (
-                        int(soft) if soft.isdigit() else None,
-                        int(hard) if hard.isdigit() else None,
-                    )
-    except OSError:
-        pass
-    return None, None
+    limits = Proc().open_files(pid) or ("", "")
+    soft, hard = (int(limit) if limit.isdigit() else None for limit in limits)
+    return soft, hard
 
 
 def _may_exceed(pid: int) -> bool:
     """Whether a process may raise its own hard limit."""
-    try:
-        with open(f"/proc/{pid}/status", encoding="utf-8", errors="replace") as stream:
-            for line in stream:
-                if line.startswith("CapEff:"):
-                    return bool(int(line.split()[1], 16) >> _CAP_SYS_RESOURCE & 1)
-    except OSError:
-        pass
-    return False
+    return bool((Proc().capabilities(pid) or 0) >> _CAP_SYS_RESOURCE & 1)
 
 
-def _read_number(path: str) -> int:
+def _most_a_process() -> int:
+    """Descriptors that the kernel allows a process; 0 when it does not say."""
     try:
-        with open(path, encoding="ascii") as stream:
+        with open("/proc/sys/fs/nr_open", encoding="ascii") as stream:
             return int(stream.read())
     except (OSError, ValueError):
         return 0
@@ -199,6 +185,3 @@ def budget_findings(sockets: int, master: Optional[int]) -> List[Finding]:
             )
         )
     return found
-
-
-__all__ = ["budget_changes", "budget_findings", "connections", "descriptors"]

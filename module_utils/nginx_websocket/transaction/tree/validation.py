@@ -30,16 +30,9 @@ _PLACE = re.compile(r"^(.*?),? in (/\S.*):(\d+)$", re.DOTALL)
 _QUOTED_PATH = re.compile(r'"(?:file:|data:|engine:)?(/[^"]+)"')
 _CONTEXT = 3
 _LOG_DIRECTIVES = (b"error_log", b"access_log")
-_PATH_DIRECTIVES = (
-    b"client_body_temp_path",
-    b"proxy_temp_path",
-    b"fastcgi_temp_path",
-    b"uwsgi_temp_path",
-    b"scgi_temp_path",
-    b"proxy_cache_path",
-    b"fastcgi_cache_path",
-    b"uwsgi_cache_path",
-    b"scgi_cache_path",
+_PATH_DIRECTIVES = tuple(
+    b"client_body_temp_path proxy_temp_path fastcgi_temp_path uwsgi_temp_path scgi_temp_path "
+    b"proxy_cache_path fastcgi_cache_path uwsgi_cache_path scgi_cache_path".split()
 )
 
 

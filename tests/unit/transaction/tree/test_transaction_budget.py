@@ -98,7 +98,7 @@ def test_a_limit_that_the_master_may_not_raise_is_refused(tmp_path, monkeypatch)
     path.write_bytes(DEBIAN)
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     monkeypatch.setattr(budget, "_may_exceed", lambda pid: False)
-    monkeypatch.setattr(budget, "_read_number", lambda path: 0)
+    monkeypatch.setattr(budget, "_most_a_process", lambda: 0)
     assert changes(str(path), (hard - 2 * budget.PLAIN) // 2, master=os.getpid())
     with pytest.raises(Refused, match=rf"may not go beyond {hard}.*LimitNOFILE="):
         changes(str(path), hard, master=os.getpid())
@@ -109,7 +109,7 @@ def test_a_limit_that_the_master_may_not_raise_is_refused(tmp_path, monkeypatch)
 def test_more_than_the_kernel_allows_is_refused(tmp_path, monkeypatch):
     path = tmp_path / "nginx.conf"
     path.write_bytes(DEBIAN)
-    monkeypatch.setattr(budget, "_read_number", lambda path: 4096)
+    monkeypatch.setattr(budget, "_most_a_process", lambda: 4096)
     with pytest.raises(Refused, match=r"sysctl fs\.nr_open=4098"):
         changes(str(path), 1025, master=os.getpid())
 
