@@ -19,7 +19,6 @@ from ..transaction.site.model import (
     APPLIED,
     RELOAD_FAILED,
     Change,
-    Failure,
     NotProven,
     Refused,
     RouteCheck,
@@ -82,18 +81,9 @@ def fix(
     outcome = Fixed("unchanged")
     host = Host(nginx, state_dir, check, keep, deadline, world or World(), outcome=outcome)
     host.window, host.reason = max(0.0, confirm_window), one_line(reason)
-    try:
-        with host.locked(lock_timeout):
-            outcome.recovered = recover(host)
-            _Fix(host, outcome, wish, ask or Look(conf_path=nginx.conf_path).report).run(question)
-    except Failure as failure:
-        outcome.stopped(failure)
-    except (OSError, ValueError) as error:
-        # ``execute`` undoes by itself what it writes; here only reading can have failed.
-        outcome.failed = True
-        outcome.message = f"the host's files could not be read or locked: {error}; nothing was changed"
-    if outcome.recovered:
-        outcome.changed = outcome.changed or not check
+    with host.concluded("the host's files could not be read or locked"), host.locked(lock_timeout):
+        outcome.recovered = recover(host)
+        _Fix(host, outcome, wish, ask or Look(conf_path=nginx.conf_path).report).run(question)
     return outcome
 
 

@@ -58,10 +58,9 @@ def _confirm(host: Host, backup: int) -> None:
         if note is not None and note.backup == backup:
             raise Refused(f"too late: the host went back by itself at {note.time}: {note.message}")
         if backup not in host.backups.numbers():
-            history = [host.backups.load(number) for number in host.backups.numbers()]
             raise Refused(
                 f"there is no backup {backup}: its release was undone, or is too old to be kept"
-                + since(backup, history)
+                + since(backup, host.backups.all())
             )
         host.outcome.message = "the release is confirmed already"
         return

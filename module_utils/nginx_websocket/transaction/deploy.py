@@ -15,7 +15,6 @@ from .site.model import (
     APPLIED,
     Change,
     ConfError,
-    Failure,
     Losses,
     Outcome,
     Refused,
@@ -87,31 +86,17 @@ def deploy(
     """
     host = Host(nginx, state_dir, check, keep, deadline, world or World())
     host.window, host.reason = max(0.0, confirm_window), one_line(reason)
-    try:
+    losses = Losses(on_takeover, on_loss, accept_losses)
+    with host.concluded("the host's files could not be read or locked"):
         _check_input(sites, on_drift, on_takeover, on_loss)
         with host.locked(lock_timeout):
             leave_to_others(host, sites)
             host.outcome.recovered = recover(host)
-            _deploy(
-                host,
-                sites,
-                on_drift,
-                Losses(on_takeover, on_loss, accept_losses),
-                max_sockets,
-                START if start else REFUSE,
-            )
-    except Failure as failure:
-        host.outcome.stopped(failure)
-    except (OSError, ValueError) as error:
-        # ``execute`` undoes by itself what it writes; here only reading can have failed.
-        host.outcome.failed = True
-        host.outcome.message = f"the host's files could not be read or locked: {error}; nothing was changed"
+            _deploy(host, sites, on_drift, losses, max_sockets, START if start else REFUSE)
     if host.outcome.outcome == APPLIED:
         live = listed([f"{name} {release}" for name, release in host.outcome.releases.items()])
         told = host.outcome.comparison.get("summary", "")
         host.outcome.message = f"live and proven: {live}" + (f"; {told}" if told else "")
-    if host.outcome.recovered:
-        host.outcome.changed = host.outcome.changed or not check
     return host.outcome
 
 

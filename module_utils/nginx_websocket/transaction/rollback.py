@@ -13,7 +13,7 @@ from .history.journal import UNCONFIRMED
 from .history.states import Backup
 from .live.instance import Instance
 from .running import LEAVE, START, confirm_running
-from .site.model import APPLIED, Change, Entry, Failure, Outcome, Refused, Validation, ordered
+from .site.model import APPLIED, Change, Entry, Outcome, Refused, Validation, ordered
 from .site.release import claimed
 from .socket_watch import SocketWatch
 from .surroundings.host import STATE_DIR, Host, listed, one_line
@@ -67,22 +67,15 @@ def rollback(
     """
     host = Host(nginx, state_dir, check, keep, deadline, world or World())
     host.reason = one_line(reason)
-    try:
+    with host.concluded("the host's files or backups could not be read"):
         if on_drift not in ON_DRIFT:
             raise Refused(f"on_drift is {on_drift!r}; it must be one of {', '.join(ON_DRIFT)}")
         with host.locked(lock_timeout):
             if not _went_back(host, to):
-                see_number(_history(host), to)  # before anything that somebody else has open is undone
+                see_number(host.backups.all(), to)  # before anything that somebody else has open is undone
                 if not _undo_unconfirmed(host, to):
                     host.outcome.recovered = recover(host)
                     _rollback(host, to, start, on_drift, allow_invalid)
-    except Failure as failure:
-        host.outcome.stopped(failure)
-    except (OSError, ValueError) as error:
-        host.outcome.failed = True
-        host.outcome.message = f"the host's files or backups could not be read: {error}; nothing was changed"
-    if host.outcome.recovered:
-        host.outcome.changed = host.outcome.changed or not check
     return host.outcome
 
 
@@ -90,18 +83,13 @@ def kept(*, state_dir: str = STATE_DIR, world: Optional[World] = None) -> List[D
     """What is kept, newest first: number, when, by whom, releases, size, and what it changed."""
     host = Host(Instance("", ""), state_dir, world=world or World())
     host.world.secure(state_dir)
-    backups = host.backups
-    return [backups.load(number).summary() for number in reversed(backups.numbers())]
-
-
-def _history(host: Host) -> List[Backup]:
-    return [host.backups.load(number) for number in host.backups.numbers()]
+    return [backup.summary() for backup in reversed(host.backups.all())]
 
 
 def _rollback(host: Host, to: str, start: bool, on_drift: str, allow_invalid: bool) -> None:
     outcome, nginx = host.outcome, host.nginx
     with host.step("compare"):
-        history = _history(host)
+        history = host.backups.all()
         if not history:
             raise Refused(
                 f"there is no backup in {host.backups.directory}: nothing was deployed here, or somebody "

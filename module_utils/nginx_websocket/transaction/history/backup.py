@@ -194,6 +194,10 @@ class Backups:
             xattrs=tuple((name, base64.b64decode(value)) for name, value in record["xattrs"]),
         )
 
+    def all(self) -> List[Backup]:
+        """The finished backups with all their contents, oldest first."""
+        return [self.load(number) for number in self.numbers()]
+
     def latest(self) -> Optional[Backup]:
         """The newest backup."""
         numbers = self.numbers()

@@ -29,7 +29,7 @@ def prune(backups: Backups, keep: int) -> List[int]:
     """
     removed: List[int] = []
     while True:
-        history = [backups.load(number) for number in backups.numbers()]
+        history = backups.all()
         if len(history) <= max(keep, 2):
             return removed
         ahead = steps_back(history)

@@ -15,7 +15,7 @@ from ..history.backup import Backups
 from ..history.journal import Journal
 from ..live.instance import Instance
 from ..safety.guard import Guard, Notes
-from ..site.model import Change, Finding, Outcome, Refused, Step
+from ..site.model import Change, Failure, Finding, Outcome, Refused, Step
 from ..tree.files import Filesystem, temporary_name
 from ..tree.overlay import Overlay
 from .world import World
@@ -92,6 +92,23 @@ class Host:
                     self.world.locked(self.state_dir, directory, timeout, write=not self.check)
                 )
             yield
+
+    @contextlib.contextmanager
+    def concluded(self, unread: str) -> Iterator[None]:
+        """Put into the outcome why a transaction could not go on, and what an earlier one left to heal.
+
+        Args:
+            unread: what to say where files cannot be read: ``execute`` undoes by itself what it writes.
+        """
+        try:
+            yield
+        except Failure as failure:
+            self.outcome.stopped(failure)
+        except (OSError, ValueError) as error:
+            self.outcome.failed = True
+            self.outcome.message = f"{unread}: {error}; nothing was changed"
+        if self.outcome.recovered:
+            self.outcome.changed = self.outcome.changed or not self.check
 
     def tree(self, changes: Sequence[Change] = ()) -> Tree:
         """The configuration on the disk, with some changes laid over it.
