@@ -57,7 +57,7 @@ class Log:
 def added_headers(exchange: Exchange, level: Level, version: Version) -> Tuple[Added, ...]:
     """The header lines that nginx adds, in its order."""
     found: List[Added] = []
-    for line in _inherited(level, b"add_header", version):
+    for line in _add_headers(level, version):
         if len(line.args) < 2:
             continue
         value = exchange.told(line.args[1])
@@ -70,20 +70,14 @@ def added_headers(exchange: Exchange, level: Level, version: Version) -> Tuple[A
     return tuple(found)
 
 
-def _inherited(level: Level, name: bytes, version: Version) -> List[Directive]:
+def _add_headers(level: Level, version: Version) -> List[Directive]:
     """The list in force: the nearest level's, with those above it where ``add_header_inherit`` merges."""
-    near, lines = level.nearest(name)
-    if version < (1, 29, 3) or near is None:
+    near, lines = level.nearest(b"add_header")
+    how = level.value(b"add_header_inherit", b"on")
+    if version < (1, 29, 3) or near is None or how not in (b"off", b"merge"):
         return lines
-    how = level.value(name + b"_inherit", b"on")
-    if how == b"off":
-        return level.own(name)
-    if how != b"merge":
-        return lines
-    merged: List[Directive] = []
-    for outer in level.chain():
-        merged += outer.own(name)
-    return merged
+    levels = [level] if how == b"off" else level.chain()
+    return [line for outer in levels for line in outer.own(b"add_header")]
 
 
 def hidden_headers(level: Level, protocol: bytes = b"proxy") -> Tuple[str, ...]:

@@ -29,12 +29,11 @@ _BUDGET = 4 << 20
 _SUSPECTS = 30
 
 
-def load_dump(dump: bytes, *, main: str = "") -> Configuration:
+def load_dump(dump: bytes) -> Configuration:
     """Read the output of ``nginx -T``.
 
     Args:
         dump: the output; lines before the first file (nginx's messages) are passed over.
-        main: name of the main file in the dump; the first file by default.
 
     Returns:
         The configuration; its files are those of the dump, includes are resolved among them.
@@ -43,11 +42,9 @@ def load_dump(dump: bytes, *, main: str = "") -> Configuration:
         ConfSyntaxError: the bytes are no dump, a part of it is missing, or nginx would not read it.
     """
     markers = list(_MARKER.finditer(dump))
-    while markers and main and _name(markers[0]) != main:
-        del markers[0]
     if not markers:
-        wanted = f'"# configuration file {main or "…"}:"'
-        raise ConfSyntaxError(f"not the output of nginx -T: it has no line {wanted}", main, 0)
+        message = 'not the output of nginx -T: it has no line "# configuration file …:"'
+        raise ConfSyntaxError(message, "", 0)
     first: Optional[Configuration] = None
     first_error: Optional[ConfSyntaxError] = None
     for believed in _readings(dump, markers):

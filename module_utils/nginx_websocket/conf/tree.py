@@ -10,6 +10,7 @@ import re
 from typing import Dict, Iterator, List, Optional, Tuple
 
 _LF = re.compile(rb"\n")
+_PLACE = re.compile(r" in (\S+):(\d+)$")
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\udc80-\udcff]")
 
 
@@ -20,6 +21,14 @@ def printable(value: bytes) -> str:
     """
     text = value.decode("utf-8", "surrogateescape")
     return _UNPRINTABLE.sub(lambda match: f"\\x{ord(match.group()) & 0xFF:02x}", text)
+
+
+def place_of(message: str) -> Tuple[str, str, int]:
+    """What nginx complains of, and in which file and line; "" and 0 where the message names no place."""
+    found = _PLACE.search(message)
+    if found is None:
+        return message, "", 0
+    return message[: found.start()], found.group(1), int(found.group(2))
 
 
 class ConfSyntaxError(Exception):

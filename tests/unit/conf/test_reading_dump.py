@@ -70,11 +70,6 @@ def test_messages_before_and_windows_line_ends():
     assert load_dump(text.replace(b"\n", b"\r\n")).root[0].name == b"a"
 
 
-def test_main_by_name():
-    text = dump(("other", b"x;\n")) + dump(("nginx.conf", b"a;\n"))
-    assert load_dump(text, main=N + "nginx.conf").root[0].name == b"a"
-
-
 @pytest.mark.parametrize("text", [b"", b"events {}\n", b"# configuration file"])
 def test_no_dump_at_all(text):
     with pytest.raises(ConfSyntaxError, match="not the output of nginx -T"):

@@ -8,7 +8,7 @@ import re
 from typing import Dict, Iterator, List, Sequence
 
 from ...conf.load import load, read_file
-from ...conf.tree import ConfSyntaxError
+from ...conf.tree import ConfSyntaxError, place_of
 from ...edit import memory
 from ...edit.changes.change import Change
 from ...edit.judge import Asked, opens
@@ -19,7 +19,6 @@ from ..evidence.facts import Facts
 from ..words.findings import Finding
 from . import tested
 
-_PLACE = re.compile(r" in (/\S*):(\d+)$")
 _ABSENT = re.compile(r'open\(\) "(/[^"]+)" failed \(2: ')
 _INCLUDE = re.compile(rb"(\binclude\s+[\"']?)([^\s\"';]+)")
 MOST = 6
@@ -36,10 +35,9 @@ def offer(causes: Sequence[Finding], facts: Facts) -> None:
     nginx, test = facts.nginx, facts.test
     if nginx is None or test is None or test.valid or facts.inside or facts.configuration is not None:
         return
-    found = _PLACE.search(test.error)
-    if found is None:
+    _, file, line = place_of(test.error)
+    if not file.startswith("/"):
         return
-    file, line = found.group(1), int(found.group(2))
     try:
         data = read_file(file)
     except OSError:
@@ -76,11 +74,8 @@ def _other_includes(root: str, absent: str, data: bytes, line: int) -> Iterator[
     """The include of that line with the name of a file that is there: nearly the same, or elsewhere."""
     folder, name = os.path.split(absent)
     right: List[str] = [os.path.join(folder, near) for near in alike(name, _names(folder), 2)]
-    right += [
-        os.path.join(root, other, name)
-        for other in ["", *_names(root)]
-        if os.path.isfile(os.path.join(root, other, name))
-    ]
+    elsewhere = (os.path.join(root, other, name) for other in ["", *_names(root)])
+    right += filter(os.path.isfile, elsewhere)
     rows = data.split(b"\n")
     row = rows[line - 1] if 0 < line <= len(rows) else b""
     written = _INCLUDE.search(row)

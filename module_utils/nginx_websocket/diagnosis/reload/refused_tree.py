@@ -11,16 +11,15 @@ from ...behaviour.location import split_name
 from ...behaviour.variables import has_variables, variable_names
 from ...conf.contexts import ORDER, TAKEN, context_of, miscounted, misplaced
 from ...conf.load import read_file
-from ...conf.tree import Configuration, Directive
+from ...conf.tree import Configuration, Directive, place_of
 from ...edit import spelling
 from ...edit.changes.change import Change
 from ..evidence.facts import ConfigTest, Facts, Hop
 from ..evidence.not_given import outside_known
 from ..words.findings import Evidence, Finding
-from ..words.suspect import Suspect
+from ..words.suspect import Suspect, at
 from . import semicolon
 
-_PLACE = re.compile(r" in (\S+):(\d+)$")
 _UNKNOWN = re.compile(r'unknown "(\w*)" variable')
 # nginx's words: ngx_conf_handler, ngx_http_variables_init_vars, ngx_http_proxy_pass, ngx_parse_url,
 # ngx_http_upstream_add, ngx_conf_set_enum_slot.
@@ -43,9 +42,7 @@ def refused(facts: Facts) -> Optional[Finding]:
 def from_message(test: ConfigTest, configuration: Optional[Configuration] = None) -> Finding:
     """The finding for a failed test."""
     message = test.error
-    place = _PLACE.search(message)
-    file, line = (place.group(1), int(place.group(2))) if place else ("", 0)
-    words = _PLACE.sub("", message)
+    words, file, line = place_of(message)
     evidence = [Evidence("nginx", f"{test.command or 'nginx -t'}: {words}", file, line)]
     strange = _lookalike(file, line, evidence) or semicolon.in_refused(configuration, words, file, line)
     if strange is not None:
@@ -63,12 +60,7 @@ def from_message(test: ConfigTest, configuration: Optional[Configuration] = None
         elif "proxy_http_version" in text and "invalid value" in message:
             code = codes.HTTP2_UPSTREAM
     detail = "" if code else f"nginx -t refuses the configuration on disk: {words}"
-    return Finding(
-        code or codes.NGINX_CONFIG_INVALID,
-        detail=detail,
-        weight=100,
-        evidence=evidence,
-    )
+    return Finding(code or codes.NGINX_CONFIG_INVALID, detail=detail, weight=100, evidence=evidence)
 
 
 def _unknown_variable(
@@ -86,7 +78,7 @@ def _unknown_variable(
     )
     if configuration is not None:
         places = [line for line, _ in spelling.uses(configuration, name.encode())]
-        evidence += [Evidence("configuration", f"uses ${name}", line.file, line.line) for line in places[:3]]
+        evidence += [item for line in places[:3] for item in at(line, f"uses ${name}")]
         right = spelling.meant(configuration, name.encode()).decode()
         if right and places:
             found.fix = f"write ${right} where ${name} stands, test again, reload"
@@ -148,9 +140,8 @@ def refusals_in_tree(configuration: Configuration, version: Tuple[int, ...]) -> 
             words = "invalid number of arguments: Upgrade has no value"
             found.append(_finding(codes.UPGRADE_HEADER_WRONG_VALUE, directive, words))
         elif directive.name == b"proxy_http_version" and directive.args == (b"2",) and version < (1, 29, 4):
-            found.append(
-                _finding(codes.HTTP2_UPSTREAM, directive, "before nginx 1.29.4 the value 2 is refused")
-            )
+            words = "before nginx 1.29.4 the value 2 is refused"
+            found.append(_finding(codes.HTTP2_UPSTREAM, directive, words))
         elif miscounted(directive):
             words = f'invalid number of arguments in "{directive.name.decode()}" directive'
             ends = semicolon.in_refused(configuration, words, directive.file, directive.line)
@@ -161,9 +152,7 @@ def refusals_in_tree(configuration: Configuration, version: Tuple[int, ...]) -> 
 
 
 def _finding(code: str, directive: Directive, text: str) -> Finding:
-    return Finding(
-        code, evidence=[Evidence("configuration", text, directive.file, directive.line)], weight=100
-    )
+    return Finding(code, evidence=at(directive, text), weight=100)
 
 
 def _contexts(configuration: Configuration) -> Iterator[Finding]:
@@ -187,23 +176,18 @@ def _listed(words: Sequence[str]) -> str:
 
 def _proxy_pass(directive: Directive) -> Iterator[Finding]:
     value = directive.args[0]
+    shown = value.decode("utf-8", "replace")
     if has_variables(value.split(b"/")[0]):
         return
-    low = value.lower()
-    if not low.startswith((b"http://", b"https://")) and not has_variables(value):
-        yield _finding(
-            codes.PROXY_PASS_WS_SCHEME, directive, "invalid URL prefix in " + value.decode("utf-8", "replace")
-        )
+    if not value.lower().startswith((b"http://", b"https://")) and not has_variables(value):
+        yield _finding(codes.PROXY_PASS_WS_SCHEME, directive, f"invalid URL prefix in {shown}")
         return
     rest = value.split(b"://", 1)[-1]
     rest = rest[5:].partition(b":")[2] if rest.startswith(b"unix:") else rest[len(rest.split(b"/")[0]) :]
     parent = directive.parent
     if rest and parent is not None and not has_variables(value) and _no_prefix(parent):
-        yield _finding(
-            codes.PROXY_PASS_URI_IN_REGEX,
-            directive,
-            "proxy_pass cannot have a URI part here: " + value.decode("utf-8", "replace"),
-        )
+        words = f"proxy_pass cannot have a URI part here: {shown}"
+        yield _finding(codes.PROXY_PASS_URI_IN_REGEX, directive, words)
 
 
 def _outside_http(directive: Directive) -> bool:
@@ -256,11 +240,8 @@ def not_loaded(facts: Facts, suspects: Sequence[Suspect], hop: Optional[Hop]) ->
     finding = refused(facts)
     if finding is None:
         return []
-    running = facts.nginx is not None and facts.nginx.master is not None
-    words = (
-        "nginx goes on with the configuration that it loaded before"
-        if running
-        else "nginx does not start with it"
-    )
+    words = "nginx does not start with it"
+    if facts.nginx is not None and facts.nginx.master is not None:
+        words = "nginx goes on with the configuration that it loaded before"
     finding.evidence.append(Evidence("process", words))
     return [finding]

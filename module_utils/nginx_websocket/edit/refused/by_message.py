@@ -13,12 +13,11 @@ from typing import Callable, Dict, Iterator, List, Match, Optional, Sequence, Tu
 from ...behaviour.route import Route
 from ...conf import splice
 from ...conf.splice import Edit
-from ...conf.tree import Configuration, Directive
+from ...conf.tree import Configuration, Directive, place_of
 from ..fault import Edits, Fault
 from ..spelling import alike
 from .directives import DIRECTIVES
 
-_PLACE = re.compile(r" in (\S+):(\d+)$")
 _TIME = re.compile(r"(\d+)\s*(ms|[smhd])[a-z]*$", re.I)
 _SOCKET_OPTION = re.compile(
     rb"(?:reuseport|deferred|bind|(?:backlog|rcvbuf|sndbuf|ipv6only|so_keepalive|fastopen|accept_filter|"
@@ -43,10 +42,8 @@ def by_message(configuration: Configuration, route: Route, fault: Fault) -> Iter
         route: of the handshake through it.
         fault: with the message.
     """
-    place = _PLACE.search(fault.message)
-    named: List[Directive] = []
-    if place is not None:
-        named = [item for item in configuration.walk() if _covers(item, place.group(1), int(place.group(2)))]
+    _, file, line = place_of(fault.message)
+    named = [item for item in configuration.walk() if _covers(item, file, line)] if file else []
     for pattern, make in _MESSAGES:
         match = re.search(pattern, fault.message)
         if match is not None:
