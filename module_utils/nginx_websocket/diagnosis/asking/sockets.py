@@ -12,6 +12,7 @@ from ...conf import foreign_json
 from ...exchange.connection import Deadline, Failure, dial, receive
 from ...exchange.handshake import looks_like
 from ...exchange.result import Probe
+from ...exchange.tls import make_context
 from ..evidence.facts import Question
 
 SOCKET_IO = re.compile(r"/(?:socket\.io|engine\.io)(?:/|$)")
@@ -38,17 +39,13 @@ def open_together(attempt: Callable[[], Probe], count: int) -> List[Probe]:
 
 def http2_alpn(address: Tuple[str, int], question: Question) -> Probe:
     """An HTTP/1.1 handshake after TLS with the client's own ALPN list: what a client that offers h2 meets."""
-    import ssl
-
     endpoint = question.endpoint
     result = Probe(url=question.url)
     deadline = Deadline(question.timeout)
     sock: Optional[socket.socket] = None
     try:
         sock, result.address = dial(address, deadline)
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
+        context = make_context(verify=False, alpn=False)
         context.set_alpn_protocols(list(question.alpn))
         sock.settimeout(max(0.001, deadline.left()))
         secure = context.wrap_socket(sock, server_hostname=endpoint.host)

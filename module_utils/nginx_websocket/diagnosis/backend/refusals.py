@@ -40,7 +40,11 @@ def refused_by_backend(facts: Facts, suspects: Sequence[Suspect], probe: Probe) 
     Returns:
         The cause, and what keeps the socket shut behind it; empty where nothing explains the refusal.
     """
-    return next((found for rule in RULES for found in (rule(facts, suspects, probe),) if found), [])
+    for rule in RULES:
+        found = rule(facts, suspects, probe)
+        if found:
+            return found
+    return own_refusal(facts, probe)
 
 
 def _from_cache(facts: Facts, suspects: Sequence[Suspect], probe: Probe) -> List[Finding]:
@@ -55,8 +59,10 @@ def _from_cache(facts: Facts, suspects: Sequence[Suspect], probe: Probe) -> List
 
 def _by_experiment(facts: Facts, suspects: Sequence[Suspect], probe: Probe) -> List[Finding]:
     """A session or a property of the request that was lost on its way to the first backend that tells."""
+    # A session that was opened by polling and was unknown when it was upgraded.
+    lost = bool(facts.session) and not facts.session[-1].opened
     for backend in facts.backends:
-        if backend.session is not None and backend.session.opened and _session_lost(facts):
+        if lost and backend.session is not None and backend.session.opened:
             return [_not_sticky(facts, suspects, backend)]
         found = _by_properties(facts, suspects, backend)
         if found:
@@ -107,10 +113,6 @@ def _by_configuration(facts: Facts, suspects: Sequence[Suspect], probe: Probe) -
 def _other_protocol(facts: Facts, suspects: Sequence[Suspect], probe: Probe) -> List[Finding]:
     """Not proxy_pass: what answers speaks no HTTP to nginx."""
     return [suspect.finding for suspect in suspects if suspect.code == codes.WRONG_PASS_DIRECTIVE]
-
-
-def _by_itself(facts: Facts, suspects: Sequence[Suspect], probe: Probe) -> List[Finding]:
-    return own_refusal(facts, probe)
 
 
 def _other_location(facts: Facts, suspects: Sequence[Suspect]) -> Optional[Finding]:
@@ -204,11 +206,6 @@ def _chooser(facts: Facts, place: Directive) -> Optional[Directive]:
     return None
 
 
-def _session_lost(facts: Facts) -> bool:
-    """Whether a session that was opened by polling was unknown when it was upgraded."""
-    return bool(facts.session) and not facts.session[-1].opened
-
-
 def _not_sticky(facts: Facts, suspects: Sequence[Suspect], backend: BackendFacts) -> Finding:
     answer = facts.session[-1]
     return Finding(
@@ -222,12 +219,5 @@ def _not_sticky(facts: Facts, suspects: Sequence[Suspect], backend: BackendFacts
 
 
 Rule = Callable[[Facts, Sequence[Suspect], Probe], List[Finding]]
-RULES: Sequence[Rule] = (
-    _from_cache,
-    _by_experiment,
-    _elsewhere,
-    _by_configuration,
-    _other_protocol,
-    _by_itself,
-)
-"""The first that finds something has the cause."""
+RULES: Sequence[Rule] = (_from_cache, _by_experiment, _elsewhere, _by_configuration, _other_protocol)
+"""The first that finds something has the cause; else the backend refuses by itself."""

@@ -23,19 +23,19 @@ class Limit:
     sockets: int
     words: str
     directive: Optional[Directive]
-    worth_trying: bool
+    meant: bool = False
+    """Whether it is of a size that people choose."""
+
+    @property
+    def worth_trying(self) -> bool:
+        """Whether so many sockets are opened together as it allows, and one more."""
+        return self.sockets < TRY_AT_MOST and not self.meant
 
 
 def socket_limits(facts: Facts) -> List[Limit]:
     """All limits that hold for the route, smallest first."""
-    found = (
-        _max_conns(facts)
-        + _limit_conn(facts)
-        + _limit_req(facts)
-        + _worker_connections(facts)
-        + _files(facts)
-    )
-    return sorted(found, key=lambda limit: limit.sockets)
+    rules = (_max_conns, _limit_conn, _limit_req, _worker_connections, _files)
+    return sorted((limit for rule in rules for limit in rule(facts)), key=lambda limit: limit.sockets)
 
 
 def _number(text: bytes) -> Optional[int]:
@@ -66,10 +66,7 @@ def _max_conns(facts: Facts) -> List[Limit]:
     # Without a zone in shared memory every worker counts for itself (ngx_http_upstream_module, max_conns).
     shared = any(child.name == b"zone" for child in upstream.block.block or ())
     total *= 1 if shared else worker_count(facts)
-    name = upstream.host
-    return [
-        Limit(codes.UPSTREAM_MAX_CONNS, total, f"max_conns of upstream {name}", place, total < TRY_AT_MOST)
-    ]
+    return [Limit(codes.UPSTREAM_MAX_CONNS, total, f"max_conns of upstream {upstream.host}", place)]
 
 
 def _limit_conn(facts: Facts) -> List[Limit]:
@@ -78,15 +75,8 @@ def _limit_conn(facts: Facts) -> List[Limit]:
         number = _number(directive.args[1]) if len(directive.args) == 2 else None
         if number is not None:
             # A small limit by client is often meant; one or two sockets are too few for two tabs.
-            found.append(
-                Limit(
-                    codes.LIMIT_CONN,
-                    number,
-                    "limit_conn " + directive.args[0].decode("utf-8", "replace"),
-                    directive,
-                    number <= 2,
-                )
-            )
+            words = "limit_conn " + directive.args[0].decode("utf-8", "replace")
+            found.append(Limit(codes.LIMIT_CONN, number, words, directive, number > 2))
     return found
 
 
@@ -104,16 +94,9 @@ def _limit_req(facts: Facts) -> List[Limit]:
         burst = _number(options.get(b"burst", b"0")) or 0
         match = re.match(rb"(\d+)r/([sm])$", zones.get(options.get(b"zone", b""), b"1r/s"))
         second = (int(match.group(1)) / (60.0 if match.group(2) == b"m" else 1.0)) if match else 1.0
-        words = "limit_req " + options.get(b"zone", b"").decode("utf-8", "replace")
-        found.append(
-            Limit(
-                codes.LIMIT_REQ,
-                burst + max(1, int(second)),
-                words + " in one moment",
-                directive,
-                burst <= 1 and second <= 2,
-            )
-        )
+        words = f"limit_req {options.get(b'zone', b'').decode('utf-8', 'replace')} in one moment"
+        sockets = burst + max(1, int(second))
+        found.append(Limit(codes.LIMIT_REQ, sockets, words, directive, burst > 1 or second > 2))
     return found
 
 
@@ -128,9 +111,7 @@ def _worker_connections(facts: Facts) -> List[Limit]:
     # Listening sockets and the channel to the master take entries of the same table (ngx_event_process_init).
     groups = len(index_of(facts.configuration).groups)
     sockets = max(0, (number - groups - 1) // 2) * worker_count(facts)
-    return [
-        Limit(codes.WORKER_CONNECTIONS, sockets, f"worker_connections {number}", place, sockets < TRY_AT_MOST)
-    ]
+    return [Limit(codes.WORKER_CONNECTIONS, sockets, f"worker_connections {number}", place)]
 
 
 def _files(facts: Facts) -> List[Limit]:
@@ -143,12 +124,4 @@ def _files(facts: Facts) -> List[Limit]:
         return []
     used = facts.limits.get("used", 10)
     sockets = max(0, (number - used) // 2) * worker_count(facts)
-    return [
-        Limit(
-            codes.OPEN_FILE_LIMIT,
-            sockets,
-            f"{number} file descriptors a worker",
-            place,
-            sockets < TRY_AT_MOST,
-        )
-    ]
+    return [Limit(codes.OPEN_FILE_LIMIT, sockets, f"{number} file descriptors a worker", place)]

@@ -19,9 +19,15 @@ from ..location import error_pages
 from ..location.other_server import not_served, unserved
 from ..reach import muted_log, no_answer
 from ..reload.stale import other_upstream, stale
-from ..words.findings import Evidence, Finding
+from ..words.findings import Finding
 from ..words.suspect import Suspect, at, certain_cause, finding_of, words_of
 
+SETTLED = {
+    codes.MODSECURITY: b"modsecurity",
+    codes.CAPTURE_LOST: b"proxy_pass",
+    codes.PROXY_BIND_FAILED: b"proxy_bind",
+}
+"""What the log alone settles, and the directive that it is about."""
 PLAIN_ANSWERS = (codes.RETURN_STATUS, codes.LOCATION_WITHOUT_HANDLER, codes.TRY_FILES_SPA_FALLBACK)
 
 # ngx_http_special_response.c, for 495 and 496, which clients see as 400.
@@ -67,7 +73,7 @@ def _backend_failed(facts: Facts, suspects: Sequence[Suspect], hop: Hop) -> List
 
 
 def _settled_by_log(facts: Facts, suspects: Sequence[Suspect], hop: Hop) -> List[Finding]:
-    for code in (codes.MODSECURITY, codes.CAPTURE_LOST, codes.PROXY_BIND_FAILED):
+    for code in SETTLED:
         logged = facts.logged(code)
         if logged is not None:
             return [_by_log(facts, code, logged)]
@@ -102,12 +108,11 @@ def _other_server(facts: Facts, suspects: Sequence[Suspect], hop: Hop) -> List[F
     return (stale(facts) or [not_served(facts)]) if unserved(facts) else []
 
 
-def _old_configuration(facts: Facts, suspects: Sequence[Suspect], hop: Hop) -> List[Finding]:
-    return stale(facts)
-
-
 def _certain(facts: Facts, suspects: Sequence[Suspect], hop: Hop) -> List[Finding]:
-    """What is certain without a status of its own; else what the log says, else the first certain one."""
+    """An old configuration; what is certain without a status; what the log says; the first certain one."""
+    old = stale(facts)
+    if old:
+        return old
     certain = [suspect.finding for suspect in suspects if suspect.certain and not suspect.answers]
     if facts.route is not None and facts.route.answer.kind == "proxy" and not certain:
         return no_answer.by_status_of_nginx(facts, suspects, hop.probe)
@@ -117,18 +122,12 @@ def _certain(facts: Facts, suspects: Sequence[Suspect], hop: Hop) -> List[Findin
 def _by_log(facts: Facts, code: str, line: LogLine) -> Finding:
     """What nginx's own words settle, with the directive that they are about."""
     route = facts.route
-    where: List[Evidence] = []
     empty = empty_backend(route) if code == codes.CAPTURE_LOST and route is not None else None
     if empty is not None:
         found = finding_of(empty)
         found.evidence.append(line.evidence())
         return found
-    if route is not None and route.level is not None:
-        name = {codes.CAPTURE_LOST: b"proxy_pass", codes.PROXY_BIND_FAILED: b"proxy_bind"}.get(
-            code, b"modsecurity"
-        )
-        for directive in route.level.nearest(name)[1][-1:]:
-            where = at(directive, words_of(directive))
+    where = [item for line in facts.in_force(SETTLED[code])[-1:] for item in at(line, words_of(line))]
     return Finding(code, evidence=[*where, line.evidence()])
 
 
@@ -155,7 +154,6 @@ RULES: Sequence[Rule] = (
     _plain_answer_of_other,
     _by_status,
     _other_server,
-    _old_configuration,
     _certain,
 )
 """The first that finds something has the cause."""

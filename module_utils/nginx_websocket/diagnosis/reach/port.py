@@ -23,25 +23,16 @@ def not_running(facts: Facts, suspects: Sequence[Suspect], hop: Optional[Hop]) -
     elif facts.owner is not None and not facts.owner_is_nginx and contained(facts.owner):
         return [_in_container(facts, facts.owner)]
     elif facts.owner is not None and not facts.owner_is_nginx:
-        return [
-            Finding(
-                codes.OTHER_PROCESS_ON_PORT,
-                evidence=[
-                    Evidence(
-                        "process",
-                        f"port {facts.owner.port} on {facts.owner.address}: {facts.owner.describe()}",
-                    )
-                ],
-            )
-        ]
+        return [Finding(codes.OTHER_PROCESS_ON_PORT, evidence=[_held(facts.owner)])]
     if facts.nginx is None or facts.nginx.master is None:
-        return [
-            Finding(
-                codes.NGINX_NOT_RUNNING,
-                evidence=[Evidence("process", facts.nginx_choice or "no nginx master")],
-            )
-        ]
+        evidence = [Evidence("process", facts.nginx_choice or "no nginx master")]
+        return [Finding(codes.NGINX_NOT_RUNNING, evidence=evidence)]
     return []
+
+
+def _held(owner: Listener) -> Evidence:
+    """Who has the port."""
+    return Evidence("process", f"port {owner.port} on {owner.address}: {owner.describe()}")
 
 
 def contained(owner: Listener) -> bool:
@@ -50,23 +41,18 @@ def contained(owner: Listener) -> bool:
 
 
 def _in_container(facts: Facts, owner: Listener) -> Finding:
-    port = facts.question.endpoint.port
-    words = f"port {owner.port} on {owner.address}: {owner.describe()}"
-    name = facts.container
+    port, name = facts.question.endpoint.port, facts.container
     if name:
         return Finding(
             codes.OTHER_PROCESS_ON_PORT,
-            evidence=[
-                Evidence("process", words),
-                Evidence("process", f"container {name} publishes port {port}"),
-            ],
+            evidence=[_held(owner), Evidence("process", f"container {name} publishes port {port}")],
             detail=f"port {port} belongs to the container {name}: the nginx that answers runs there, with "
             "its own files",
             fix=f"look at the nginx of that container: docker exec {name} nginx -T, which -e dump=FILE reads",
         )
     return Finding(
         codes.OTHER_PROCESS_ON_PORT,
-        evidence=[Evidence("process", words)],
+        evidence=[_held(owner)],
         detail=f"port {port} belongs to a container: the nginx that answers runs there, with its own files",
         fix=f"see which one publishes it (docker ps --filter publish={port}) and look at its nginx "
         "(docker exec NAME nginx -T, which -e dump=FILE reads)",

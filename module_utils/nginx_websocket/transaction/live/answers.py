@@ -9,16 +9,16 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import socket
-import ssl
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import FrozenSet, List, Optional, Sequence, Tuple
 
 from ...behaviour.server.listen import Address, Listen
 from ...conf.tree import Configuration
-from ...exchange.connection import Deadline, Failure
+from ...exchange.connection import Deadline, Failure, proxy_protocol_line
 from ...exchange.exchange import exchange
 from ...exchange.handshake import NotHttp
+from ...exchange.tls import make_context
 from ..site.model import NotProven
 from ..site.release import LOCATION
 from ..site.servers import Server, servers
@@ -80,9 +80,7 @@ def dial_address(address: Address, taken: FrozenSet[Address]) -> Optional[str]:
 def _ours(family: str, host: str) -> bool:
     """Whether this host has the address at this moment: ``[::]`` can be bound where IPv6 is off."""
     try:
-        with socket.socket(
-            socket.AF_INET6 if family == "inet6" else socket.AF_INET, socket.SOCK_STREAM
-        ) as trial:
+        with socket.socket(socket.AF_INET6 if family == "inet6" else socket.AF_INET) as trial:
             trial.bind((host, 0))
         return True
     except OSError:
@@ -103,27 +101,18 @@ def questions(configuration: Configuration, nginx: Instance) -> List[Question]:
         host = host_name(server)
         if not server.release or not host:
             continue
+        switched = list(server.directive.children(b"ssl"))
         for listen in server.listens:
-            tls = listen.has("ssl") or any(
-                line.args == (b"on",) for line in server.directive.children(b"ssl")
-            )
+            tls = listen.has("ssl") or any(line.args == (b"on",) for line in switched)
             only_h2 = listen.has("http2") and not tls and nginx.version < (1, 25, 1)
             if listen.has("quic") or only_h2:
                 continue
             for address in listen.addresses:
                 dial = dial_address(address, taken)
                 if dial:
-                    asked.append(
-                        Question(
-                            address,
-                            dial,
-                            tls,
-                            _proxied(listen, address, found),
-                            host,
-                            server.release,
-                            server.where(),
-                        )
-                    )
+                    proxied = _proxied(listen, address, found)
+                    where = server.where()
+                    asked.append(Question(address, dial, tls, proxied, host, server.release, where))
     return asked
 
 
@@ -153,14 +142,10 @@ def ask(question: Question) -> str:
     Returns:
         "" when the server answered with the release id, else what happened instead.
     """
-    lines = [
-        f"GET {LOCATION}{question.release} HTTP/1.1",
-        f"Host: {question.host}",
-        "Connection: close",
-    ]
+    line = f"GET {LOCATION}{question.release} HTTP/1.1"
+    request = f"{line}\r\nHost: {question.host}\r\nConnection: close\r\n\r\n".encode()
     try:
         with contextlib.closing(_connect(question)) as connection:
-            request = "\r\n".join([*lines, "", ""]).encode()
             response = exchange(connection, request, Deadline(_TIMEOUT))
     except (OSError, ValueError, Failure, NotHttp) as error:
         return f"no answer ({error})"
@@ -172,23 +157,15 @@ def ask(question: Question) -> str:
 
 
 def _connect(question: Question) -> socket.socket:
-    deadline = _TIMEOUT
-    plain = socket.create_connection(
-        (question.dial, question.address.port), deadline, source_address=(question.dial, 0)
-    )
+    there = (question.dial, question.address.port)
+    plain = socket.create_connection(there, _TIMEOUT, source_address=(question.dial, 0))
     try:
-        plain.settimeout(deadline)
         if question.proxy_protocol:
-            family = "TCP6" if ":" in question.dial else "TCP4"
-            ports = f"{plain.getsockname()[1]} {question.address.port}"
-            line = f"PROXY {family} {question.dial} {question.dial} {ports}\r\n"
-            plain.sendall(line.encode())
+            plain.sendall(proxy_protocol_line(plain))
         if not question.tls:
             return plain
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE  # who we talk to is settled by the id, not by the certificate
-        return context.wrap_socket(plain, server_hostname=question.host)
+        # Who we talk to is settled by the id, not by the certificate.
+        return make_context(verify=False, alpn=False).wrap_socket(plain, server_hostname=question.host)
     except BaseException:
         plain.close()
         raise
@@ -210,11 +187,8 @@ def prove(asked: Sequence[Question], deadline: float, *, settled: bool = False) 
     if not asked:
         return
     with ThreadPoolExecutor(max_workers=min(_THREADS, len(asked))) as pool:
-        wrong = [
-            answer
-            for answer in pool.map(lambda question: _insist(question, rounds, patience), asked)
-            if answer
-        ]
+        answers = pool.map(lambda question: _insist(question, rounds, patience), asked)
+        wrong = [answer for answer in answers if answer]
     if wrong:
         more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
         raise NotProven("the running nginx does not serve the release: " + wrong[0] + more)
