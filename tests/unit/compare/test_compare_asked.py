@@ -81,7 +81,7 @@ def test_only_the_location_that_looks_at_origin_is_asked_with_origins():
 
 
 def test_another_way_into_another_location_is_followed():
-    """Only a handshake gets, by a rewrite, to the location that names a page; so only then it is asked with."""
+    """A rewrite leads only a handshake to the location that names a page; so only then it is asked with."""
     door = "location /in/ { if ($http_upgrade) { rewrite ^ /ws/ last; } root /srv; } "
     named = f'location /ws/ {{ if ($http_origin = "https://partner.test") {{ return 403; }} {UPGRADE} }} '
     found = compared(door + named, door + named.replace("return 403;", "")).differences
