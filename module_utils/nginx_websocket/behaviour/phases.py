@@ -215,7 +215,7 @@ class Walker:
     def _ask_guards(self) -> Optional[Answer]:
         """The preaccess and access phases at the level in force."""
         here = self.entered[-1]
-        here.checked = True
+        here.checked = self.exchange.signed_in = True
         here.guards += guards_at(self.exchange, self.exchange.level, here.place, tuple(self.limited))
         self.limited.update(g.kind for g in here.guards if g.kind in (LIMIT_REQ, LIMIT_CONN))
         refused = None if self.admitted else refusal(here.guards)

@@ -267,6 +267,8 @@ class Exchange:
     opaque: Dict[bytes, Directive] = dataclasses.field(default_factory=dict)
     values: Dict[bytes, Union[bytes, CannotDecide]] = dataclasses.field(default_factory=dict)
     depth: int = 0
+    signed_in: bool = False
+    """Whether the access phase has come, in which ``auth_request_set`` gives variables their values."""
     fallback_of: Optional[Directive] = None
     """The ``try_files`` whose last argument is being followed."""
 
@@ -343,6 +345,8 @@ class Exchange:
             directive = self.opaque[name]
             words = (name.decode(), directive.name.decode(), directive.where())
             raise CannotDecide("${} comes from {} at {}".format(*words))
+        if not self.signed_in and name in self.http.once(_signed_in_names):
+            return b""  # ngx_http_auth_request_variable: not found before the subrequest has ended
         value = self.built_in(self, name)
         if value is not None:
             return value
@@ -393,6 +397,18 @@ class Exchange:
         return found[0]
 
 
+def _signed_in_names(http: Level) -> frozenset[bytes]:
+    """Variables that ``auth_request_set`` fills, anywhere."""
+    names = set()
+    stack = list(http.body())
+    while stack:
+        directive = stack.pop()
+        if directive.name == b"auth_request_set" and directive.args:
+            names.add(directive.args[0][1:])
+        stack.extend(directive.block or ())
+    return frozenset(names)
+
+
 def _assigned_names(http: Level) -> frozenset[bytes]:
     names = set()
     stack = list(http.body())
@@ -408,7 +424,5 @@ def _assigned_names(http: Level) -> frozenset[bytes]:
                 for opening in (b"(?<", b"(?P<", b"(?'"):
                     for piece in argument.split(opening)[1:]:
                         names.add(piece.split(b">")[0].split(b"'")[0])
-        elif directive.name == b"auth_request_set" and directive.args:
-            continue
         stack.extend(directive.block or ())
     return frozenset(names)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Dict, List, Sequence
+from typing import Any, Dict, List, Optional, Sequence
 
 from .. import codes
 from ..behaviour.regex import CannotDecide
@@ -27,6 +27,8 @@ from .words.discreet import discreet
 from .words.findings import CANNOT_TELL, FAILS, WORKS, Evidence, Finding, conclude, ranked, scrubbed
 from .words.suspect import Suspect, with_those_behind
 
+MOST_HOPS = 3
+"""Servers of one nginx that pass a request on to each other, and are diagnosed one after the other."""
 MAY_EXPLAIN = ("undecided", codes.STATIC_LIVE_DISAGREE)
 
 
@@ -39,6 +41,13 @@ class Report:
     sentence: str
     findings: List[Finding]
     facts: Facts
+    behind: Optional[Facts] = None
+    """What was seen of the server of the same nginx, behind the one that is asked, that is at fault."""
+
+    @property
+    def at_fault(self) -> Facts:
+        """What was seen where the fault lies."""
+        return self.behind or self.facts
 
     def as_data(self) -> Dict[str, Any]:
         """Plain data for JSON, secrets masked, control characters escaped."""
@@ -81,9 +90,30 @@ def diagnose(question: Question, *, binary: str = "", conf_path: str = "", prefi
     Raises:
         ValueError: the URL, a header or the CA file cannot be used.
     """
+    return _asked(question, binary, conf_path, prefix, MOST_HOPS)
+
+
+def _asked(question: Question, binary: str, conf_path: str, prefix: str, hops: int) -> Report:
+    """The report of one hop, or that of the server of this nginx behind it at which it fails."""
+    from . import own_hop
     from .observe import observe  # a dump needs nothing of what asks a host
 
-    return conclude_live(observe(question, binary=binary, conf_path=conf_path, prefix=prefix))
+    report = conclude_live(observe(question, binary=binary, conf_path=conf_path, prefix=prefix))
+    causes = [finding for finding in report.findings if finding.is_cause]
+    hop = report.facts.main_hop
+    if not hops or hop is None or hop.opened or any(map(own_hop.mended_here, causes)):
+        return report
+    further = own_hop.question_behind(report.facts)
+    if further is None:
+        return report
+    inner = _asked(further, binary, conf_path, prefix, hops - 1)
+    found = [finding for finding in inner.findings if finding.is_cause]
+    if inner.verdict != FAILS or not found:
+        return report
+    found[0].evidence.append(own_hop.leads_there(report.facts))
+    findings = ranked([*found, *(finding for finding in report.findings if not finding.is_cause)])
+    sentence = _sentence(report.facts, FAILS, findings)
+    return Report(question, FAILS, sentence, findings, report.facts, inner.at_fault)
 
 
 def conclude_live(facts: Facts) -> Report:

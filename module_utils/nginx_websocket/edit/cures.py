@@ -51,7 +51,9 @@ _BY_CODE: Dict[str, Maker] = {
     codes.PROXY_PASS_WS_SCHEME: loadable.scheme,
     codes.PROXY_PASS_URI_IN_REGEX: loadable.uri_in_regex,
     codes.HTTP2_UPSTREAM: loadable.http2_to_backend,
-    codes.BACKEND_DOWN: _either(places.other_port, upstreams.map_in_front, upstreams.other_entry),
+    codes.BACKEND_DOWN: _either(
+        paths.socket_ended, places.other_port, upstreams.map_in_front, upstreams.other_entry
+    ),
     codes.WRONG_BACKEND: _either(
         lines.right_case, upstreams.chosen_by_map, upstreams.only_value, places.other_port
     ),

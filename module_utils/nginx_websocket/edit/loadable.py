@@ -137,13 +137,17 @@ def map_misplaced(configuration: Configuration, route: Route, fault: Fault) -> I
 
 
 def scheme(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:
-    """ws:// and wss:// are the browser's words; nginx says http:// and https://.
+    """ws:// and wss:// are the browser's words; nginx says http:// and https://, and needs one of them.
 
     Who writes wss:// may have taken it from the page, and mean a backend that speaks no TLS.
     """
     edits, plain = [], []
     for directive in configuration.walk():
         if directive.name == b"proxy_pass" and directive.args:
+            inside = directive.parent.name if directive.parent is not None else b"server"
+            bare = re.match(rb"(?:https?:/?)?([\w.-]+(?::\d+)?(?:[/$].*)?)$", directive.args[0])
+            if bare is not None and inside != b"server":  # a server's own is that of stream
+                edits.append(splice.set_argument(directive, 0, b"http://" + bare.group(1)))
             match = re.match(rb"(?i)ws(s?)://", directive.args[0])
             if match is not None:
                 rest = b"://" + directive.args[0][match.end() :]

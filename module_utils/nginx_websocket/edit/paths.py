@@ -42,6 +42,15 @@ def path(configuration: Configuration, route: Route, fault: Fault) -> Iterator[E
         yield from heads
 
 
+def socket_ended(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:
+    """The colon that ends the path of a unix socket, where nginx says that a part of it is no directory."""
+    line = route.upstream.directive if route.upstream is not None else None
+    written = text_of(line.args[0]) if line is not None and line.args else ""
+    match = re.match(r"(https?://unix:[^:$]+\.sock(?:et)?)(/[^:]*)$", written)
+    if line is not None and match is not None and "Not a directory" in fault.message:
+        yield [_passing(line, f"{match.group(1)}:{match.group(2)}")]
+
+
 def _passing(line: Directive, text: str) -> Edit:
     return splice.set_argument(line, 0, text.encode("utf-8", "surrogateescape"))
 
@@ -121,6 +130,10 @@ def _rewrites(directive: Directive) -> Iterator[Edits]:
         yield [splice.set_argument(directive, 1, new[1:])]
     if new.startswith(b"/$"):
         yield [splice.set_argument(directive, 1, new[1:])]
+    for number in range(1, 1 + regex.count(b"(")):
+        other = re.sub(rb"\$\d", b"$%d" % number, new)
+        if other != new and len(re.findall(rb"\$\d", new)) == 1:
+            yield [splice.set_argument(directive, 1, other)]
     if re.match(rb"\^?/[^()]*\(\.\*\)\$?$", regex) and new == b"/$1":
         yield [splice.set_argument(directive, 0, regex.replace(b"(", b"/?(", 1))]
     if directive.parent is not None and directive.parent.name == b"location":

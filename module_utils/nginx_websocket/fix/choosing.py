@@ -75,17 +75,17 @@ class Chooser:
     def _fit(self, live: Configuration, case: Case, after: Configuration) -> Iterator[Mended]:
         """The edits that may be made for a URL; where there are none, the reason is kept."""
         first, none = case.causes[0], True
-        if case.report.facts.configuration is None:
+        if case.report.at_fault.configuration is None:
             self.told(case, "nginx's files cannot be read as they are")
             return
         site = _site_of_ours(case)
         if site:
             self.reasons.append(f"{case.report.sentence.rstrip('.')} ({first.code}), and {site}")
             return
-        for mended in ways(case.report.facts, case.causes, after):
+        for mended in ways(case.report.at_fault, case.causes, after):
             if without_tls.not_spoken(after, mended.after):
                 continue
-            why = moving.forbidden(case.report.facts, mended.codes, after, mended.after)
+            why = moving.forbidden(case.report.at_fault, mended.codes, after, mended.after)
             why = why or _bare(after, mended.after) or self._forbidden(live, mended)
             if why:
                 if none:
@@ -102,7 +102,7 @@ class Chooser:
 
     def _take(self, case: Case, after: Configuration, mended: Mended) -> None:
         """Keep what is said of the edits that are chosen."""
-        moved = moving.told(case.report.facts, mended.codes, after, mended.after)
+        moved = moving.told(case.report.at_fault, mended.codes, after, mended.after)
         if moved:
             self.host.find("backend-moved", moved)
         self.outcome.causes += [code for code in mended.codes if code not in self.outcome.causes]
@@ -175,12 +175,12 @@ def _bare(before: Configuration, after: Configuration) -> str:
 
 
 def _opens(case: Case, tree: Configuration) -> bool:
-    return case.report.facts.configuration is not None and opens(case.report.facts, tree)
+    return case.report.at_fault.configuration is not None and opens(case.report.at_fault, tree)
 
 
 def _site_of_ours(case: Case) -> str:
     """What to do where the role wrote what answers; "" where it did not."""
-    route, tree = case.report.facts.route, case.report.facts.configuration
+    route, tree = case.report.at_fault.route, case.report.at_fault.configuration
     level = route.level or route.server if route is not None else None
     path = level.directive.file if level is not None and level.directive is not None else ""
     ours = tree is not None and path in tree.files and owners.ours(tree.files[path])

@@ -332,7 +332,7 @@ class _Fix:
         outcome.urls = [masked_url(case.question.url) for case in cases]
         outcome.files = [{"site": "", "path": change.path} for change in changes]
         outcome.diff = [change.difference() for change in changes]
-        staged = judged(host, outcome, live, changes, [case.question.url for case in cases], names)
+        staged = judged(host, outcome, live, changes, [url for case in cases for url in case.urls], names)
         what = f"{listed([change.path for change in changes])} for {listed(outcome.urls)}: " + listed(
             outcome.causes
         )

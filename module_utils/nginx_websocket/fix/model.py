@@ -42,6 +42,12 @@ class Case:
     report: Report
     causes: List[Finding]
 
+    @property
+    def urls(self) -> List[str]:
+        """The URL, and the one that nginx itself asks of its own server in which the fault lies."""
+        behind = self.report.behind
+        return [self.question.url, *([behind.question.url] if behind is not None else [])]
+
 
 Ask = Callable[[Question], Report]
 

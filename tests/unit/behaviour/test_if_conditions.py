@@ -108,3 +108,28 @@ def test_a_proxy_line_is_sent_where_it_is_expected(sent, expected, ends):
     configuration = load("/n.conf", read=lambda path: text.encode(), glob=lambda pattern: [])
     answer = behaviour(configuration, Request("http://a.test/", address="192.0.2.1:80")).answer
     assert ends in answer.reason and (answer.status == 200) is (ends == "")
+
+
+@pytest.mark.parametrize(
+    ("lines", "status"),
+    [
+        ('if ($user = "") { return 403; } proxy_pass http://127.0.0.1:1;', 403),
+        ("if ($user) { return 403; } proxy_pass http://127.0.0.1:1;", 0),
+        ("set $user a; if ($user) { return 403; } proxy_pass http://127.0.0.1:1;", 403),
+    ],
+)
+def test_a_condition_comes_before_the_sign_in_has_said_anything(lines, status):
+    """ngx_http_auth_request_variable: nothing is found before the subrequest has ended."""
+    asked = f"location / {{ auth_request /auth; auth_request_set $user $upstream_http_x; {lines} }}"
+    sent = Request("http://a.test/", address="127.0.0.1:80")
+    found = behaviour(tree(asked + " location = /auth { proxy_pass http://127.0.0.1:2; }"), sent)
+    assert found.answer.status == status
+
+
+def test_behind_the_sign_in_nobody_knows_what_it_said():
+    lines = "auth_request /auth; auth_request_set $user $upstream_http_x; proxy_pass http://127.0.0.1:1;"
+    found = behaviour(
+        tree(f"location / {{ {lines} proxy_set_header X-User $user; }} location = /auth {{ return 200; }}"),
+        Request("http://a.test/", address="127.0.0.1:80"),
+    )
+    assert [header.value for header in found.upstream.headers if header.name == "X-User"] == [None]

@@ -6,6 +6,7 @@ import dataclasses
 
 import pytest
 
+from module_utils.nginx_websocket.behaviour.route import route
 from module_utils.nginx_websocket.diagnosis.asking import elsewhere
 from module_utils.nginx_websocket.diagnosis.backend.properties import for_property
 from module_utils.nginx_websocket.diagnosis.engine import conclude_live, diagnose_dump
@@ -411,3 +412,96 @@ def test_every_cause_has_its_line_where_there_is_one(answer, asked, code, direct
     line = next(item.line for item in facts.configuration.walk() if item.name == directive)
     assert finding.code == code
     assert [item["line"] for item in finding.as_data()["evidence"] if item["line"]] == [line]
+
+
+@pytest.mark.parametrize(
+    ("words", "direct", "code"),
+    [
+        ("zone=a burst=20", opened(), ["limit-req"]),
+        ("zone=a burst=20 nodelay", opened(), []),
+        ("zone=a", opened(), []),
+        ("zone=a burst=20", broken("answer-timeout"), ["backend-hang"]),
+    ],
+)
+def test_a_limit_that_lets_handshakes_wait(words, direct, code):
+    zone = "limit_req_zone $server_name zone=a:1m rate=2r/m;\n"
+    facts = host(
+        zone + site(proxied(lines=f"limit_req {words};")),
+        {"loopback": broken("answer-timeout")},
+        backends=[backend(direct)],
+    )
+    report = conclude_live(facts)
+    assert causes(report) == code
+    assert "limit-req" not in code or "no nodelay" in report.findings[0].title
+
+
+@pytest.mark.parametrize(("asks", "code"), [("ssl_verify_client on;", True), ("", False)])
+def test_another_server_by_host_than_by_the_name_in_tls(asks, code):
+    inner = site(proxied(lines=asks)).replace("app.test", "inner.test")
+    inner = inner.replace("location / {", f"{asks}\nlocation / {{")
+    facts = host(site(proxied()) + inner, {"loopback": page(421)})
+    facts.question.host = "inner.test"
+    facts.route = route(facts.configuration, facts.question.route_request("127.0.0.1:443", "127.0.0.1"))
+    report = conclude_live(facts)
+    assert ("client-certificate-required" in causes(report)) == code
+    assert not code or "the name in TLS was app.test" in report.findings[0].title
+
+
+@pytest.mark.parametrize(
+    ("later", "code"),
+    [
+        ("if ($request_method = GET) { set $x 1; }", "if-is-evil"),
+        ("if ($request_method = PUT) { set $x 1; }", "wrong-location"),
+        ("", "wrong-location"),
+    ],
+)
+def test_of_two_conditions_that_hold_the_last_one_counts(later, code):
+    inside = f"if ($http_upgrade) {{ proxy_pass http://127.0.0.1:8001; }}\n{later}"
+    facts = host(
+        site(proxied(lines=inside)),
+        {"loopback": refused(404)},
+        backends=[backend(refused(404), other_port=(socket_of(62, 8001), opened()))],
+    )
+    finding = first(facts)
+    assert finding.code == code
+    assert code != "if-is-evil" or finding.evidence[0].text.startswith("if ($request_method = GET) holds")
+
+
+@pytest.mark.parametrize(
+    ("error", "detail"), [("Not a directory", "the colon that ends its path"), ("No such file", "")]
+)
+def test_a_socket_that_is_looked_for_below_a_file(error, detail):
+    facts = host(
+        site(proxied("http://unix:/run/a.sock/ws")),
+        {"loopback": page(502)},
+        backends=[
+            backend(
+                broken("connect-failed", f"unix:/run/a.sock/ws: {error}"), "unix:/run/a.sock/ws", "/run/a"
+            )
+        ],
+        log=[about_upstream("connect() failed (20: x)", "http://unix:/run/a.sock/ws:/ws/x", "crit")],
+    )
+    assert first(facts).code == "backend-down" and detail in first(facts).title
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [("path", ["proxy-pass-strips-prefix"]), ("Origin", ["error-page-intercept", "origin-rejected"])],
+)
+def test_a_page_hides_what_nginx_made_of_the_request(name, found):
+    """What the application minds by itself, an error_page hides; what nginx spoilt, it only covers."""
+    pages = "proxy_intercept_errors on;\nerror_page 404 =200 /i.html;\n"
+    body = f"location /ws/ {{ {UP} {pages} proxy_pass http://127.0.0.1:8000/; }}"
+    facts = host(site(body), {"loopback": refused(200, "<html>")})
+    asked, sent = (Request(path, [("Host", "app.test"), ("Origin", "https://a")]) for path in ("/ws/x", "/x"))
+    opening = asked if name == "path" else asked.with_header("Origin", None)
+    answer = refused(404, "no route")
+    found_there = backend(answer)
+    found_there.search = Search(answer, opening, opened(), [name])
+    found_there.search.tried = [
+        ("as nginx sends it", answer),
+        ("otherwise", found_there.search.opening_probe),
+    ]
+    found_there.sent, found_there.client = sent, asked
+    facts.backends = [found_there]
+    assert causes(conclude_live(facts)) == found

@@ -172,6 +172,20 @@ def first_fit(configuration, fault, url=URL, **more):
     ("server", "fault", "url", "more"),
     [
         (f"location / {{\nproxy_pass ws://b;\n{UP}}}", Fault("proxy-pass-ws-scheme"), URL, {}),
+        (f"location / {{\nproxy_pass 127.0.0.1:1;\n{UP}}}", Fault("proxy-pass-ws-scheme"), URL, {}),
+        (f"location / {{\nproxy_pass http:/b;\n{UP}}}", Fault("proxy-pass-ws-scheme"), URL, {}),
+        (
+            f'location ~* "^/a(/|$)(.*)" {{\nrewrite "(?i)/a(/|$)(.*)" /$1 break;\nproxy_pass http://b;\n{UP}}}',
+            Fault("rewrite-changes-path"),
+            "ws://app.test/a/s",
+            {"target": "/s"},
+        ),
+        (
+            f"location /ws {{\nproxy_pass http://unix:/run/a.sock/ws;\n{UP}}}",
+            Fault("backend-down", message="connect() failed (20: Not a directory)"),
+            URL,
+            {"server": "unix:/run/a.sock"},
+        ),
         (
             "location / {\nproxy_pass http://b;\nproxy_http_version 1.1;\n"
             "proxy_set_header Upgrade $http_upgrade;\nproxy_set_header Connection $connection_upgrade;\n}",
@@ -240,3 +254,27 @@ def test_header_lines_are_not_put_where_nginx_takes_none():
     level = route(before, Request("ws://app.test/ws/x?a=1"))
     assert level.level.kind == "if"
     assert list(cures(before, level, Fault("connection-header-wrong"))) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("http://unix:/run/a.sock/ws", "connect() failed (2: No such file or directory)"),
+        ("http://unix:/run/a/ws", "connect() failed (20: Not a directory)"),
+        ("http://unix:/run/a.sock:/ws", "connect() failed (20: Not a directory)"),
+    ],
+)
+def test_the_path_of_a_socket_is_ended_where_it_is_certain(line, message):
+    before = tree(f"location /ws {{\nproxy_pass {line};\n{UP}}}")
+    fault = Fault("backend-down", message=message)
+    assert list(cures(before, route(before, Request(URL)), fault)) == []
+
+
+def test_the_address_of_a_stream_server_gets_no_scheme():
+    text = "events {}\nstream {\nserver {\nlisten 81;\nproxy_pass 127.0.0.1:1;\n}\n}\nhttp {\n"
+    text += "server {\nlisten 80;\nlocation / {\nproxy_pass 127.0.0.1:2;\n}\n}\n}\n"
+    before = load("/n.conf", read=lambda path: text.encode(), glob=lambda pattern: [])
+    (edits,) = cures(before, route(before, Request(URL)), Fault("proxy-pass-ws-scheme"))
+    assert edited(before, edits).files["/n.conf"].decode() == text.replace(
+        "pass 127.0.0.1:2", "pass http://127.0.0.1:2"
+    )

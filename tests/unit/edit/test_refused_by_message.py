@@ -311,3 +311,76 @@ def test_a_zone_that_is_nearly_one(line):
 def test_a_zone_that_nobody_can_guess():
     text = http("server {\nlisten 80;\nlimit_req zone=a;\n}")
     assert candidates(text, 'zero size shared memory zone "a"') == []
+
+
+@pytest.mark.parametrize(
+    ("written", "right"),
+    [
+        ("ws://127.0.0.1:8000", "127.0.0.1:8000"),
+        ("http://app.test", "app.test"),
+        ("wss://127.0.0.1:8000/ws", "127.0.0.1:8000"),
+        ("127.0.0.1:8000/ws", "127.0.0.1:8000"),
+        ("/run/app.sock", "unix:/run/app.sock"),
+        ("run/app.sock", "unix:run/app.sock"),
+    ],
+)
+def test_a_server_of_an_upstream_is_an_address_alone(written, right):
+    text = http("upstream app { server %s weight=2; }" % written)
+    found = candidates(text, 'invalid host in upstream "%s"' % written, "upstream app")
+    assert found == [text.replace(written, right)]
+
+
+@pytest.mark.parametrize(
+    ("written", "right"),
+    [
+        ("http://http://127.0.0.1:8000", "http://127.0.0.1:8000"),
+        ("http://https://127.0.0.1:8000", "https://127.0.0.1:8000"),
+        ("https://ws://127.0.0.1:8000/ws", "http://127.0.0.1:8000/ws"),
+        ("http://127.0.0.1:port", ""),
+    ],
+)
+def test_one_scheme_is_enough(written, right):
+    text = site("location /ws { proxy_pass %s; }" % written)
+    found = candidates(text, "invalid port in upstream", "location /ws")
+    assert found == ([text.replace(written, right)] if right else [])
+
+
+@pytest.mark.parametrize(
+    ("written", "right"),
+    [
+        ("$connection_upgrade", "$http_upgrade $connection_upgrade"),
+        ("$http_upgrade", "$http_upgrade $connection_upgrade"),
+        ("$backend", ""),
+    ],
+)
+def test_a_map_gets_its_other_variable(written, right):
+    text = http("map %s {\ndefault upgrade;\n'' close;\n}" % written)
+    found = candidates(text, 'invalid number of arguments in "map" directive', "map")
+    assert found == ([text.replace(written, right)] if right else [])
+
+
+def in_if(lines, around="location /ws"):
+    return site("%s {\nproxy_pass http://127.0.0.1:8000;\nif ($http_upgrade) {\n%s\n}\n}" % (around, lines))
+
+
+NOT_HERE = '"proxy_set_header" directive is not allowed here'
+UPGRADE = "proxy_set_header Upgrade $http_upgrade;"
+
+
+def test_lines_of_an_upgrade_leave_their_condition():
+    (found,) = candidates(in_if(UPGRADE + "\nproxy_set_header Connection Upgrade;"), NOT_HERE, UPGRADE)
+    assert "if (" not in found
+    assert UPGRADE + '\nproxy_set_header Connection "upgrade";\n' in found
+
+
+@pytest.mark.parametrize(
+    ("lines", "around"),
+    [
+        (UPGRADE + "\nset $x 1;", "location /ws"),  # the condition is for something else as well
+        (UPGRADE + "\nproxy_set_header X-Admin 1;", "location /ws"),
+        (UPGRADE, "server"),
+    ],
+)
+def test_a_condition_with_other_lines_stays(lines, around):
+    text = in_if(lines, around)
+    assert candidates(text, NOT_HERE, UPGRADE) == []

@@ -72,3 +72,21 @@ def test_a_semicolon_before_the_brace_comes_first():
 
 def test_other_messages_have_no_candidates():
     assert first(LOCATION, 'unknown directive "x"', 3) is None
+
+
+@pytest.mark.parametrize(
+    ("row", "quoted"),
+    [
+        ("location ~ ^/ws/[0-9a-f]{8}$ {", 'location ~ "^/ws/[0-9a-f]{8}$" {'),
+        ("location ~* ^/r/(\\w{2,})/x {", 'location ~* "^/r/(\\w{2,})/x" {'),
+        ("if ($uri ~ ^/a{3}) {", 'if ($uri ~ "^/a{3}") {'),
+        ("rewrite ^/y/([0-9]{4})/(.*)$ /$2 break;", 'rewrite "^/y/([0-9]{4})/(.*)$" /$2 break;'),
+        ('location ~ "^/ws/[0-9a-f]{8}$" {', ""),
+        ("location ~ ^/ws/${id} {", ""),
+        ("location /ws {", ""),
+    ],
+)
+def test_braces_of_a_regex_are_quoted(row, quoted):
+    text = f"server {{\n    {row}\n    }}\n}}\n"
+    found = [one.decode() for one in candidates("/f", text.encode(), 'unknown directive "8}$"', 2)]
+    assert (text.replace(row, quoted) in found) == bool(quoted)

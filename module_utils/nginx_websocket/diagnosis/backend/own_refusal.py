@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Container, List, Optional, Sequence, Tuple
 
 from ... import codes
+from ...behaviour.upgrade.hops import own_hops
 from ...exchange.result import Probe
 from ..evidence.facts import BackendFacts, Facts
 from ..words.findings import Evidence, Finding
@@ -65,6 +66,10 @@ def _other_port(facts: Facts, backend: BackendFacts, evidence: List[Evidence]) -
     if other is None:
         return None
     listener, answer = other
+    hops = own_hops(facts.route) if facts.route is not None else ()
+    leads = (server for hop in hops if hop.upstream is not None for server in hop.upstream.servers)
+    if any(server.rpartition(":")[2] == str(listener.port) for server in leads):
+        return None  # Servers of this nginx lead there: what answers on the way is no other application.
     return Finding(
         codes.WRONG_BACKEND,
         evidence=[*evidence, said(f"port {listener.port} of this host ({listener.describe()})", answer)],

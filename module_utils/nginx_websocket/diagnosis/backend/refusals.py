@@ -144,6 +144,15 @@ def _other_location(facts: Facts, suspects: Sequence[Suspect]) -> Optional[Findi
                 fix=f"an entry of this map that leads this handshake to port {listener.port}",
             )
         where = at(place, f"{words_of(place)} leads there")
+        later = _overruled_by(facts, place)
+        if later is not None:
+            return Finding(
+                codes.IF_IS_EVIL,
+                evidence=[*at(later, f"{words_of(later)} holds, too, and comes later"), *where, *evidence],
+                detail=f"two conditions hold, and the last counts: the proxy_pass to port {listener.port} "
+                "in the first is not in force",
+                fix="take the later if out of the location, or write the proxy_pass into it as well",
+            )
         case = _by_case(facts, place)
         if case is not None:
             return Finding(
@@ -169,6 +178,15 @@ def _other_location(facts: Facts, suspects: Sequence[Suspect]) -> Optional[Findi
             fix=f"a location for this path with proxy_pass to port {listener.port} and the upgrade headers",
         )
     return None
+
+
+def _overruled_by(facts: Facts, place: Directive) -> Optional[Directive]:
+    """The later ``if`` that holds, where a directive stands in one that holds as well."""
+    steps = facts.route.steps if facts.route is not None else []
+    held = [step.directive for step in steps if step.kind == "if" and step.result]
+    last = held[-1] if place.parent in held else None
+    same = last is not None and place.parent is not None and last.parent is place.parent.parent
+    return last if same and last is not place.parent else None
 
 
 def _by_case(facts: Facts, place: Directive) -> Optional[WrongCase]:

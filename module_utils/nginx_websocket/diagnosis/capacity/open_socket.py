@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import List, Sequence, Tuple
 
 from ... import codes
+from ...edit.changes.by_code import change_for
 from ...edit.changes.change import Change
 from ...exchange.result import NO_CONNECTION, Probe
 from ..backend import refusals
@@ -54,6 +55,8 @@ def timeout_finding(limit: Silence, evidence: List[Evidence]) -> Finding:
         evidence=limit.evidence() + evidence,
         detail=f"nginx closes the socket after {limit.seconds:g} s of silence ({limit.name})",
     )
+    if limit.hop is not None:
+        found.change = change_for(found.code, limit.hop)
     if limit.name == STREAM:
         found.fix = "proxy_timeout 1h in the stream server in front, or pings more often than it"
         line = limit.directive

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, List, Optional
 
+from ...behaviour.upgrade.hops import own_hops
 from ...conf.units import seconds_of
 from ..evidence.facts import Facts
 from ..words.findings import Evidence
@@ -29,6 +30,8 @@ class Silence:
     directive: Optional[Directive]
     source: str
     """Where the value comes from, when no line sets it."""
+    hop: Optional[Route] = None
+    """The route of the server that has it, where it is http's."""
 
     def evidence(self) -> List[Evidence]:
         """The value in force, and where it is set."""
@@ -52,12 +55,15 @@ def silence(facts: Facts) -> Optional[Silence]:
         None when it cannot be told.
     """
     found: List[Silence] = []
-    seconds = read_timeout(facts.route)
-    if facts.route is not None and seconds is not None:
-        effective = facts.route.effective["proxy_read_timeout"]
-        found.append(
-            Silence("proxy_read_timeout", effective.value, seconds, effective.directive, effective.source)
-        )
+    for hop in own_hops(facts.route) if facts.route is not None else ():
+        seconds = read_timeout(hop)
+        if seconds is not None:
+            effective = hop.effective["proxy_read_timeout"]
+            found.append(
+                Silence(
+                    "proxy_read_timeout", effective.value, seconds, effective.directive, effective.source, hop
+                )
+            )
     if facts.passage is not None:
         line = facts.passage.idle
         value = line.args[0].decode("utf-8", "replace") if line is not None and line.args else STREAM_DEFAULT

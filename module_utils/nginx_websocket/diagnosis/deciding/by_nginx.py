@@ -50,12 +50,18 @@ def _plain_http(facts: Facts, suspects: Sequence[Suspect], hop: Hop) -> List[Fin
 
 
 def _client_certificate(facts: Facts, suspects: Sequence[Suspect], hop: Hop) -> List[Finding]:
-    if hop.probe.status != 400 or not any(words in hop.probe.body for words in NO_CLIENT_CERTIFICATE):
-        return []
     server = facts.server
     asked = server.nearest(b"ssl_verify_client")[1] if server is not None else []
     where = at(asked[-1], words_of(asked[-1])) if asked else []
-    return [Finding(codes.CLIENT_CERTIFICATE_REQUIRED, evidence=[*where, answered(hop)])]
+    found = Finding(codes.CLIENT_CERTIFICATE_REQUIRED, evidence=[*where, answered(hop)])
+    if hop.probe.status == 421 and asked:  # ngx_http_set_virtual_server
+        host, name = facts.question.host_header, facts.question.endpoint.host
+        found.detail = f"the server of Host {host} asks for certificates, and the name in TLS was {name}"
+        found.fix = "open the URL with the name of that server: in TLS it must be the same"
+        return [found]
+    if hop.probe.status != 400 or not any(words in hop.probe.body for words in NO_CLIENT_CERTIFICATE):
+        return []
+    return [found]
 
 
 def _large_header(facts: Facts, suspects: Sequence[Suspect], hop: Hop) -> List[Finding]:

@@ -73,7 +73,7 @@ def _hanging(facts: Facts, suspects: Sequence[Suspect], hop: Optional[Hop]) -> L
     line = facts.logged(codes.OPEN_FILE_LIMIT)
     if line is not None:
         return [Finding(codes.OPEN_FILE_LIMIT, evidence=[line.evidence()])]
-    held = held_back.by_ssi(facts, suspects)
+    held = held_back.by_ssi(facts, suspects) or held_back.by_limit(facts)
     return held or other_upstream(facts) or no_answer.unreachable_backend(facts, suspects, hop.probe)
 
 

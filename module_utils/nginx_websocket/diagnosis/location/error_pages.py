@@ -9,7 +9,8 @@ from ... import codes
 from ...behaviour.response import ErrorPage, error_pages
 from ...exchange.result import Probe
 from ..backend import refusals
-from ..evidence.facts import Facts
+from ..evidence.facts import BackendFacts, Facts
+from ..experiments.search import differences
 from ..reach import no_answer
 from ..words.findings import Evidence, Finding
 from ..words.suspect import HEADER_FAULTS, Suspect, at, suspected, words_of
@@ -76,12 +77,20 @@ def hidden_refusal(facts: Facts, suspects: Sequence[Suspect], probe: Probe) -> L
             own = refusals.refused_by_backend(facts, suspects, direct)
             said = f"the backend itself, asked the same: {direct.status} {direct.reason}"
             hiding = [*suspect.evidence, Evidence("probe", said)]
-            if own and own[0].code in HEADER_FAULTS:
+            if own and (own[0].code in HEADER_FAULTS or _spoilt(backend)):
                 # Without the page it would be as shut as before: what it hides is the cause.
                 own[0].evidence += hiding
                 return own
             return [Finding(codes.ERROR_PAGE_INTERCEPT, evidence=hiding), *own]
     return []
+
+
+def _spoilt(backend: BackendFacts) -> bool:
+    """Whether the backend minds what nginx made of the request, and would open the client's own."""
+    search, sent, client = backend.search, backend.sent, backend.client
+    if search is None or sent is None or client is None:
+        return False
+    return bool(set(search.fatal) & set(differences(sent, client)))
 
 
 def shown_as(facts: Facts, statuses: Sequence[int], probe: Probe) -> bool:

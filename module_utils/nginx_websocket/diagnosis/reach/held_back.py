@@ -1,4 +1,4 @@
-"""The backend opens the WebSocket, and nginx never passes its 101 on: SSI keeps it."""
+"""The backend would open the WebSocket, and nginx waits: SSI keeps the 101, or a limit the request."""
 
 from __future__ import annotations
 
@@ -8,7 +8,34 @@ from ... import codes
 from ..backend.answers import said
 from ..evidence.facts import Facts
 from ..words.findings import Finding
-from ..words.suspect import Suspect, suspected
+from ..words.suspect import Suspect, at, suspected, words_of
+
+
+def by_limit(facts: Facts) -> List[Finding]:
+    """limit_req keeps a request beyond its rate, up to its burst, until its turn comes.
+
+    The log says so at a level below that of the refusals (``limit_req_log_level``), and mostly not at all.
+    """
+    lines = facts.level.nearest(b"limit_req")[1] if facts.level is not None else []
+    keeping = [line for line in lines if _keeps(line.args)]
+    answers = [(backend.server, backend.as_sent) for backend in facts.backends if backend.as_sent is not None]
+    opens = next(((server, answer) for server, answer in answers if answer.opened), None)
+    if not keeping or opens is None:
+        return []
+    return [
+        Finding(
+            codes.LIMIT_REQ,
+            evidence=[*at(keeping[0], words_of(keeping[0])), said(f"{opens[0]}, asked directly", opens[1])],
+            detail="nginx lets the handshake wait for its turn: limit_req has a burst and no nodelay",
+            fix="nodelay behind burst, a higher rate, or a zone by $binary_remote_addr, so that each client "
+            "has a turn of its own",
+        )
+    ]
+
+
+def _keeps(words: Sequence[bytes]) -> bool:
+    """Whether a limit_req lets requests wait."""
+    return any(word.startswith(b"burst=") for word in words) and b"nodelay" not in words
 
 
 def by_ssi(facts: Facts, suspects: Sequence[Suspect]) -> List[Finding]:

@@ -159,7 +159,11 @@ class Asked(NamedTuple):
 def _refused(asked: Asked) -> Finding:
     if asked.logged == codes.UPSTREAM_PERMISSION_DENIED:
         return Finding(codes.UPSTREAM_PERMISSION_DENIED, evidence=asked.evidence)
-    return _nobody_there(asked.backend, asked.evidence)
+    found = _nobody_there(asked.backend, asked.evidence)
+    if isinstance(asked.backend.address, str) and "Not a directory" in asked.direct.error:
+        found.detail = "nginx looks for a socket below a file: the colon that ends its path is missing"
+        found.fix = "proxy_pass http://unix:/path/of.sock:/uri, or no URI at all"
+    return found
 
 
 def _no_connection(asked: Asked) -> Finding:

@@ -14,8 +14,9 @@ from ...behaviour.route import Route
 from ...conf import splice
 from ...conf.splice import Edit
 from ...conf.tree import Configuration, Directive, place_of
-from ..fault import Edits, Fault
+from ..fault import Edits, Fault, text_of, together
 from ..spelling import alike
+from ..style import CONNECTION
 from .directives import DIRECTIVES
 
 _TIME = re.compile(r"(\d+)\s*(ms|[smhd])[a-z]*$", re.I)
@@ -112,6 +113,8 @@ def _to_listen(lines: Sequence[Directive], word: bytes) -> Edits:
 def _count(configuration: Configuration, match: Match[str], named: List[Directive]) -> Iterator[Edits]:
     """Without a sign that nginx does not know; several words as one; a number and its unit together."""
     for line in named:
+        if line.name == match.group(1).encode() == b"map" and len(line.args) == 1:
+            yield _second_variable(line)
         if line.block is not None or line.name != match.group(1).encode():
             continue
         kept = [word for word in line.args if word not in (b"=", b":", b"=>", b"->")]
@@ -120,6 +123,16 @@ def _count(configuration: Configuration, match: Match[str], named: List[Directiv
         if line.name in (b"proxy_set_header", b"add_header") and len(line.args) > 2:
             yield _rewritten(line, [line.args[0], b" ".join(line.args[1:])])
         yield _time(line, b" ".join(line.args))
+
+
+def _second_variable(line: Directive) -> Edits:
+    """The other variable of the map that sockets need, where a map names one alone."""
+    one = line.args[0]
+    if not re.match(rb"\$\w*(?:upgrade|connection)\w*$", one):
+        return []
+    pair = (one, b"$connection_upgrade") if one.startswith(b"$http_") else (b"$http_upgrade", one)
+    end = line.source.data.rindex(b"{", line.start, line.body)
+    return [Edit(line.source, line.start, end, b"map %b %b " % pair)]
 
 
 def _time(line: Directive, value: bytes) -> Edits:
@@ -175,14 +188,46 @@ def _options(configuration: Configuration, match: Match[str], named: List[Direct
             yield _rewritten(line, kept)
 
 
-def _socket_path(configuration: Configuration, match: Match[str], named: List[Directive]) -> Iterator[Edits]:
-    """The path of a unix socket with the word before it by which nginx knows one."""
+def _address(configuration: Configuration, match: Match[str], named: List[Directive]) -> Iterator[Edits]:
+    """A server of an upstream as no more than its address, a scheme once; the path of a unix socket with the
+    word before it by which nginx knows one.
+    """
     for line in named:
-        if line.name == b"server" and line.block is None and line.args[:1] and b"/" in line.args[0]:
-            yield [splice.set_argument(line, 0, b"unix:" + line.args[0])]
+        if line.name == b"server" and line.block is None and line.args:
+            bare = re.match(rb"(?:\w+://)?([\w.-]+(?::\d+)?)(?:/.*)?$", line.args[0])
+            if bare is not None and (b":" in line.args[0]):
+                yield [splice.set_argument(line, 0, bare.group(1))]
+            elif b"/" in line.args[0]:
+                yield [splice.set_argument(line, 0, b"unix:" + line.args[0])]
+        twice = re.match(rb"https?://(?:(https?)|wss?)(://\S+)$", line.args[0]) if line.args else None
+        if line.name == b"proxy_pass" and twice is not None:
+            yield [splice.set_argument(line, 0, (twice.group(1) or b"http") + twice.group(2))]
         path = re.match(rb"(https?://)(?:/?unix/?|(?=/))(/\S+)$", line.args[0]) if line.args else None
         if line.name == b"proxy_pass" and path is not None:
             yield [splice.set_argument(line, 0, path.group(1) + b"unix:" + path.group(2))]
+
+
+def _out_of_if(configuration: Configuration, match: Match[str], named: List[Directive]) -> Iterator[Edits]:
+    """The lines of an upgrade, which nginx takes in no ``if``, in the location around it.
+
+    Only where the condition holds nothing else: its other lines keep their meaning in it alone.
+    """
+    for block in {line.parent for line in named if line.name == b"proxy_set_header"}:
+        around = block.parent if block is not None and block.name == b"if" else None
+        lines = list(block.block or ()) if block is not None else []
+        names = [line.args[0].lower() for line in lines if line.name == b"proxy_set_header" and line.args]
+        if block is None or around is None or around.name != b"location":
+            continue
+        if len(names) == len(lines) and set(names) <= {b"upgrade", b"connection"}:
+            text = together([_hop_line(line) for line in lines], block)
+            yield [Edit(block.source, block.start, block.end, text)]
+
+
+def _hop_line(line: Directive) -> str:
+    """The line for Connection as a map may take its place, every other as it stands."""
+    if [word.lower() for word in line.args] == [b"connection", b"upgrade"]:
+        return CONNECTION
+    return text_of(line.source.data[line.start : line.end])
 
 
 def _log_format(configuration: Configuration, match: Match[str], named: List[Directive]) -> Iterator[Edits]:
@@ -297,7 +342,8 @@ _MESSAGES: Sequence[Tuple[str, _Make]] = (
     (r'invalid parameter "([^"]+)"', _parameter),
     (r'balancing method does not support parameter "(\w+)"', _unsupported),
     (r"duplicate listen options", _options),
-    (r"(?:invalid|no) host in upstream", _socket_path),
+    (r"(?:invalid|no) (?:host|port) in upstream", _address),
+    (r'"proxy_set_header" directive is not allowed here', _out_of_if),
     (r'unknown log format "(\w+)"', _log_format),
     (r"(?:invalid condition|unexpected .* in condition)", _condition),
     (r"duplicate (?:location|upstream|zone)|is already bound|conflicting|is duplicate", _twice),

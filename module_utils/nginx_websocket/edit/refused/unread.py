@@ -12,6 +12,8 @@ from ...conf.tokens import read_statement
 from ...conf.tree import ConfSyntaxError, Source
 from .unended import ended, first_of_line
 
+_REPEATED = re.compile(rb"(?<=[ \t])([^\s\"'{;]*\{\d+(?:,\d*)?\}[^\s\"';]*?)(?=[ \t;]|\) *\{)")
+"""A word with {8} or {2,} in it, and without quotes."""
 _QUOTES = re.compile(rb"\\.|(\")|(')", re.DOTALL)
 
 
@@ -28,6 +30,7 @@ def candidates(path: str, data: bytes, message: str, line: int) -> Iterator[byte
     if with_semicolon is not None:
         yield with_semicolon
     yield from _quote_closed(data)
+    yield from _regex_quoted(data, line)
     if 'expecting "}"' in message:
         yield from _brace_closed(path, data)
     if 'unexpected "}"' in message or "directive is not allowed here" in message:
@@ -45,6 +48,15 @@ def _quote_closed(data: bytes) -> Iterator[bytes]:
             yield data[:at] + found[0] + data[at:]
             return
         offset += len(row) + 1
+
+
+def _regex_quoted(data: bytes, line: int) -> Iterator[bytes]:
+    """Quotes around a regular expression whose braces nginx takes for those of a block."""
+    rows = data.split(b"\n")
+    row = rows[line - 1] if 0 < line <= len(rows) else b""
+    quoted = _REPEATED.sub(rb'"\1"', row)
+    if quoted != row:
+        yield b"\n".join([*rows[: line - 1], quoted, *rows[line:]])
 
 
 def _margin(data: bytes, offset: int) -> bytes:
