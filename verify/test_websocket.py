@@ -6,7 +6,8 @@ from typing import Any, Dict, Optional, Tuple
 
 import pytest
 
-from module_utils.nginx_websocket.exchange import Probe, close_meaning
+from module_utils.nginx_websocket.exchange.frames import close_meaning
+from module_utils.nginx_websocket.exchange.result import Probe
 from verify.as_user import visits
 from verify.as_user.endpoints import Handshake
 from verify.as_user.visits import Crowd

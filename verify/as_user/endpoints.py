@@ -71,7 +71,7 @@ class Ask:
 
     def __str__(self) -> str:
         """Return the request in one line, for the reader of a failure."""
-        from module_utils.nginx_websocket.exchange import masked_url
+        from module_utils.nginx_websocket.exchange.masking import masked_url
 
         headers = "".join(f", {name}: {value}" for name, value in self.headers)
         url = masked_url(self.endpoint.url(self.path))
@@ -89,7 +89,7 @@ class Handshake:
 
     def __str__(self) -> str:
         """Return the request in one line, for the reader of a failure."""
-        from module_utils.nginx_websocket.exchange import masked_url
+        from module_utils.nginx_websocket.exchange.masking import masked_url
 
         url = masked_url(self.endpoint.url(self.path, websocket=True))
         at = f"{self.endpoint.address}:{self.endpoint.port}"

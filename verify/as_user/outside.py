@@ -12,10 +12,11 @@ import ssl
 from dataclasses import dataclass, field
 from typing import Dict
 
-from module_utils.nginx_websocket.exchange import Probe, probe
 from module_utils.nginx_websocket.exchange.connection import Deadline, Failure
 from module_utils.nginx_websocket.exchange.exchange import exchange
 from module_utils.nginx_websocket.exchange.handshake import NotHttp, build_request, request_headers
+from module_utils.nginx_websocket.exchange.probe import probe
+from module_utils.nginx_websocket.exchange.result import Probe
 from verify.as_user.endpoints import Ask, Endpoint, Handshake
 
 

@@ -11,7 +11,7 @@ import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Dict, List, Tuple, Union
 
-from module_utils.nginx_websocket.exchange import Probe
+from module_utils.nginx_websocket.exchange.result import Probe
 from verify.as_user.endpoints import Ask, Endpoint, Handshake
 from verify.as_user.outside import Answer, Tls, User
 from verify.sites import STRANGE_ORIGIN, UNKNOWN_NAME, Route, Site

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Dict
 
-from ..transaction.surroundings.host import STATE_DIR
+from ..transaction.site.model import STATE_DIR
 
 Options = Dict[str, Dict[str, Any]]
 

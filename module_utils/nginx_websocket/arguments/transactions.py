@@ -6,7 +6,7 @@ from typing import Any, Dict
 
 from ansible.module_utils.basic import AnsibleModule  # type: ignore[import-untyped]
 
-from ..transaction.live.instance import Instance, find_instance
+from ..transaction.site.instance import Instance
 from ..transaction.site.model import Outcome, Refused
 
 PLACES = ("binary", "conf_path", "site_dir", "enabled_dir")
@@ -21,6 +21,9 @@ def meant_nginx(module: AnsibleModule) -> Instance:
     Returns:
         The nginx; the module fails with the outcome "refused" where there is none, or several.
     """
+    # Not where a module only reads or writes the journal: this looks at every process.
+    from ..transaction.live.instance import find_instance
+
     try:
         return find_instance(**{name: module.params[name] for name in PLACES if name in module.params})
     except Refused as refusal:

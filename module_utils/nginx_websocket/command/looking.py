@@ -64,10 +64,10 @@ def routes(given: argparse.Namespace) -> int:
 
 def probe(given: argparse.Namespace) -> int:
     """One handshake with ping and pong: what was sent, and what came."""
-    from ..exchange import probe as ask
     from ..exchange.endpoint import parse_address
     from ..exchange.expectation import unmet
     from ..exchange.masking import masked_url
+    from ..exchange.probe import probe as ask
 
     try:
         result = ask(

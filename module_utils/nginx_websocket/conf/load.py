@@ -6,19 +6,17 @@ import errno
 import gc
 import os
 import re
-import stat
 from typing import Callable, Dict, List, Optional, Tuple
 
 from . import globbing
 from .lua import block_end
+from .regular import SIZE_LIMIT, read_file
 from .tokens import read_statement
 from .tree import Configuration, ConfSyntaxError, Directive, Include, Source, is_opaque, printable
 
 Reader = Callable[[str], bytes]
 Glob = Callable[[str], List[str]]
 
-SIZE_LIMIT = 64 << 20
-"""Bytes that one configuration may have, every inclusion of a file counted: a bound on time and memory."""
 INCLUDE_LIMIT = 100000
 """Inclusions that one configuration may have."""
 DEPTH_LIMIT = 100
@@ -39,27 +37,6 @@ _FAST = re.compile(
     re.VERBOSE,
 )
 _FAST_LIMIT = 4000
-
-
-class NeverEnds(OSError):
-    """A FIFO stands where nginx reads a file: opening it waits for a writer, ``nginx -t`` too."""
-
-
-def read_file(path: str) -> bytes:
-    """Read a file as nginx reads one: as many bytes as it has when it is opened, none from a device.
-
-    Raises:
-        NeverEnds: it is a FIFO.
-        OSError: it cannot be opened or read, or is larger than ``SIZE_LIMIT``.
-    """
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
-    with open(descriptor, "rb") as file:
-        status = os.fstat(descriptor)
-        if stat.S_ISFIFO(status.st_mode):
-            raise NeverEnds(errno.EINVAL, "it is a FIFO, at which nginx waits for a writer", path)
-        if status.st_size > SIZE_LIMIT:
-            raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), path)
-        return file.read(status.st_size)
 
 
 def load(

@@ -1,4 +1,4 @@
-"""Files that others may have made: opened without waiting, and read only where they are regular files."""
+"""Files that others may have made: opened without waiting for them, and read within bounds."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import os
 import stat
 from typing import BinaryIO, Set
 
+SIZE_LIMIT = 64 << 20
+"""Bytes that one configuration may have, every inclusion of a file counted: a bound on time and memory."""
 _KERNEL = ("/proc", "/sys", "/sys/kernel/debug", "/sys/kernel/tracing", "/sys/kernel/debug/tracing")
 
 
@@ -43,3 +45,24 @@ def _kernels() -> Set[int]:
         with contextlib.suppress(OSError):
             found.add(os.stat(path).st_dev)
     return found - {os.stat("/").st_dev}
+
+
+class NeverEnds(OSError):
+    """A FIFO stands where nginx reads a file: opening it waits for a writer, ``nginx -t`` too."""
+
+
+def read_file(path: str) -> bytes:
+    """Read a file as nginx reads one: as many bytes as it has when it is opened, none from a device.
+
+    Raises:
+        NeverEnds: it is a FIFO.
+        OSError: it cannot be opened or read, or is larger than ``SIZE_LIMIT``.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+    with open(descriptor, "rb") as file:
+        status = os.fstat(descriptor)
+        if stat.S_ISFIFO(status.st_mode):
+            raise NeverEnds(errno.EINVAL, "it is a FIFO, at which nginx waits for a writer", path)
+        if status.st_size > SIZE_LIMIT:
+            raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), path)
+        return file.read(status.st_size)

@@ -13,11 +13,12 @@ from ..diagnosis.words.findings import FAILS, WORKS
 from ..exchange.endpoint import parse_url
 from ..exchange.masking import masked_url
 from ..transaction.execute import FIX, Plan, execute
-from ..transaction.live.instance import Instance
 from ..transaction.running import REFUSE, bring_to_life
+from ..transaction.site.instance import Instance
 from ..transaction.site.model import (
     APPLIED,
     RELOAD_FAILED,
+    STATE_DIR,
     Change,
     NotProven,
     Refused,
@@ -25,7 +26,7 @@ from ..transaction.site.model import (
     Site,
 )
 from ..transaction.socket_watch import SocketWatch
-from ..transaction.surroundings.host import STATE_DIR, Host, listed, one_line
+from ..transaction.surroundings.host import Host, listed, one_line
 from ..transaction.surroundings.world import World
 from ..transaction.tree.overlay import Overlay
 from ..transaction.undo import recover

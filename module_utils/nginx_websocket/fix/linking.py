@@ -13,7 +13,7 @@ from ..conf.load import load
 from ..conf.tree import Configuration, ConfSyntaxError
 from ..diagnosis.evidence.facts import Facts
 from ..exchange.endpoint import parse_url
-from ..host import Layout
+from ..host.layout import Layout
 from ..transaction.site.model import ABSENT, Change, Entry
 from ..transaction.surroundings.host import listed
 from ..transaction.tree.files import Filesystem

@@ -7,9 +7,9 @@ from typing import Optional
 
 from .history.earlier_state import since
 from .history.journal import PROVEN, UNCONFIRMED
-from .live.instance import Instance
-from .site.model import APPLIED, Failure, Outcome, Refused
-from .surroundings.host import STATE_DIR, Host
+from .site.instance import Instance
+from .site.model import APPLIED, STATE_DIR, Failure, Outcome, Refused
+from .surroundings.host import Host
 from .surroundings.world import World
 from .undo import tidy
 

@@ -8,11 +8,12 @@ from typing import Dict, List, Mapping, Optional, Sequence
 from ..behaviour.effective import Level
 from ..conf.tree import Configuration
 from .live.answers import questions
-from .live.instance import Instance
 from .plan.placement import Placement, left_behind, place
 from .running import REFUSE, START, confirm_running, expect_upgrades
+from .site.instance import Instance
 from .site.model import (
     APPLIED,
+    STATE_DIR,
     Change,
     ConfError,
     Losses,
@@ -25,7 +26,7 @@ from .site.model import (
 from .site.release import LITERAL, LOCATION, release_id
 from .site.servers import Server, servers_by_file
 from .socket_watch import SocketWatch
-from .surroundings.host import STATE_DIR, Host, Tree, listed, one_line
+from .surroundings.host import Host, Tree, listed, one_line
 from .surroundings.world import World
 from .tree import neighbours
 from .tree.evidence import hand_edit

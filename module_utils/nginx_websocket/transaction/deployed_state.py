@@ -10,10 +10,10 @@ from typing import Optional, Sequence
 
 from .deploy import deploy
 from .history.journal import UNCONFIRMED, Journal
-from .live.instance import Instance
-from .site.model import Outcome, Refused, Site
+from .site.instance import Instance
+from .site.model import STATE_DIR, Outcome, Refused, Site
 from .site.release import LITERAL, claimed, pristine
-from .surroundings.host import STATE_DIR, Host
+from .surroundings.host import Host
 from .surroundings.world import World
 from .window import describe
 

@@ -11,12 +11,12 @@ from .execute import FIX, Plan, execute
 from .history.earlier_state import PREVIOUS, find_state, see_number
 from .history.journal import UNCONFIRMED
 from .history.states import Backup
-from .live.instance import Instance
 from .running import LEAVE, START, confirm_running
-from .site.model import APPLIED, Change, Entry, Outcome, Refused, Validation, ordered
+from .site.instance import Instance
+from .site.model import APPLIED, STATE_DIR, Change, Entry, Outcome, Refused, Validation, ordered
 from .site.release import claimed
 from .socket_watch import SocketWatch
-from .surroundings.host import STATE_DIR, Host, listed, one_line
+from .surroundings.host import Host, listed, one_line
 from .surroundings.world import World
 from .tree.evidence import hand_edit
 from .tree.overlay import Overlay, canonical

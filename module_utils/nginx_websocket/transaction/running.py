@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from typing import Optional, Sequence
+from typing import TYPE_CHECKING, Optional, Sequence
 
-from ..conf.tree import Configuration
-from .live.instance import Masters
 from .site.model import APPLIED, NOTHING_TO_GO_BACK_TO, RELOAD_FAILED, UNDECIDED, NotProven, Refused, Site
 from .surroundings.host import Host, listed
+
+if TYPE_CHECKING:
+    from ..conf.tree import Configuration
+    from .live.instance import Masters
 
 REFUSE, LEAVE, START = "refuse", "leave", "start"
 

@@ -6,9 +6,8 @@ import contextlib
 import dataclasses
 import shlex
 import time
-from typing import List
+from typing import TYPE_CHECKING, List
 
-from ..conf.tree import Configuration
 from .history.journal import ACTIVATE, PROVEN, SNAPSHOT, UNCONFIRMED, UNDO, UNDONE, Record
 from .history.retention import prune
 from .history.states import Backup
@@ -17,6 +16,9 @@ from .safety.signals import ignore_signals
 from .site.model import ROLLBACK_FAILED, ROLLED_BACK, UNCHANGED, Change, NotProven, Refused
 from .surroundings.host import Host, listed
 from .tree.files import kept_name, temporary_name
+
+if TYPE_CHECKING:
+    from ..conf.tree import Configuration
 
 
 def undo(host: Host, backup: Backup, record: Record, *, told: bool) -> None:

@@ -17,7 +17,8 @@ from typing import Any, Dict, List
 import pytest
 
 from lab.files import pki
-from module_utils.nginx_websocket.exchange import Probe, probe
+from module_utils.nginx_websocket.exchange.probe import probe
+from module_utils.nginx_websocket.exchange.result import Probe
 from tests.integration.conftest import LabHost, LabUp
 
 PATH = "/api/mqtt/ws/hints/x"

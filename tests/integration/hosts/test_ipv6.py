@@ -8,7 +8,7 @@ import re
 import pytest
 
 from lab.files import pki
-from module_utils.nginx_websocket.exchange import probe
+from module_utils.nginx_websocket.exchange.probe import probe
 from tests.integration.conftest import LabHost, LabUp
 from tests.integration.role.test_main_job import SITE
 from tests.integration.transaction_host import TransactionHost, site

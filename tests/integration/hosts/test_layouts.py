@@ -10,7 +10,7 @@ from typing import Dict
 import pytest
 from conftest import BIN, ROOT, LabHost, LabUp
 
-from module_utils.nginx_websocket.exchange import probe
+from module_utils.nginx_websocket.exchange.probe import probe
 
 SCENES = ("conf-d", "nginx-org", "panel")
 SUITES = ("bookworm", "bullseye", "trixie", "forky")

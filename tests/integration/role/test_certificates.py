@@ -7,7 +7,7 @@ import ssl
 
 import pytest
 
-from module_utils.nginx_websocket.exchange import probe
+from module_utils.nginx_websocket.exchange.probe import probe
 from tests.integration.conftest import LabHost, LabUp
 
 OLD = "/etc/nginx/sites-available/lammp.test"

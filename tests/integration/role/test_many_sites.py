@@ -9,7 +9,7 @@ from typing import Any, Dict, List
 import pytest
 
 from lab.containers import network
-from module_utils.nginx_websocket.exchange import probe
+from module_utils.nginx_websocket.exchange.probe import probe
 from tests.integration.conftest import LabHost, LabUp
 
 MANY = 100

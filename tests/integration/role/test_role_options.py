@@ -12,7 +12,7 @@ from typing import Any, Dict, List
 import pytest
 import yaml
 
-from module_utils.nginx_websocket.exchange import probe
+from module_utils.nginx_websocket.exchange.probe import probe
 from tests.integration.conftest import ROOT, LabHost, LabUp
 
 SITE: Dict[str, Any] = yaml.safe_load((ROOT / "inventory/lab/group_vars/nginx_websocket.yml").read_text())[

@@ -10,7 +10,7 @@ from typing import Any, Dict, List
 import pytest
 import yaml
 
-from module_utils.nginx_websocket.exchange import probe
+from module_utils.nginx_websocket.exchange.probe import probe
 from roles.nginx_websocket.site_model.rendering.quoting import quoted
 from tests.unit.role.rendering import ROOT, rendered
 

@@ -380,7 +380,7 @@ def test_a_disk_that_is_right_but_not_served_is_reloaded_and_proven(host):
 KILL = """\
 import os
 from module_utils.nginx_websocket.transaction import execute
-from module_utils.nginx_websocket.transaction.surroundings import world
+from module_utils.nginx_websocket.transaction.surroundings.world import World
 from module_utils.nginx_websocket.transaction.tree import files
 die = lambda *a, **k: os.kill(os.getpid(), 9)
 """
@@ -401,7 +401,7 @@ die = lambda *a, **k: os.kill(os.getpid(), 9)
             "die() if path.startswith('/etc/nginx') else old(self, target, path))(files.Filesystem.symlink)",
         ),
         ("before the reload", "execute.bring_to_life = die"),
-        ("after the reload", "world.prove = die"),
+        ("after the reload", "World.prove = die"),
         ("after the proof", "execute.tidy = die"),
     ],
 )
@@ -423,7 +423,7 @@ def test_a_run_killed_anywhere_is_healed_by_the_next(host, where, hook):
 def test_healing_brings_the_old_release_back_when_the_new_one_is_not_asked_for_again(host):
     host.deploy(site())
     before = host.tree()
-    host.killed(KILL + "world.prove = die", site(tail="# two"))
+    host.killed(KILL + "World.prove = die", site(tail="# two"))
     assert host.tree() != before
     done = host.deploy(site())
     assert "ended unfinished" in done["recovered"] and "restored" in done["recovered"]
@@ -434,8 +434,8 @@ def test_healing_brings_the_old_release_back_when_the_new_one_is_not_asked_for_a
 def test_two_runs_at_once_one_waits_or_stops_clearly(host):
     slow = (
         "import time\n"
-        "from module_utils.nginx_websocket.transaction.surroundings import world\nold = world.prove\n"
-        "world.prove = lambda *a, **k: (time.sleep(2), old(*a, **k))\n"
+        "from module_utils.nginx_websocket.transaction.surroundings.world import World\nold = World.prove\n"
+        "World.prove = lambda *a, **k: (time.sleep(2), old(*a, **k))\n"
     )
     results = {}
     thread = threading.Thread(target=lambda: results.update(first=host.deploy(site(), before=slow)))

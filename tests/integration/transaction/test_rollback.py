@@ -217,8 +217,8 @@ def test_what_a_pruned_backup_alone_knew_still_comes_back(host):
 def test_a_killed_rollback_is_healed_by_the_next_run(host):
     kill = (
         "import os\n"
-        "from module_utils.nginx_websocket.transaction.surroundings import world\n"
-        "world.prove = lambda *a, **k: os.kill(os.getpid(), 9)\n"
+        "from module_utils.nginx_websocket.transaction.surroundings.world import World\n"
+        "World.prove = lambda *a, **k: os.kill(os.getpid(), 9)\n"
     )
     outcome, code, _ = host.begin("rollback", before=kill, to="previous")
     assert outcome is None and code == 137 and host.valid()

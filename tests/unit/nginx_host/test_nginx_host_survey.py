@@ -4,7 +4,6 @@ import sys
 
 import pytest
 
-from module_utils.nginx_websocket.host import survey as package_survey
 from module_utils.nginx_websocket.host.describe import describe
 from module_utils.nginx_websocket.host.masters import masters
 from module_utils.nginx_websocket.host.survey import survey
@@ -56,10 +55,6 @@ def test_no_nginx(host):
     assert "apt install nginx" in found.message
     data = found.to_dict()
     assert (data["found"], data["running"], data["masters"], data["sites"]) == (False, False, [], [])
-
-
-def test_package_exports_the_function():
-    assert package_survey is survey
 
 
 def test_installed_but_stopped(host, install):

@@ -13,7 +13,7 @@ import pytest
 from module_utils.nginx_websocket.conf.load import load
 from module_utils.nginx_websocket.transaction import socket_watch
 from module_utils.nginx_websocket.transaction.live import sockets, workers
-from module_utils.nginx_websocket.transaction.live.instance import Instance
+from module_utils.nginx_websocket.transaction.site.instance import Instance
 from module_utils.nginx_websocket.transaction.surroundings.host import Host
 
 CONF = """\

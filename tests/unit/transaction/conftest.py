@@ -7,8 +7,8 @@ from typing import Callable
 
 import pytest
 
-from module_utils.nginx_websocket.host import Layout
-from module_utils.nginx_websocket.transaction.live.instance import Instance
+from module_utils.nginx_websocket.host.layout import Layout
+from module_utils.nginx_websocket.transaction.site.instance import Instance
 
 MAIN = """\
 events {{}}

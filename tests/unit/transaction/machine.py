@@ -10,7 +10,8 @@ from typing import Callable, Dict, List, Mapping, Optional, Sequence
 from simulated_host import MAIN, ROOT, STATE, SimulatedWorld
 
 from module_utils.nginx_websocket.conf.tree import Configuration
-from module_utils.nginx_websocket.transaction.live.instance import Instance, Masters
+from module_utils.nginx_websocket.transaction.live.instance import Masters
+from module_utils.nginx_websocket.transaction.site.instance import Instance
 from module_utils.nginx_websocket.transaction.site.model import (
     Change,
     ConfError,

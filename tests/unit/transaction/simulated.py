@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from typing import Dict, Iterator, List, Optional, Tuple
 
-from module_utils.nginx_websocket.transaction.live.instance import Instance
+from module_utils.nginx_websocket.transaction.site.instance import Instance
 from module_utils.nginx_websocket.transaction.site.model import ABSENT, Entry
 from module_utils.nginx_websocket.transaction.surroundings.world import World
 from module_utils.nginx_websocket.transaction.tree.files import Filesystem

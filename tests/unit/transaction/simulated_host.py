@@ -12,11 +12,12 @@ from simulated import SimulatedFilesystem
 
 from module_utils.nginx_websocket.conf.load import load
 from module_utils.nginx_websocket.conf.tree import Configuration, ConfSyntaxError
-from module_utils.nginx_websocket.host import Layout
+from module_utils.nginx_websocket.host.layout import Layout
 from module_utils.nginx_websocket.transaction.deploy import deploy
-from module_utils.nginx_websocket.transaction.live.instance import Instance, Masters
+from module_utils.nginx_websocket.transaction.live.instance import Masters
 from module_utils.nginx_websocket.transaction.live.sockets import Backends, Open
 from module_utils.nginx_websocket.transaction.rollback import kept, rollback
+from module_utils.nginx_websocket.transaction.site.instance import Instance
 from module_utils.nginx_websocket.transaction.site.model import (
     Change,
     ConfError,

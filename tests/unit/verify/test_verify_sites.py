@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from module_utils.nginx_websocket.exchange import Probe
+from module_utils.nginx_websocket.exchange.result import Probe
 from verify.as_user.endpoints import Endpoint
 from verify.as_user.visits import intruders, redirected, www_pages
 from verify.sites import Site, seconds

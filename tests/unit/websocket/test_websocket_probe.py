@@ -8,8 +8,10 @@ import time
 
 import pytest
 
-from module_utils.nginx_websocket.exchange import ERROR_KINDS, probe, unmet
 from module_utils.nginx_websocket.exchange.connection import Deadline, Failure, resolve
+from module_utils.nginx_websocket.exchange.expectation import unmet
+from module_utils.nginx_websocket.exchange.probe import probe
+from module_utils.nginx_websocket.exchange.result import ERROR_KINDS
 from tests.unit.websocket.tiny_server import TinyServer, answer, open_and_echo, raw
 
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.SflKxwRJSMeKKF2QT4"

@@ -5,7 +5,7 @@ import ssl
 
 import pytest
 
-from module_utils.nginx_websocket.exchange import probe
+from module_utils.nginx_websocket.exchange.probe import probe
 from module_utils.nginx_websocket.exchange.tls import decode_pem
 from tests.unit.websocket.tiny_server import Authority, TinyServer, answer, open_and_echo, raw
 

@@ -7,7 +7,8 @@ import os
 import re
 from typing import Dict, Iterator, List, Sequence
 
-from ...conf.load import load, read_file
+from ...conf.load import load
+from ...conf.regular import read_file
 from ...conf.tree import ConfSyntaxError, place_of
 from ...edit import memory
 from ...edit.changes.change import Change

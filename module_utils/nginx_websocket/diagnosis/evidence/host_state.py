@@ -16,7 +16,8 @@ from ...behaviour.sample import own_match
 from ...behaviour.server.listen import WILDCARD4, WILDCARD6, listens_of
 from ...behaviour.upgrade.meant import carries_upgrade, titled
 from ...conf.globbing import is_pattern
-from ...conf.load import load, read_file
+from ...conf.load import load
+from ...conf.regular import read_file
 from ...conf.tree import Configuration, ConfSyntaxError, Directive
 from ...host.describe import Nginx
 from ...host.executed import is_private, without_words

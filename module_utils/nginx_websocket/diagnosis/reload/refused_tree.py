@@ -10,7 +10,7 @@ from ... import codes
 from ...behaviour.location import split_name
 from ...behaviour.variables import has_variables, variable_names
 from ...conf.contexts import ORDER, TAKEN, context_of, miscounted, misplaced
-from ...conf.load import read_file
+from ...conf.regular import read_file
 from ...conf.tree import Configuration, Directive, place_of
 from ...edit import spelling
 from ...edit.changes.change import Change

@@ -7,7 +7,7 @@ from typing import Dict, List, Optional, Tuple
 
 from ... import codes
 from ...behaviour.effective import Level
-from ...conf.load import read_file
+from ...conf.regular import read_file
 from ...conf.tree import Configuration, Directive
 from ...edit.changes.change import Change
 from ..evidence.facts import Facts

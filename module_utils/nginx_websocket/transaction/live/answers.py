@@ -19,10 +19,10 @@ from ...exchange.connection import Deadline, Failure, proxy_protocol_line
 from ...exchange.exchange import exchange
 from ...exchange.handshake import NotHttp
 from ...exchange.tls import make_context
+from ..site.instance import Instance
 from ..site.model import NotProven
 from ..site.release import LOCATION
 from ..site.servers import Server, servers
-from .instance import Instance
 
 _TIMEOUT = 3.0
 _PATIENCE = 2.0

@@ -9,7 +9,7 @@ from typing import BinaryIO, Dict, Iterable, Iterator, List, Tuple
 
 from ...conf.regular import open_regular
 from ...conf.tree import Configuration
-from .instance import Instance
+from ..site.instance import Instance
 
 _LINE = re.compile(rb"^\d{4}/\d\d/\d\d \d\d:\d\d:\d\d \[emerg\] (\d+)#\d+: (?!\*\d)(.*)$")
 _REQUEST = re.compile(rb'^\d{4}/\d\d/\d\d \d\d:\d\d:\d\d \[\w+\] \d+#\d+: \*\d.*"')

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Iterable, List, Sequence
 
-from ... import host as nginx_host
 from ...behaviour.server.listen import WILDCARD4, WILDCARD6, Address
+from ...host.listeners import Listener, listeners
 from ...host.processes.proc import Proc
 from . import workers
 
@@ -66,7 +66,7 @@ def conflicts(addresses: Iterable[Address], master: int, unit: str) -> str:
         for one in asked
         if one.wildcard or (one.family, one.port) not in whole
     )
-    held = nginx_host.listeners({port for _, _, port in wanted})
+    held = listeners({port for _, _, port in wanted})
     own = {master, *workers.all_of(master)}
     mine = {(_family(one), one.address, one.port) for one in held if own & set(one.pids)}
     said: List[str] = []
@@ -100,5 +100,5 @@ def own_listener(address: str, port: int, unit: str) -> str:
     )
 
 
-def _family(listener: nginx_host.Listener) -> str:
+def _family(listener: Listener) -> str:
     return "inet6" if listener.family == "tcp6" else "inet"

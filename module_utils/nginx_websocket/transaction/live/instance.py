@@ -8,65 +8,15 @@ from __future__ import annotations
 import dataclasses
 from typing import List, Optional, Sequence, Tuple
 
-from ... import host as nginx_host
-from ...host import Layout, LayoutError, NginxError
+from ...host.binary import NginxError, find_binary
+from ...host.describe import Nginx, describe
+from ...host.layout import LayoutError
+from ...host.listeners import listeners, ports_of
+from ...host.masters import Choice, Master, choose, masters, workers_of
+from ...host.masters import serving_since as workers_since
+from ..site.instance import Instance
 from ..site.model import Refused
 from . import workers
-
-
-@dataclasses.dataclass(frozen=True)
-class Instance:
-    """One nginx on the host."""
-
-    binary: str
-    conf_path: str
-    prefix: str = ""
-    options: Tuple[str, ...] = ()
-    """Arguments that the master was started with and a test needs too: ``-p``, ``-g`` and their values."""
-    version: Tuple[int, ...] = ()
-    access_log: str = ""
-    """Where requests are logged without any ``access_log``; "" when that is not known."""
-    error_log: str = ""
-    """The log that nginx opens before it has read its configuration."""
-    pid_path: str = ""
-    master: Optional[int] = None
-    """Process id of the running master; None when nginx is stopped."""
-    unit: str = ""
-    quitting: Optional[int] = None
-    """Process id of a master that was told to quit and waits for its last connections: nginx is stopped."""
-    layout: Optional[Layout] = None
-    layout_error: str = ""
-    """Why there is no layout."""
-
-    def not_running(self) -> str:
-        """Say that it is stopped and how it is started, for a message."""
-        unit = self.unit or "nginx"
-        if self.quitting is not None:
-            return (
-                f"nginx is shutting down: its master (process {self.quitting}) was told to quit, takes no "
-                "new connection and waits for its last open ones to end. Start nginx again, which ends "
-                f"those: systemctl restart {unit}"
-            )
-        alone = nginx_host.without_master(self.binary)
-        if alone is not None:
-            return (
-                f"nginx runs as one process ({alone}) without a master (master_process off), which cannot "
-                f"reload without an end of all connections. Set master_process on and restart: systemctl "
-                f"restart {unit}"
-            )
-        return f"nginx is not running. Start it: systemctl start {unit}"
-
-    def test_command(self, main: str = "", error_log: str = "") -> List[str]:
-        """The command that tests and dumps.
-
-        Args:
-            main: main file to read instead of this nginx's own.
-            error_log: file to log to before the configuration is read, where nginx can be told (1.19.5).
-        """
-        command = [self.binary, "-T", "-c", main or self.conf_path, *self.options]
-        if error_log and self.version >= (1, 19, 5):
-            command += ["-e", error_log]
-        return command
 
 
 def find_instance(
@@ -92,7 +42,7 @@ def find_instance(
         raise Refused(
             f"cannot tell which nginx is meant: {choice.why}. Name its binary or its configuration."
         )
-    path = binary or nginx_host.find_binary()
+    path = binary or find_binary()
     if choice.master is None and not path:
         raise Refused(
             f"there is no nginx on this host: {choice.why}, and no nginx binary was found. Install the "
@@ -100,7 +50,7 @@ def find_instance(
             "nginx, or name the binary."
         )
     try:
-        described = nginx_host.describe(
+        described = describe(
             choice.master or path, conf_path=conf_path, site_dir=site_dir, enabled_dir=enabled_dir
         )
     except (NginxError, LayoutError) as error:
@@ -112,7 +62,7 @@ def find_instance(
 
 def _masters(
     strangers: Optional[List[str]] = None,
-) -> Tuple[List[nginx_host.Master], List[nginx_host.Master]]:
+) -> Tuple[List[Master], List[Master]]:
     """The masters that can be told something, and those that were told to quit.
 
     What was forked by a master and has no workers is a worker that has not changed its title yet.
@@ -120,21 +70,19 @@ def _masters(
     Args:
         strangers: gets a sentence for each process that only calls itself a master.
     """
-    every = nginx_host.masters(strangers=strangers)
+    every = masters(strangers=strangers)
     pids = {one.pid for one in every}
     found = [one for one in every if one.ppid not in pids or workers.serving(one.pid)]
     quitting = [one for one in found if workers.quits(one.pid)]
     return [one for one in found if one not in quitting], quitting
 
 
-def _choose(
-    found: Sequence[nginx_host.Master], binary: str, conf_path: str, strangers: Sequence[str] = ()
-) -> nginx_host.Choice:
-    ports = nginx_host.ports_of(nginx_host.listeners()) if len(found) > 1 else {}
-    return nginx_host.choose(found, binary=binary, conf_path=conf_path, listening=ports, strangers=strangers)
+def _choose(found: Sequence[Master], binary: str, conf_path: str, strangers: Sequence[str] = ()) -> Choice:
+    ports = ports_of(listeners()) if len(found) > 1 else {}
+    return choose(found, binary=binary, conf_path=conf_path, listening=ports, strangers=strangers)
 
 
-def instance_of(described: nginx_host.Nginx) -> Instance:
+def instance_of(described: Nginx) -> Instance:
     """The nginx to work on, from what is known of it.
 
     Args:
@@ -199,7 +147,7 @@ def masters_of(nginx: Instance) -> Masters:
 
 def serving_since(master: int) -> float:
     """When the workers of a master began to serve: seconds since the epoch, 0 when none does."""
-    return nginx_host.serving_since(nginx_host.workers_of(master))
+    return workers_since(workers_of(master))
 
 
 def confined(master: int) -> str:
@@ -227,5 +175,5 @@ def holder_of(address: str) -> str:
     port = address.rpartition(":")[2]
     if not port.isdigit():
         return "somebody"
-    held = nginx_host.listeners([int(port)])
+    held = listeners([int(port)])
     return "; ".join(listener.describe() for listener in held) or "nobody any more"

@@ -14,12 +14,13 @@ import time
 from typing import FrozenSet, Sequence
 
 from ...conf.tree import Configuration
+from ..site.instance import Instance
 from ..site.model import NotProven
 from ..site.servers import servers
 from . import workers
 from .errorlog import LogWatch, final, forbidden, taken_addresses
 from .hindrance import conflicts, hindered, limited
-from .instance import Instance, confined, holder_of
+from .instance import confined, holder_of
 
 _POLL_SECONDS = 0.02
 _DOUBT_SECONDS = 2.0

@@ -9,8 +9,9 @@ from typing import Dict, List, Optional, Sequence, Tuple, Union
 
 from ... import codes
 from ...conf.tree import Configuration
-from ...exchange import Probe, masked_url, probe
-from ...exchange.result import NO_CONNECTION
+from ...exchange.masking import masked_url
+from ...exchange.probe import probe
+from ...exchange.result import NO_CONNECTION, Probe
 from ..site.model import Finding, RouteCheck, Site
 from ..site.servers import Server, servers
 from .answers import dial_address

@@ -12,9 +12,10 @@ import time
 from typing import Sequence
 
 from ...host.processes.children import booted, run
+from ..site.instance import Instance
 from ..site.model import NotProven
 from . import workers
-from .instance import Instance, masters_of
+from .instance import masters_of
 
 _POLL_SECONDS = 0.05
 _START_TIMEOUT = 90.0

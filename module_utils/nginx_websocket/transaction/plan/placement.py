@@ -9,7 +9,7 @@ from typing import Callable, Collection, Dict, List, Mapping, Optional, Sequence
 
 from ...conf.tree import ConfSyntaxError
 from ...host.layout import Layout
-from ..live.instance import Instance
+from ..site.instance import Instance
 from ..site.model import ABSENT, Change, Entry, Finding, Refused, Site
 from ..site.release import claimed, pristine, stamped
 from ..site.servers import Server, candidate_servers, claims, scanned_names, servers_by_file

@@ -24,7 +24,7 @@ from typing import Callable, Iterator, List, Optional, Sequence, Tuple
 from ...host.processes.children import run
 from ...host.processes.proc import Proc
 from ...host.processes.trust import weakness
-from ..live.instance import Instance, find_instance
+from ..site.instance import Instance
 from ..site.model import ABSENT, Entry
 from ..tree.files import Filesystem, temporary_name
 
@@ -275,5 +275,7 @@ def arguments(argv: Optional[Sequence[str]] = None) -> Tuple[str, int, str, Inst
     given = parser.parse_args(argv)
     if given.verb == "boot" and given.armed_in == this_boot():
         return "", int(given.backup), given.state_dir, Instance(given.binary, given.conf_path)
+    from ..live.instance import find_instance
+
     nginx = find_instance(binary=given.binary, conf_path=given.conf_path)
     return given.verb, int(given.backup), given.state_dir, nginx

@@ -7,6 +7,9 @@ from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tup
 
 from .release import claimed
 
+STATE_DIR = "/var/lib/nginx_websocket"
+"""Where lock, journal and backups live."""
+
 UNCHANGED = "unchanged"
 APPLIED = "applied"
 REFUSED = "refused"

@@ -9,7 +9,8 @@ from typing import Dict, FrozenSet, List, Sequence, Tuple
 from ...behaviour.effective import Level
 from ...behaviour.server.listen import Address, Listen, listens_of
 from ...conf import globbing
-from ...conf.load import load, read_file
+from ...conf.load import load
+from ...conf.regular import read_file
 from ...conf.tree import Configuration, Directive
 from .release import LOCATION
 

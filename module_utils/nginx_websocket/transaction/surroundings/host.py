@@ -7,20 +7,20 @@ import dataclasses
 import errno
 import os
 import time
-from typing import Dict, Iterator, List, Mapping, Optional, Sequence
+from typing import TYPE_CHECKING, Dict, Iterator, List, Mapping, Optional, Sequence
 
-from ...conf.load import load
-from ...conf.tree import Configuration, ConfSyntaxError
 from ..history.backup import Backups
 from ..history.journal import Journal
-from ..live.instance import Instance
 from ..safety.guard import Guard, Notes
-from ..site.model import Change, Failure, Finding, Outcome, Refused, Step
+from ..site.instance import Instance
+from ..site.model import STATE_DIR, Change, Failure, Finding, Outcome, Refused, Step
 from ..tree.files import Filesystem, temporary_name
 from ..tree.overlay import Overlay
 from .world import World
 
-STATE_DIR = "/var/lib/nginx_websocket"
+if TYPE_CHECKING:
+    from ...conf.tree import Configuration
+
 _MISSING = (errno.ENOENT, errno.ELOOP)
 _BROKEN_FILES = 20
 """So many files that cannot be read are looked past, to see what the rest of a broken tree holds."""
@@ -169,6 +169,9 @@ def read_tree(nginx: Instance, overlay: Optional[Overlay] = None) -> Tree:
     Raises:
         Refused: not even the main file can be read.
     """
+    from ...conf.load import load
+    from ...conf.tree import ConfSyntaxError
+
     overlay = overlay or Overlay()
     broken: Dict[str, bytes] = {}
 

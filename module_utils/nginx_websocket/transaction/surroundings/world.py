@@ -10,25 +10,24 @@ import contextlib
 import os
 import pwd
 import time
-from typing import FrozenSet, Iterator, List, Mapping, Optional, Sequence
+from typing import TYPE_CHECKING, FrozenSet, Iterator, List, Mapping, Optional, Sequence
 
-from ...conf.tree import Configuration
 from ...host.processes.children import booted
-from ..live import workers
-from ..live.answers import prove, prove_untouched, questions
-from ..live.errorlog import LogWatch, log_paths
-from ..live.instance import Instance, Masters, masters_of, serving_since
-from ..live.reload import reload
-from ..live.routes import LiveCheck, check_live
-from ..live.sockets import Backends, Open, opened, silent_backends
-from ..live.stale import stale_files
-from ..live.starting import restarting, start
 from ..safety.guard import Guard
 from ..safety.lock import certbot_lock, host_lock
 from ..safety.statedir import secure
+from ..site.instance import Instance
 from ..site.model import Change, Refused, Site, Validation
 from ..tree.files import Filesystem
-from ..tree.validation import validate
+
+if TYPE_CHECKING:
+    from ...conf.tree import Configuration
+    from ..live.instance import Masters
+    from ..live.routes import LiveCheck
+    from ..live.sockets import Backends, Open
+
+# What asks nginx, or reads its tree, is imported by the method that needs it. A confirmation needs none,
+# and spent most of its time on a host on such imports.
 
 
 class World:
@@ -46,16 +45,22 @@ class World:
 
     def validate(self, changes: Sequence[Change], nginx: Instance) -> Validation:
         """What ``nginx -T`` says of the tree with some changes in it."""
+        from ..tree.validation import validate
+
         return validate(changes, nginx)
 
     # -- nginx's processes -------------------------------------------------------------------
 
     def masters(self, nginx: Instance) -> Masters:
         """The masters that run this nginx at this moment."""
+        from ..live.instance import masters_of
+
         return masters_of(nginx)
 
     def restarting(self, nginx: Instance) -> bool:
         """Whether somebody's restart or start of nginx is under way."""
+        from ..live.starting import restarting
+
         return restarting(nginx)
 
     def pause(self) -> None:
@@ -64,14 +69,21 @@ class World:
 
     def serving(self, master: int) -> FrozenSet[int]:
         """Worker processes that take new connections."""
+        from ..live import workers
+
         return workers.serving(master)
 
     def draining(self, master: int) -> Mapping[int, Optional[int]]:
         """Old workers that still hold connections, and how many; None where that is not known."""
+        from ..live import workers
+
         return workers.draining(master)
 
     def stale_files(self, tree: Configuration, master: int) -> List[str]:
         """Files that changed after the workers of a master had begun to serve."""
+        from ..live.instance import serving_since
+        from ..live.stale import stale_files
+
         return stale_files(tree, serving_since(master))
 
     def reload(self, tree: Configuration, nginx: Instance, master: int, deadline: float) -> None:
@@ -80,6 +92,9 @@ class World:
         Raises:
             NotProven: nginx did not take the configuration; the message says why.
         """
+        from ..live.errorlog import LogWatch, log_paths
+        from ..live.reload import reload
+
         log = LogWatch(log_paths(nginx, [tree]))
         try:
             reload(tree, nginx, master, log, deadline)
@@ -92,6 +107,8 @@ class World:
         Raises:
             NotProven: it does not start, or no worker comes up.
         """
+        from ..live.starting import start
+
         return start(nginx, deadline)
 
     # -- what the running nginx answers ------------------------------------------------------
@@ -102,6 +119,8 @@ class World:
         Raises:
             NotProven: it serves something else.
         """
+        from ..live.answers import prove, questions
+
         prove(questions(tree, nginx), deadline, settled=settled)
 
     def prove_untouched(
@@ -112,18 +131,26 @@ class World:
         Raises:
             NotProven: it serves something else, or cannot be asked.
         """
+        from ..live.answers import prove_untouched, questions
+
         prove_untouched(questions(tree, nginx), questions(undone, nginx), deadline)
 
     def check_live(self, sites: Sequence[Site], tree: Configuration) -> List[LiveCheck]:
         """Open every WebSocket URL through the running nginx."""
+        from ..live.routes import check_live
+
         return check_live(sites, tree)
 
     def open_sockets(self, master: int, where: Backends) -> Open:
         """The open sockets between one nginx and its backends."""
+        from ..live.sockets import opened
+
         return opened(master, where)
 
     def silent_backends(self, tree: Configuration, files: FrozenSet[str]) -> List[str]:
         """Loopback addresses to which some files pass requests and at which nothing listens."""
+        from ..live.sockets import silent_backends
+
         return silent_backends(tree, files)
 
     # -- the machine -------------------------------------------------------------------------

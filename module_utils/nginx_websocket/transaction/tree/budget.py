@@ -18,7 +18,7 @@ from ...conf import splice
 from ...conf.tree import Configuration, Directive
 from ...host.processes.proc import Proc
 from ..live import workers
-from ..live.instance import Instance
+from ..site.instance import Instance
 from ..site.model import Change, Entry, Finding, Refused
 from .files import Filesystem
 from .overlay import canonical

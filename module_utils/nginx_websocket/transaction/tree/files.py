@@ -14,8 +14,7 @@ import os
 import stat
 from typing import List
 
-from ...conf.load import read_file
-from ...conf.regular import open_regular
+from ...conf.regular import open_regular, read_file
 from ..site.model import ABSENT, Entry
 
 TEMPORARY_SUFFIX = ".nginx-websocket.tmp"

@@ -15,7 +15,7 @@ from typing import Collection, Dict, Iterator, List, Set, Tuple
 from ...conf.load import load
 from ...conf.tree import ConfSyntaxError
 from ...host.processes.children import own_directory
-from ..live.instance import Instance
+from ..site.instance import Instance
 from .overlay import Overlay, canonical
 
 

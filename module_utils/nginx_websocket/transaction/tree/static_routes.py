@@ -15,8 +15,8 @@ from ...behaviour.route import route
 from ...behaviour.upgrade.obstacle import Client
 from ...behaviour.upgrade.verdict import Verdict, judge
 from ...conf.tree import Configuration
-from ...exchange import masked_url
-from ..live.instance import Instance
+from ...exchange.masking import masked_url
+from ..site.instance import Instance
 from ..site.model import UNDECIDED, Finding, Refused, RouteCheck, Site
 from ..site.servers import servers
 

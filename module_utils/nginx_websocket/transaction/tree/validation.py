@@ -10,10 +10,11 @@ import os
 import re
 from typing import Iterable, List, Mapping, Optional, Sequence, Tuple
 
-from ...conf.load import NeverEnds, load
+from ...conf.load import load
+from ...conf.regular import NeverEnds
 from ...conf.tree import Configuration, ConfSyntaxError
 from ...host.executed import is_private, without_words
-from ..live.instance import Instance
+from ..site.instance import Instance
 from ..site.model import ABSENT, Change, ConfError, Entry, Refused, Validation
 from .evidence import masked_line
 from .files import Filesystem

@@ -22,13 +22,13 @@ def test_of_several_the_one_that_has_the_web_s_ports_is_meant(monkeypatch):
         Listener("tcp4", "0.0.0.0", port, inode=port, pid=pid, pids=[pid])
         for pid, port in ((7, 8080), (8, 443))
     ]
-    monkeypatch.setattr(instance.nginx_host, "listeners", lambda: sockets)
+    monkeypatch.setattr(instance, "listeners", lambda: sockets)
     both = [master(7), master(8)]
     assert instance._choose(both, "", "").master is both[1]
     assert instance._choose(both, "", "/etc/7.conf").master is both[0]
 
 
 def test_for_a_single_one_no_socket_is_looked_at(monkeypatch):
-    monkeypatch.setattr(instance.nginx_host, "listeners", lambda: pytest.fail("looked"))
+    monkeypatch.setattr(instance, "listeners", lambda: pytest.fail("looked"))
     only = master(7)
     assert instance._choose([only], "", "").master is only

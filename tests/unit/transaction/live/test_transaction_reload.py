@@ -16,8 +16,8 @@ from test_transaction_workers import wait
 from module_utils.nginx_websocket.conf.dump import load_dump
 from module_utils.nginx_websocket.transaction.live import workers
 from module_utils.nginx_websocket.transaction.live.errorlog import LogWatch
-from module_utils.nginx_websocket.transaction.live.instance import Instance
 from module_utils.nginx_websocket.transaction.live.reload import reload
+from module_utils.nginx_websocket.transaction.site.instance import Instance
 from module_utils.nginx_websocket.transaction.site.model import NotProven
 
 NGINX = Instance("/usr/sbin/nginx", "/nginx.conf", unit="nginx.service")

@@ -11,7 +11,7 @@ import time
 import pytest
 
 from module_utils.nginx_websocket.transaction.live import starting, workers
-from module_utils.nginx_websocket.transaction.live.instance import Instance
+from module_utils.nginx_websocket.transaction.site.instance import Instance
 from module_utils.nginx_websocket.transaction.site.model import NotProven
 
 

@@ -9,9 +9,9 @@ import pytest
 from module_utils.nginx_websocket.compare.comparing import compare
 from module_utils.nginx_websocket.conf.load import load
 from module_utils.nginx_websocket.conf.tree import Configuration
-from module_utils.nginx_websocket.transaction.live.instance import Instance
 from module_utils.nginx_websocket.transaction.plan import comparison
 from module_utils.nginx_websocket.transaction.plan.comparison import judge_change, tell_change
+from module_utils.nginx_websocket.transaction.site.instance import Instance
 from module_utils.nginx_websocket.transaction.site.model import Refused
 from module_utils.nginx_websocket.transaction.surroundings.host import Host
 

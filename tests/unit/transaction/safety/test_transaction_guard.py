@@ -15,9 +15,9 @@ from simulated_host import STATE
 
 from module_utils.nginx_websocket.transaction import auto_rollback
 from module_utils.nginx_websocket.transaction.history.journal import UNCONFIRMED, Record
-from module_utils.nginx_websocket.transaction.live.instance import Instance
 from module_utils.nginx_websocket.transaction.safety import guard
 from module_utils.nginx_websocket.transaction.safety.guard import BOOT_UNIT, UNIT_DIR, Guard
+from module_utils.nginx_websocket.transaction.site.instance import Instance
 from module_utils.nginx_websocket.transaction.site.model import Change
 
 

@@ -12,9 +12,9 @@ from simulated import SimulatedFilesystem
 from simulated_host import STATE
 
 from module_utils.nginx_websocket.transaction import auto_rollback
-from module_utils.nginx_websocket.transaction.live.instance import Instance
 from module_utils.nginx_websocket.transaction.safety import guard
 from module_utils.nginx_websocket.transaction.safety.guard import UNIT_DIR, Guard, Note, Notes
+from module_utils.nginx_websocket.transaction.site.instance import Instance
 
 NGINX = Instance("/usr/sbin/nginx", "/etc/nginx/nginx.conf", unit="nginx.service")
 

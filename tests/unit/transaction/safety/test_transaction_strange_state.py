@@ -6,7 +6,7 @@ import pytest
 
 from module_utils.nginx_websocket.transaction.history.backup import Backups
 from module_utils.nginx_websocket.transaction.history.journal import ACTIVATE, UNCONFIRMED, Journal, Record
-from module_utils.nginx_websocket.transaction.live.instance import Instance
+from module_utils.nginx_websocket.transaction.site.instance import Instance
 from module_utils.nginx_websocket.transaction.site.model import ABSENT, Change, Entry, Refused
 from module_utils.nginx_websocket.transaction.surroundings.host import Host
 from module_utils.nginx_websocket.transaction.tree.files import Filesystem

@@ -8,7 +8,7 @@ import resource
 import pytest
 
 from module_utils.nginx_websocket.conf.load import load
-from module_utils.nginx_websocket.transaction.live.instance import Instance
+from module_utils.nginx_websocket.transaction.site.instance import Instance
 from module_utils.nginx_websocket.transaction.site.model import Refused
 from module_utils.nginx_websocket.transaction.tree import budget
 from module_utils.nginx_websocket.transaction.tree.files import Filesystem

@@ -10,8 +10,8 @@ from simulated import PowerCut, SimulatedFilesystem, Without
 
 from module_utils.nginx_websocket.conf.tree import Configuration
 from module_utils.nginx_websocket.transaction.execute import Plan, execute
-from module_utils.nginx_websocket.transaction.live.instance import Instance
 from module_utils.nginx_websocket.transaction.running import LEAVE
+from module_utils.nginx_websocket.transaction.site.instance import Instance
 from module_utils.nginx_websocket.transaction.site.model import ABSENT, Change, Entry
 from module_utils.nginx_websocket.transaction.surroundings.host import Host
 from module_utils.nginx_websocket.transaction.undo import recover

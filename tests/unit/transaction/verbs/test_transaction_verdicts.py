@@ -8,7 +8,7 @@ import pytest
 
 from module_utils.nginx_websocket.behaviour.server.listen import Address
 from module_utils.nginx_websocket.conf.tree import Configuration
-from module_utils.nginx_websocket.exchange import Probe
+from module_utils.nginx_websocket.exchange.result import Probe
 from module_utils.nginx_websocket.transaction.live import routes
 from module_utils.nginx_websocket.transaction.live.answers import dial_address, questions
 from module_utils.nginx_websocket.transaction.live.errorlog import (
