@@ -57,21 +57,25 @@ def file_of(module: str) -> Path:
     return next(path for path in (one / f"{module}.py" for one in LIBRARIES) if path.is_file())
 
 
-@functools.lru_cache(maxsize=None)
 def archive(module: str) -> bytes:
-    """Return the zip file of a module, with all that it may import."""
-    source = file_of(module).read_bytes()
+    """Return the zip file of a module, with all that it may import; the role's modules share one."""
+    return _zipped(ROLE, LEFT_OUT) if module in ROLE else _zipped((module,), LEFT_OUT_OF_OTHERS)
+
+
+@functools.lru_cache(maxsize=None)
+def _zipped(modules: Tuple[str, ...], left_out: Tuple[str, ...]) -> bytes:
     data = io.BytesIO()
     with zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as out:
-        out.writestr("module.py", source)
+        for module in modules:
+            out.writestr(f"{module}.py", file_of(module).read_bytes())
         out.writestr("ansible/__init__.py", b"")
         out.writestr("ansible/module_utils/__init__.py", b"")
         out.writestr("ansible/module_utils/basic.py", _text("arguments/standalone.py"))
         # In a collection the modules name the package by the collection's name.
-        place, parents = _named(source)
+        place, parents = _named(file_of(modules[0]).read_bytes())
         for parent in parents:
             out.writestr(f"{parent}/__init__.py", b"")
-        for name, text in _sources(LEFT_OUT if module in ROLE else LEFT_OUT_OF_OTHERS):
+        for name, text in _sources(left_out):
             out.writestr(f"{place}/{name}", text)
     return data.getvalue()
 
@@ -86,12 +90,7 @@ def _named(source: bytes) -> Tuple[str, List[str]]:
     return place, [parent for parent in every if not parent.startswith("ansible/") and parent != "ansible"]
 
 
-@functools.lru_cache(maxsize=None)
-def _sources(left_out: Tuple[str, ...]) -> Tuple[Tuple[str, bytes], ...]:
-    return tuple(_read(left_out))
-
-
-def _read(left_out: Tuple[str, ...]) -> Iterator[Tuple[str, bytes]]:
+def _sources(left_out: Tuple[str, ...]) -> Iterator[Tuple[str, bytes]]:
     for path in sorted(PACKAGE.rglob("*.py")):
         name = path.relative_to(PACKAGE)
         if name.parts[0] not in left_out:

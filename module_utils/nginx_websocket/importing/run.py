@@ -36,8 +36,9 @@ def run(given: BinaryIO) -> None:
         import ansible.module_utils.basic as basic  # type: ignore[import-untyped]  # the zip file's
 
         basic.GIVEN.update(header)
-        source = sys.path_importer_cache[archive].get_data("module.py")  # type: ignore[union-attr]
-        code = compile(source, header["module"] + ".py", "exec")
+        name = header["module"] + ".py"
+        source = sys.path_importer_cache[archive].get_data(name)  # type: ignore[union-attr]
+        code = compile(source, name, "exec")
         exec(code, {"__name__": "__main__"})  # nosec B102 # the controller sent it
     except Exception as error:
         what = f"Module failed: {type(error).__name__}: {error}"

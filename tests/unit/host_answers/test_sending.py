@@ -98,7 +98,7 @@ def test_nothing_that_it_imports_is_left_out(module):
         "ansible/" + path.relative_to(ROOT).as_posix()
         for path in (ROOT / "module_utils/nginx_websocket").rglob("*.py")
     }
-    waiting, seen = ["module.py"], set()
+    waiting, seen = [f"{module}.py"], set()
     while waiting:
         name = waiting.pop()
         if name not in seen:
@@ -158,7 +158,7 @@ def test_a_module_that_breaks_down_says_so(monkeypatch):
     whole = sending.archive("nginx_confirm")
     data = io.BytesIO(whole)
     with zipfile.ZipFile(data, "a") as archive, pytest.warns(UserWarning, match="Duplicate name"):
-        archive.writestr("module.py", "raise KeyError('here')\n")
+        archive.writestr("nginx_confirm.py", "raise KeyError('here')\n")
     monkeypatch.setattr(sending, "archive", lambda _module: data.getvalue())
     told = answer("nginx_confirm", {})
     assert (told["failed"], told["msg"]) == (True, "Module failed: KeyError: 'here'")
@@ -178,7 +178,7 @@ def test_the_guard_is_made_of_the_same_files(monkeypatch):
     )
     data = io.BytesIO(sending.archive("nginx_deploy"))
     with zipfile.ZipFile(data, "a") as archive, pytest.warns(UserWarning, match="Duplicate name"):
-        archive.writestr("module.py", program)
+        archive.writestr("nginx_deploy.py", program)
     monkeypatch.setattr(sending, "archive", lambda _module: data.getvalue())
     sent = sending.payload("nginx_deploy", {}, check_mode=False, diff=False)
     argv = [sys.executable, "-I", "-c", sending.STARTER]
