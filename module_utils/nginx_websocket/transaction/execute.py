@@ -14,6 +14,7 @@ from typing import Mapping, Sequence
 from ..conf.tree import Configuration
 from . import auto_rollback
 from .history.journal import ACTIVATE, PROVEN, RELOAD, SNAPSHOT, UNCONFIRMED, Record
+from .history.states import Backup
 from .running import REFUSE, bring_to_life, settle, start_nginx
 from .safety.signals import Interrupted, interruptible
 from .site.model import APPLIED, Change, NotProven, Refused, Site
@@ -64,16 +65,10 @@ def execute(host: Host, plan: Plan, *, stopped: str = REFUSE) -> None:
         record = Record(host.backups.next_number(), SNAPSHOT, host.now(), by=host.world.by_whom())
         try:
             host.journal.write(record)
-            backup = host.backups.save(
-                record.backup,
-                plan.changes,
-                kind=plan.kind,
-                time=record.started,
-                by=" – ".join(filter(None, [record.by, host.reason])),
-                sites_before=plan.sites_before,
-                sites=plan.sites_after,
-                restores=plan.restores,
-            )
+            by = " – ".join(filter(None, [record.by, host.reason]))
+            was, will = plan.sites_before, plan.sites_after
+            new = Backup(record.backup, plan.kind, record.started, by, plan.changes, was, will, plan.restores)
+            backup = host.backups.save(new)
             window = _guard(host, plan, record.backup)
             host.journal.write(dataclasses.replace(record, step=ACTIVATE))
         except OSError as error:

@@ -16,7 +16,7 @@ import hashlib
 import json
 import os
 import shlex
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
 
 from ..site.model import ABSENT, Change, Entry
 from ..tree.files import Filesystem, temporary_name
@@ -74,50 +74,21 @@ class Backups:
         path = self.path(number)
         return self._files.is_directory(path) or self._files.entry(path).kind != "absent"
 
-    def save(
-        self,
-        number: int,
-        changes: Sequence[Change],
-        *,
-        kind: str,
-        time: str,
-        by: str,
-        sites_before: Mapping[str, Mapping[str, str]],
-        sites: Mapping[str, Mapping[str, str]],
-        restores: int = 0,
-    ) -> Backup:
+    def save(self, new: Backup) -> Backup:
         """Write a new backup, whole and on the disk before this returns.
 
         Args:
-            number: from ``next_number``.
-            changes: what the transaction is going to do.
-            kind: ``deploy`` or ``rollback``.
-            time: when, in UTC.
-            by: who.
-            sites_before: what is deployed now.
-            sites: what will be deployed when the transaction has ended.
-            restores: of a rollback, the backup whose whole state it brings back; 0 when it makes a state that
-                never was, as every deployment does.
+            new: with a number from ``next_number``; which states were live before is found out here.
         """
         last = self.latest()
-        made = Backup(
-            number,
-            kind,
-            time,
-            by,
-            tuple(changes),
-            sites_before,
-            sites,
-            restores,
-            earlier_before=last.earlier if last is not None else Earlier(),
-        )
-        earlier = self.load(restores).earlier_before if restores else made.held
+        earlier = self.load(new.restores).earlier_before if new.restores else new.held
+        before = last.earlier if last is not None else Earlier()
         self._files.make_directory(self.directory, 0o700)
-        self._files.put(self._last, Entry("file", content=b"%d\n" % number, mode=0o600))
-        self._files.mkdir(self.path(number), 0o700)
-        self.write(dataclasses.replace(made, earlier=earlier))
+        self._files.put(self._last, Entry("file", content=b"%d\n" % new.number, mode=0o600))
+        self._files.mkdir(self.path(new.number), 0o700)
+        self.write(dataclasses.replace(new, earlier_before=before, earlier=earlier))
         self._files.sync_directory(self.directory)
-        return self.load(number)
+        return self.load(new.number)
 
     def write(self, backup: Backup) -> None:
         """Write a backup's files and then its manifest; what the manifest of before names stays readable."""

@@ -36,9 +36,11 @@ class Backup:
 
     number: int
     kind: str
-    """``deploy`` or ``rollback``."""
+    """``deploy``, ``rollback`` or ``fix``."""
     time: str
+    """When, in UTC."""
     by: str
+    """Who."""
     changes: Sequence[Change]
     """In the order in which they are applied; contents are read when they are needed (``Backups.load``)."""
     sites_before: Mapping[str, Mapping[str, str]]
@@ -46,7 +48,7 @@ class Backup:
     sites: Mapping[str, Mapping[str, str]]
     """The same after the transaction."""
     restores: int = 0
-    """Of a rollback: the number of the backup whose state it brought back."""
+    """Of a rollback: the number of the backup whose whole state it brought back; 0 for one that never was."""
     size: int = 0
     earlier_before: Optional[Earlier] = None
     """What was live before the state that this backup holds; None in backups that do not say."""

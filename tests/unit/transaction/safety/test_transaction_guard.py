@@ -15,6 +15,7 @@ from simulated_host import STATE
 
 from module_utils.nginx_websocket.transaction import auto_rollback
 from module_utils.nginx_websocket.transaction.history.journal import UNCONFIRMED, Record
+from module_utils.nginx_websocket.transaction.history.states import Backup
 from module_utils.nginx_websocket.transaction.safety import guard
 from module_utils.nginx_websocket.transaction.safety.guard import BOOT_UNIT, UNIT_DIR, Guard
 from module_utils.nginx_websocket.transaction.site.instance import Instance
@@ -52,9 +53,7 @@ def waiting(monkeypatch):
     for word in ("first", "second"):
         change = Change(PATH, machine.files.entry(PATH), file(word), "site")
         number = host.backups.next_number()
-        host.backups.save(
-            number, [change], kind="deploy", time="then", by="me", sites_before={}, sites={}, restores=0
-        )
+        host.backups.save(Backup(number, "deploy", "then", "me", [change], {}, {}))
         machine.files.put(PATH, change.after)
     machine.running[100] = machine.live()
     host.journal.write(Record(number, UNCONFIRMED, "then", confirm_by="soon"))

@@ -6,6 +6,7 @@ import pytest
 
 from module_utils.nginx_websocket.transaction.history.backup import Backups
 from module_utils.nginx_websocket.transaction.history.journal import ACTIVATE, UNCONFIRMED, Journal, Record
+from module_utils.nginx_websocket.transaction.history.states import Backup
 from module_utils.nginx_websocket.transaction.site.instance import Instance
 from module_utils.nginx_websocket.transaction.site.model import ABSENT, Change, Entry, Refused
 from module_utils.nginx_websocket.transaction.surroundings.host import Host
@@ -24,7 +25,7 @@ def backups(tmp_path):
 
 def save(made, number):
     change = Change("/etc/nginx/sites-available/x", ABSENT, Entry("file", content=b"# x\n"))
-    made.save(number, [change], kind="deploy", time="t", by="b", sites_before={}, sites={})
+    made.save(Backup(number, "deploy", "t", "b", [change], {}, {}))
 
 
 def host_of(tmp_path):

@@ -9,6 +9,7 @@ from simulated_host import MAIN, MASTER, ROOT, STATE, SimulatedHost, candidate
 
 from module_utils.nginx_websocket.conf.tree import Configuration
 from module_utils.nginx_websocket.transaction.history.journal import Record
+from module_utils.nginx_websocket.transaction.history.states import Backup
 from module_utils.nginx_websocket.transaction.live.instance import Masters
 from module_utils.nginx_websocket.transaction.rollback import FIX
 from module_utils.nginx_websocket.transaction.site.model import (
@@ -172,9 +173,7 @@ def record(host: SimulatedHost, kind: str, *changes: Change) -> None:
         host.world.files.plant(change.path, change.after)
     inner = Host(host.nginx, STATE, world=host.world)
     number, sites = inner.backups.next_number(), inner.deployed()
-    inner.backups.save(
-        number, changes, kind=kind, time="then", by="me", sites_before=sites, sites=sites, restores=0
-    )
+    inner.backups.save(Backup(number, kind, "then", "me", changes, sites, sites))
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ from module_utils.nginx_websocket.transaction.history.journal import (
     UNDONE,
     Record,
 )
+from module_utils.nginx_websocket.transaction.history.states import Backup
 from module_utils.nginx_websocket.transaction.live.instance import Masters
 from module_utils.nginx_websocket.transaction.safety.guard import Note
 from module_utils.nginx_websocket.transaction.site.model import (
@@ -44,10 +45,8 @@ def left(step: str, *, live: str = "new", **more: str) -> Machine:
     """A machine whose last run was killed at a step; the file holds ``live``, and nginx read that."""
     machine = Machine("old")
     inner = machine.host()
-    inner.backups.save(
-        1, [Change(PATH, file("old"), file("new"), "site")],
-        kind="deploy", time="then", by="anne", sites_before={}, sites={},
-    )  # fmt: skip
+    change = Change(PATH, file("old"), file("new"), "site")
+    inner.backups.save(Backup(1, "deploy", "then", "anne", [change], {}, {}))
     inner.journal.write(Record(1, step, "then", **more))
     machine.watch.armed_for = 1
     if live != "old":
@@ -352,7 +351,7 @@ def test_what_stands_as_before_already_is_not_touched_again():
         Change(other, file("other"), file("more"), "site"),
     ]
     inner = machine.host()
-    inner.backups.save(1, changes, kind="deploy", time="then", by="", sites_before={}, sites={})
+    inner.backups.save(Backup(1, "deploy", "then", "", changes, {}, {}))
     inner.journal.write(Record(1, ACTIVATE, "then"))
     machine.files.plant(PATH, file("new"))
     machine.files.plant(temporary_name(other), Entry("file", content=b"half"))
