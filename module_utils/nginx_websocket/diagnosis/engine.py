@@ -127,9 +127,8 @@ def conclude_live(facts: Facts) -> Report:
     if not causes and hop is not None:
         causes = unexplained.proven(facts, answer.answered_by(facts, hop.probe) == "nginx")
     opened = hop.opened if hop is not None else None
-    if opened is False:
-        # A failure that no rule explains stays a failure nobody can explain: no verdict by guess.
-        opened = None if not causes else False
+    if not opened and not causes:
+        opened = None  # A failure that no rule explains stays one nobody can explain: no verdict by guess.
     held = facts.hop("held")
     if opened and not causes and held is not None and not held.opened:
         opened = None  # It does not last, and nothing that was looked at says who ends it.
@@ -148,7 +147,10 @@ def conclude_live(facts: Facts) -> Report:
     for other in others:
         other.change = None  # A diff is for what keeps the socket shut, and nothing else.
     findings = ranked([*causes, *semicolon.explained(facts, others)])
-    verdict = conclude(findings, opened)
+    return _report(facts, conclude(findings, opened), findings)
+
+
+def _report(facts: Facts, verdict: str, findings: List[Finding]) -> Report:
     return Report(facts.question, verdict, _sentence(facts, verdict, findings), findings, facts)
 
 
@@ -210,8 +212,7 @@ def diagnose_dump(
             evidence=[Evidence("configuration", error.message, error.file, error.line)],
             detail=f"the configuration cannot be read: {error.message}",
         )
-        facts = Facts(question, version=tuple(version))
-        return Report(question, FAILS, _sentence(facts, FAILS, [unread]), [unread], facts)
+        return _report(Facts(question, version=tuple(version)), FAILS, [unread])
     return diagnose_configuration(question, configuration, version=version)
 
 
@@ -237,13 +238,11 @@ def diagnose_configuration(
     for cause in causes:
         cause.is_cause = True
     others = risks.risks(facts, [suspect for suspect in found if suspect.finding not in causes])
-    for other in others:
-        other.change = None
     findings = ranked([*causes, *refusals[1:], *semicolon.explained(facts, others)])
-    for other in findings[len(causes) :]:
-        other.change = None
-    verdict = conclude(findings, None)
-    return Report(question, verdict, _sentence(facts, verdict, findings), findings, facts)
+    for finding in findings:
+        if not finding.is_cause:
+            finding.change = None
+    return _report(facts, conclude(findings, None), findings)
 
 
 def _sentence(facts: Facts, verdict: str, findings: Sequence[Finding]) -> str:

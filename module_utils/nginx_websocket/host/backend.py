@@ -127,9 +127,7 @@ def detect_backend(
     ask.check(host, order)
     local = host in _LOOPBACK
     table = listeners(order, proc=proc) if local else []
-    candidates = [
-        _candidate(port, host, local, [item for item in table if item.port == port]) for port in order
-    ]
+    candidates = [_candidate(port, local, [item for item in table if item.port == port]) for port in order]
     # Ports are independent, and each may hang until its timeout.
     threads = [threading.Thread(target=ask.candidate, args=(item, host), daemon=True) for item in candidates]
     for thread in threads:
@@ -139,7 +137,7 @@ def detect_backend(
     return _choose(candidates, host, configured, live if len(order) > 1 else None)
 
 
-def _candidate(port: int, host: str, local: bool, sockets: List[Listener]) -> Candidate:
+def _candidate(port: int, local: bool, sockets: List[Listener]) -> Candidate:
     """What the process table says about one port."""
     candidate = Candidate(port=port, listening=bool(sockets))
     candidate.bound_to = sorted({item.address for item in sockets})

@@ -264,7 +264,7 @@ def _undecided(route: Route, _meant: Optional[Meant], _client: Client) -> List[O
 
 
 def _proxy(route: Route, meant: Optional[Meant], client: Client) -> List[Obstacle]:
-    found = request_obstacles(route, meant, client)
+    found = request_obstacles(route, meant)
     if not settled_by_files_only(route):
         for obstacle in found:
             obstacle.certain = False

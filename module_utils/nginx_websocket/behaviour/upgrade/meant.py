@@ -170,7 +170,7 @@ def _same_server(place: Place) -> Optional[Meant]:
         if location.regex:
             if winner.regex:
                 return Meant(codes.REGEX_ORDER, location, f"{taken}: it stands first")
-            caret = _caret(place, winner)
+            caret = _caret(winner)
             if caret is not None:
                 return Meant(
                     codes.SHADOWED_BY_PREFIX_CARET,
@@ -185,12 +185,9 @@ def _same_server(place: Place) -> Optional[Meant]:
     return None
 
 
-def _caret(place: Place, winner: Location) -> Optional[Location]:
+def _caret(winner: Location) -> Optional[Location]:
     """The ^~ prefix on the way to the winner, at the level on which the regexes stand."""
-    for level in winner.chain():
-        if isinstance(level, Location) and level.noregex:
-            return level
-    return None
+    return next((one for one in winner.chain() if isinstance(one, Location) and one.noregex), None)
 
 
 def serving(server: Level, uri: bytes, version: Version) -> Optional[Level]:

@@ -18,10 +18,10 @@ from ..variables import has_variables, variable_names
 from .hops import next_hop, own_hops, own_server
 from .meant import Fact, Meant, titled
 from .negotiated import answer_headers, other_subprotocol
-from .obstacle import Client, Obstacle, at, header_of
+from .obstacle import Obstacle, at, header_of
 
 
-def request_obstacles(route: Route, meant: Optional[Meant], client: Client) -> List[Obstacle]:
+def request_obstacles(route: Route, meant: Optional[Meant]) -> List[Obstacle]:
     """Everything in nginx's request to the backend that may break the upgrade, the strongest first."""
     upstream = route.upstream
     if upstream is None:
@@ -29,7 +29,7 @@ def request_obstacles(route: Route, meant: Optional[Meant], client: Client) -> L
     found: List[Obstacle] = []
     found += own_server(route, upstream)
     found += _method_and_version(upstream)
-    found += _hop_headers(route, upstream, meant, client)
+    found += _hop_headers(route, upstream, meant)
     found += _other_headers(route, upstream)
     found += answer_headers(route)
     found += _target(route, upstream)
@@ -55,9 +55,7 @@ def _method_and_version(upstream: Upstream) -> Iterator[Obstacle]:
 # -- Upgrade and Connection -------------------------------------------------------------------------
 
 
-def _hop_headers(
-    route: Route, upstream: Upstream, meant: Optional[Meant], client: Client
-) -> Iterator[Obstacle]:
+def _hop_headers(route: Route, upstream: Upstream, meant: Optional[Meant]) -> Iterator[Obstacle]:
     upgrade, connection = upstream.values("Upgrade"), upstream.values("Connection")
     if any(header.value is None for header in upgrade + connection):
         reason = next(header.reason for header in upgrade + connection if header.value is None)
@@ -75,7 +73,7 @@ def _hop_headers(
         yield from _next_hop(route)
         return
     if line is None and value is None:
-        yield from _missing(route, upstream, meant, client)
+        yield from _missing(route, upstream, meant)
         return
     if not good:
         written = b" ".join(line.args[1:]).decode("utf-8", "replace") if line is not None else ""
@@ -137,7 +135,7 @@ def _connection_wrong(upstream: Upstream, meant: Optional[Meant]) -> Obstacle:
     return Obstacle(codes.CONNECTION_HEADER_WRONG, True, at(where, text))
 
 
-def _missing(route: Route, upstream: Upstream, meant: Optional[Meant], client: Client) -> Iterator[Obstacle]:
+def _missing(route: Route, upstream: Upstream, meant: Optional[Meant]) -> Iterator[Obstacle]:
     """No line for Upgrade is in force: why not?"""
     level = route.level
     assert level is not None

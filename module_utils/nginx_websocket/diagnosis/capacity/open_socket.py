@@ -68,7 +68,7 @@ def timeout_finding(limit: Silence, evidence: List[Evidence]) -> Finding:
     return found
 
 
-def after_open(facts: Facts, suspects: Sequence[Suspect]) -> List[Finding]:
+def after_open(facts: Facts) -> List[Finding]:
     """One socket opens.  Does a second, does it last, does the client get what it needs?"""
     found = alpn_refused(facts) + _refused_together(facts) + _servers_differ(facts)
     held = facts.hop("held")

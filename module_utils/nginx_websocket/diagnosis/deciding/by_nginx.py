@@ -75,7 +75,7 @@ def _backend_failed(facts: Facts, suspects: Sequence[Suspect], hop: Hop) -> List
     """Not the configuration's own answer: the way to the backend broke."""
     if hop.probe.status not in (502, 504):
         return []
-    return other_upstream(facts) or no_answer.unreachable_backend(facts, suspects, hop.probe)
+    return other_upstream(facts) or no_answer.unreachable_backend(facts, suspects)
 
 
 def _settled_by_log(facts: Facts, suspects: Sequence[Suspect], hop: Hop) -> List[Finding]:
@@ -121,7 +121,7 @@ def _certain(facts: Facts, suspects: Sequence[Suspect], hop: Hop) -> List[Findin
         return old
     certain = [suspect.finding for suspect in suspects if suspect.certain and not suspect.answers]
     if facts.route is not None and facts.route.answer.kind == "proxy" and not certain:
-        return no_answer.by_status_of_nginx(facts, suspects, hop.probe)
+        return no_answer.by_status_of_nginx(facts)
     return certain or certain_cause(suspects)
 
 

@@ -31,10 +31,10 @@ def causes(facts: Facts, suspects: Sequence[Suspect]) -> List[Finding]:
     if differing:
         return differing
     if hop is not None and hop.opened:
-        return after_open(facts, suspects)
+        return after_open(facts)
     if front_differs(facts):
         # Nothing of this host explains it: here it opens.
-        return front_differs(facts) + after_open(facts, suspects)
+        return front_differs(facts) + after_open(facts)
     for step in STEPS:
         found = step(facts, suspects, hop)
         if found:
@@ -74,7 +74,7 @@ def _hanging(facts: Facts, suspects: Sequence[Suspect], hop: Optional[Hop]) -> L
     if line is not None:
         return [Finding(codes.OPEN_FILE_LIMIT, evidence=[line.evidence()])]
     held = held_back.by_ssi(facts, suspects) or held_back.by_limit(facts)
-    return held or other_upstream(facts) or no_answer.unreachable_backend(facts, suspects, hop.probe)
+    return held or other_upstream(facts) or no_answer.unreachable_backend(facts, suspects)
 
 
 def _mirrored(facts: Facts, suspects: Sequence[Suspect], hop: Optional[Hop]) -> List[Finding]:

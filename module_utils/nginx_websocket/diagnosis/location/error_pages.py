@@ -48,7 +48,7 @@ def hidden_failure(facts: Facts, suspects: Sequence[Suspect], probe: Probe) -> L
     hiding = [page for page in pages(facts) if page.status in FAILURES]
     if line is None and (facts.log_readable or not hiding):
         return []
-    found = no_answer.unreachable_backend(facts, suspects, probe)
+    found = no_answer.unreachable_backend(facts, suspects)
     for finding in found[:1]:
         finding.evidence += _hiding(hiding[:1], f"nginx's own answer is replaced by this: {probe.status}")
     return found

@@ -19,7 +19,7 @@ from ..words.findings import Evidence, Finding
 from ..words.suspect import Suspect, all_certain, at, certain_cause, evidence_of
 
 
-def unreachable_backend(facts: Facts, suspects: Sequence[Suspect], probe: Probe) -> List[Finding]:
+def unreachable_backend(facts: Facts, suspects: Sequence[Suspect]) -> List[Finding]:
     """502, 504 or silence: nginx did not get an answer it could pass on."""
     settled = (codes.WRONG_PASS_DIRECTIVE, codes.PROXY_PROTOCOL_MISMATCH, codes.PROXY_LOOP)
     other = facts.route is not None and facts.route.answer.kind == "pass"  # FastCGI and its like
@@ -308,7 +308,7 @@ def _nobody_there(backend: BackendFacts, evidence: List[Evidence]) -> Finding:
     return found
 
 
-def by_status_of_nginx(facts: Facts, suspects: Sequence[Suspect], probe: Probe) -> List[Finding]:
+def by_status_of_nginx(facts: Facts) -> List[Finding]:
     """nginx answers by itself in a location that proxies, and no directive of the route says why."""
     line = next((line for line in facts.log if line.code), None)
     if line is None or line.code != codes.ACCESS_DENIED:

@@ -64,7 +64,7 @@ def _no_lock(path: str, why: str) -> str:
     )
 
 
-def _holders(path: str, descriptor: int, kind: bytes) -> List[int]:
+def _holders(descriptor: int, kind: bytes) -> List[int]:
     """Processes that hold a lock of a kind (``FLOCK``, ``POSIX``) on a file, as /proc/PID/fdinfo tells."""
     proc = Proc()
     own = os.fstat(descriptor)
@@ -89,7 +89,7 @@ def _descriptors(proc: Proc, pid: int) -> List[str]:
 
 def _holder(path: str, descriptor: int) -> str:
     """Who holds our lock: the kernel knows, and what its file says may be of the run before."""
-    holders = _holders(path, descriptor, b"FLOCK")
+    holders = _holders(descriptor, b"FLOCK")
     try:
         text = json.loads(os.pread(descriptor, 4096, 0).decode("utf-8", "replace"))
         pid, since = int(text["pid"]), str(text["since"])
@@ -168,7 +168,7 @@ def certbot_lock(conf_dir: str, *, timeout: float, write: bool = True) -> Iterat
         try:
             left = max(0.0, deadline - time.monotonic())
             if not _wait_for(functools.partial(fcntl.lockf, opened, fcntl.LOCK_EX | fcntl.LOCK_NB), left):
-                holders = _holders(path, opened, b"POSIX")
+                holders = _holders(opened, b"POSIX")
                 by = f" ({_told(holders[0])})" if holders else ""
                 raise Refused(
                     f"certbot holds {path}{by} and did not let go within {timeout:g} s; nothing was changed. "

@@ -14,7 +14,6 @@ from module_utils.nginx_websocket.diagnosis.engine import diagnose_dump
 from module_utils.nginx_websocket.diagnosis.evidence.errorlog import LogLine
 from module_utils.nginx_websocket.diagnosis.evidence.facts import BackendFacts, Question
 from module_utils.nginx_websocket.diagnosis.reach import no_answer
-from module_utils.nginx_websocket.exchange.result import Probe
 from tests.cases.lab_backend import LabBackend
 from tests.unit.diagnosis.seen import patched
 
@@ -126,7 +125,7 @@ def test_another_protocol_comes_before_what_the_log_makes_of_it():
     facts = diagnose_dump(Question("ws://app.test/api/ws/x"), CONF % server).facts
     text = "upstream sent too large http2 frame: 4740180 while reading response header from upstream"
     facts.log = [LogLine(0.0, "error", 1, text, "/var/log/nginx/error.log", "http2-upstream")]
-    causes = no_answer.unreachable_backend(facts, suspects(facts), Probe("ws://app.test/", status=502))
+    causes = no_answer.unreachable_backend(facts, suspects(facts))
     assert [cause.code for cause in causes] == ["wrong-pass-directive"]
 
 
@@ -138,7 +137,7 @@ def test_a_name_that_its_own_resolver_does_not_know_is_no_refused_configuration(
     facts = diagnose_dump(Question("ws://app.test/api/ws/x"), CONF % server).facts
     text = "app.internal could not be resolved (110: Operation timed out), upstream"
     facts.log = [LogLine(0.0, "error", 1, text, "/var/log/nginx/error.log", "upstream-host-not-found")]
-    (cause,) = no_answer.unreachable_backend(facts, suspects(facts), Probe("ws://app.test/", status=502))
+    (cause,) = no_answer.unreachable_backend(facts, suspects(facts))
     assert cause.code == "upstream-host-not-found"
     assert "refuses the configuration" not in cause.title
     assert "127.0.0.1:5" in cause.evidence[-1].text
@@ -146,7 +145,7 @@ def test_a_name_that_its_own_resolver_does_not_know_is_no_refused_configuration(
     assert "resolver that answers" in cause.fix
     facts.log = []
     facts.backends = [BackendFacts("app.internal:8000", None)]
-    (cause,) = no_answer.unreachable_backend(facts, suspects(facts), Probe("ws://app.test/", status=502))
+    (cause,) = no_answer.unreachable_backend(facts, suspects(facts))
     assert "refuses the configuration" not in cause.title
 
 
