@@ -86,10 +86,6 @@ def _server_addr(exchange: Exchange) -> bytes:
     return exchange.server_address.encode()
 
 
-def _host(exchange: Exchange) -> bytes:
-    return exchange.host or primary_name(exchange.server)
-
-
 def _invalid_referer(exchange: Exchange) -> bytes:
     """``ngx_http_referer_variable``, as far as the absence of the header decides it."""
     rules = exchange.level.nearest(b"valid_referers")[1]
@@ -99,10 +95,6 @@ def _invalid_referer(exchange: Exchange) -> bytes:
     if exchange.header(b"referer") is None:
         return b"" if b"none" in arguments else b"1"
     raise CannotDecide("$invalid_referer depends on the Referer header")
-
-
-def _proxy_host(exchange: Exchange) -> bytes:
-    return exchange.proxy_host or b""
 
 
 def _split_path(exchange: Exchange) -> Tuple[bytes, bytes]:
@@ -129,7 +121,7 @@ BUILT_IN: Dict[bytes, Callable[[Exchange], bytes]] = {
     b"request_uri": lambda e: e.unparsed,
     b"request_method": lambda e: e.method,
     b"request": lambda e: e.line,
-    b"host": _host,
+    b"host": lambda e: e.host or primary_name(e.server),
     b"server_name": lambda e: primary_name(e.server),
     b"server_port": lambda e: str(e.server_port).encode(),
     b"server_addr": _server_addr,
@@ -145,7 +137,7 @@ BUILT_IN: Dict[bytes, Callable[[Exchange], bytes]] = {
     b"proxy_protocol_addr": _proxied,
     b"remote_user": _remote_user,
     b"proxy_add_x_forwarded_for": _forwarded_for,
-    b"proxy_host": _proxy_host,
+    b"proxy_host": lambda e: e.proxy_host or b"",
     b"proxy_port": lambda e: e.proxy_port,
     b"invalid_referer": _invalid_referer,
     b"document_root": document_root,

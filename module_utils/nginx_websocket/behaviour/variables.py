@@ -350,15 +350,11 @@ class Exchange:
         value = self.built_in(self, name)
         if value is not None:
             return value
-        if self._assigned_somewhere(name):
-            return b""
+        if name in self.http.once(_assigned_names):
+            return b""  # A set or a named capture elsewhere in the configuration defines it.
         raise CannotDecide(
             "the value of ${} is known only while nginx runs".format(name.decode("utf-8", "replace"))
         )
-
-    def _assigned_somewhere(self, name: bytes) -> bool:
-        """A ``set`` or a named capture elsewhere in the configuration defines it: here it is empty."""
-        return name in self.http.once(_assigned_names)
 
     def _map(self, name: bytes) -> bytes:
         block = self.maps[name]

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import threading
-from typing import Callable, List, Sequence, Tuple
+from typing import Callable, List, Tuple
 
 from ..exchange.probe import probe
 from ..exchange.result import Probe
@@ -13,7 +12,7 @@ from .asking import browsers_view
 from .asking.backend import LOOK, ask_backends
 from .asking.browsers_view import handshake
 from .asking.elsewhere import look_elsewhere
-from .asking.sockets import http2_alpn, open_together, session_probe
+from .asking.sockets import http2_alpn, open_together, session_probe, together
 from .capacity import open_socket
 from .capacity.limits import socket_limits
 from .capacity.timing import silence
@@ -56,7 +55,7 @@ def ask_hops(facts: Facts, address: Tuple[str, int]) -> None:
         # nginx gave up on a backend that may answer later: what it waited for is worth waiting for.
         late = first.status == 504 and not explained(facts)
         tasks.append(lambda: ask_backends(facts, opened, patient=late))
-    _together(tasks)
+    together(tasks)  # Each writes to its own part of the facts.
     if opened:
         _again(facts, address)
     else:
@@ -231,12 +230,3 @@ def wanted_sockets(facts: Facts) -> Tuple[int, str]:
         return 1, ""
     smallest = min(limits, key=lambda limit: limit.sockets)
     return smallest.sockets + 1, f"{smallest.words} allows {smallest.sockets}"
-
-
-def _together(tasks: Sequence[Callable[[], None]]) -> None:
-    """Run tasks at the same time; each writes to its own part of the facts."""
-    threads = [threading.Thread(target=task, daemon=True) for task in tasks]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()

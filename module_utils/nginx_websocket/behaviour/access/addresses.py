@@ -5,12 +5,11 @@ Rules of ``ngx_http_access_handler`` and ``ngx_http_realip_handler``.
 
 from __future__ import annotations
 
-import ipaddress
-from typing import List, Optional, Sequence, Tuple
+from typing import Optional, Sequence, Tuple
 
 from ...conf.tree import Directive
 from ..variables import Exchange
-from .networks import ip_of
+from .networks import ip_of, network_of
 
 UNIX = "unix:"
 """The address of a client that comes through a unix socket."""
@@ -32,12 +31,8 @@ def fits(value: str, remote: str) -> Optional[bool]:
         return None
     if value == UNIX or remote == UNIX:
         return value == remote
-    client = ip_of(remote)
-    try:
-        network = ipaddress.ip_network(value, strict=False)
-    except ValueError:
-        return None
-    return None if client is None else client in network
+    client, network = ip_of(remote), network_of(value)
+    return None if client is None or network is None else client in network
 
 
 def decide(rules: Sequence[Directive], remote: str) -> Tuple[Optional[bool], Optional[Directive]]:
@@ -78,7 +73,8 @@ def client_address(exchange: Exchange) -> Tuple[str, str]:
     """
     if not exchange.remote:
         return "", "the client's address is not given"
-    trusted = [d.args[0].decode("utf-8", "replace") for d in _trusted(exchange) if d.args]
+    lines = exchange.level.nearest(b"set_real_ip_from")[1]
+    trusted = [line.args[0].decode("utf-8", "replace") for line in lines if line.args]
     if not trusted:
         return exchange.remote, ""
     if not _any_fits(trusted, exchange.remote):
@@ -91,17 +87,13 @@ def client_address(exchange: Exchange) -> Tuple[str, str]:
             return "", "the client's address comes in the PROXY line"
         return exchange.proxied, ""
     if field.lower() == b"x-forwarded-for":
-        lines = [value for key, value in exchange.headers if key.lower() == b"x-forwarded-for"]
-        chain = [part.strip().decode("latin-1") for line in lines for part in line.split(b",")]
+        sent = [value for key, value in exchange.headers if key.lower() == b"x-forwarded-for"]
+        chain = [part.strip().decode("latin-1") for value in sent for part in value.split(b",")]
     else:
-        value = exchange.header(field)
-        chain = [] if value is None else [value.decode("latin-1")]
+        only = exchange.header(field)
+        chain = [] if only is None else [only.decode("latin-1")]
     recursive = exchange.level.on(b"real_ip_recursive", False)
     return _from_chain(exchange.remote, chain, trusted, recursive), ""
-
-
-def _trusted(exchange: Exchange) -> List[Directive]:
-    return exchange.level.nearest(b"set_real_ip_from")[1]
 
 
 def _any_fits(trusted: Sequence[str], address: str) -> bool:

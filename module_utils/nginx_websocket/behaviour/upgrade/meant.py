@@ -217,7 +217,7 @@ def _named_fallback(server: Level, level: Level) -> Optional[Level]:
 def _other_server(place: Place) -> Optional[Meant]:
     group = next(iter(groups_for(place.groups, place.address, place.port)), None)
     members = {id(server.directive) for server in group.servers} if group is not None else set()
-    known = frozenset(_all_names(place))
+    known = frozenset(name for server in place.servers for name in _lowered(server))
     for server in place.servers:
         if _same(server, place.server):
             continue
@@ -259,10 +259,6 @@ def _server_relation(place: Place, in_group: bool, server: Level, known: FrozenS
 
 def _lowered(server: Level) -> List[bytes]:
     return [name.lower() for name in server_names(server)]
-
-
-def _all_names(place: Place) -> List[bytes]:
-    return [name for server in place.servers for name in _lowered(server)]
 
 
 def _fits(server: Level, place: Place) -> bool:

@@ -9,7 +9,6 @@ from typing import List, Optional, Tuple
 from ...conf.tree import Directive
 from ..regex import CannotDecide, RegexError
 from ..request import Request
-from ..rewrite import Undecided
 from ..route import Route
 from ..secret_values import head
 from .meant import Fact, Meant, find_meant, place_of, titled
@@ -85,12 +84,8 @@ def own_origin(request: Request) -> str:
 
 def settled_by_files_only(route: Route) -> bool:
     """Whether what is undecided concerns files alone: a file never opens a WebSocket."""
-    return all(map(concerns_files, route.undecided))
-
-
-def concerns_files(item: Undecided) -> bool:
-    """Whether something undecided concerns files alone."""
-    return "exist" in item.reason or "relative to nginx's prefix" in item.reason
+    reasons = [item.reason for item in route.undecided]
+    return all("exist" in reason or "relative to nginx's prefix" in reason for reason in reasons)
 
 
 def meant_of(route: Route) -> Optional[Meant]:

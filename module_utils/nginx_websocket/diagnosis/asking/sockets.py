@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import socket
 import threading
-from typing import Callable, List, Optional, Tuple
+from typing import Callable, List, Optional, Sequence, Tuple
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from ...conf import foreign_json
@@ -29,12 +29,17 @@ def open_together(attempt: Callable[[], Probe], count: int) -> List[Probe]:
         gate.wait(timeout=10)
         results.append(attempt())
 
-    threads = [threading.Thread(target=one, daemon=True) for _ in range(count)]
+    together([one] * count)
+    return results
+
+
+def together(tasks: Sequence[Callable[[], None]]) -> None:
+    """Run tasks at the same time, to their ends."""
+    threads = [threading.Thread(target=task, daemon=True) for task in tasks]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    return results
 
 
 def http2_alpn(address: Tuple[str, int], question: Question) -> Probe:

@@ -34,13 +34,10 @@ def discreet(text: str) -> str:
     for url in urls:
         if "$" not in url:
             text = text.replace(url, masked_url(url))
-    public = "".join(match.group(4) for match in _HEADER.finditer(text) if _is_public(match.group(2)))
+    # What some headers hold is nobody's secret, however random it looks.
+    headers = ((match.group(2).strip("\"'").lower(), match.group(4)) for match in _HEADER.finditer(text))
+    public = "".join(value for name, value in headers if name in OPEN_HEADERS)
     return _WORD.sub(lambda match: match.group() if match.group() in public else _word(match), text)
-
-
-def _is_public(header: str) -> bool:
-    """Whether a header's value is nobody's secret, however random it looks."""
-    return header.strip("\"'").lower() in OPEN_HEADERS
 
 
 def _header(match: Match[str]) -> str:

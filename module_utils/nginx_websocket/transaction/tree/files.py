@@ -164,22 +164,18 @@ class Filesystem:
         temporary = temporary_name(path)
         if self.entry(temporary).kind != "absent":
             self.unlink(temporary)
-        if entry.kind == "absent":
-            if self.entry(path).kind == "absent":
-                return
-            if keep:
-                self.keep(path)
-            self.unlink(path)
-        elif entry.kind == "link":
+        if entry.kind == "absent" and self.entry(path).kind == "absent":
+            return
+        if entry.kind == "link":
             self.symlink(entry.target, temporary)
-            if keep:
-                self.keep(path)
-            self.rename(temporary, path)
-        else:
+        elif entry.kind != "absent":
             self.create(temporary, entry)
             self.sync(temporary)
-            if keep:
-                self.keep(path)
+        if keep:
+            self.keep(path)
+        if entry.kind == "absent":
+            self.unlink(path)
+        else:
             self.rename(temporary, path)
         self.sync_directory(directory)
 

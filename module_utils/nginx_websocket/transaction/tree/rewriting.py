@@ -10,9 +10,10 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from typing import Collection, Dict, Iterator, List, Set, Tuple
+from typing import Collection, Dict, Iterator, Set, Tuple
 
 from ...conf.load import load
+from ...conf.splice import Edit, apply
 from ...conf.tree import ConfSyntaxError
 from ...host.processes.children import own_directory
 from ..site.instance import Instance
@@ -72,29 +73,22 @@ def _spliced(overlay: Overlay, nginx: Instance, top: str) -> Dict[str, bytes]:
             if error.file in broken:
                 raise
             broken.add(error.file)
-    edits: Dict[str, Set[Tuple[int, int, bytes]]] = {path: set() for path in configuration.files}
+    # By offset, because a file that is read twice has its includes twice.
+    edits: Dict[str, Dict[int, Edit]] = {path: {} for path in configuration.files}
     for include in configuration.includes:
-        directive = include.directive
+        source, start, end = include.directive.source, include.directive.start, include.directive.end
         statement = b'include "' + _escaped(top + os.path.abspath(include.pattern)) + b'";'
-        edits[directive.file].add((directive.start, directive.end, statement))
+        # Lines stay where they are, so that nginx's line numbers stay true.
+        statement += b"\n" * source.data.count(b"\n", start, end)
+        edits[source.name][start] = Edit(source, start, end, statement)
     return {
-        path: overlay.read(path) if path in broken else _splice(content, edits[path])
+        path: overlay.read(path) if path in broken else apply(content, edits[path].values())
         for path, content in configuration.files.items()
     }
 
 
 def _escaped(path: str) -> bytes:
     return os.fsencode(path).replace(b"\\", b"\\\\").replace(b'"', b'\\"')
-
-
-def _splice(content: bytes, edits: Set[Tuple[int, int, bytes]]) -> bytes:
-    parts: List[bytes] = []
-    position = 0
-    for start, end, text in sorted(edits):
-        # Lines stay where they are, so that nginx's line numbers stay true.
-        parts += [content[position:start], text, b"\n" * content.count(b"\n", start, end)]
-        position = end
-    return b"".join(parts) + content[position:]
 
 
 def _link_the_rest(directory: str, top: str, gone: Collection[str]) -> None:
