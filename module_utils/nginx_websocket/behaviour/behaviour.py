@@ -62,29 +62,29 @@ class Behaviour:
     """Who answers, and what: kind, status (0 where the backend or a file decides), redirect, file, text."""
     upstream: Optional[Upstream]
     """The request that a proxied backend gets: servers, method, URI, version, every header."""
-    gateway: Optional[Gateway]
-    """The request that a FastCGI, uwsgi, SCGI, gRPC or memcached backend gets."""
-    visits: Tuple[Visit, ...]
-    """Every location entered, in order, with its guards and its body limit."""
-    before: Tuple[Guard, ...]
-    """Guards before any location: client certificate, conditions of the server."""
-    added: Tuple[Added, ...]
-    """Header lines that nginx adds to the answer."""
-    hidden: Tuple[str, ...]
-    """Headers of the backend that do not reach the client, lower case, sorted; () where none is asked."""
-    error_pages: Tuple[ErrorPage, ...]
-    """What replaces an answer with one of these codes, at the place that answers."""
-    intercepts: bool
-    """Whether that holds for the backend's answers too (``proxy_intercept_errors`` and its kin)."""
-    logs: Tuple[Log, ...]
-    settings: Dict[str, Effective]
-    """Limits and times in force at the place that answers: ``proxy_read_timeout`` …"""
-    passage: Optional[Passage]
-    """The ``stream`` server that the connection goes through first."""
-    undecided: Tuple[Undecided, ...]
-    """What configuration and request do not tell, with the reason and what was assumed instead."""
     route: Route = dataclasses.field(compare=False, repr=False)
     """How it came to that: listen address, server and why, every step and search."""
+    gateway: Optional[Gateway] = None
+    """The request that a FastCGI, uwsgi, SCGI, gRPC or memcached backend gets."""
+    visits: Tuple[Visit, ...] = ()
+    """Every location entered, in order, with its guards and its body limit."""
+    before: Tuple[Guard, ...] = ()
+    """Guards before any location: client certificate, conditions of the server."""
+    added: Tuple[Added, ...] = ()
+    """Header lines that nginx adds to the answer."""
+    hidden: Tuple[str, ...] = ()
+    """Headers of the backend that do not reach the client, lower case, sorted; () where none is asked."""
+    error_pages: Tuple[ErrorPage, ...] = ()
+    """What replaces an answer with one of these codes, at the place that answers."""
+    intercepts: bool = False
+    """Whether that holds for the backend's answers too (``proxy_intercept_errors`` and its kin)."""
+    logs: Tuple[Log, ...] = ()
+    settings: Dict[str, Effective] = dataclasses.field(default_factory=dict)
+    """Limits and times in force at the place that answers: ``proxy_read_timeout`` …"""
+    passage: Optional[Passage] = None
+    """The ``stream`` server that the connection goes through first."""
+    undecided: Tuple[Undecided, ...] = ()
+    """What configuration and request do not tell, with the reason and what was assumed instead."""
     files: Optional[FileKind] = dataclasses.field(default=None, compare=False, repr=False)
 
     @functools.cached_property
@@ -202,18 +202,11 @@ def _told(found: Route, passed: Optional[Passage], files: Optional[FileKind]) ->
     result = Behaviour(
         answer=answer,
         upstream=found.upstream if answer.kind == "proxy" else None,
-        gateway=None,
+        route=found,
         visits=_visits(found),
         before=_before(found),
-        added=(),
-        hidden=(),
-        error_pages=(),
-        intercepts=False,
-        logs=(),
         settings=found.effective,
         passage=passed,
-        undecided=(),
-        route=found,
         files=files,
     )
     if level is not None and exchange is not None:

@@ -10,7 +10,7 @@ import dataclasses
 from typing import List, Optional, Tuple
 
 from ...conf.tree import Directive, printable
-from ..effective import Level, header_list, proxy_http_version
+from ..effective import Level, header_list, proxy_http_version, version_text
 from ..location import Location
 from ..regex import CannotDecide
 from ..uri import escape_uri
@@ -252,7 +252,7 @@ def _uri(exchange: Exchange, url: Url, owner: Level, variable: bool) -> bytes:
 
 def _headers(exchange: Exchange, level: Level, lines: List[Directive]) -> List[Header]:
     """Header lines in nginx's order: the list in force, defaults, then what the client sent."""
-    default_source = "default of nginx {}".format(".".join(str(part) for part in exchange.version))
+    default_source = f"default of nginx {version_text(exchange.version)}"
     result: List[Header] = []
     names = set()
     for line in lines:

@@ -14,8 +14,8 @@ from ...conf.tree import Directive
 from ...conf.units import seconds_of
 from ..capacity.limits import socket_limits
 from ..capacity.timing import silence
-from ..evidence.backups import BACKUP
 from ..evidence.facts import Facts
+from ..evidence.host_state import BACKUP
 from ..reload import refused_tree
 from ..reload.stale import refused_since, since
 from ..words.findings import Evidence, Finding

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Dict, List, Optional, Sequence
 
-from ...behaviour.effective import Level
+from ...behaviour.effective import Level, version_text
 from ...behaviour.secret_values import SecretValues
 from ...behaviour.upgrade.meant import titled
 from ...exchange.masking import masked_headers, masked_url
@@ -79,7 +79,7 @@ def probe_data(facts: Facts) -> List[Dict[str, Any]]:
 
 def nginx_data(facts: Facts) -> Dict[str, Any]:
     """Which nginx it is."""
-    data: Dict[str, Any] = {"version": ".".join(str(number) for number in facts.version), "live": facts.live}
+    data: Dict[str, Any] = {"version": version_text(facts.version), "live": facts.live}
     if facts.nginx is not None:
         data.update(
             binary=facts.nginx.binary.path,
@@ -122,14 +122,8 @@ def excerpts(facts: Facts, findings: Sequence[Finding], secrets: SecretValues) -
         if data is None:
             continue
         lines = secrets.lines(file, data)
-        keep = sorted(
-            {
-                number
-                for mark in marks
-                for number in range(mark - AROUND, mark + AROUND + 1)
-                if 0 < number <= len(lines)
-            }
-        )
+        around = {number for mark in marks for number in range(mark - AROUND, mark + AROUND + 1)}
+        keep = sorted(number for number in around if 0 < number <= len(lines))
         found.append(
             {
                 "file": file,

@@ -25,7 +25,6 @@ from ...host.listeners import Listener
 from ...host.masters import Master
 from ...host.processes.children import run
 from ...host.processes.proc import Proc
-from .backups import BACKUP
 from .facts import ConfigTest, NewerFile
 
 MARGIN = 0.05
@@ -36,6 +35,11 @@ USUAL = ("/etc/nginx/sites-available", "/etc/nginx/sites-enabled", "/etc/nginx/c
 """Directories in which people keep sites."""
 STRAY_LIMIT = 300
 STRAY_SIZE = 1 << 20
+BACKUP = re.compile(
+    r"(?i)(\.(bak|backup|old|orig|save|swp|tmp|rpmsave|rpmnew)|~|\.dpkg-\w+|\.\d{6,}"
+    r"|[-_.](bak|backup|old|copy)\b[^/]*)$"
+)
+"""Names that editors, package managers and people give to what they keep aside."""
 # Before the error log of the configuration is open nginx writes "nginx: [emerg] …", afterwards a line of
 # that log.
 _PLACE = re.compile(r" in (/\S.*):\d+$")
