@@ -106,7 +106,8 @@ def _asked(question: Question, binary: str, conf_path: str, prefix: str, hops: i
     further = own_hop.question_behind(report.facts)
     if further is None:
         return report
-    inner = _asked(further, binary, conf_path, prefix, hops - 1)
+    nginx = report.facts.nginx
+    inner = _asked(further, binary, nginx.conf_path if nginx is not None else conf_path, prefix, hops - 1)
     found = [finding for finding in inner.findings if finding.is_cause]
     if inner.verdict != FAILS or not found:
         return report

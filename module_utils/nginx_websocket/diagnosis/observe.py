@@ -139,7 +139,7 @@ def _read_configuration(facts: Facts, address: Tuple[str, int], conf_path: str) 
             facts.configuration = load(conf_path)
     if facts.configuration is None:
         return
-    remote = address[0]
+    remote = "" if address[0].startswith("unix:") else address[0]
     if facts.inside is not None:
         # Who the client is there (itself, or the bridge's gateway) is the engine's affair.
         found, remote = facts.inside.found, ""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from typing import Optional, Tuple
+from typing import Optional
 
-from ..exchange.endpoint import address_text
+from ..behaviour.upgrade.hops import next_hop
+from ..exchange.endpoint import Address, address_text
+from .asking.backend import tls_name_of
 from .backend.answers import is_this_nginx
 from .deciding.static_rules import explained
 from .evidence.facts import Facts, Question
@@ -26,35 +28,45 @@ def question_behind(facts: Facts) -> Optional[Question]:
 
     Returns:
         None where the backend is none of this nginx's servers, where the configuration alone explains the
-        failure, or where the request is none of a client's (HTTP/1.0, TLS).
+        failure, or where the request is none of a client's (HTTP/1.0).
     """
     upstream = facts.upstream
-    if upstream is None or upstream.scheme != "http" or len(facts.backends) != 1 or facts.inside is not None:
+    if (
+        upstream is None
+        or upstream.scheme not in ("http", "https")
+        or len(facts.backends) != 1
+        or facts.inside is not None
+    ):
         return None
     backend = facts.backends[0]
     sent, address = backend.sent, backend.address
-    if sent is None or sent.version != "1.1" or not isinstance(address, tuple):
+    if facts.route is None or address is None or sent is None or sent.version != "1.1":
         return None
-    if not is_this_nginx(facts, backend) or explained(facts):
+    # Who listens on a unix socket, the configuration tells.
+    own = next_hop(facts.route) is not None if isinstance(address, str) else is_this_nginx(facts, backend)
+    if not own or explained(facts):
         return None
-    return _put(facts.question, sent, address)
+    return _put(facts.question, sent, address, tls_name_of(facts, upstream))
 
 
-def _put(question: Question, sent: Request, address: Tuple[str, int]) -> Question:
-    """nginx's request as a question, by the name that it sends."""
-    host = sent.value("Host") or address_text(address)
-    name = re.match(r"\[[\da-fA-F:.]+\]|[\w.-]+", host)
+def _put(question: Question, sent: Request, address: Address, tls_name: Optional[str]) -> Question:
+    """nginx's request as a question, by the name that it sends: in TLS none where its URL has an address."""
+    place, port = address_text(address), 80 if isinstance(address, str) else address[1]
+    host = sent.value("Host") or place
+    known = re.match(r"\[[\da-fA-F:.]+\]|[\w.-]+", host if tls_name is None else tls_name or place)
+    name = known.group() if known is not None else "localhost"
     offered = sent.value("Sec-WebSocket-Protocol") or ""
     return dataclasses.replace(
         question,
-        url=f"ws://{name.group() if name is not None else address[0]}:{address[1]}{sent.target}",
+        url=f"{'ws' if tls_name is None else 'wss'}://{name}:{port}{sent.target}",
         host=host,
         origin=sent.value("Origin") or "",
         headers=[pair for pair in sent.headers if pair[0].lower() not in _ASKED_APART],
         subprotocols=[name.strip() for name in offered.split(",") if name.strip()],
         alpn=(),
         cafile=None,
-        address=address_text(address),
+        verify=False,
+        address=place,
     )
 
 

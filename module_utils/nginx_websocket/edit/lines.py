@@ -46,15 +46,22 @@ def underscores(configuration: Configuration, route: Route, fault: Fault) -> Ite
 
 
 def buffers(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:
-    """Larger buffers for the headers of requests, for the whole server."""
-    if route.server is None or route.server.directive is None:
+    """Larger buffers for the headers of requests, for the whole server.
+
+    The line of a request (414) is read before its Host: then those of the default server count, with TLS
+    those of the server that TLS named.
+    """
+    server = route.server
+    if " 414 " in fault.message and route.listen is not None and not route.request.tls:
+        server = route.listen.default
+    if server is None or server.directive is None:
         return
-    own = route.server.own(b"large_client_header_buffers")
+    own = server.own(b"large_client_header_buffers")
     line = b"large_client_header_buffers 4 64k;"
     if own:
         yield [Edit(own[0].source, own[0].start, own[0].end, line)]
     else:
-        yield [splice.insert_inside(route.server.directive, line)]
+        yield [splice.insert_inside(server.directive, line)]
 
 
 def connections(configuration: Configuration, route: Route, fault: Fault) -> Iterator[Edits]:

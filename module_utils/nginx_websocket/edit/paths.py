@@ -26,6 +26,10 @@ def path(configuration: Configuration, route: Route, fault: Fault) -> Iterator[E
     if re.search(r"://[^/$]+\$(document_)?uri\b", written):
         # $uri is decoded; $request_uri is what the client sent, its query included.
         yield [_passing(line, re.sub(r"\$(document_)?uri\b(\$is_args\$args)?$", "$request_uri", written))]
+    if isinstance(location, Location) and location.modifier == b"~*":
+        for rewrite in location.own(b"rewrite"):
+            if len(rewrite.args) > 1 and not rewrite.args[0].startswith(b"(?i)"):
+                yield [splice.set_argument(rewrite, 0, b"(?i)" + rewrite.args[0])]
     if "$" in written or (isinstance(location, Location) and location.regex):
         yield from _stripped(route, fault, line)
     unix = re.match(r"(https?://unix:[^:]+)(?::(/.*)?)?$", written)

@@ -80,6 +80,8 @@ def address_text(address: Optional[Address]) -> str:
     """``127.0.0.1:80``, ``[::1]:80`` or ``unix:/run/app.sock``; empty for None."""
     if address is None:
         return ""
+    if address[0].startswith("unix:"):
+        return address[0]
     if isinstance(address, str):
         return "unix:" + address
     host, port = address

@@ -42,8 +42,8 @@ def probe(
 
     Args:
         url: ws, wss, http or https; the target goes out byte for byte.
-        address: (host, port) or unix socket path to connect to instead of the URL's host; ``Host``
-            and SNI stay the URL's.
+        address: (host, port), ("unix:" and a path, 0) or the path of a unix socket to connect to instead of
+            the URL's host; ``Host`` and SNI stay the URL's.
         origin: value of ``Origin``; None sends none.
         headers: (name, value) pairs to add; one named like a default replaces it, and None removes it.
         subprotocols: ``Sec-WebSocket-Protocol`` to offer.
@@ -76,6 +76,8 @@ def probe(
     deadline = Deadline(timeout)
     with noted(result, deadline) as sockets:
         target: Address = (endpoint.host, endpoint.port) if address is None else address
+        if target[0].startswith("unix:"):
+            target = target[0][5:]
         sock, result.address = _connect(target, proxy_protocol, deadline)
         sockets.callback(sock.close)
         if context is not None:

@@ -121,3 +121,13 @@ def test_a_master_whose_binary_others_can_write_is_not_even_asked_for_its_versio
     with TinyServer(open_and_echo) as front:
         facts = machine.look(front, listening(front), running=False)
     assert facts.nginx is None and facts.notes == [found.why]
+
+
+def test_a_server_that_listens_on_a_unix_socket_is_asked_there(machine, tmp_path, monkeypatch):
+    """As nginx asks one of its own: no address is that of its client."""
+    monkeypatch.setattr(room, "choose", lambda running, **_: Choice(running[0], "the only one", False))
+    path = str(tmp_path / "inner.sock")
+    with TinyServer(open_and_echo, path=path), TinyServer(open_and_echo) as other:
+        facts = machine.look(other, site(proxied(), f"unix:{path}"), address=f"unix:{path}")
+    assert facts.main_hop.opened and facts.main_hop.probe.address == f"unix:{path}"
+    assert facts.route.listen is not None and facts.route.request.remote == ""

@@ -76,11 +76,34 @@ def test_the_question_is_nginxs_own_request():
 
 
 @pytest.mark.parametrize(
+    ("lines", "url"),
+    [
+        ("", "wss://127.0.0.1:8081/ws/x"),
+        ("proxy_ssl_server_name on; proxy_ssl_name b.test;", "wss://b.test:8081/ws/x"),
+    ],
+)
+def test_in_tls_it_asks_by_the_name_that_nginx_sends(lines, url):
+    """For an address no client sends a name (RFC 6066, section 3)."""
+    question = own_hop.question_behind(asked(both(outer=lines, to="https://127.0.0.1:8081")))
+    assert (question.url, question.host, question.verify) == (url, "app.test", False)
+
+
+@pytest.mark.parametrize(("path", "own"), [("/run/inner.sock", True), ("/run/other.sock", False)])
+def test_by_a_unix_socket_the_configuration_tells_whose_it_is(path, own):
+    inner = site(proxied(), "unix:/run/inner.sock")
+    facts = asked(site(proxied(f"http://unix:{path}", HOST), "80") + inner)
+    facts.backends[0].address, facts.backends[0].listeners = path, []
+    question = own_hop.question_behind(facts)
+    assert (question is not None) == own
+    if own:
+        assert (question.url, question.address) == ("ws://app.test:80/ws/x", "unix:/run/inner.sock")
+
+
+@pytest.mark.parametrize(
     ("body", "pid"),
     [
         (both(), 70),  # another process has the port
         (both(outer="proxy_http_version 1.0;").replace("proxy_http_version 1.1;", "", 1), MASTER),
-        (both(to="https://127.0.0.1:8081"), MASTER),
         (both(outer="proxy_set_header Upgrade x;").replace("proxy_set_header Upgrade $http_upgrade;", "", 1),
          MASTER),  # its own lines explain it
     ],

@@ -505,3 +505,16 @@ def test_a_page_hides_what_nginx_made_of_the_request(name, found):
     found_there.sent, found_there.client = sent, asked
     facts.backends = [found_there]
     assert causes(conclude_live(facts)) == found
+
+
+@pytest.mark.parametrize(("status", "line"), [(414, 4), (400, 10)])
+def test_the_buffers_that_count_are_those_of_the_server_that_reads(status, line):
+    """The line of a request is read before its Host, by the default server of a plain port."""
+    buffers = "large_client_header_buffers 1 1k;\n"
+    default = f"server {{\n{buffers}    listen 80;\n    server_name _;\n}}\n"
+    own = site(proxied(), "80").replace("listen 80;", f"listen 80;\n{buffers}", 1)
+    answer = page(status, "Request Header Or Cookie Too Large")
+    facts = host(default + own, {"loopback": answer}, url=PLAIN)
+    finding = first(facts)
+    assert finding.code == "request-header-too-large"
+    assert [item.line for item in finding.evidence if item.line] == [line]

@@ -181,6 +181,12 @@ def first_fit(configuration, fault, url=URL, **more):
             {"target": "/s"},
         ),
         (
+            f"location ~* ^/a/ {{\nrewrite ^/a/(.*)$ /$1 break;\nproxy_pass http://b;\n{UP}}}",
+            Fault("proxy-pass-keeps-prefix"),
+            "ws://app.test/A/s",
+            {"target": "/s"},
+        ),
+        (
             f"location /ws {{\nproxy_pass http://unix:/run/a.sock/ws;\n{UP}}}",
             Fault("backend-down", message="connect() failed (20: Not a directory)"),
             URL,
@@ -278,3 +284,26 @@ def test_the_address_of_a_stream_server_gets_no_scheme():
     assert edited(before, edits).files["/n.conf"].decode() == text.replace(
         "pass 127.0.0.1:2", "pass http://127.0.0.1:2"
     )
+
+
+@pytest.mark.parametrize(
+    ("message", "url", "first"),
+    [
+        ("through nginx: 414 Request-URI Too Large", URL, True),
+        ("through nginx: 400 Bad Request", URL, False),
+        ("through nginx: 414 Request-URI Too Large", "wss://app.test/ws/x", False),
+    ],
+)
+def test_the_line_of_a_request_is_read_by_the_default_server(message, url, first):
+    listen = "listen 443 ssl;" if url.startswith("wss") else "listen 80;"
+    text = (
+        f"events {{}}\nhttp {{\nserver {{ # first\n{listen}\n}}\nserver {{\n{listen}\nserver_name app.test;\n"
+    )
+    text += f"location / {{\nproxy_pass http://b;\n{UP}}}\n}}\n}}\n"
+    before = load("/n.conf", read=lambda path: text.encode(), glob=lambda pattern: [])
+    found = route(before, Request(url))
+    (edits,) = cures(before, found, Fault("request-header-too-large", message=message))
+    after = edited(before, edits).files["/n.conf"].decode()
+    assert (
+        "large_client_header_buffers" in after.partition("server_name")[0].partition("}\nserver")[0]
+    ) == first

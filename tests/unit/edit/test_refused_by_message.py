@@ -384,3 +384,11 @@ def test_lines_of_an_upgrade_leave_their_condition():
 def test_a_condition_with_other_lines_stays(lines, around):
     text = in_if(lines, around)
     assert candidates(text, NOT_HERE, UPGRADE) == []
+
+
+def test_dollars_that_a_template_doubled_are_single_again():
+    text = location('proxy_set_header Upgrade $$http_upgrade;\nproxy_set_header Host "$${host}x";')
+    (found,) = candidates(text, "invalid variable name", "$$http_upgrade")
+    assert "$$" not in found and "Upgrade $http_upgrade;" in found and "${host}x" in found
+    other = location("rewrite ^/a$$ /b;\nproxy_set_header Upgrade $$http_upgrade;")
+    assert "^/a$$ /b" in candidates(other, "invalid variable name", "$$http_upgrade")[0]

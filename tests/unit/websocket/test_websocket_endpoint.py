@@ -73,6 +73,8 @@ def test_origin_of_the_same_host():
 def test_addresses_round_trip(text, address):
     assert parse_address(text) == address
     assert parse_address(address_text(address)) == address
+    if text.startswith("unix:"):
+        assert address_text((text, 0)) == text
 
 
 @pytest.mark.parametrize(

@@ -364,6 +364,8 @@ def test_unix_socket(tmp_path):
     with TinyServer(open_and_echo, path=path):
         result = probe("ws://a.test/", address=path)
         assert (result.opened, result.address) == (True, "unix:" + path)
+        result = probe("ws://a.test/ws", address=("unix:" + path, 0))
+        assert (result.opened, result.address) == (True, "unix:" + path)
     os.unlink(path)
     result = probe("ws://a.test/", address=path)
     assert (result.error_kind, result.error) == ("connect-refused", f"unix:{path} does not exist")

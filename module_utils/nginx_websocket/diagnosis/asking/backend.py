@@ -167,12 +167,12 @@ def _wait_for(facts: Facts, found: BackendFacts, upstream: Upstream) -> None:
     """Nginx's own request once more, with the patience of a browser."""
     assert found.address is not None and found.sent is not None and found.search is not None
     limit = max(PATIENCE, facts.question.timeout)
-    late = Laboratory(found.address, _tls_name(facts, upstream), limit).send(found.sent)
+    late = Laboratory(found.address, tls_name_of(facts, upstream), limit).send(found.sent)
     tried = [*found.search.tried, ("as nginx sends it, and waited for", late)]
     found.search = Search(late, tried=tried)
 
 
-def _tls_name(facts: Facts, upstream: Upstream) -> Optional[str]:
+def tls_name_of(facts: Facts, upstream: Upstream) -> Optional[str]:
     """None for plain; else the server name that nginx sends in TLS ("" for none)."""
     if upstream.scheme != "https":
         return None
@@ -186,7 +186,7 @@ def _tls_name(facts: Facts, upstream: Upstream) -> Optional[str]:
 def _ask_one(facts: Facts, found: BackendFacts, address: Address, upstream: Upstream, opened: bool) -> None:
     assert found.sent is not None and found.client is not None
     question = facts.question
-    tls_name = _tls_name(facts, upstream)
+    tls_name = tls_name_of(facts, upstream)
     # Who asks for a longer timeout knows of a slow backend.
     hop = facts.main_hop
     closed = hop.probe.closed_after if hop is not None else None
@@ -288,6 +288,8 @@ def other_paths(facts: Facts) -> List[Tuple[str, str]]:
             prefix = literal_prefix(prefix)
         # A proxy_pass with variables may have lost the path: then the client's own is what to strip.
         for whole in (upstream.uri, facts.question.endpoint.target):
+            if location.modifier == b"~*" and whole.lower().startswith(prefix.lower()):
+                prefix = whole[: len(prefix)]  # as this client writes it
             for shorter in (prefix, *_parents(prefix)):
                 found += [
                     (f"without the prefix {shorter}", target) for target in without_prefix(whole, shorter)

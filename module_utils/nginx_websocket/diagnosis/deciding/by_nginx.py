@@ -67,7 +67,12 @@ def _client_certificate(facts: Facts, suspects: Sequence[Suspect], hop: Hop) -> 
 def _large_header(facts: Facts, suspects: Sequence[Suspect], hop: Hop) -> List[Finding]:
     status = hop.probe.status
     if status in (414, 431, 494) or (status == 400 and "Header Or Cookie Too Large" in hop.probe.body):
-        return [Finding(codes.REQUEST_HEADER_TOO_LARGE, evidence=[answered(hop)])]
+        level, listen = facts.server, facts.route.listen if facts.route is not None else None
+        if status == 414 and listen is not None and not facts.question.endpoint.tls:
+            level = listen.default  # The line of a request is read before its Host.
+        lines = level.nearest(b"large_client_header_buffers")[1] if level is not None else []
+        where = at(lines[-1], words_of(lines[-1])) if lines else []
+        return [Finding(codes.REQUEST_HEADER_TOO_LARGE, evidence=[answered(hop), *where])]
     return []
 
 

@@ -13,7 +13,6 @@ _OF_DIRECTIVE: Dict[str, bytes] = {
     codes.LIMIT_REQ: b"limit_req",
     codes.LIMIT_CONN: b"limit_conn",
     codes.AUTH_REQUEST: b"auth_request",
-    codes.REQUEST_HEADER_TOO_LARGE: b"large_client_header_buffers",
 }
 """The directive that a cause is about, by the code of the cause."""
 _BEHIND = ("backend-", "upstream-")

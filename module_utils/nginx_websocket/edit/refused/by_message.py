@@ -150,6 +150,16 @@ def _value(configuration: Configuration, match: Match[str], named: List[Directiv
             yield _time(line, line.args[0])
 
 
+def _variable(configuration: Configuration, match: Match[str], named: List[Directive]) -> Iterator[Edits]:
+    """One dollar where a template left two; everywhere, since nginx names the first place alone."""
+    yield [
+        splice.set_argument(line, index, arg.replace(b"$$", b"$"))
+        for line in configuration.walk()
+        for index, arg in enumerate(line.args if line.block is None else ())
+        if re.search(rb"\$\$[\w{]", arg)
+    ]
+
+
 def _switch(configuration: Configuration, match: Match[str], named: List[Directive]) -> Iterator[Edits]:
     right = {"true": b"on", "yes": b"on", "1": b"on", "false": b"off", "no": b"off", "0": b"off"}
     for line in named:
@@ -342,6 +352,7 @@ _MESSAGES: Sequence[Tuple[str, _Make]] = (
     (r'invalid parameter "([^"]+)"', _parameter),
     (r'balancing method does not support parameter "(\w+)"', _unsupported),
     (r"duplicate listen options", _options),
+    (r"invalid variable name", _variable),
     (r"(?:invalid|no) (?:host|port) in upstream", _address),
     (r'"proxy_set_header" directive is not allowed here', _out_of_if),
     (r'unknown log format "(\w+)"', _log_format),

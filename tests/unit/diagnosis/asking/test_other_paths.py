@@ -63,3 +63,10 @@ def test_a_slash_that_a_uri_part_swallowed_is_put_between(location, part, path, 
     facts = host(site(text), {"loopback": refused(404)}, url=f"wss://app.test{path}")
     found = [target for words, target in other_paths(facts) if words == WITH_SLASH]
     assert found == ([with_slash] if with_slash else [])
+
+
+@pytest.mark.parametrize(("modifier", "found"), [("~*", True), ("~", False)])
+def test_a_prefix_goes_as_the_client_writes_it_where_the_case_does_not_count(modifier, found):
+    text = f"    location {modifier} ^/live/ {{\n        proxy_pass http://127.0.0.1:8000;\n    }}"
+    facts = host(site(text), {"loopback": refused(404)}, url="wss://app.test/Live/ws")
+    assert (("without the prefix /Live/", "/ws") in other_paths(facts)) == found
