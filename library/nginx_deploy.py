@@ -265,7 +265,8 @@ old_workers:
 sockets:
   description: >-
     Connections between nginx and its backends, which every open WebSocket has one of - C(before), C(after)
-    and how many were C(lost) (idle connections that nginx may keep are not). Empty when nginx did not run.
+    and how many were C(lost) (idle connections that nginx may keep are not). Empty in check mode, and when
+    nginx did not run.
   returned: always
   type: dict
   sample: {before: 41, after: 41, lost: 0}

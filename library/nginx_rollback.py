@@ -118,7 +118,8 @@ findings:
 sockets:
   description: >-
     Connections between nginx and its backends, which every open WebSocket has one of - C(before), C(after)
-    and how many were C(lost) (idle connections that nginx may keep are not). Empty when nginx did not run.
+    and how many were C(lost) (idle connections that nginx may keep are not). Empty in check mode, and when
+    nginx did not run.
   returned: when O(list=false)
   type: dict
   sample: {before: 41, after: 41, lost: 0}

@@ -11,7 +11,8 @@ from .surroundings.host import Host
 
 
 class SocketWatch:
-    """Counts before and after; ``with`` it around what may cost a socket.
+    """Counts before and after; ``with`` it around what may cost a socket.  In check mode nothing may, and
+    nothing is counted.
 
     The sockets that must survive are those seen both when this was built and when the block begins: a
     short request is over by then, and is nobody's loss.  Idle connections to a backend, which a reload
@@ -73,5 +74,5 @@ class SocketWatch:
             )
 
     def _count(self) -> Optional[Open]:
-        master = self._host.nginx.master
+        master = None if self._host.check else self._host.nginx.master
         return None if master is None else self._host.world.open_sockets(master, self._backends)

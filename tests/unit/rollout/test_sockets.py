@@ -127,6 +127,15 @@ def test_nothing_lost_nothing_said(host: Host, listener: socket.socket) -> None:
     close(stays)
 
 
+def test_in_check_mode_nothing_is_counted(host: Host, listener: socket.socket) -> None:
+    """What may end no socket has nothing to say of any, and need not read the kernel's tables three times."""
+    host.check = True
+    goes = connect(listener)
+    with watch(host, listener):
+        close(goes)
+    assert host.outcome.sockets == {} and host.outcome.findings == []
+
+
 def test_a_short_request_at_the_beginning_is_nobodys_loss(host: Host, listener: socket.socket) -> None:
     counted = watch(host, listener)
     short = connect(listener)
