@@ -31,6 +31,8 @@ PLAIN = Variant("")
 _MADE_UP = "of-the-client-"
 """Begins the value of a header, a cookie or an argument that a client has made up; its name ends it."""
 _ARGUMENT = "websocket-route-check"
+_SHOWN = 3
+"""Names in the title of such a request."""
 
 
 def request(endpoint: Endpoint, path: str, variant: Variant = PLAIN) -> Request:
@@ -98,7 +100,8 @@ def _made_up(traits: Traits, passed: bool) -> Optional[Variant]:
     arguments = [*traits.own_arguments, *([_ARGUMENT] if passed or traits.asks_query else ())]
     if not headers and not arguments:
         return None
-    shown = ", ".join((*names, *traits.own_cookies, *traits.own_arguments)) or "query"
+    made_up = (*names, *traits.own_cookies, *traits.own_arguments)
+    shown = ", ".join(made_up[:_SHOWN]) + (" and others" if len(made_up) > _SHOWN else "") or "query"
     query = "&".join(f"{name}={_MADE_UP}{name}" for name in arguments)
     return Variant(f"a request with a client's own {shown}", headers=tuple(headers), query=query)
 
