@@ -345,7 +345,7 @@ class Exchange:
             directive = self.opaque[name]
             words = (name.decode(), directive.name.decode(), directive.where())
             raise CannotDecide("${} comes from {} at {}".format(*words))
-        if not self.signed_in and name in self.http.once(_signed_in_names):
+        if not self.signed_in and name in self.http.once(signed_in_names):
             return b""  # ngx_http_auth_request_variable: not found before the subrequest has ended
         value = self.built_in(self, name)
         if value is not None:
@@ -393,7 +393,7 @@ class Exchange:
         return found[0]
 
 
-def _signed_in_names(http: Level) -> frozenset[bytes]:
+def signed_in_names(http: Level) -> frozenset[bytes]:
     """Variables that ``auth_request_set`` fills, anywhere."""
     names = set()
     stack = list(http.body())

@@ -518,3 +518,12 @@ def test_the_buffers_that_count_are_those_of_the_server_that_reads(status, line)
     finding = first(facts)
     assert finding.code == "request-header-too-large"
     assert [item.line for item in finding.evidence if item.line] == [line]
+
+
+@pytest.mark.parametrize(("asks", "said"), [("$user", True), ("$other", False)])
+def test_a_condition_on_what_the_sign_in_says_later(asks, said):
+    lines = "auth_request /auth; auth_request_set $user $upstream_http_x; set $other '';\n"
+    lines += f'if ({asks} = "") {{ return 403; }}'
+    finding = first(host(site(proxied(lines=lines)), {"loopback": page(403)}, backends=[backend(opened())]))
+    assert finding.code == "return-status"
+    assert ("auth_request_set fills it afterwards" in finding.title) == said

@@ -14,8 +14,8 @@ from ...conf.tree import Directive
 from ..access.conditions import asked_variables, enclosing_if
 from ..access.guards import CONDITION, Guard
 from ..request import Request
-from ..route import Route
-from ..variables import variable_names
+from ..route import Route, index_of
+from ..variables import signed_in_names, variable_names
 from .meant import Fact
 from .obstacle import Obstacle, at, header_of, own_origin, words_of
 
@@ -122,6 +122,12 @@ def behind_condition(
     asked = asked_variables(condition, route.steps, route.level or route.server)
     if b"http_origin" in asked:
         return _origin(route, done, facts, certain, answers)
+    late = next((name for name in asked if name in signed_in_names(index_of(route.configuration).http)), None)
+    if late is not None:
+        word = late.decode("utf-8", "replace")
+        detail = f"a condition {done}: ${word} is empty there, for auth_request_set fills it afterwards"
+        fix = "let auth_request refuse by itself; a condition comes before it and cannot know what it says"
+        return Obstacle(code, certain, facts, answers, detail, fix)
     checked = [name for name in asked if name.startswith((b"cookie_", b"http_", b"arg_"))]
     name = next((name for name in checked if name not in NOT_A_CHECK), None)
     if name is None:
