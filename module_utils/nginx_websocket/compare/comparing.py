@@ -176,18 +176,29 @@ class _Comparing:
     def _ways(
         self, endpoints: List[Endpoint], paths: Dict[Endpoint, List[str]]
     ) -> Iterator[Tuple[Endpoint, str, Variant]]:
+        """The other ways; at one port of a server alone, where nothing on the way looks at ports or TLS."""
+        every = self.asking.entered
         for endpoint in endpoints:
+            alike = [one for one in endpoints if one.servers == endpoint.servers]
             for path in dict.fromkeys(paths[endpoint]):
-                entered = frozenset(self.asking.entered.get((endpoint, path), ()))
-                if (endpoint, entered) not in self._traits:
-                    found = traits_of(*self._with_maps(endpoint), entered=entered)
-                    self._traits[endpoint, entered] = found
+                key = (endpoint, path)
+                entered = every.get(key, set())
+                traits = self._looked_at(endpoint, frozenset(entered))
+                first = next(one for one in alike if every.get((one, path), set()) >= entered)
+                if first is not endpoint and not traits.asks_port:
+                    continue
                 proxied, passed = (
-                    found.get((endpoint, path), False) for found in (self.asking.proxied, self.asking.passed)
+                    found.get(key, False) for found in (self.asking.proxied, self.asking.passed)
                 )
-                traits = self._traits[endpoint, entered]
-                for way in variants(traits, endpoint.origin, proxied=proxied, passed=passed):
+                origins = [one.origin for one in (endpoint, *alike)]
+                for way in variants(traits, origins, proxied=proxied, passed=passed):
                     yield endpoint, path, way
+
+    def _looked_at(self, endpoint: Endpoint, entered: FrozenSet[Directive]) -> Traits:
+        """What the locations that a path of an endpoint enters look at."""
+        if (endpoint, entered) not in self._traits:
+            self._traits[endpoint, entered] = traits_of(*self._with_maps(endpoint), entered=entered)
+        return self._traits[endpoint, entered]
 
     def _below(self, endpoints: List[Endpoint]) -> None:
         wanted = []

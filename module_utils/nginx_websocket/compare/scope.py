@@ -47,10 +47,15 @@ class Endpoint:
     """Whether the name is that of no site."""
 
     @property
-    def pair(self) -> Tuple[int, int, str, str]:
+    def servers(self) -> Tuple[int, int]:
+        """Equal for endpoints that lead to the same servers."""
+        return id(self.before), id(self.after)
+
+    @property
+    def pair(self) -> Tuple[Tuple[int, int], str, str]:
         """What two endpoints share that lead to the same: both servers, and the port's scheme."""
         scheme, _mark, rest = self.origin.partition("://")
-        return id(self.before), id(self.after), scheme, rest.partition(self.name)[2]
+        return self.servers, scheme, rest.partition(self.name)[2]
 
 
 class Side:

@@ -23,6 +23,7 @@ def told(live, staged):
         pytest.param("proxy_set_header X-Remote-User $remote_user;", PROXY, id="the user of a password"),
         pytest.param("proxy_set_header X-Client-DN $ssl_client_s_dn;", PROXY, id="a client certificate"),
         pytest.param('proxy_set_header Proxy "";', PROXY, id="the environment of a CGI program"),
+        pytest.param("proxy_pass_request_headers off;", PROXY, id="whatever it is"),
         pytest.param('fastcgi_param HTTP_PROXY "";', FASTCGI, id="the same by FastCGI"),
         pytest.param('grpc_set_header X-Remote-User "";', GRPC, id="by gRPC"),
     ],
@@ -87,3 +88,12 @@ def test_another_way_into_another_location_is_followed():
     found = compared(door + named, door + named.replace("return 403;", "")).differences
     asked = {example for one in found for example in one.examples}
     assert any("partner.test" in example and "/in/" in example for example in asked), asked
+
+
+def test_a_second_port_of_a_server_is_asked_in_other_ways_where_it_matters():
+    """The same paths once more, and what a condition on the port's TLS could answer otherwise."""
+    listens = "listen 81; "
+    once, twice = (compared(more + GUARDED, more + GUARDED + "gzip on;").asked for more in ("", listens))
+    door = "if ($scheme = https) { return 404; } "
+    looked = compared(listens + door + GUARDED, listens + door + GUARDED + "gzip on;").asked
+    assert once < twice < 2 * once <= looked

@@ -17,6 +17,9 @@ from ..pattern import texts
 
 _PATHS = frozenset((b"uri", b"request_uri", b"document_uri", b"request_filename", b"request"))
 _NOT_ASKED = frozenset((b"http_host", b"http_connection", b"http_upgrade", b"http_cookie"))
+_OF_PORTS = re.compile(
+    rb"(?:scheme|https|http2|http3|server_(?:addr|port|protocol)|ssl_.*|proxy_protocol_.*)\Z"
+)
 _QUERY = frozenset((b"args", b"query_string", b"is_args", b"request_uri", b"request"))
 _HTTP = "HTTP_"
 """How the name of a parameter begins that is a header of the client (RFC 3875, 4.1.18)."""
@@ -43,6 +46,8 @@ class Traits:
     """Whether something else than the headers to a backend depends on a handshake."""
     headers: List[Tuple[str, str]] = dataclasses.field(default_factory=list)
     queries: List[str] = dataclasses.field(default_factory=list)
+    asks_port: bool = False
+    """Whether answers hang on the port that was connected to, or on its TLS."""
     asks_query: bool = False
     """Whether answers hold what the request has after its question mark."""
     written: Dict[str, None] = dataclasses.field(default_factory=dict)
@@ -164,6 +169,7 @@ class Reader:
 
     def _key(self, variable: bytes, value: bytes, *, regex: bool) -> None:
         """A value that a variable is held against."""
+        self.traits.asks_port |= _OF_PORTS.match(variable) is not None
         if variable in _PATHS:
             if regex:
                 _add(self.traits.paths, value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Iterator, List, Optional, Tuple
+from typing import Iterator, List, Optional, Sequence, Tuple
 
 from ...behaviour.request import HANDSHAKE, Request
 from ..scope import Endpoint
@@ -30,7 +30,8 @@ class Variant:
 PLAIN = Variant("")
 _MADE_UP = "of-the-client-"
 """Begins the value of a header, a cookie or an argument that a client has made up; its name ends it."""
-_ARGUMENT = "websocket-route-check"
+_HEADER, _ARGUMENT = "x-websocket-route-check", "websocket-route-check"
+"""Such as nobody names: whether they come through at all."""
 _SHOWN = 3
 """Names in the title of such a request."""
 
@@ -58,21 +59,22 @@ def request(endpoint: Endpoint, path: str, variant: Variant = PLAIN) -> Request:
     )
 
 
-def variants(traits: Traits, origin: str, *, proxied: bool, passed: bool) -> Iterator[Variant]:
+def variants(traits: Traits, own: Sequence[str], *, proxied: bool, passed: bool) -> Iterator[Variant]:
     """The other ways to ask for a path that has been asked for plainly.
 
     Args:
         traits: of both servers.
-        origin: the site's own.
+        own: origins of the site, that of the port first.
         proxied: whether a tree passes the plain request on, or a handshake could matter for another reason.
         passed: whether a tree passes it on by any protocol.
     """
+    origin, origins = own[0], list(dict.fromkeys((*own, FOREIGN, *traits.origins)))
     if proxied or traits.asks_upgrade:
         yield Variant("a WebSocket without Origin", upgrade=True)
-        for value in dict.fromkeys((origin, FOREIGN, *traits.origins)):
+        for value in origins:
             yield Variant(_from("a WebSocket", value, origin), upgrade=True, origin=value)
     if traits.asks_origin:
-        for value in dict.fromkeys((origin, FOREIGN, *traits.origins)):
+        for value in origins:
             yield Variant(_from("a request", value, origin), origin=value)
             preflight = (("Access-Control-Request-Method", "POST"),)
             yield Variant(
@@ -93,7 +95,7 @@ def _made_up(traits: Traits, passed: bool) -> Optional[Variant]:
     """A request in which a client writes itself what the servers look at, or write for a backend."""
     names = dict(traits.own_headers)
     if passed:
-        names.update(traits.written)
+        names.update({**traits.written, _HEADER: None})
     headers = [(name, _MADE_UP + name) for name in names]
     if traits.own_cookies:
         headers.append(("cookie", "; ".join(f"{name}={_MADE_UP}{name}" for name in traits.own_cookies)))
