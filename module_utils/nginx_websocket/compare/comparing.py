@@ -167,6 +167,11 @@ class _Comparing:
         Another way may enter other locations, which look at more.
         """
         asked: Set[Tuple[Endpoint, str, Variant]] = set()
+        if time.process_time() > self.until:
+            self.result.notes.append(
+                f"{what} were not asked: the comparison may take {self.world.seconds:g} seconds"
+            )
+            return
         while True:
             wanted = [way for way in self._ways(endpoints, paths) if way not in asked]
             if not wanted or not self._all(what, wanted, neighbour=neighbour):
@@ -178,8 +183,11 @@ class _Comparing:
     ) -> Iterator[Tuple[Endpoint, str, Variant]]:
         """The other ways; at one port of a server alone, where nothing on the way looks at ports or TLS."""
         every = self.asking.entered
+        ports: Dict[Tuple[int, int], List[Endpoint]] = {}
         for endpoint in endpoints:
-            alike = [one for one in endpoints if one.servers == endpoint.servers]
+            ports.setdefault(endpoint.servers, []).append(endpoint)
+        for endpoint in endpoints:
+            alike = ports[endpoint.servers]
             for path in dict.fromkeys(paths[endpoint]):
                 key = (endpoint, path)
                 entered = every.get(key, set())

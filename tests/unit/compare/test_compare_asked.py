@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
-from tests.unit.compare.trees import PROXY, UPGRADE, compared
+from module_utils.nginx_websocket.compare.comparing import compare
+from tests.unit.compare.trees import PROXY, UPGRADE, compared, tree, world
 
 GUARDED = f'location /ws/ {{ if ($http_origin !~ "^(|https://a[.]test)$") {{ return 403; }} {UPGRADE} }} '
 FASTCGI = "fastcgi_pass 127.0.0.1:9000;"
@@ -97,3 +100,9 @@ def test_a_second_port_of_a_server_is_asked_in_other_ways_where_it_matters():
     door = "if ($scheme = https) { return 404; } "
     looked = compared(listens + door + GUARDED, listens + door + GUARDED + "gzip on;").asked
     assert once < twice < 2 * once <= looked
+
+
+def test_where_no_time_is_left_it_is_said_what_was_not_asked():
+    trees = tree(GUARDED), tree(GUARDED + "gzip on;")
+    found = compare(*trees, version=(1, 22, 1), world=dataclasses.replace(world(), seconds=0.0))
+    assert "other ways to ask for them were not asked: the comparison may take 0 seconds" in found.notes
