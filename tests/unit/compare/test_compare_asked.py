@@ -44,6 +44,13 @@ def test_what_browsers_send_by_themselves_is_no_forgery(lines):
     }
 
 
+def test_what_a_connection_says_of_itself_is_no_forgery():
+    """Early-Data is empty in all requests but those of RFC 8470."""
+    lines = "proxy_set_header Early-Data $ssl_early_data; proxy_set_header TE $http_te;"
+    found = told(f"location / {{ {lines} {PROXY} }}", f"location / {{ {PROXY} }}")
+    assert found <= {("backend-headers", "change")}
+
+
 def test_a_header_with_another_writer_is_one_difference():
     """Neither tree lets the client's own one through, or it is told with the header that is missing."""
     live = f"location / {{ proxy_set_header X-Real-IP $remote_addr; {PROXY} }}"

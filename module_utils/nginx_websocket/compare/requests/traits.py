@@ -221,8 +221,8 @@ _OF_NO_ANSWER = frozenset(
 _SET_HEADER = b"_set_header"
 _PARAMETERS = frozenset((b"fastcgi_param", b"uwsgi_param", b"scgi_param"))
 _OF_ONE_CONNECTION = re.compile(
-    r"(?:content|sec)-.*|connection|expect|host|http2-settings|keep-alive|origin|te|trailer|transfer-encoding|"
-    r"upgrade",
+    r"(?:content|sec)-.*|connection|early-data|expect|host|http2-settings|keep-alive|origin|te|trailer|"
+    r"transfer-encoding|upgrade",
     re.IGNORECASE,
 )
 """Headers of the transport and the handshake; Origin is asked with by itself."""
