@@ -99,7 +99,12 @@ class Behaviour:
         if any(guard.passes is False for guard in self.guards):
             # what lies behind a refusal counts as well: the verdict is about the walk as if let in
             found = route(found.configuration, found.request, version=found.version, file_kind=self.files)
-        return judge(found)
+        verdict = judge(found)
+        if verdict.survives is False and found is not self.route and self.answer.kind == "proxy":
+            # An error_page passes on whoever is refused, and that may open.
+            other = judge(self.route)
+            verdict = verdict if other.survives is False else other
+        return verdict
 
     @property
     def guards(self) -> Tuple[Guard, ...]:

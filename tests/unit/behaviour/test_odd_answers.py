@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import pytest
 
+from module_utils.nginx_websocket.behaviour.behaviour import behaviour
+from module_utils.nginx_websocket.conf.load import load
+
 PASS = "proxy_pass http://127.0.0.1:9000;"
 
 
@@ -61,6 +64,13 @@ def test_fallback_that_leaves_its_location_empty(located, alias, answer):
     assert found.answer.status == answer
 
 
+def test_fallback_that_leaves_its_location_empty_and_finds_the_root(located):
+    """The server's try_files makes a path of the root, whose last byte is no slash: a directory's name."""
+    text = "root /srv; try_files $uri/ =404; location ^~ /ws/ { alias /a/; try_files $uri /ws/$arg_q; }"
+    found = located(text, "/ws/n", file_kind=lambda path: "directory" if path == "/srv" else "")
+    assert (found.answer.status, found.answer.code) == (301, "directory")
+
+
 def test_value_that_doubles_itself_is_bounded(located):
     text = "set $a x; " + "set $a $a$a; " * 40 + "location / { return 200 $a; }"
     found = located(text)
@@ -76,3 +86,15 @@ def test_plain_http_to_a_tls_port(serve):
     moved = serve(TLS % "error_page 497 =301 https://$host$request_uri;", "/x").answer
     assert (moved.status, moved.redirect_target) == (301, b"https://a.test/x")
     assert serve(TLS % "error_page 497 = @plain; location @plain { return 426; }").answer.status == 426
+
+
+@pytest.mark.parametrize(("lines", "survives"), [("Upgrade $http_upgrade", None), ("X-A 1", False)])
+def test_error_page_that_passes_on_who_is_refused(lines, survives):
+    """With the Upgrade header there, nginx opens the socket of somebody without a password."""
+    text = (
+        "location / { auth_basic a; auth_basic_user_file /users; error_page 401 = @n; } location @n { "
+        f"proxy_http_version 1.1; proxy_set_header {lines}; proxy_set_header Connection upgrade; {PASS} }}"
+    )
+    main = f"events {{}} http {{ server {{ {text} }} }}".encode()
+    found = behaviour(load("/n.conf", read=lambda _path: main, glob=lambda path: [path]), "ws://127.0.0.1/x")
+    assert found.upgrade is not None and found.upgrade.survives is survives

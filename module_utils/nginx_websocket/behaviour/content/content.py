@@ -104,7 +104,7 @@ def try_files(exchange: Exchange, directive: Directive, hooks: Hooks) -> Optiona
         kind = _kind(hooks, base + value) if base else None
         if kind is None and exchange.fallback_of is directive and not want_directory:
             # the fallback came back here: nginx would loop to a 500, so the file is meant to exist
-            _found(exchange, value, prefix, want_directory)
+            _found(exchange, base, value, prefix, want_directory)
             hooks.steps.append(Step("try_files", f"{printable(base + value)} is meant to exist", directive))
             return None
         if kind is None:
@@ -112,16 +112,17 @@ def try_files(exchange: Exchange, directive: Directive, hooks: Hooks) -> Optiona
             hooks.undecided.append(Undecided(what, directive, "it does not exist"))
             continue
         if kind == ("directory" if want_directory else "file"):
-            _found(exchange, value, prefix, want_directory)
+            _found(exchange, base, value, prefix, want_directory)
             hooks.steps.append(Step("try_files", f"found {printable(base + value)}", directive))
             return None
     return _fallback(exchange, directive, base, prefix, hooks)
 
 
-def _found(exchange: Exchange, value: bytes, prefix: int, directory: bool) -> None:
+def _found(exchange: Exchange, base: bytes, value: bytes, prefix: int, directory: bool) -> None:
     alias = alias_length(exchange)
     if alias is None:
-        exchange.uri = value
+        # Of an empty URI, nginx reads the byte before it: it stands behind the root in the path.
+        exchange.uri, exchange.before_uri = value, base[-1:]
     elif alias == -1:
         if not directory:
             exchange.uri = value
