@@ -11,7 +11,7 @@ import dataclasses
 import functools
 from typing import Callable, Dict, List, Optional, Tuple, Union
 
-from ..conf.tree import Directive
+from ..conf.tree import Directive, walked
 from .access.networks import Network, ip_of, longest, network_of
 from .effective import Level, Version
 from .regex import CannotDecide, Match, Regex, compiled
@@ -395,21 +395,13 @@ class Exchange:
 
 def signed_in_names(http: Level) -> frozenset[bytes]:
     """Variables that ``auth_request_set`` fills, anywhere."""
-    names = set()
-    stack = list(http.body())
-    while stack:
-        directive = stack.pop()
-        if directive.name == b"auth_request_set" and directive.args:
-            names.add(directive.args[0][1:])
-        stack.extend(directive.block or ())
-    return frozenset(names)
+    lines = (line for line in walked(http.body()) if line.name == b"auth_request_set" and line.args)
+    return frozenset(line.args[0][1:] for line in lines)
 
 
 def _assigned_names(http: Level) -> frozenset[bytes]:
     names = set()
-    stack = list(http.body())
-    while stack:
-        directive = stack.pop()
+    for directive in walked(http.body()):
         if directive.name == b"set" and directive.args:
             names.add(directive.args[0][1:])
         elif directive.name in (b"location", b"server_name", b"rewrite", b"if", b"map"):
@@ -420,5 +412,4 @@ def _assigned_names(http: Level) -> frozenset[bytes]:
                 for opening in (b"(?<", b"(?P<", b"(?'"):
                     for piece in argument.split(opening)[1:]:
                         names.add(piece.split(b">")[0].split(b"'")[0])
-        stack.extend(directive.block or ())
     return frozenset(names)

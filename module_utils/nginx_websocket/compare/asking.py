@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
-from typing import Dict, Iterator, List, Optional, Set, Tuple
+from typing import DefaultDict, Dict, Iterator, List, Optional, Set, Tuple
 
 from ..behaviour.behaviour import Behaviour, behaviour
 from ..behaviour.content.files import FileKind
@@ -20,6 +21,25 @@ Version = Tuple[int, ...]
 _HOPS = 3
 
 
+@dataclasses.dataclass
+class Seen:
+    """What the requests for one path came upon, in both trees."""
+
+    proxied: bool = False
+    """Whether a tree passes one of them on to HTTP, or nobody can tell."""
+    passed: bool = False
+    """The same of any protocol, FastCGI say."""
+    entered: Set[Directive] = dataclasses.field(default_factory=set)
+    """The blocks that they came through."""
+
+    def take(self, before: Behaviour, after: Behaviour, *others: Behaviour) -> None:
+        """Add what became of one more request, and of those that it led to."""
+        both = before, after
+        self.proxied |= any(one.upstream is not None or one.answer.kind == "undecided" for one in both)
+        self.passed |= self.proxied or any(one.gateway is not None for one in both)
+        self.entered.update(*map(_blocks, (*both, *others)))
+
+
 class Asking:
     """The requests that were made, and what was seen of them."""
 
@@ -34,12 +54,7 @@ class Asking:
         """
         self.scope, self.gathering, self.version = scope, gathering, version
         self.asked: Dict[Tuple[Endpoint, str, Variant], List[Parting]] = {}
-        self.proxied: Dict[Tuple[Endpoint, str], bool] = {}
-        """Whether a tree passes a request on to HTTP, or nobody can tell."""
-        self.passed: Dict[Tuple[Endpoint, str], bool] = {}
-        """The same of any protocol, FastCGI say."""
-        self.entered: Dict[Tuple[Endpoint, str], Set[Directive]] = {}
-        """The blocks that the requests for a path came through, in both trees."""
+        self.seen: DefaultDict[Tuple[Endpoint, str], Seen] = collections.defaultdict(Seen)
         self._look = files
         self._files: Dict[str, str] = {}
         self._backends = passed_to(scope.before.index.http, scope.gone)
@@ -86,12 +101,6 @@ class Asking:
             after = self._behaviour(self.scope.after, asked)
         except ValueError:
             return []  # a line of a log that no browser could have sent
-        self.proxied[(endpoint, path)] = any(
-            one.upstream is not None or one.answer.kind == "undecided" for one in (before, after)
-        )
-        self.passed[(endpoint, path)] = self.proxied[(endpoint, path)] or bool(
-            before.gateway or after.gateway
-        )
         same = self.scope.before.text(endpoint.before) == self.scope.after.text(endpoint.after)
         end = self._followed(before, after, asked, endpoint)
         foreign = variant.origin if variant.origin and variant.origin != endpoint.origin else ""
@@ -99,8 +108,7 @@ class Asking:
         shut = self._shut(before, after, asked) if end is after else None
         known = self._backends
         pair = Pair(before, after, end, behind, variant.upgrade, variant.method, foreign, shut, known, same)
-        seen = (before, after, end, *filter(None, (behind, *(shut or ()))))
-        self.entered.setdefault((endpoint, path), set()).update(*map(_blocks, seen))
+        self.seen[endpoint, path].take(before, after, end, *filter(None, (behind, *(shut or ()))))
         return partings(pair)
 
     def _shut(

@@ -182,7 +182,7 @@ class _Comparing:
         self, endpoints: List[Endpoint], paths: Dict[Endpoint, List[str]]
     ) -> Iterator[Tuple[Endpoint, str, Variant]]:
         """The other ways; at one port of a server alone, where nothing on the way looks at ports or TLS."""
-        every = self.asking.entered
+        seen = self.asking.seen
         ports: Dict[Tuple[int, int], List[Endpoint]] = {}
         for endpoint in endpoints:
             ports.setdefault(endpoint.servers, []).append(endpoint)
@@ -190,16 +190,13 @@ class _Comparing:
             alike = ports[endpoint.servers]
             for path in dict.fromkeys(paths[endpoint]):
                 key = (endpoint, path)
-                entered = every.get(key, set())
+                entered = seen[key].entered
                 traits = self._looked_at(endpoint, frozenset(entered))
-                first = next(one for one in alike if every.get((one, path), set()) >= entered)
+                first = next(one for one in alike if seen[one, path].entered >= entered)
                 if first is not endpoint and not traits.asks_port:
                     continue
-                proxied, passed = (
-                    found.get(key, False) for found in (self.asking.proxied, self.asking.passed)
-                )
                 origins = [one.origin for one in (endpoint, *alike)]
-                for way in variants(traits, origins, proxied=proxied, passed=passed):
+                for way in variants(traits, origins, proxied=seen[key].proxied, passed=seen[key].passed):
                     yield endpoint, path, way
 
     def _looked_at(self, endpoint: Endpoint, entered: FrozenSet[Directive]) -> Traits:

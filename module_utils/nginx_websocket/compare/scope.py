@@ -12,7 +12,7 @@ from typing import Any, Dict, FrozenSet, Iterator, List, Optional, Sequence, Set
 from ..behaviour.effective import Level
 from ..behaviour.regex import CannotDecide, RegexError
 from ..behaviour.route import Index, index_of, virtual_names
-from ..behaviour.server.listen import ListenGroup
+from ..behaviour.server.listen import ListenGroup, reached
 from ..behaviour.server.names import server_names, validate_host
 from ..behaviour.uri import BadRequest
 from ..conf.tree import Configuration, Directive
@@ -278,7 +278,7 @@ def local_address(key: Tuple[str, str, int]) -> str:
     family, host, port = key
     if family == "unix":
         return f"unix:{host}"
-    shown = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # nosec B104 # read, not bound
+    shown = reached(host)
     return f"[{shown}]:{port}" if family == "inet6" else f"{shown}:{port}"
 
 

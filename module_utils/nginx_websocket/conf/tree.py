@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import bisect
 import re
-from typing import Dict, Iterator, List, Optional, Tuple
+from typing import Dict, Iterator, List, Optional, Sequence, Tuple
 
 _LF = re.compile(rb"\n")
 _PLACE = re.compile(r" in (\S+):(\d+)$")
@@ -69,6 +69,16 @@ class Source:
         if self._newlines is None:
             self._newlines = [match.start() for match in _LF.finditer(self.data)]
         return bisect.bisect_left(self._newlines, offset) + 1
+
+
+def walked(directives: Sequence[Directive]) -> Iterator[Directive]:
+    """Some directives and all in their blocks, outer before inner, in file order."""
+    stack = list(reversed(directives))
+    while stack:
+        directive = stack.pop()
+        yield directive
+        if directive.block:
+            stack.extend(reversed(directive.block))
 
 
 class Directive:
@@ -200,9 +210,4 @@ class Configuration:
 
     def walk(self) -> Iterator[Directive]:
         """Every directive, outer before inner, in file order."""
-        stack = list(reversed(self.root))
-        while stack:
-            directive = stack.pop()
-            yield directive
-            if directive.block:
-                stack.extend(reversed(directive.block))
+        return walked(self.root)

@@ -212,14 +212,12 @@ class Reader:
         del self.traits.methods[_OF_METHODS:]
 
 
-_OF_NO_ANSWER = frozenset(
-    (b"proxy_set_header", b"access_log", b"fastcgi_param", b"uwsgi_param", b"scgi_param")
-)
+_PARAMETERS = frozenset((b"fastcgi_param", b"uwsgi_param", b"scgi_param"))
+_OF_NO_ANSWER = _PARAMETERS | {b"proxy_set_header", b"access_log"}
 """Directives whose values no browser sees: to a backend, or to a log."""
 
 
 _SET_HEADER = b"_set_header"
-_PARAMETERS = frozenset((b"fastcgi_param", b"uwsgi_param", b"scgi_param"))
 _OF_ONE_CONNECTION = re.compile(
     r"(?:content|sec)-.*|connection|early-data|expect|host|http2-settings|keep-alive|origin|te|trailer|"
     r"transfer-encoding|upgrade",
